@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* listener.h - one listening TCP socket, as the kernel's tables show it */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <stdint.h>
+
+struct listener {
+	uint64_t inode;	     /* of the socket, as in /proc/PID/fd; never 0 */
+	uint64_t cookie;     /* of the socket (sock_diag); 0 where the table doesn't tell */
+	uint8_t address[16]; /* network order; AF_INET uses the first 4 bytes, the rest are 0 */
+	uint16_t port;	     /* host order; never 0 */
+	uint8_t family;	     /* AF_INET or AF_INET6; IPv4-mapped addresses are AF_INET */
+	int8_t v6only;	     /* 1, 0; -1 where the table doesn't tell */
+};
+
+/* Receives one listener. Returns 0, or a negative errno to stop, which the parser hands on. */
+typedef int (*listener_sink)(void *data, const struct listener *listener);
+
+/* Orders by family, address, port, inode: <0, 0, >0. Other fields don't count. */
+int listener_compare(const struct listener *a, const struct listener *b);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs.h - the /proc directory descriptor and every openat(2) below it (proc(5)).
+ * Tests hand in a directory of plain files instead. */
+#ifndef PROCFS_H
+#define PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct procfs {
+	int fd; /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
+};
+
+/* Fields of /proc/PID/stat. */
+struct process_stat {
+	pid_t pid;
+	pid_t ppid;
+	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
+		       well */
+	unsigned threads;
+	uint64_t start_time; /* clock ticks since boot, field 22 */
+	char name[64]; /* comm: bytes from strangers, may hold blanks, parentheses and newlines */
+};
+
+/* Tells network namespaces apart while they live. The (st_dev, st_ino) of /proc/PID/net/tcp: the
+ * kernel makes one such entry for each network namespace (fs/proc/proc_net.c), and no privilege is
+ * needed to stat it. Reused after the namespace is gone. */
+struct netns_id {
+	uint64_t dev;
+	uint64_t ino;
+};
+
+/* Opens path ("/proc"). Returns 0 or a negative errno. procfs_is_ours: whether it shows our PID
+ * namespace (the link self names our PID). */
+int procfs_open(struct procfs *procfs, const char *path);
+void procfs_close(struct procfs *procfs);
+bool procfs_is_ours(const struct procfs *procfs);
+
+/* The directory of one process, through which everything about it is read: a descriptor that the
+ * caller closes, or -ESRCH (also where /proc hides it), -EMFILE, ... Such a descriptor never comes
+ * to mean another process, and keeps no namespace alive. */
+int procfs_open_process(const struct procfs *procfs, pid_t pid);
+
+/* Opens name below directory (O_CLOEXEC, never 0 to 2) with the flags of open(2). ENOENT of a
+ * process that is gone becomes -ESRCH only where the kernel says so. */
+int procfs_open_at(int directory, const char *name, int flags);
+
+/* Reads a small file whole, NUL-terminated. Returns its size; -EFBIG where it doesn't fit; another
+ * errno. */
+ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
+
+/* Parses the text of /proc/PID/stat. Pure. Returns 0 or -EPROTO. */
+int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat);
+int procfs_read_stat(int process, struct process_stat *stat);
+
+/* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and how deep that
+ * is (number of fields). Returns 0 or a negative errno. */
+int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth);
+
+/* The identity of its network namespace. Works on a process whose leader has exited (task/TID/net).
+ * 0 or a negative errno. */
+int procfs_netns(int process, struct netns_id *id);
+/* The inode number of the link ns/net, 0 in *inode where the kernel refuses it. As above also
+ * through task/TID. */
+int procfs_netns_inode(int process, uint64_t *inode);
+/* Opens ns/net (or task/TID/ns/net) itself, O_RDONLY. It keeps the namespace alive. */
+int procfs_open_netns(int process);
+
+/* Calls visit for each number that the directory `name` below `directory` lists ("." allowed):
+ * PIDs, TIDs, descriptors. Stops when visit returns nonzero and returns that; 0 at the end; a
+ * negative errno. */
+typedef int (*procfs_visit)(void *data, long number);
+int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data);
+
+/* Calls visit for each child of the process (task/TID/children of all its threads). -ENOENT where
+ * the kernel has no such files (CONFIG_PROC_CHILDREN). */
+int procfs_each_child(int process, procfs_visit visit, void *data);
+
+/* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it can't be
+ * read. Changes with each fork. */
+pid_t procfs_last_pid(const struct procfs *procfs);
+
+#endif

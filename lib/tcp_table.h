@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_table.h - parser of the text of /proc/net/tcp and /proc/net/tcp6 (proc_net(5),
+ * net/ipv4/tcp_ipv4.c: get_openreq4 and its neighbours). Pure: no I/O, no allocation; usable in a
+ * forked child. */
+#ifndef TCP_TABLE_H
+#define TCP_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "listener.h"
+
+#define TCP_TABLE_LINE 512
+
+struct tcp_table {
+	listener_sink sink;
+	void *data;
+	int family;    /* AF_INET: /proc/net/tcp; AF_INET6: /proc/net/tcp6 */
+	bool finished; /* a row that isn't a listener was seen: listeners come first, so none follow
+			*/
+	bool overlong; /* the line being collected exceeds the buffer: it will be rejected */
+	uint64_t rows; /* listeners accepted */
+	uint64_t rejected; /* malformed rows, port 0 and inode 0 included */
+	size_t used;
+	char line[TCP_TABLE_LINE]; /* an incomplete line */
+};
+
+/* Begins a table. sink may be NULL to look only for the end of the listeners. */
+void tcp_table_init(struct tcp_table *table, int family, listener_sink sink, void *data);
+
+/* Parses the next bytes, cut anywhere. A first line that is the kernel's heading is passed over. A
+ * malformed row is counted and left out. After `finished` all bytes are ignored. Returns 0, or what
+ * the sink returned. */
+int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size);
+
+/* The table ends here: what is left without a newline is a truncated row and is rejected. */
+void tcp_table_end(struct tcp_table *table);
+
+#endif
