@@ -43,6 +43,11 @@
 extern "C" {
 #endif
 
+/* What is declared here is exported; everything else is built with -fvisibility=hidden. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 /** struct portwatch: one watcher, opaque. Owned by the caller until portwatch_free(). */
 struct portwatch;
 
@@ -621,6 +626,10 @@ uint64_t portwatch_event_get_monotonic(const struct portwatch_event *event);
  * Since: 0.1
  */
 int portwatch_event_get_initial(const struct portwatch_event *event);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-symbols.sh - the header, the list of symbols, the manual and the library name the same
+# functions
+set -u
+srcdir=${srcdir:-.}
+header=$srcdir/lib/portwatch.h
+symbols=$srcdir/lib/libportwatch.sym
+manual=$srcdir/docs/libportwatch.3
+library=.libs/libportwatch.so
+status=0
+
+work=$(mktemp -d "${TMPDIR:-.}/check-symbols.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+
+# compare WHAT EXPECTED ACTUAL: says where two sorted lists differ
+compare()
+{
+	if ! diff -u "$2" "$3"; then
+		echo "FAIL: $1"
+		status=1
+	fi
+}
+
+# Comments name functions too, as do typedefs: neither is a declaration.
+sed -e '/\/\*/,/\*\//d' "$header" | grep -v '^typedef' | grep -o 'portwatch_[a-z0-9_]*(' |
+	tr -d '(' | sort >"$work/header"
+sed -n 's/^[[:space:]]*\(portwatch_[a-z0-9_]*\);$/\1/p' "$symbols" | sort >"$work/symbols"
+if ! [ -s "$work/header" ]; then
+	echo "FAIL: no function found in $header"
+	exit 1
+fi
+compare "portwatch.h and libportwatch.sym differ" "$work/header" "$work/symbols"
+
+[ -e "$manual" ] && while read -r name; do
+	if ! grep -q "$name" "$manual"; then
+		echo "FAIL: $manual doesn't mention $name"
+		status=1
+	fi
+done <"$work/header"
+
+if [ -e "$library" ]; then
+	# Of the names with a version only the functions: the version itself is a symbol too.
+	${NM:-nm} -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+		sort >"$work/exported"
+	compare "portwatch.h and the symbols of $library differ" "$work/header" "$work/exported"
+else
+	echo "no shared library was built: its symbols are not compared"
+fi
+exit $status

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# summary.sh RESULT.trs... - sums up what Automake's test driver noted of each test program
+#
+# With PORTWATCH_TEST_NO_SKIP set, a skipped test is a failure of the whole.
+cat "$@" 2>/dev/null | awk -v no_skip="$PORTWATCH_TEST_NO_SKIP" '
+	$1 == ":global-test-result:" { count[$2]++ }
+	END {
+		passed = count["PASS"] + count["XFAIL"]
+		failed = count["FAIL"] + count["XPASS"] + count["ERROR"]
+		skipped = count["SKIP"] + 0
+		printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+		exit failed > 0 || (no_skip != "" && skipped > 0)
+	}'
