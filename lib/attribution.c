@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* attribution.c - finds the members that hold new sockets
+ *
+ * Only over members of the subscription's tree, and only where there is a question: sockets that
+ * nobody was asked about, members that were not asked yet; and all of it again, sparingly, because
+ * a socket can be passed to a member. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "inode_scan.h"
+#include "subscription.h"
+
+#define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
+/* Looking at everything again costs at most this part of the time. */
+#define VERIFY_SHARE 2000
+
+/* A set of sockets to look for. */
+struct question {
+	struct inode_owner *sockets;
+	size_t count;
+};
+
+static bool is_unsettled(const struct socket *socket)
+{
+	return socket->state == SOCKET_FRESH || socket->state == SOCKET_ORPHAN;
+}
+
+static bool belongs(const struct socket *socket, bool unsettled)
+{
+	return is_unsettled(socket) == unsettled;
+}
+
+static size_t count_sockets(struct subscription *subscription, bool unsettled)
+{
+	struct view *view;
+	struct socket *socket;
+	size_t count = 0;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link)
+			count += belongs(socket, unsettled);
+	return count;
+}
+
+/* Collects the sockets that are (or aren't) unsettled. 0 or -ENOMEM. */
+static int ask(struct subscription *subscription, bool unsettled, struct question *question)
+{
+	struct view *view;
+	struct socket *socket;
+	size_t count = count_sockets(subscription, unsettled);
+
+	if (count == 0)
+		return 0;
+	question->sockets = calloc(count, sizeof(*question->sockets));
+	if (!question->sockets)
+		return -ENOMEM;
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link)
+			if (belongs(socket, unsettled))
+				question->sockets[question->count++].inode = socket->listener.inode;
+	inode_scan_sort(question->sockets, question->count);
+	return 0;
+}
+
+/* Whether the answer of a member that couldn't be read is as good as "no": it is gone, or will
+ * never be readable. What else failed (no descriptors left, no memory) is no information. */
+static bool is_answer(struct subscription *subscription, const struct process *process,
+		      ssize_t result)
+{
+	if (result >= 0 || result == -ESRCH || result == -ENOENT)
+		return true;
+	if (!subscription->told_access)
+		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
+			  "cannot read the descriptors of PID %d (%s): %s; ports that only it "
+			  "holds are "
+			  "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
+			  "CAP_DAC_READ_SEARCH",
+			  (int)process->pid, process->name, strerrordesc_np((int)-result));
+	subscription->told_access = true;
+	return result == -EACCES || result == -EPERM;
+}
+
+static bool scan(struct subscription *subscription, const struct process *process, int directory,
+		 struct question *question)
+{
+	ssize_t result = directory;
+
+	if (question->count == 0)
+		return true;
+	if (directory >= 0)
+		result = inode_scan_process(directory, process->pid, process->start_time,
+					    question->sockets, question->count);
+	return is_answer(subscription, process, result);
+}
+
+/* Asks each member: about unsettled sockets always, about all others if it is new or everything is
+ * verified. False if not all could be asked. */
+static bool scan_members(struct subscription *subscription, struct question *unsettled,
+			 struct question *others, bool verify)
+{
+	struct process *process = NULL;
+	bool complete = true;
+
+	while ((process = process_tree_next(subscription->tree, process))) {
+		bool new = verify || process->seen >= subscription->scanned;
+		CLEANUP_CLOSE int directory = -1;
+
+		if (unsettled->count == 0 && !(new && others->count > 0))
+			continue;
+		directory = procfs_open_process(&subscription->monitor->procfs, process->pid);
+		complete &= scan(subscription, process, directory, unsettled);
+		if (new)
+			complete &= scan(subscription, process, directory, others);
+	}
+	return complete;
+}
+
+/* A socket that no member holds. An orphan is let go after two complete reads that still show it.
+ */
+static void nobody_holds(struct view *view, struct socket *socket)
+{
+	bool netns = view->subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+
+	if (socket->state == SOCKET_ORPHAN && !netns) {
+		if (view->ns->completed > socket->looked) {
+			socket->looked = view->ns->completed;
+			socket->looks++;
+		}
+		if (socket->looks < 2) {
+			namespace_read_now(view->ns);
+			return;
+		}
+	}
+	view->subscription->unsettled--;
+	if (netns)
+		socket_hold(view, socket, 0, 0);
+	else
+		socket_release(view, socket, SOCKET_STRANGER);
+}
+
+static void settle(struct view *view, struct socket *socket, const struct inode_owner *found,
+		   bool complete, bool verify)
+{
+	if (found && found->pid) {
+		view->subscription->unsettled -= is_unsettled(socket);
+		socket_hold(view, socket, found->pid, found->owners);
+	} else if (!complete) {
+		return;
+	} else if (is_unsettled(socket)) {
+		nobody_holds(view, socket);
+	} else if (verify && socket->state == SOCKET_HELD) {
+		socket_orphan(view, socket);
+		namespace_read_now(view->ns);
+	}
+}
+
+static void settle_all(struct subscription *subscription, struct question *unsettled,
+		       struct question *others, bool complete, bool verify)
+{
+	struct view *view;
+	struct socket *socket;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link) {
+			struct question *question = is_unsettled(socket) ? unsettled : others;
+
+			/* A held socket that a new member shares keeps its owner until it is
+			 * verified. */
+			if (!is_unsettled(socket) && !verify && socket->state == SOCKET_HELD)
+				continue;
+			settle(view, socket,
+			       inode_scan_find(question->sockets, question->count,
+					       socket->listener.inode),
+			       complete, verify);
+		}
+}
+
+bool attribution_run(struct subscription *subscription, uint64_t now)
+{
+	struct question unsettled = {0}, others = {0};
+	bool verify = now >= subscription->verify;
+	bool complete = false;
+	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID);
+
+	subscription->attribute = false;
+	if (ask(subscription, true, &unsettled) == 0 && ask(subscription, false, &others) == 0) {
+		complete = scan_members(subscription, &unsettled, &others, verify);
+		settle_all(subscription, &unsettled, &others, complete, verify);
+	}
+	if (complete)
+		subscription->scanned = now;
+	free(unsettled.sockets);
+	free(others.sockets);
+	if (verify) {
+		uint64_t cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+
+		subscription->verify = now + VERIFY_INTERVAL;
+		if (cost * VERIFY_SHARE > VERIFY_INTERVAL)
+			subscription->verify = now + cost * VERIFY_SHARE;
+	}
+	return complete;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* cadence.h - how often the tables are read where no watcher has set an interval */
+#ifndef CADENCE_H
+#define CADENCE_H
+
+#include <stdint.h>
+
+struct monitor;
+
+/* Sets when the next round is due, from what the last ones have cost. */
+void cadence_next(struct monitor *monitor, uint64_t now);
+
+/* The pause that a round of this cost (ns of CPU) may be followed by: so long that it takes 0.2% of
+ * one CPU. With a doorbell not shorter than a second; without one from 50 ms to a second. */
+uint64_t cadence_interval(uint64_t cost, int doorbell);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* lock.c - the one lock of the library, and what fork(2) does to it */
+#include <errno.h>
+#include <pthread.h>
+
+#include "clock.h"
+#include "lock.h"
+
+static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+static pthread_cond_t changed;
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+static int prepare_result;
+static void (*forked_hook)(void);
+static bool fork_took_lock;
+
+static void init_condition(void)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+/* With the lock held, the child's copy of all data is consistent. A log callback that forks holds
+ * it already. */
+static void before_fork(void)
+{
+	bool took = pthread_mutex_lock(&lock) == 0;
+
+	if (took)
+		fork_took_lock = true;
+}
+
+static void after_fork(void)
+{
+	if (!fork_took_lock)
+		return;
+	fork_took_lock = false;
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void)
+{
+	static const pthread_mutex_t fresh = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+
+	/* Its owner is recorded as a thread of the parent, and waiters as well. */
+	fork_took_lock = false;
+	lock = fresh;
+	init_condition();
+	forked_hook();
+}
+
+static void prepare(void)
+{
+	init_condition();
+	prepare_result = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+int library_prepare(void (*forked)(void))
+{
+	forked_hook = forked;
+	pthread_once(&prepared, prepare);
+	return prepare_result;
+}
+
+void library_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void library_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+bool library_wait(uint64_t deadline)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline / NSEC_PER_SEC),
+		.tv_nsec = (long)(deadline % NSEC_PER_SEC),
+	};
+
+	if (deadline == UINT64_MAX)
+		return pthread_cond_wait(&changed, &lock) == 0;
+	return pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+}
+
+void library_notify(void)
+{
+	pthread_cond_broadcast(&changed);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor.c - the one per process: an epoll loop on one thread that keeps everything up to date */
+#include "cadence.h"
+#include "clock.h"
+#include "lock.h"
+#include "subscription.h"
+
+/* Our own helpers are never members. */
+static bool is_helper(void *data, pid_t pid)
+{
+	struct monitor *monitor = data;
+	struct portwatch_namespace *ns;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->reader && reader_pid(ns->reader) == pid)
+			return true;
+	return monitor_reaps(monitor, pid);
+}
+
+static void joined(void *data, struct process_tree *tree, struct process *process)
+{
+	struct monitor *monitor = data;
+	struct subscription *subscription;
+
+	monitor->moved = true;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		if (subscription->tree != tree)
+			continue;
+		subscription->attribute = true;
+		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
+			  (int)process->pid, process->name);
+	}
+}
+
+static void left(void *data, struct process_tree *tree, struct process *process)
+{
+	struct monitor *monitor = data;
+	struct subscription *subscription;
+	struct view *view;
+
+	monitor->moved = true;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		if (subscription->tree != tree)
+			continue;
+		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
+			  (int)process->pid, process->name);
+		list_each (view, &subscription->views, struct view, of_subscription)
+			view_lost_owner(view, process->pid);
+	}
+}
+
+const struct process_hooks monitor_process_hooks = {
+	.ignored = is_helper,
+	.joined = joined,
+	.left = left,
+};
+
+static void refresh(struct monitor *monitor)
+{
+	monitor->last_pid = procfs_last_pid(&monitor->procfs);
+	monitor->forked = false;
+	monitor->exited = false;
+	if (process_table_refresh(monitor->processes) < 0)
+		monitor->refresh_failed = true; /* with the next poll again */
+}
+
+/* Whether processes may have come since the trees were read: no table is read for it. */
+static bool check_forks(struct monitor *monitor)
+{
+	pid_t last = procfs_last_pid(&monitor->procfs);
+
+	if (last == monitor->last_pid && last != 0 && !monitor->refresh_failed)
+		return false;
+	monitor->refresh_failed = false;
+	monitor->forked = true;
+	return true;
+}
+
+static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now,
+		      bool round)
+{
+	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+		return;
+	if (!subscription->attribute && !(round && now >= subscription->verify))
+		return;
+	/* Who holds a new socket may itself be new. */
+	if (subscription->unsettled > 0 && check_forks(monitor))
+		refresh(monitor);
+	if (!attribution_run(subscription, now))
+		subscription->attribute_again = true;
+}
+
+static void begin_round(struct monitor *monitor, uint64_t now)
+{
+	struct portwatch_namespace *ns;
+	struct subscription *subscription;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->interval == 0)
+			namespace_read_now(ns);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		subscription->attribute |= subscription->attribute_again;
+		subscription->attribute_again = false;
+	}
+	cadence_next(monitor, now);
+}
+
+/* Everything that is to do now. */
+static void work(struct monitor *monitor)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	bool round = now >= monitor->round;
+	struct subscription *subscription;
+	struct portwatch_namespace *ns;
+
+	if (round)
+		begin_round(monitor, now);
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		namespace_tick(ns, now);
+	if (monitor->polled) {
+		monitor->polled = false;
+		check_forks(monitor);
+		topology_locate(monitor, now);
+	}
+	if (monitor->forked || monitor->exited)
+		refresh(monitor);
+	if (monitor->moved)
+		topology_update(monitor);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		attribute(monitor, subscription, now, round);
+		if (subscription->state == SUBSCRIPTION_STARTING)
+			subscription_advance(subscription, now);
+	}
+}
+
+/* Milliseconds until there is something to do again; rounded up, so that it is due then. */
+static int pause_length(struct monitor *monitor)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), due = monitor->round;
+	struct portwatch_namespace *ns;
+	struct subscription *subscription;
+
+	if (monitor->forked || monitor->exited || monitor->moved)
+		return 0;
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (namespace_due(ns) < due)
+			due = namespace_due(ns);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription->state == SUBSCRIPTION_STARTING && subscription->deadline < due)
+			due = subscription->deadline;
+	if (monitor_reap_turn(monitor) && now + 10 * NSEC_PER_MSEC < due)
+		due = now + 10 * NSEC_PER_MSEC;
+	if (due <= now)
+		return 0;
+	return (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+}
+
+void *monitor_run(void *data)
+{
+	struct monitor *monitor = data;
+
+	library_lock();
+	while (!monitor->quit) {
+		int timeout, count;
+
+		work(monitor);
+		timeout = pause_length(monitor);
+		library_unlock();
+		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
+		library_lock();
+		monitor->batch_size = count > 0 ? count : 0;
+		for (int i = 0; i < monitor->batch_size; i++) {
+			struct source *source = monitor->batch[i].data.ptr;
+
+			if (source)
+				source->ready(source);
+		}
+		monitor->batch_size = 0;
+	}
+	library_unlock();
+	return NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* subscription.h - what one started watcher wants to know, and what it was told: the dispatcher
+ *
+ * A subscription has a tree and one view for each network namespace in which its members live. A
+ * view holds the sockets that listen there; the ports are made of those that are in scope. */
+#ifndef SUBSCRIPTION_H
+#define SUBSCRIPTION_H
+
+#include "list.h"
+#include "monitor.h"
+#include "namespace.h"
+#include "ports.h"
+#include "watcher.h"
+
+#define SKIPPED_MAX 32
+
+enum socket_state {
+	SOCKET_FRESH,	 /* nobody was asked yet */
+	SOCKET_STRANGER, /* no member holds it */
+	SOCKET_HELD,	 /* a member holds it */
+	SOCKET_ORPHAN,	 /* the member that held it is gone */
+};
+
+/* A listening socket whose address is wanted. */
+struct socket {
+	struct listener listener;
+	enum socket_state state;
+	unsigned int looks; /* at how many complete reads an orphan was looked for in vain */
+	uint64_t looked;    /* the number of the last of them */
+	struct port *port;  /* if it is in scope */
+	pid_t owner;
+	unsigned int owners;
+	struct list link;
+};
+
+struct view {
+	struct list of_namespace;
+	struct list of_subscription;
+	struct portwatch_namespace *ns;
+	struct subscription *subscription;
+	void *tree;	     /* tsearch(3): sockets by inode */
+	struct list sockets; /* in the order of their coming */
+	uint64_t after; /* ready by the first complete read whose request has a higher number */
+	bool ready;
+	bool marked;		 /* by topology.c: a member lives there */
+	struct process *witness; /* by topology.c: one that does */
+	pid_t anchor;		 /* a member there whose exit is waited for ... */
+	struct source exit;	 /* ... with its pidfd */
+};
+
+enum subscription_state {
+	SUBSCRIPTION_STARTING,
+	SUBSCRIPTION_RUNNING,
+	SUBSCRIPTION_ENDED,
+	SUBSCRIPTION_FAILED,
+};
+
+struct subscription {
+	struct list link; /* in monitor->subscriptions */
+	struct portwatch *watcher;
+	struct monitor *monitor;
+	const struct options *options;
+	enum subscription_state state;
+	int result;	   /* of portwatch_start(), once it isn't STARTING */
+	uint64_t deadline; /* while STARTING */
+	struct process_tree *tree;
+	struct list views;
+	struct ports ports;
+	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
+	bool target_known;
+	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
+	bool attribute_again;	/* some members couldn't be asked: with the next round again */
+	bool attribute;		/* there is a question that no member was asked yet */
+	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
+	uint64_t verify;  /* when all members are asked about all sockets again */
+	bool end_delivered;
+	bool drained;	  /* the callback has seen all initial events */
+	bool wake;	  /* something waits for delivery */
+	bool told_access; /* the warning about unreadable descriptors was given */
+	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
+	size_t skipped_count;
+};
+
+/* Makes a subscription in state STARTING and puts it on the monitor's list. 0 or -ENOMEM. */
+int subscription_new(struct subscription **subscription, struct portwatch *watcher);
+/* Frees it with its views; workers and processes that nobody else needs go at the monitor's next
+ * turn. */
+void subscription_free(struct subscription *subscription);
+
+/* Carries a STARTING one on: places it, waits for its first reads, decides. */
+void subscription_advance(struct subscription *subscription, uint64_t now);
+/* Ends it when no member is left. */
+void subscription_check_end(struct subscription *subscription);
+/* Takes the next event to tell the callback. False when there is none. */
+bool subscription_next(struct subscription *subscription, struct portwatch_event *event);
+/* Makes the callback's side look. */
+void subscription_wake(struct subscription *subscription);
+
+/* The view of a namespace; made if there is none. NULL without memory. */
+struct view *view_get(struct subscription *subscription, struct portwatch_namespace *ns);
+/* Closes all its ports and forgets it. */
+void view_free(struct view *view);
+/* What has changed in its namespace. */
+void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
+/* A complete read has been taken in. */
+void view_completed(struct view *view);
+/* A process has left the tree: what it held has no known holder. */
+void view_lost_owner(struct view *view, pid_t pid);
+
+/* A socket is found to be held (owner not 0), or in scope without a known owner: opens its port. */
+void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned int owners);
+/* It is in scope no longer: closes its port. */
+void socket_release(struct view *view, struct socket *socket, enum socket_state state);
+
+/* The member that held it is gone or has let go: others are to be asked, after the next reads. */
+void socket_orphan(struct view *view, struct socket *socket);
+
+/* Finds the owners of all sockets that need one (attribution.c). False where some members couldn't
+ * be asked. */
+bool attribution_run(struct subscription *subscription, uint64_t now);
+
+/* Places workers and views where the members are (topology.c). */
+void topology_update(struct monitor *monitor);
+/* Looks where some of the members are now. */
+void topology_locate(struct monitor *monitor, uint64_t now);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* topology.c - places workers and views where the members of the trees are */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "subscription.h"
+
+/* How many members are looked at in a round, in turn; and for how long a new one is looked at in
+ * each. */
+#define LOCATE_MEMBERS 8
+#define LOCATE_YOUNG (2 * NSEC_PER_SEC)
+
+static bool same_netns(const struct netns_id *a, const struct netns_id *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
+/* Whether a member's namespace is to be watched: with the scope netns only that of the root. */
+static bool counts(struct subscription *subscription, const struct process *process)
+{
+	if (!process->netns_known)
+		return false;
+	if (subscription->options->scope == PORTWATCH_SCOPE_TREE)
+		return true;
+	if (process->pid == process_tree_root(subscription->tree) || !subscription->target_known) {
+		subscription->target = process->netns;
+		subscription->target_known = true;
+	}
+	return same_netns(&subscription->target, &process->netns);
+}
+
+static struct view *find_or_make_view(struct subscription *subscription,
+				      const struct process *process)
+{
+	const struct options *options = subscription->options;
+	struct portwatch_namespace *ns;
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		if (same_netns(&view->ns->id, &process->netns))
+			return view;
+	ns = namespace_get(subscription->monitor, &process->netns, options->reader, options->table);
+	return ns ? view_get(subscription, ns) : NULL;
+}
+
+static void mark(struct subscription *subscription)
+{
+	struct process *process = NULL;
+	struct view *view = NULL;
+
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		view->marked = false;
+		view->witness = NULL;
+	}
+	view = NULL;
+	while ((process = process_tree_next(subscription->tree, process))) {
+		if (!counts(subscription, process))
+			continue;
+		if (!view || !same_netns(&view->ns->id, &process->netns))
+			view = find_or_make_view(subscription, process);
+		if (!view)
+			continue;
+		view->marked = true;
+		if (!view->witness || process->pid == view->anchor)
+			view->witness = process;
+	}
+}
+
+static void anchor_exited(struct source *source)
+{
+	struct view *view = container_of(source, struct view, exit);
+	struct monitor *monitor = view->subscription->monitor;
+
+	monitor_remove(monitor, source);
+	close(source->fd);
+	source->fd = -1;
+	monitor->exited = true;
+}
+
+/* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
+ * tells then. */
+static int open_anchor(struct monitor *monitor, const struct process *witness)
+{
+	int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, witness->pid, 0));
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+
+	if (pidfd < 0)
+		return -1;
+	directory = procfs_open_process(&monitor->procfs, witness->pid);
+	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
+	    stat.start_time == witness->start_time)
+		return pidfd;
+	close(pidfd);
+	monitor->exited = true;
+	return -1;
+}
+
+static void anchor(struct view *view)
+{
+	struct monitor *monitor = view->subscription->monitor;
+
+	if (view->exit.fd >= 0) {
+		if (view->witness->pid == view->anchor)
+			return;
+		monitor_remove(monitor, &view->exit);
+		close(view->exit.fd);
+	}
+	view->anchor = view->witness->pid;
+	view->exit.ready = anchor_exited;
+	view->exit.fd = open_anchor(monitor, view->witness);
+	if (view->exit.fd < 0)
+		return;
+	if (monitor_add(monitor, &view->exit) < 0) {
+		close(view->exit.fd);
+		view->exit.fd = -1;
+	}
+}
+
+static void place(struct subscription *subscription)
+{
+	struct view *view;
+
+	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+		return;
+	mark(subscription);
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		if (view->marked)
+			anchor(view);
+		else
+			view_free(view);
+	}
+	subscription_check_end(subscription);
+}
+
+/* The shortest interval that a watcher has set rules; 0 if none has. */
+static unsigned int shortest_interval(struct portwatch_namespace *ns)
+{
+	unsigned int shortest = 0;
+	struct view *view;
+
+	list_each (view, &ns->views, struct view, of_namespace) {
+		unsigned int interval = view->subscription->options->interval;
+
+		if (interval && (!shortest || interval < shortest))
+			shortest = interval;
+	}
+	return shortest;
+}
+
+void topology_update(struct monitor *monitor)
+{
+	struct subscription *subscription;
+	struct portwatch_namespace *ns;
+
+	monitor->moved = false;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		place(subscription);
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+		if (list_empty(&ns->views))
+			namespace_free(ns);
+		else
+			ns->interval = shortest_interval(ns);
+	}
+}
+
+void topology_locate(struct monitor *monitor, uint64_t now)
+{
+	size_t count = process_table_count(monitor->processes);
+	size_t index = 0, first = count ? monitor->locate_next % count : 0;
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		struct process *process = NULL;
+
+		if (!subscription->tree)
+			continue;
+		while ((process = process_tree_next(subscription->tree, process))) {
+			bool turn = index >= first && index < first + LOCATE_MEMBERS;
+
+			index++;
+			if ((turn || now - process->seen < LOCATE_YOUNG) &&
+			    process_locate(monitor->processes, process) > 0)
+				monitor->moved = true;
+		}
+	}
+	monitor->locate_next = first + LOCATE_MEMBERS < index ? first + LOCATE_MEMBERS : 0;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* view.c - the listening sockets of one namespace as one subscription sees them */
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "subscription.h"
+
+static int compare(const void *left, const void *right)
+{
+	const struct socket *a = left, *b = right;
+
+	return (a->listener.inode > b->listener.inode) - (a->listener.inode < b->listener.inode);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+static bool address_wanted(enum portwatch_addresses addresses, const struct listener *listener)
+{
+	static const uint8_t localhost[4] = {127, 0, 0, 1};
+	const uint8_t *bytes = listener->address;
+
+	if (addresses == PORTWATCH_ADDRESSES_ALL)
+		return true;
+	if (listener->family == AF_INET6)
+		return is_zero(bytes, 15) && bytes[15] <= 1;
+	if (addresses == PORTWATCH_ADDRESSES_LOOPBACK && bytes[0] == 127)
+		return true;
+	return is_zero(bytes, 4) || memcmp(bytes, localhost, 4) == 0;
+}
+
+/* Each address that is left out is told once; a bounded number of them is remembered. */
+static void tell_skipped(struct subscription *subscription, const struct listener *listener)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	for (size_t i = 0; i < subscription->skipped_count; i++)
+		if (subscription->skipped[i].family == listener->family &&
+		    memcmp(subscription->skipped[i].address, listener->address, 16) == 0)
+			return;
+	if (subscription->skipped_count == SKIPPED_MAX)
+		return;
+	subscription->skipped[subscription->skipped_count++] = *listener;
+	inet_ntop(listener->family, listener->address, text, sizeof(text));
+	log_write(subscription->watcher, PORTWATCH_LOG_DEBUG,
+		  "skipping listeners on %s, such as port %u%s", text, (unsigned int)listener->port,
+		  subscription->skipped_count == SKIPPED_MAX
+			  ? "; further skipped addresses are not told"
+			  : "");
+}
+
+static void name_owner(const struct procfs *procfs, pid_t pid, char name[64])
+{
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
+	ssize_t size;
+
+	name[0] = '\0';
+	if (process < 0)
+		return;
+	size = procfs_read(process, "comm", name, 64);
+	if (size <= 0)
+		name[0] = '\0';
+	else if (name[size - 1] == '\n')
+		name[size - 1] = '\0';
+}
+
+static void tell_opened(struct subscription *subscription, const struct portwatch_event *event)
+{
+	bool six = event->listener.family == AF_INET6;
+
+	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		  "port open: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu",
+		  six ? "[" : "", event->address, six ? "]" : "",
+		  (unsigned int)event->listener.port, (int)event->pid, event->process,
+		  event->owners, (unsigned long long)event->listener.inode,
+		  (unsigned long long)event->netns);
+}
+
+void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned int owners)
+{
+	struct subscription *subscription = view->subscription;
+	struct portwatch_event event = {
+		.kind = PORTWATCH_EVENT_OPEN,
+		.listener = socket->listener,
+		.pid = owner,
+		.owners = owners,
+		.netns = view->ns->inode,
+		.cookie = view->ns->cookie,
+		.initial = subscription->state == SUBSCRIPTION_STARTING,
+	};
+
+	socket->owner = owner;
+	socket->owners = owners;
+	socket->looks = 0;
+	socket->state = owner ? SOCKET_HELD : SOCKET_STRANGER;
+	if (socket->port) {
+		socket->port->event.pid = owner ? owner : socket->port->event.pid;
+		return;
+	}
+	if (owner)
+		name_owner(&subscription->monitor->procfs, owner, event.process);
+	event_stamp(&event);
+	socket->port = ports_open(&subscription->ports, view->ns->serial, &event);
+	if (!socket->port) {
+		socket->state = SOCKET_STRANGER; /* no memory: the next verification tries again */
+		return;
+	}
+	if (socket->port->sockets == 1) {
+		tell_opened(subscription, &event);
+		subscription_wake(subscription);
+	}
+}
+
+void socket_release(struct view *view, struct socket *socket, enum socket_state state)
+{
+	struct subscription *subscription = view->subscription;
+
+	socket->state = state;
+	socket->owner = 0;
+	socket->owners = 0;
+	if (!socket->port)
+		return;
+	if (socket->port->sockets == 1)
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "port closed: %s port %u",
+			  socket->port->event.address, (unsigned int)socket->listener.port);
+	ports_close(&subscription->ports, socket->port);
+	socket->port = NULL;
+	subscription_wake(subscription);
+}
+
+static void settle(struct view *view, struct socket *socket)
+{
+	if (socket->state == SOCKET_FRESH || socket->state == SOCKET_ORPHAN)
+		view->subscription->unsettled--;
+}
+
+static void remove_socket(struct view *view, struct socket *socket)
+{
+	settle(view, socket);
+	socket_release(view, socket, SOCKET_STRANGER);
+	tdelete(socket, &view->tree, compare);
+	list_remove(&socket->link);
+	free(socket);
+}
+
+static void add_socket(struct view *view, const struct listener *listener)
+{
+	struct socket *socket = calloc(1, sizeof(*socket));
+	struct socket **place;
+
+	if (!socket)
+		return;
+	socket->listener = *listener;
+	place = tsearch(socket, &view->tree, compare);
+	if (!place || *place != socket) {
+		free(socket);
+		return;
+	}
+	list_append(&view->sockets, &socket->link);
+	view->subscription->unsettled++;
+	view->subscription->attribute = true;
+}
+
+void view_change(struct view *view, enum snapshot_change change, const struct listener *listener)
+{
+	struct socket key = {.listener = *listener};
+	struct socket **found;
+
+	if (!address_wanted(view->subscription->options->addresses, listener)) {
+		if (change == SNAPSHOT_ADDED)
+			tell_skipped(view->subscription, listener);
+		return;
+	}
+	if (change == SNAPSHOT_ADDED) {
+		add_socket(view, listener);
+		return;
+	}
+	found = tfind(&key, &view->tree, compare);
+	if (found)
+		remove_socket(view, *found);
+}
+
+void view_completed(struct view *view)
+{
+	if (view->ns->completed > view->after)
+		view->ready = true;
+	if (view->subscription->unsettled > 0)
+		view->subscription->attribute = true;
+}
+
+void socket_orphan(struct view *view, struct socket *socket)
+{
+	socket->state = SOCKET_ORPHAN;
+	socket->looks = 0;
+	socket->looked = view->ns->requests;
+	view->subscription->unsettled++;
+}
+
+void view_lost_owner(struct view *view, pid_t pid)
+{
+	struct socket *socket;
+	bool any = false;
+
+	list_each (socket, &view->sockets, struct socket, link) {
+		if (socket->state != SOCKET_HELD || socket->owner != pid)
+			continue;
+		socket_orphan(view, socket);
+		any = true;
+	}
+	if (any)
+		namespace_read_now(view->ns);
+}
+
+struct view *view_get(struct subscription *subscription, struct portwatch_namespace *ns)
+{
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		if (view->ns == ns)
+			return view;
+	view = calloc(1, sizeof(*view));
+	if (!view)
+		return NULL;
+	view->ns = ns;
+	view->subscription = subscription;
+	view->exit.fd = -1;
+	view->after = ns->requests;
+	list_init(&view->sockets);
+	list_append(&ns->views, &view->of_namespace);
+	list_append(&subscription->views, &view->of_subscription);
+	for (size_t i = 0; i < ns->known.count; i++)
+		view_change(view, SNAPSHOT_ADDED, &ns->known.rows[i].listener);
+	namespace_read_now(ns);
+	return view;
+}
+
+void view_free(struct view *view)
+{
+	struct socket *socket;
+
+	list_each (socket, &view->sockets, struct socket, link)
+		remove_socket(view, socket);
+	if (view->exit.fd >= 0) {
+		monitor_remove(view->subscription->monitor, &view->exit);
+		close(view->exit.fd);
+	}
+	list_remove(&view->of_namespace);
+	list_remove(&view->of_subscription);
+	free(view);
+}
