@@ -1,2 +1,172 @@
 /* SPDX-License-Identifier: MIT */
-/* unsupported.c - the public functions where the system isn't Linux */
+/* unsupported.c - the public functions where the system isn't Linux: there are no watchers */
+#include <errno.h>
+#include <stddef.h>
+
+#include "portwatch.h"
+
+const char *portwatch_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
+		  void *user_data)
+{
+	(void)watcher;
+	(void)pid;
+	(void)callback;
+	(void)user_data;
+	return -ENOTSUP;
+}
+
+int portwatch_set_events(struct portwatch *watcher, unsigned int kinds)
+{
+	(void)watcher;
+	(void)kinds;
+	return -ENOTSUP;
+}
+
+int portwatch_set_interval(struct portwatch *watcher, unsigned int milliseconds)
+{
+	(void)watcher;
+	(void)milliseconds;
+	return -ENOTSUP;
+}
+
+int portwatch_set_addresses(struct portwatch *watcher, enum portwatch_addresses addresses)
+{
+	(void)watcher;
+	(void)addresses;
+	return -ENOTSUP;
+}
+
+int portwatch_set_scope(struct portwatch *watcher, enum portwatch_scope scope)
+{
+	(void)watcher;
+	(void)scope;
+	return -ENOTSUP;
+}
+
+int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader)
+{
+	(void)watcher;
+	(void)reader;
+	return -ENOTSUP;
+}
+
+int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
+{
+	(void)watcher;
+	(void)table;
+	return -ENOTSUP;
+}
+
+int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
+{
+	(void)watcher;
+	(void)enabled;
+	return -ENOTSUP;
+}
+
+int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
+{
+	(void)watcher;
+	(void)delivery;
+	return -ENOTSUP;
+}
+
+int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
+		      portwatch_log_callback callback)
+{
+	(void)watcher;
+	(void)level;
+	(void)callback;
+	return -ENOTSUP;
+}
+
+int portwatch_start(struct portwatch *watcher)
+{
+	(void)watcher;
+	return -ENOTSUP;
+}
+
+int portwatch_stop(struct portwatch *watcher)
+{
+	(void)watcher;
+	return -ENOTSUP;
+}
+
+void portwatch_free(struct portwatch *watcher)
+{
+	(void)watcher;
+}
+
+int portwatch_get_fd(struct portwatch *watcher)
+{
+	(void)watcher;
+	return -ENOTSUP;
+}
+
+int portwatch_dispatch(struct portwatch *watcher)
+{
+	(void)watcher;
+	return -ENOTSUP;
+}
+
+pid_t portwatch_get_pid(const struct portwatch *watcher)
+{
+	(void)watcher;
+	return 0;
+}
+
+void *portwatch_get_user_data(const struct portwatch *watcher)
+{
+	(void)watcher;
+	return NULL;
+}
+
+int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
+			     void *user_data)
+{
+	(void)watcher;
+	(void)callback;
+	(void)user_data;
+	return -ENOTSUP;
+}
+
+uint64_t portwatch_namespace_get_inode(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return 0;
+}
+
+uint64_t portwatch_namespace_get_cookie(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return 0;
+}
+
+pid_t portwatch_namespace_get_pid(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return 0;
+}
+
+enum portwatch_reader portwatch_namespace_get_reader(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return PORTWATCH_READER_AUTO;
+}
+
+enum portwatch_table portwatch_namespace_get_table(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return PORTWATCH_TABLE_AUTO;
+}
+
+const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return "";
+}

@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # summary.sh RESULT.trs... - sums up what Automake's test driver noted of each test program
 #
