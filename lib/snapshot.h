@@ -18,8 +18,7 @@ struct snapshot_row {
 };
 
 struct snapshot {
-	struct snapshot_row
-		*rows; /* sorted by listener_compare after snapshot_seal, no two equal */
+	struct snapshot_row *rows; /* after snapshot_seal: ascending, no two equal */
 	size_t count;
 	size_t capacity;
 };
@@ -34,21 +33,26 @@ typedef void (*snapshot_sink)(void *data, enum snapshot_change change,
 
 /* A zeroed struct snapshot is empty. Frees the rows; the snapshot is empty again. */
 void snapshot_clear(struct snapshot *snapshot);
+
 /* Forgets the rows, keeps the memory for the next read. */
 void snapshot_reset(struct snapshot *snapshot);
+
 /* Appends, unsorted. Returns 0, -ENOMEM or -E2BIG. */
 int snapshot_add(struct snapshot *snapshot, const struct listener *listener);
-/* Sorts and drops doubles (the kernel can list a row twice). */
+
+/* Sorts by listener_compare and drops doubles (the kernel can list a row twice). */
 void snapshot_seal(struct snapshot *snapshot);
+
 /* Finds a row in a sealed snapshot; NULL if there is none. */
 const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
 					 const struct listener *listener);
 
 /* Carries `known` forward by one complete sealed read: rows that are new are reported as added and
  * kept; rows missing from this read and from the one before are reported as removed and dropped;
- * rows missing for the first time are kept, marked. The sink is called after `known` is in its new
- * state, removals before additions. Returns how many rows are marked missing, or -ENOMEM with
- * nothing changed. */
+ * rows missing for the first time are kept, marked. A row whose cookie the read is the first to
+ * tell takes it over. The sink is called after `known` is in its new state, removals before
+ * additions; it may do to `known` what it likes, but must leave `read` alone. Returns how many rows
+ * are marked missing, or -ENOMEM with nothing changed. */
 ssize_t snapshot_update(struct snapshot *known, const struct snapshot *read, snapshot_sink sink,
 			void *data);
 

@@ -11,8 +11,7 @@
 #include "listener.h"
 
 #define TCP_DIAG_REQUEST_MAX 128
-/* What a buffer for recv(2) on the netlink socket should hold (the kernel's own limit is 32 KiB).
- */
+/* What a buffer for recv(2) on the netlink socket should hold: the most that the kernel packs. */
 #define TCP_DIAG_BUFFER 32768
 
 struct tcp_diag {
@@ -20,10 +19,10 @@ struct tcp_diag {
 	void *data;
 	int family;
 	uint32_t sequence;
-	bool done;	  /* the dump is complete */
+	bool done;	  /* the kernel has nothing more to say: the socket may be asked again */
 	bool interrupted; /* NLM_F_DUMP_INTR was seen */
 	uint64_t rows;
-	uint64_t rejected; /* rows with port 0, inode 0 or another state than TCP_LISTEN */
+	uint64_t rejected; /* rows of another family or state, or with port 0 or inode 0 */
 };
 
 /* Writes the dump request of one family (states = 1 << TCP_LISTEN alone) into buffer. Returns its
@@ -34,10 +33,17 @@ size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, 
 void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listener_sink sink,
 		   void *data);
 
-/* Parses one datagram. Returns 0 (look at `done` for more to come) or a negative errno, after which
- * the dump is "no information": -EAGAIN (interrupted: NLM_F_DUMP_INTR, also on DONE; ask again),
- * -EPROTO (malformed, truncated or of another sequence), the errno of an NLMSG_ERROR or of a
- * negative DONE, or what the sink returned. */
+/* Parses one datagram, which the caller has from the kernel (sender's nl_pid 0) and whole (no
+ * MSG_TRUNC). Returns 0 (look at `done` for more to come) or a negative errno, after which the dump
+ * is "no information":
+ *
+ * -EAGAIN: interrupted (NLM_F_DUMP_INTR). Said only once the dump is `done`, so that the same
+ *          socket can be asked again at once.
+ * -EPROTO: malformed, truncated, or of another sequence.
+ * -ENOBUFS: NLMSG_OVERRUN, messages were lost.
+ * The errno of an NLMSG_ERROR or of a negative NLMSG_DONE, `done` then, or what the sink returned.
+ *
+ * Unless `done` is set, the socket may hold the rest of the dump: close it. */
 int tcp_diag_feed(struct tcp_diag *diag, const void *datagram, size_t size);
 
 #endif
