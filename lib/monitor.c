@@ -64,11 +64,18 @@ static void refresh(struct monitor *monitor)
 		monitor->refresh_failed = true; /* with the next poll again */
 }
 
-/* Whether processes may have come since the trees were read: no table is read for it. */
-static bool check_forks(struct monitor *monitor)
-{
-	pid_t last = procfs_last_pid(&monitor->procfs);
+/* With a doorbell fork records tell; the trees are read all the same so often. */
+#define RECHECK (10 * NSEC_PER_SEC)
 
+/* Whether processes may have come since the trees were read. */
+static bool check_forks(struct monitor *monitor, uint64_t now)
+{
+	pid_t last;
+
+	if (monitor->doorbell && !monitor->refresh_failed && now < monitor->recheck)
+		return false;
+	monitor->recheck = now + RECHECK;
+	last = procfs_last_pid(&monitor->procfs);
 	if (last == monitor->last_pid && last != 0 && !monitor->refresh_failed)
 		return false;
 	monitor->refresh_failed = false;
@@ -84,7 +91,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 	if (!subscription->attribute && !(round && now >= subscription->verify))
 		return;
 	/* Who holds a new socket may itself be new. */
-	if (subscription->unsettled > 0 && check_forks(monitor))
+	if (subscription->unsettled > 0 && check_forks(monitor, now))
 		refresh(monitor);
 	if (!attribution_run(subscription, now))
 		subscription->attribute_again = true;
@@ -113,13 +120,14 @@ static void work(struct monitor *monitor)
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
 
+	monitor_doorbell_attend(monitor);
 	if (round)
 		begin_round(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_tick(ns, now);
 	if (monitor->polled) {
 		monitor->polled = false;
-		check_forks(monitor);
+		check_forks(monitor, now);
 		topology_locate(monitor, now);
 	}
 	if (monitor->forked || monitor->exited)

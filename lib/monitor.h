@@ -44,6 +44,11 @@ struct monitor {
 	struct doorbell *doorbell;
 	struct failure doorbell_failure; /* why there is none */
 	struct source doorbell_source;
+	unsigned int doorbell_wanted; /* by so many subscriptions */
+	unsigned int netns_scopes;    /* subscriptions that watch a whole namespace */
+	void *bells;		      /* tsearch(3): sockets of members, by the kernel's address */
+	size_t bell_count;
+	uint64_t recheck;    /* with a doorbell, when the trees are read all the same */
 	uint64_t serial;     /* of the namespace made last */
 	bool polled;	     /* some table was asked for: look after the trees as well */
 	bool refresh_failed; /* not all could be read: with the next poll again */
@@ -85,6 +90,10 @@ void monitor_remove(struct monitor *monitor, struct source *source);
 /* The body of its thread (monitor.c), and the rest of its work by file. */
 void *monitor_run(void *monitor);
 extern const struct process_hooks monitor_process_hooks;
+/* Opens the doorbell where somebody wants it, closes it where nobody does, takes in what it has
+ * told. */
+void monitor_doorbell_attend(struct monitor *monitor);
+void monitor_doorbell_end(struct monitor *monitor);
 /* Frees what waits for children; in the child of a fork(2) their descriptors alone. */
 void monitor_reap_end(struct monitor *monitor);
 /* Children without a pidfd are asked at each turn. True while there are such. */

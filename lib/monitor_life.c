@@ -29,8 +29,7 @@ static void destroy(struct monitor *monitor)
 {
 	struct portwatch_namespace *ns;
 
-	if (monitor->doorbell)
-		doorbell_close(monitor->doorbell);
+	monitor_doorbell_end(monitor);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_free(ns);
 	monitor_reap_end(monitor);

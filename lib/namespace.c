@@ -22,6 +22,8 @@
 /* Pause before a better way is tried again; doubled each time. */
 #define IMPROVE_FIRST (60 * NSEC_PER_SEC)
 #define IMPROVE_MAX (3600 * NSEC_PER_SEC)
+/* After a read, a pause of so many times its length: reads take at most a fifth of one CPU. */
+#define REST 4
 /* How often an answer without information is asked for again at once. */
 #define RETRIES_MAX 5
 
@@ -274,12 +276,16 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 {
 	struct view *view;
 	ssize_t missing;
+	uint64_t pause;
 
 	if (ns->reads++ == 0)
 		reader_works(ns, now);
 	ns->retries = 0;
 	ns->completed = ns->requests;
 	tell_rejected(ns);
+	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
+	if (pause)
+		ns->next = now + pause;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
 	if (missing < 0) {
 		ns->next = now + RESTART_FIRST;
@@ -316,6 +322,7 @@ static void take(struct portwatch_namespace *ns, enum reader_state state)
 		return;
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
+	ns->earliest = now + (now - ns->requested) * REST;
 	if (ns->source.fd >= 0)
 		ns->monitor->waited += now - ns->requested;
 	if (state == READER_COMPLETE)
@@ -357,6 +364,12 @@ void namespace_read_now(struct portwatch_namespace *ns)
 	ns->again = true;
 }
 
+void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change)
+{
+	expectations_change(&ns->expected, change);
+	ns->again = true;
+}
+
 static uint64_t answer_deadline(const struct portwatch_namespace *ns)
 {
 	return ns->requested + (ANSWER_DEADLINE << (ns->failures < 3 ? ns->failures : 3));
@@ -384,7 +397,7 @@ void namespace_tick(struct portwatch_namespace *ns, uint64_t now)
 	}
 	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
 		return; /* the pause between two attempts */
-	if (ns->again || now >= ns->next)
+	if ((ns->again && now >= ns->earliest) || now >= ns->next)
 		request(ns, now);
 }
 
@@ -395,7 +408,7 @@ uint64_t namespace_due(const struct portwatch_namespace *ns)
 	if (!ns->reader && ns->next != UINT64_MAX)
 		return ns->next;
 	if (ns->again)
-		return 0;
+		return ns->earliest;
 	if (ns->interval && ns->slot < ns->next)
 		return ns->slot;
 	return ns->next < ns->improve ? ns->next : ns->improve;

@@ -4,6 +4,7 @@
 #ifndef NAMESPACE_H
 #define NAMESPACE_H
 
+#include "expectation.h"
 #include "list.h"
 #include "log.h"
 #include "monitor.h"
@@ -58,6 +59,9 @@ void namespace_free(struct portwatch_namespace *ns);
 
 /* Reads now, or once more when a read is under way. */
 void namespace_read_now(struct portwatch_namespace *ns);
+
+/* Reads now, and again until the read shows what the doorbell has told. */
+void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change);
 
 /* Does what is due at `now`: deadlines, reads, better readers. */
 void namespace_tick(struct portwatch_namespace *ns, uint64_t now);

@@ -79,6 +79,15 @@ int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 	return result;
 }
 
+int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
+{
+	int result = check(watcher, true);
+
+	if (result == 0)
+		watcher->options.doorbell = enabled != 0;
+	return result;
+}
+
 int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
 {
 	int result = check(watcher, delivery <= PORTWATCH_DELIVERY_DISPATCH);

@@ -295,6 +295,19 @@ int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled);
 
 /**
+ * portwatch_set_doorbell: says whether kernel events may tell when to look (perf_event_open(2) on
+ * the tracepoint sock:inet_sock_set_state).
+ * @watcher: a watcher that was not started yet
+ * @enabled: 0 to poll alone. Default 1: used where the kernel allows it, which takes CAP_PERFMON or
+ *   CAP_SYS_ADMIN. The doorbell is one for all watchers of the process: it is open while one wants
+ * it.
+ *
+ * Returns: 0; -EINVAL (NULL); -EBUSY (started).
+ * Since: 0.1
+ */
+int portwatch_set_doorbell(struct portwatch *watcher, int enabled);
+
+/**
  * portwatch_set_delivery: selects how events reach the callback.
  * @watcher: a watcher that was not started yet
  * @delivery: default PORTWATCH_DELIVERY_THREAD

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* expectation.c - listeners that the doorbell has told of and no read has shown yet */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "expectation.h"
+
+/* Reads that may fail to show an expected listener before it is given up. */
+#define READS_MAX 4
+
+static bool is_mapped(const uint8_t address[16])
+{
+	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(address, prefix, sizeof(prefix)) == 0;
+}
+
+/* As the tables show it: IPv4-mapped addresses are IPv4. */
+static struct listener listener_of(const struct doorbell_change *change)
+{
+	struct listener listener = {.family = (uint8_t)change->family, .port = change->port};
+
+	if (change->family == AF_INET6 && !is_mapped(change->address)) {
+		memcpy(listener.address, change->address, 16);
+		return listener;
+	}
+	memcpy(listener.address, change->address + (change->family == AF_INET6 ? 12 : 0), 4);
+	listener.family = AF_INET;
+	return listener;
+}
+
+static void drop(struct expectations *expectations, unsigned int index)
+{
+	expectations->list[index] = expectations->list[--expectations->count];
+}
+
+void expectations_change(struct expectations *expectations, const struct doorbell_change *change)
+{
+	for (unsigned int i = 0; i < expectations->count; i++) {
+		if (expectations->list[i].socket != change->socket)
+			continue;
+		drop(expectations, i);
+		break;
+	}
+	if (!change->listening)
+		return;
+	if (expectations->count == EXPECTATIONS_MAX) {
+		expectations->overflow = true;
+		expectations->reads = 0;
+		return;
+	}
+	expectations->list[expectations->count++] = (struct expectation){
+		.listener = listener_of(change),
+		.socket = change->socket,
+	};
+}
+
+/* The rows are sorted by family, address, port, inode: the first that isn't less tells. */
+static bool shows(const struct snapshot *read, const struct listener *wanted)
+{
+	size_t low = 0, high = read->count;
+	const struct listener *found;
+
+	if (wanted->port == 0)
+		return false; /* looked for as often as allowed: it can't be told from others */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listener_compare(&read->rows[middle].listener, wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == read->count)
+		return false;
+	found = &read->rows[low].listener;
+	return found->family == wanted->family && found->port == wanted->port &&
+	       memcmp(found->address, wanted->address, sizeof(found->address)) == 0;
+}
+
+static uint64_t pause_after(unsigned int reads)
+{
+	return NSEC_PER_MSEC << (2 * (reads - 1));
+}
+
+uint64_t expectations_read(struct expectations *expectations, const struct snapshot *read)
+{
+	unsigned int least = READS_MAX;
+
+	for (unsigned int i = expectations->count; i-- > 0;) {
+		struct expectation *expectation = &expectations->list[i];
+
+		if (shows(read, &expectation->listener) || ++expectation->reads >= READS_MAX)
+			drop(expectations, i);
+		else if (expectation->reads < least)
+			least = expectation->reads;
+	}
+	if (expectations->overflow) {
+		if (++expectations->reads >= READS_MAX)
+			expectations->overflow = false;
+		else if (expectations->reads < least)
+			least = expectations->reads;
+	}
+	return least < READS_MAX ? pause_after(least) : 0;
+}

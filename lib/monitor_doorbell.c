@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor_doorbell.c - from a kernel event to the namespace that is read and the tree that grows */
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "caps.h"
+#include "cleanup.h"
+#include "subscription.h"
+
+/* Sockets of members whose end may be told by a stranger; more are left to the poll. */
+#define BELLS_MAX 65536
+
+/* A socket of a member that listens. */
+struct bell {
+	uint64_t socket; /* the kernel's address of it */
+	uint64_t netns;	 /* serial number of its worker */
+};
+
+static int compare(const void *left, const void *right)
+{
+	const struct bell *a = left, *b = right;
+
+	return (a->socket > b->socket) - (a->socket < b->socket);
+}
+
+static struct portwatch_namespace *find_by_id(struct monitor *monitor, const struct netns_id *id,
+					      struct portwatch_namespace *after)
+{
+	struct portwatch_namespace *ns;
+	bool passed = !after;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+		if (passed && ns->id.ino == id->ino && ns->id.dev == id->dev)
+			return ns;
+		passed |= ns == after;
+	}
+	return NULL;
+}
+
+static void remember(struct monitor *monitor, uint64_t socket, uint64_t netns)
+{
+	struct bell *bell, **place;
+
+	if (monitor->bell_count >= BELLS_MAX)
+		return;
+	bell = malloc(sizeof(*bell));
+	if (!bell)
+		return;
+	*bell = (struct bell){socket, netns};
+	place = tsearch(bell, &monitor->bells, compare);
+	if (place && *place == bell) {
+		monitor->bell_count++;
+		return;
+	}
+	if (place)
+		(*place)->netns = netns; /* the kernel has used the address again */
+	free(bell);
+}
+
+/* Forgets a socket. Returns the serial number of its worker; 0 if it wasn't known. */
+static uint64_t forget(struct monitor *monitor, uint64_t socket)
+{
+	struct bell key = {.socket = socket}, **found = tfind(&key, &monitor->bells, compare),
+		    *bell;
+	uint64_t netns;
+
+	if (!found)
+		return 0;
+	bell = *found;
+	netns = bell->netns;
+	tdelete(bell, &monitor->bells, compare);
+	free(bell);
+	monitor->bell_count--;
+	return netns;
+}
+
+/* Reads the workers of a namespace, expecting what was told. */
+static void ring(struct monitor *monitor, const struct netns_id *id,
+		 const struct doorbell_change *change)
+{
+	struct portwatch_namespace *ns = NULL;
+
+	while ((ns = find_by_id(monitor, id, ns))) {
+		namespace_expect(ns, change);
+		if (change->listening)
+			remember(monitor, change->socket, ns->serial);
+	}
+}
+
+static void member_changed(struct monitor *monitor, struct process *process,
+			   const struct doorbell_change *change)
+{
+	if (process_locate(monitor->processes, process) > 0) {
+		/* A process that moves and listens: its new namespace must have a worker first. */
+		topology_update(monitor);
+	}
+	if (process->netns_known)
+		ring(monitor, &process->netns, change);
+}
+
+/* A stranger matters where a whole namespace is watched. */
+static void stranger_changed(struct monitor *monitor, const struct doorbell_change *change)
+{
+	CLEANUP_CLOSE int process = -1;
+	struct netns_id id;
+
+	if (monitor->netns_scopes == 0 || change->pid == 0)
+		return;
+	process = procfs_open_process(&monitor->procfs, change->pid);
+	if (process >= 0 && procfs_netns(process, &id) == 0)
+		ring(monitor, &id, change);
+}
+
+static void changed(void *data, const struct doorbell_change *change)
+{
+	struct monitor *monitor = data;
+	uint64_t netns = change->listening ? 0 : forget(monitor, change->socket);
+	struct process *process = process_table_find(monitor->processes, change->pid);
+	struct portwatch_namespace *ns;
+
+	if (netns) {
+		list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+			if (ns->serial == netns)
+				namespace_expect(ns, change);
+	} else if (process) {
+		member_changed(monitor, process, change);
+	} else {
+		stranger_changed(monitor, change);
+	}
+}
+
+static void forked(void *data, pid_t parent, pid_t child)
+{
+	struct monitor *monitor = data;
+
+	if (process_table_forked(monitor->processes, parent, child) < 0)
+		monitor->forked = true;
+}
+
+static void exited(void *data, pid_t pid)
+{
+	struct monitor *monitor = data;
+
+	if (process_table_find(monitor->processes, pid))
+		monitor->exited = true;
+}
+
+/* What the records would have told is found by looking at everything. */
+static void lost(void *data, uint64_t records)
+{
+	struct monitor *monitor = data;
+	struct portwatch_namespace *ns;
+
+	(void)records;
+	monitor->forked = true;
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		namespace_read_now(ns);
+}
+
+static void rung(struct source *source)
+{
+	(void)source; /* drained at each turn */
+}
+
+static const struct doorbell_hooks hooks = {
+	.changed = changed,
+	.forked = forked,
+	.exited = exited,
+	.lost = lost,
+};
+
+static void tell_all(struct monitor *monitor, const char *text)
+{
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "%s", text);
+}
+
+/* To open the event, or where the kernel knows no such capability yet; and to read its number in
+ * tracefs. */
+static const cap_value_t caps[] = {CAP_PERFMON, CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
+#define CAPS (sizeof(caps) / sizeof(caps[0]))
+
+static void raise_caps(bool raised[CAPS])
+{
+	for (size_t i = 0; i < CAPS; i++)
+		raised[i] = !caps_effective(caps[i]) && caps_raise(caps[i]) == 0;
+}
+
+static void lower_caps(const bool raised[CAPS])
+{
+	for (size_t i = 0; i < CAPS; i++)
+		if (raised[i])
+			caps_lower(caps[i]);
+}
+
+static void open_doorbell(struct monitor *monitor)
+{
+	char text[LOG_TEXT], message[LOG_TEXT + 64];
+	bool raised[CAPS];
+	int result;
+
+	raise_caps(raised);
+	result = doorbell_open(&monitor->doorbell, &hooks, monitor, &monitor->doorbell_failure);
+	lower_caps(raised);
+	if (result == 0) {
+		monitor->doorbell_source = (struct source){
+			.fd = doorbell_fd(monitor->doorbell),
+			.ready = rung,
+		};
+		result = monitor_add(monitor, &monitor->doorbell_source);
+		if (result < 0) {
+			doorbell_close(monitor->doorbell);
+			monitor->doorbell_failure =
+				(struct failure){"wait for the doorbell", -result};
+		}
+	}
+	if (result == 0) {
+		monitor->doorbell_failure = (struct failure){0};
+		monitor->forked = true; /* what came before the first record */
+		tell_all(monitor, "doorbell: the kernel tells of listen(2) at once");
+		return;
+	}
+	monitor->doorbell = NULL;
+	snprintf(message, sizeof(message), "no doorbell, polling instead: %s",
+		 log_failure(&monitor->doorbell_failure, text));
+	tell_all(monitor, message);
+}
+
+static void close_doorbell(struct monitor *monitor)
+{
+	monitor_remove(monitor, &monitor->doorbell_source);
+	doorbell_close(monitor->doorbell);
+	monitor->doorbell = NULL;
+	tdestroy(monitor->bells, free);
+	monitor->bells = NULL;
+	monitor->bell_count = 0;
+}
+
+void monitor_doorbell_attend(struct monitor *monitor)
+{
+	struct subscription *subscription;
+	unsigned int wanted = 0;
+
+	monitor->netns_scopes = 0;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		wanted +=
+			subscription->options->doorbell && subscription->state < SUBSCRIPTION_ENDED;
+		monitor->netns_scopes += subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+	}
+	if (wanted && !monitor->doorbell && monitor->doorbell_wanted < wanted)
+		open_doorbell(monitor);
+	else if (!wanted && monitor->doorbell)
+		close_doorbell(monitor);
+	monitor->doorbell_wanted = wanted;
+	if (monitor->doorbell)
+		doorbell_drain(monitor->doorbell);
+}
+
+void monitor_doorbell_end(struct monitor *monitor)
+{
+	if (monitor->doorbell)
+		close_doorbell(monitor);
+}
