@@ -68,23 +68,23 @@ static int ask(struct subscription *subscription, bool unsettled, struct questio
 /* Whether the answer of a member that couldn't be read is as good as "no": it is gone, or will
  * never be readable. What else failed (no descriptors left, no memory) is no information. */
 static bool is_answer(struct subscription *subscription, const struct process *process,
-		      ssize_t result)
+                      ssize_t result)
 {
 	if (result >= 0 || result == -ESRCH || result == -ENOENT)
 		return true;
 	if (!subscription->told_access)
 		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
-			  "cannot read the descriptors of PID %d (%s): %s; ports that only it "
-			  "holds are "
-			  "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
-			  "CAP_DAC_READ_SEARCH",
-			  (int)process->pid, process->name, strerrordesc_np((int)-result));
+		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
+		          "holds are "
+		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
+		          "CAP_DAC_READ_SEARCH",
+		          (int)process->pid, process->name, strerrordesc_np((int)-result));
 	subscription->told_access = true;
 	return result == -EACCES || result == -EPERM;
 }
 
 static bool scan(struct subscription *subscription, const struct process *process, int directory,
-		 struct question *question)
+                 struct question *question)
 {
 	ssize_t result = directory;
 
@@ -92,14 +92,14 @@ static bool scan(struct subscription *subscription, const struct process *proces
 		return true;
 	if (directory >= 0)
 		result = inode_scan_process(directory, process->pid, process->start_time,
-					    question->sockets, question->count);
+		                            question->sockets, question->count);
 	return is_answer(subscription, process, result);
 }
 
 /* Asks each member: about unsettled sockets always, about all others if it is new or everything is
  * verified. False if not all could be asked. */
 static bool scan_members(struct subscription *subscription, struct question *unsettled,
-			 struct question *others, bool verify)
+                         struct question *others, bool verify)
 {
 	struct process *process = NULL;
 	bool complete = true;
@@ -142,7 +142,7 @@ static void nobody_holds(struct view *view, struct socket *socket)
 }
 
 static void settle(struct view *view, struct socket *socket, const struct inode_owner *found,
-		   bool complete, bool verify)
+                   bool complete, bool verify)
 {
 	if (found && found->pid) {
 		view->subscription->unsettled -= is_unsettled(socket);
@@ -158,7 +158,7 @@ static void settle(struct view *view, struct socket *socket, const struct inode_
 }
 
 static void settle_all(struct subscription *subscription, struct question *unsettled,
-		       struct question *others, bool complete, bool verify)
+                       struct question *others, bool complete, bool verify)
 {
 	struct view *view;
 	struct socket *socket;
@@ -173,7 +173,7 @@ static void settle_all(struct subscription *subscription, struct question *unset
 				continue;
 			settle(view, socket,
 			       inode_scan_find(question->sockets, question->count,
-					       socket->listener.inode),
+			                       socket->listener.inode),
 			       complete, verify);
 		}
 }

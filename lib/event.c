@@ -11,7 +11,7 @@ void event_stamp(struct portwatch_event *event)
 	event->monotonic = clock_now(CLOCK_MONOTONIC);
 	if (event->listener.family == 0 ||
 	    !inet_ntop(event->listener.family, event->listener.address, event->address,
-		       sizeof(event->address)))
+	               sizeof(event->address)))
 		event->address[0] = '\0';
 }
 

@@ -16,14 +16,14 @@
 
 struct expectation {
 	struct listener listener; /* port 0: not known (autobind) */
-	uint64_t socket;	  /* the kernel's address of it */
-	unsigned int reads;	  /* that didn't show it */
+	uint64_t socket;          /* the kernel's address of it */
+	unsigned int reads;       /* that didn't show it */
 };
 
 struct expectations {
 	struct expectation list[EXPECTATIONS_MAX];
 	unsigned int count;
-	bool overflow;	    /* more were told than fit: read again as often as for one */
+	bool overflow;      /* more were told than fit: read again as often as for one */
 	unsigned int reads; /* since the overflow */
 };
 

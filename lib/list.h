@@ -17,7 +17,7 @@ struct list {
 /* Walks all objects of a list; the current one may be removed and freed. */
 #define list_each(object, head, type, member)                                                      \
 	list_each_(object, head, type, member, LIST_NAME(each, __LINE__),                          \
-		   LIST_NAME(after, __LINE__))
+	           LIST_NAME(after, __LINE__))
 #define list_each_(object, head, type, member, each, after)                                        \
 	for (struct list *each = (head)->next, *after = (each)->next;                              \
 	     each != (head) && ((object) = container_of(each, type, member), true);                \

@@ -33,7 +33,7 @@ const char *log_failure(const struct failure *failure, char text[LOG_TEXT])
 	/* strerror() shares one buffer among threads; the GNU name is static and needs no locale.
 	 */
 	snprintf(text, LOG_TEXT, "cannot %s: %s", failure->step ? failure->step : "read",
-		 strerrordesc_np(failure->error) ? strerrordesc_np(failure->error)
-						 : "unknown error");
+	         strerrordesc_np(failure->error) ? strerrordesc_np(failure->error)
+	                                         : "unknown error");
 	return text;
 }

@@ -28,7 +28,7 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 			continue;
 		subscription->attribute = true;
 		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
-			  (int)process->pid, process->name);
+		          (int)process->pid, process->name);
 	}
 }
 
@@ -43,7 +43,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 		if (subscription->tree != tree)
 			continue;
 		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
-			  (int)process->pid, process->name);
+		          (int)process->pid, process->name);
 		list_each (view, &subscription->views, struct view, of_subscription)
 			view_lost_owner(view, process->pid);
 	}
@@ -84,7 +84,7 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 }
 
 static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now,
-		      bool round)
+                      bool round)
 {
 	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
 		return;

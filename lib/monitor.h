@@ -31,35 +31,35 @@ struct monitor {
 	bool quit;
 	bool forked_away; /* this is a copy in the child of a fork(2) that is being taken apart */
 	bool orphaned; /* the last watcher was stopped by the delivery thread: that thread cleans up
-			*/
+	                */
 	int epoll;
 	struct source wake; /* an eventfd: another thread has changed something */
 	struct epoll_event batch[MONITOR_BATCH];
 	int batch_size;
 	struct procfs procfs;
 	struct process_table *processes;
-	struct list namespaces;	   /* struct portwatch_namespace */
+	struct list namespaces;    /* struct portwatch_namespace */
 	struct list subscriptions; /* struct subscription */
-	struct list reaping;	   /* children that were told to go */
+	struct list reaping;       /* children that were told to go */
 	struct doorbell *doorbell;
 	struct failure doorbell_failure; /* why there is none */
 	struct source doorbell_source;
 	unsigned int doorbell_wanted; /* by so many subscriptions */
 	unsigned int netns_scopes;    /* subscriptions that watch a whole namespace */
-	void *bells;		      /* tsearch(3): sockets of members, by the kernel's address */
+	void *bells;                  /* tsearch(3): sockets of members, by the kernel's address */
 	size_t bell_count;
 	uint64_t recheck;    /* with a doorbell, when the trees are read all the same */
 	uint64_t serial;     /* of the namespace made last */
-	bool polled;	     /* some table was asked for: look after the trees as well */
+	bool polled;         /* some table was asked for: look after the trees as well */
 	bool refresh_failed; /* not all could be read: with the next poll again */
-	bool forked;	     /* processes may have come: read the trees */
-	bool exited;	     /* a member has exited: read the trees */
-	bool moved;	     /* members have come, gone or moved: place the workers again */
-	pid_t last_pid;	     /* when the trees were read last */
+	bool forked;         /* processes may have come: read the trees */
+	bool exited;         /* a member has exited: read the trees */
+	bool moved;          /* members have come, gone or moved: place the workers again */
+	pid_t last_pid;      /* when the trees were read last */
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
-			   their own */
+	                   their own */
 	uint64_t round_interval;
-	uint64_t cost;	    /* what a round costs, in ns of CPU, smoothed */
+	uint64_t cost;      /* what a round costs, in ns of CPU, smoothed */
 	uint64_t cpu_mark;  /* CPU time of the thread at the last round */
 	uint64_t waited;    /* time that helpers have worked since */
 	size_t locate_next; /* round robin over members, see topology.c */

@@ -15,7 +15,7 @@
 /* A socket of a member that listens. */
 struct bell {
 	uint64_t socket; /* the kernel's address of it */
-	uint64_t netns;	 /* serial number of its worker */
+	uint64_t netns;  /* serial number of its worker */
 };
 
 static int compare(const void *left, const void *right)
@@ -26,7 +26,7 @@ static int compare(const void *left, const void *right)
 }
 
 static struct portwatch_namespace *find_by_id(struct monitor *monitor, const struct netns_id *id,
-					      struct portwatch_namespace *after)
+                                              struct portwatch_namespace *after)
 {
 	struct portwatch_namespace *ns;
 	bool passed = !after;
@@ -78,7 +78,7 @@ static uint64_t forget(struct monitor *monitor, uint64_t socket)
 
 /* Reads the workers of a namespace, expecting what was told. */
 static void ring(struct monitor *monitor, const struct netns_id *id,
-		 const struct doorbell_change *change)
+                 const struct doorbell_change *change)
 {
 	struct portwatch_namespace *ns = NULL;
 
@@ -90,7 +90,7 @@ static void ring(struct monitor *monitor, const struct netns_id *id,
 }
 
 static void member_changed(struct monitor *monitor, struct process *process,
-			   const struct doorbell_change *change)
+                           const struct doorbell_change *change)
 {
 	if (process_locate(monitor->processes, process) > 0) {
 		/* A process that moves and listens: its new namespace must have a worker first. */
@@ -226,7 +226,7 @@ static void open_doorbell(struct monitor *monitor)
 	}
 	monitor->doorbell = NULL;
 	snprintf(message, sizeof(message), "no doorbell, polling instead: %s",
-		 log_failure(&monitor->doorbell_failure, text));
+	         log_failure(&monitor->doorbell_failure, text));
 	tell_all(monitor, message);
 }
 

@@ -49,7 +49,7 @@ static int open_all(struct monitor *monitor)
 	if (!procfs_is_ours(&monitor->procfs))
 		return -ENOENT;
 	result = process_table_new(&monitor->processes, &monitor->procfs, &monitor_process_hooks,
-				   monitor);
+	                           monitor);
 	if (result < 0)
 		return result;
 	monitor->epoll = spawn_above_stdio(epoll_create1(EPOLL_CLOEXEC));

@@ -36,7 +36,7 @@ static const enum portwatch_reader order[] = {
 #define KINDS (sizeof(order) / sizeof(order[0]))
 
 void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
-		   const char *format, ...)
+                   const char *format, ...)
 {
 	char text[LOG_TEXT];
 	struct view *view;
@@ -47,11 +47,11 @@ void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level leve
 	va_end(arguments);
 	list_each (view, &ns->views, struct view, of_namespace)
 		log_write(view->subscription->watcher, level, "namespace %llu (PID %d): %s",
-			  (unsigned long long)ns->inode, (int)ns->pid, text);
+		          (unsigned long long)ns->inode, (int)ns->pid, text);
 }
 
 struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
-					  enum portwatch_reader reader, enum portwatch_table table)
+                                          enum portwatch_reader reader, enum portwatch_table table)
 {
 	struct portwatch_namespace *ns;
 
@@ -118,11 +118,11 @@ static void note(struct portwatch_namespace *ns, struct failure failure)
 		return;
 	ns->failure = failure;
 	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "",
-		 portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
 }
 
 static void warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
-		      const char *text)
+                      const char *text)
 {
 	if (strncmp(ns->told, text, sizeof(ns->told) - 1) == 0)
 		return;
@@ -217,7 +217,7 @@ static void reader_broke(struct portwatch_namespace *ns, struct failure failure,
 	ns->failure = failure;
 	ns->next = now + pause;
 	snprintf(message, sizeof(message), "the %s reader is started again: %s",
-		 portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
 	warn_once(ns, PORTWATCH_LOG_WARNING, message);
 }
 
@@ -240,15 +240,15 @@ static void reader_works(struct portwatch_namespace *ns, uint64_t now)
 		size_t used = strlen(ns->reason);
 
 		snprintf(ns->reason + used, sizeof(ns->reason) - used, "%stable diag: %s",
-			 used ? "; " : "", log_failure(&table, why));
+		         used ? "; " : "", log_failure(&table, why));
 	}
 	namespace_log(ns, PORTWATCH_LOG_INFO, "read by the %s reader, %s table, through PID %d",
-		      portwatch_reader_name(order[ns->kind]),
-		      portwatch_table_name(reader_table(ns->reader)), (int)ns->pid);
+	              portwatch_reader_name(order[ns->kind]),
+	              portwatch_table_name(reader_table(ns->reader)), (int)ns->pid);
 	if (ns->reason[0]) {
 		snprintf(text, sizeof(text), "read by the %s reader, %s table, because %s",
-			 portwatch_reader_name(order[ns->kind]),
-			 portwatch_table_name(reader_table(ns->reader)), ns->reason);
+		         portwatch_reader_name(order[ns->kind]),
+		         portwatch_table_name(reader_table(ns->reader)), ns->reason);
 		warn_once(ns, PORTWATCH_LOG_INFO, text);
 	}
 }
@@ -268,7 +268,7 @@ static void tell_rejected(struct portwatch_namespace *ns)
 
 	if (rejected > ns->rejected)
 		namespace_log(ns, PORTWATCH_LOG_DEBUG, "%llu malformed rows were left out",
-			      (unsigned long long)(rejected - ns->rejected));
+		              (unsigned long long)(rejected - ns->rejected));
 	ns->rejected = rejected;
 }
 
@@ -341,7 +341,7 @@ static void reader_ready(struct source *source)
 		take(ns, reader_process(ns->reader));
 	else /* nothing was asked: it can only have died */
 		reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
-			     clock_now(CLOCK_MONOTONIC));
+		             clock_now(CLOCK_MONOTONIC));
 }
 
 static void request(struct portwatch_namespace *ns, uint64_t now)

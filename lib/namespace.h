@@ -20,40 +20,42 @@ struct portwatch_namespace {
 	struct netns_id id;
 	enum portwatch_reader forced_reader;
 	enum portwatch_table forced_table;
-	uint64_t inode;	       /* of /proc/PID/ns/net; 0: not known */
+	uint64_t inode;        /* of /proc/PID/ns/net; 0: not known */
 	uint64_t cookie;       /* 0: not known */
-	pid_t pid;	       /* the process by which it is entered */
+	pid_t pid;             /* the process by which it is entered */
 	struct reader *reader; /* NULL: none now */
 	struct source source;  /* of the reader */
-	size_t kind;	       /* which reader, an index of namespace.c's order */
-	bool pending;	       /* a request is under way */
-	bool again;	       /* something has happened since it was made: ask once more at once */
+	size_t kind;           /* which reader, an index of namespace.c's order */
+	bool pending;          /* a request is under way */
+	bool again;            /* something has happened since it was made: ask once more at once */
 	bool confirming;       /* the next read is the second look at missing rows */
-	bool exhausted;	       /* no reader works */
+	bool exhausted;        /* no reader works */
 	uint64_t requested;    /* when the pending request was made */
 	uint64_t opened;       /* when the reader was opened */
 	uint64_t requests;     /* made */
 	uint64_t completed; /* number of the request that was answered completely last; 0: none yet
-			     */
-	uint64_t reads;	    /* complete ones by this reader */
+	                     */
+	uint64_t reads;     /* complete ones by this reader */
 	unsigned int failures; /* in a row: for the backoff */
 	unsigned int retries;  /* in a row: answers without information */
-	uint64_t next;	  /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
-	uint64_t slot;	  /* of the next read by the interval that was set */
+	uint64_t next;    /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
+	uint64_t slot;    /* of the next read by the interval that was set */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
-	unsigned int interval;	/* ms, the shortest that a watcher has set; 0: adapts */
-	struct snapshot known;	/* what listens, see snapshot_update() */
-	struct failure failure; /* the last one */
-	char reason[LOG_TEXT];	/* why it is read as it is */
-	char told[LOG_TEXT];	/* the last warning: each once */
-	uint64_t rejected;	/* malformed rows that were told */
+	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
+	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
+	struct expectations expected; /* what the doorbell has told */
+	struct snapshot known;        /* what listens, see snapshot_update() */
+	struct failure failure;       /* the last one */
+	char reason[LOG_TEXT];        /* why it is read as it is */
+	char told[LOG_TEXT];          /* the last warning: each once */
+	uint64_t rejected;            /* malformed rows that were told */
 };
 
 /* Finds the worker of a namespace that is read in the given way, or makes it. NULL without memory.
  */
 struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
-					  enum portwatch_reader reader, enum portwatch_table table);
+                                          enum portwatch_reader reader, enum portwatch_table table);
 /* Lets it go, with its reader. It must have no views any more. */
 void namespace_free(struct portwatch_namespace *ns);
 
@@ -77,6 +79,6 @@ bool namespace_entry(struct portwatch_namespace *ns, struct reader_target *targe
 
 /* Tells all watchers that look at it. */
 void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
-		   const char *format, ...) __attribute__((format(printf, 3, 4)));
+                   const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -11,7 +11,7 @@ struct candidate {
 	pid_t pid;
 	uint64_t start_time;
 	unsigned int depth; /* of its PID namespace; 0: not known */
-	bool init;	    /* it is PID 1 in its innermost PID namespace */
+	bool init;          /* it is PID 1 in its innermost PID namespace */
 };
 
 struct search {

@@ -6,7 +6,7 @@
 #include "subscription.h"
 
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
-			     void *user_data)
+                             void *user_data)
 {
 	struct view *view;
 	int count = 0;

@@ -98,10 +98,10 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
 }
 
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
-		      portwatch_log_callback callback)
+                      portwatch_log_callback callback)
 {
 	bool valid = level == PORTWATCH_LOG_ERROR || level == PORTWATCH_LOG_WARNING ||
-		     level == PORTWATCH_LOG_INFO || level == PORTWATCH_LOG_DEBUG;
+	             level == PORTWATCH_LOG_INFO || level == PORTWATCH_LOG_DEBUG;
 	const char *debug = secure_getenv("PORTWATCH_DEBUG");
 	int result = check(watcher, valid);
 

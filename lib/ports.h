@@ -13,16 +13,16 @@
 #include "list.h"
 
 struct port {
-	uint64_t netns;		      /* serial number of the namespace worker */
+	uint64_t netns;               /* serial number of the namespace worker */
 	struct portwatch_event event; /* the latest: its listener's address is the key */
-	unsigned int sockets;	      /* in scope that hold it; open while not 0 */
-	unsigned int queued;	      /* events about it in the queue */
-	bool delivered;		      /* the callback was told that it is open */
+	unsigned int sockets;         /* in scope that hold it; open while not 0 */
+	unsigned int queued;          /* events about it in the queue */
+	bool delivered;               /* the callback was told that it is open */
 	struct list link;
 };
 
 struct ports {
-	void *tree;	  /* tsearch(3): by namespace, family, address, port number */
+	void *tree;       /* tsearch(3): by namespace, family, address, port number */
 	struct list list; /* in the order of their making */
 	struct event_queue queue;
 	bool resync; /* the queue overflowed and was dropped: the difference is to be told */

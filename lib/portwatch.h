@@ -168,7 +168,7 @@ enum portwatch_log_level {
  * Since: 0.1
  */
 typedef void (*portwatch_callback)(struct portwatch *watcher, const struct portwatch_event *event,
-				   void *user_data);
+                                   void *user_data);
 
 /**
  * portwatch_log_callback: receives one message.
@@ -182,7 +182,7 @@ typedef void (*portwatch_callback)(struct portwatch *watcher, const struct portw
  * Since: 0.1
  */
 typedef void (*portwatch_log_callback)(struct portwatch *watcher, enum portwatch_log_level level,
-				       const char *message, void *user_data);
+                                       const char *message, void *user_data);
 
 /**
  * portwatch_namespace_callback: receives one watched network namespace.
@@ -217,7 +217,7 @@ const char *portwatch_version(void);
  * or belongs to another PID namespace); -EMFILE, -ENFILE, -ENOMEM; -ENOTSUP (not Linux). Since: 0.1
  */
 int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
-		  void *user_data);
+                  void *user_data);
 
 /**
  * portwatch_set_events: selects the kinds of events that are reported.
@@ -331,7 +331,7 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  * Since: 0.1
  */
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
-		      portwatch_log_callback callback);
+                      portwatch_log_callback callback);
 
 /**
  * portwatch_start: starts a watcher. Once in its life.
@@ -424,7 +424,7 @@ void *portwatch_get_user_data(const struct portwatch *watcher);
  * Since: 0.1
  */
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
-			     void *user_data);
+                             void *user_data);
 
 /**
  * portwatch_namespace_get_inode: the inode number of the namespace, as in the link

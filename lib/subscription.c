@@ -73,7 +73,7 @@ static void decide(struct subscription *subscription, int result)
 static void fail(struct subscription *subscription, int error, const char *what)
 {
 	log_write(subscription->watcher, PORTWATCH_LOG_ERROR, "cannot watch PID %d: %s",
-		  (int)subscription->watcher->pid, what);
+	          (int)subscription->watcher->pid, what);
 	decide(subscription, error);
 }
 
@@ -99,8 +99,8 @@ static void plant(struct subscription *subscription)
 {
 	struct portwatch *watcher = subscription->watcher;
 	int result = process_tree_new(&subscription->tree, subscription->monitor->processes,
-				      watcher->pid, watcher->start_time,
-				      subscription->options->subreaper);
+	                              watcher->pid, watcher->start_time,
+	                              subscription->options->subreaper);
 
 	if (result == -ESRCH)
 		fail(subscription, result, "no such process (it has exited)");
@@ -139,7 +139,7 @@ static void fail_unreadable(struct subscription *subscription)
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
 
 	snprintf(message, sizeof(message), "its network namespace cannot be read: %s",
-		 view->ns->reason[0] ? view->ns->reason : log_failure(&failure, text));
+	         view->ns->reason[0] ? view->ns->reason : log_failure(&failure, text));
 	fail(subscription, failure.error ? -failure.error : -EACCES, message);
 }
 
@@ -175,8 +175,8 @@ void subscription_check_end(struct subscription *subscription)
 	drop_views(subscription);
 	subscription->state = SUBSCRIPTION_ENDED;
 	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
-		  "all processes of the tree of PID %d have exited",
-		  (int)subscription->watcher->pid);
+	          "all processes of the tree of PID %d have exited",
+	          (int)subscription->watcher->pid);
 	subscription_wake(subscription);
 }
 

@@ -15,10 +15,10 @@
 #define SKIPPED_MAX 32
 
 enum socket_state {
-	SOCKET_FRESH,	 /* nobody was asked yet */
+	SOCKET_FRESH,    /* nobody was asked yet */
 	SOCKET_STRANGER, /* no member holds it */
-	SOCKET_HELD,	 /* a member holds it */
-	SOCKET_ORPHAN,	 /* the member that held it is gone */
+	SOCKET_HELD,     /* a member holds it */
+	SOCKET_ORPHAN,   /* the member that held it is gone */
 };
 
 /* A listening socket whose address is wanted. */
@@ -38,14 +38,14 @@ struct view {
 	struct list of_subscription;
 	struct portwatch_namespace *ns;
 	struct subscription *subscription;
-	void *tree;	     /* tsearch(3): sockets by inode */
+	void *tree;          /* tsearch(3): sockets by inode */
 	struct list sockets; /* in the order of their coming */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
-	bool marked;		 /* by topology.c: a member lives there */
+	bool marked;             /* by topology.c: a member lives there */
 	struct process *witness; /* by topology.c: one that does */
-	pid_t anchor;		 /* a member there whose exit is waited for ... */
-	struct source exit;	 /* ... with its pidfd */
+	pid_t anchor;            /* a member there whose exit is waited for ... */
+	struct source exit;      /* ... with its pidfd */
 };
 
 enum subscription_state {
@@ -61,7 +61,7 @@ struct subscription {
 	struct monitor *monitor;
 	const struct options *options;
 	enum subscription_state state;
-	int result;	   /* of portwatch_start(), once it isn't STARTING */
+	int result;        /* of portwatch_start(), once it isn't STARTING */
 	uint64_t deadline; /* while STARTING */
 	struct process_tree *tree;
 	struct list views;
@@ -69,13 +69,13 @@ struct subscription {
 	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
 	bool target_known;
 	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
-	bool attribute_again;	/* some members couldn't be asked: with the next round again */
-	bool attribute;		/* there is a question that no member was asked yet */
+	bool attribute_again;   /* some members couldn't be asked: with the next round again */
+	bool attribute;         /* there is a question that no member was asked yet */
 	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
 	uint64_t verify;  /* when all members are asked about all sockets again */
 	bool end_delivered;
-	bool drained;	  /* the callback has seen all initial events */
-	bool wake;	  /* something waits for delivery */
+	bool drained;     /* the callback has seen all initial events */
+	bool wake;        /* something waits for delivery */
 	bool told_access; /* the warning about unreadable descriptors was given */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;

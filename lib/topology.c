@@ -32,7 +32,7 @@ static bool counts(struct subscription *subscription, const struct process *proc
 }
 
 static struct view *find_or_make_view(struct subscription *subscription,
-				      const struct process *process)
+                                      const struct process *process)
 {
 	const struct options *options = subscription->options;
 	struct portwatch_namespace *ns;

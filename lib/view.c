@@ -51,10 +51,10 @@ static void tell_skipped(struct subscription *subscription, const struct listene
 	subscription->skipped[subscription->skipped_count++] = *listener;
 	inet_ntop(listener->family, listener->address, text, sizeof(text));
 	log_write(subscription->watcher, PORTWATCH_LOG_DEBUG,
-		  "skipping listeners on %s, such as port %u%s", text, (unsigned int)listener->port,
-		  subscription->skipped_count == SKIPPED_MAX
-			  ? "; further skipped addresses are not told"
-			  : "");
+	          "skipping listeners on %s, such as port %u%s", text, (unsigned int)listener->port,
+	          subscription->skipped_count == SKIPPED_MAX
+	                  ? "; further skipped addresses are not told"
+	                  : "");
 }
 
 static void name_owner(const struct procfs *procfs, pid_t pid, char name[64])
@@ -77,11 +77,11 @@ static void tell_opened(struct subscription *subscription, const struct portwatc
 	bool six = event->listener.family == AF_INET6;
 
 	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
-		  "port open: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu",
-		  six ? "[" : "", event->address, six ? "]" : "",
-		  (unsigned int)event->listener.port, (int)event->pid, event->process,
-		  event->owners, (unsigned long long)event->listener.inode,
-		  (unsigned long long)event->netns);
+	          "port open: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu",
+	          six ? "[" : "", event->address, six ? "]" : "",
+	          (unsigned int)event->listener.port, (int)event->pid, event->process,
+	          event->owners, (unsigned long long)event->listener.inode,
+	          (unsigned long long)event->netns);
 }
 
 void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned int owners)
@@ -130,7 +130,7 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 		return;
 	if (socket->port->sockets == 1)
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "port closed: %s port %u",
-			  socket->port->event.address, (unsigned int)socket->listener.port);
+		          socket->port->event.address, (unsigned int)socket->listener.port);
 	ports_close(&subscription->ports, socket->port);
 	socket->port = NULL;
 	subscription_wake(subscription);

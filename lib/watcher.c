@@ -85,7 +85,7 @@ static enum portwatch_log_level initial_log_level(void)
 }
 
 int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
-		  void *user_data)
+                  void *user_data)
 {
 	struct portwatch *new;
 	uint64_t start_time = 0;

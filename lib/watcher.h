@@ -35,15 +35,15 @@ enum watcher_state {
 struct portwatch {
 	pid_t pid;
 	uint64_t start_time; /* clock ticks since boot; with pid the identity of the root */
-	pid_t maker;	     /* the process that made the watcher: in a forked child it is inert */
+	pid_t maker;         /* the process that made the watcher: in a forked child it is inert */
 	portwatch_callback callback;
 	void *user_data;
 	struct options options;
 	enum watcher_state state;
-	unsigned int references;	   /* the caller's, and one for each running dispatch */
-	struct monitor *monitor;	   /* while started */
+	unsigned int references;           /* the caller's, and one for each running dispatch */
+	struct monitor *monitor;           /* while started */
 	struct subscription *subscription; /* while started */
-	int eventfd;	      /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
+	int eventfd;          /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
 	bool dispatching;     /* a thread is in dispatch ... */
 	pthread_t dispatcher; /* ... namely this one */
 };
