@@ -93,6 +93,7 @@ static bool scan(struct subscription *subscription, const struct process *proces
 	if (directory >= 0)
 		result = inode_scan_process(directory, process->pid, process->start_time,
 		                            question->sockets, question->count);
+	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
 	return is_answer(subscription, process, result);
 }
 

@@ -22,8 +22,10 @@ static bool next_wanted(struct portwatch *watcher, struct portwatch_event *event
 	while (watcher->state == WATCHER_STARTED && watcher->subscription) {
 		if (!subscription_next(watcher->subscription, event))
 			return false;
-		if (event->kind & watcher->options.kinds)
-			return true;
+		if (!(event->kind & watcher->options.kinds))
+			continue;
+		watcher->subscription->events++;
+		return true;
 	}
 	return false;
 }

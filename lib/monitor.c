@@ -57,6 +57,7 @@ const struct process_hooks monitor_process_hooks = {
 
 static void refresh(struct monitor *monitor)
 {
+	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
 	monitor->last_pid = procfs_last_pid(&monitor->procfs);
 	monitor->forked = false;
 	monitor->exited = false;
@@ -176,6 +177,7 @@ void *monitor_run(void *data)
 		library_unlock();
 		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
 		library_lock();
+		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
 		monitor->batch_size = count > 0 ? count : 0;
 		for (int i = 0; i < monitor->batch_size; i++) {
 			struct source *source = monitor->batch[i].data.ptr;

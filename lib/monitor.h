@@ -12,6 +12,7 @@
 
 #include "doorbell.h"
 #include "list.h"
+#include "portwatch.h"
 #include "process_tree.h"
 #include "procfs.h"
 #include "spawn.h"
@@ -48,8 +49,9 @@ struct monitor {
 	unsigned int netns_scopes;    /* subscriptions that watch a whole namespace */
 	void *bells;                  /* tsearch(3): sockets of members, by the kernel's address */
 	size_t bell_count;
-	uint64_t recheck;    /* with a doorbell, when the trees are read all the same */
-	uint64_t serial;     /* of the namespace made last */
+	uint64_t recheck; /* with a doorbell, when the trees are read all the same */
+	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* those that are counted, see stats.c */
+	uint64_t serial;                        /* of the namespace made last */
 	bool polled;         /* some table was asked for: look after the trees as well */
 	bool refresh_failed; /* not all could be read: with the next poll again */
 	bool forked;         /* processes may have come: read the trees */

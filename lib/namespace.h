@@ -70,6 +70,22 @@ void namespace_tick(struct portwatch_namespace *ns, uint64_t now);
 /* When namespace_tick() has something to do next. */
 uint64_t namespace_due(const struct portwatch_namespace *ns);
 
+/* Choosing the way to read (namespace_reader.c). Opens the first that can be opened; false if there
+ * is none. */
+bool namespace_open_reader(struct portwatch_namespace *ns);
+void namespace_close_reader(struct portwatch_namespace *ns);
+/* No way is left: pause, then begin with the best again. */
+void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now);
+/* The reader has died: pause and open it again, or take the next way. */
+void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now);
+/* Its first complete table is in: tells by which way, and why. */
+void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now);
+/* The reader's descriptor is readable (namespace.c). */
+void namespace_reader_ready(struct source *source);
+/* Tells a message unless it was the last one. */
+void namespace_warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
+                         const char *text);
+
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
 enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns);
 

@@ -155,6 +155,38 @@ enum portwatch_log_level {
 };
 
 /**
+ * enum portwatch_stat: what portwatch_get_stat() tells. All but the events count for all watchers
+ * of the process, since the first of them was started.
+ *
+ * @PORTWATCH_STAT_READS: complete reads of a namespace's table
+ * @PORTWATCH_STAT_FAILED_READS: reads that gave no information
+ * @PORTWATCH_STAT_ROWS: listening sockets in these tables
+ * @PORTWATCH_STAT_EVENTS: calls of this watcher's callback
+ * @PORTWATCH_STAT_WAKEUPS: how often the library's thread has woken up
+ * @PORTWATCH_STAT_TREE_READS: how often the process trees were read from /proc
+ * @PORTWATCH_STAT_SCANS: processes whose descriptors were looked through
+ * @PORTWATCH_STAT_DOORBELL_RECORDS: records that the doorbell has delivered
+ * @PORTWATCH_STAT_DOORBELL_LOST: records that the kernel has dropped
+ * @PORTWATCH_STAT_HELPERS: helpers that were started
+ * @PORTWATCH_STAT_RESTARTS: readers that were opened again after a failure
+ * @PORTWATCH_STAT_CPU: CPU time of the library's thread and its helpers, in nanoseconds
+ */
+enum portwatch_stat {
+	PORTWATCH_STAT_READS = 0,
+	PORTWATCH_STAT_FAILED_READS = 1,
+	PORTWATCH_STAT_ROWS = 2,
+	PORTWATCH_STAT_EVENTS = 3,
+	PORTWATCH_STAT_WAKEUPS = 4,
+	PORTWATCH_STAT_TREE_READS = 5,
+	PORTWATCH_STAT_SCANS = 6,
+	PORTWATCH_STAT_DOORBELL_RECORDS = 7,
+	PORTWATCH_STAT_DOORBELL_LOST = 8,
+	PORTWATCH_STAT_HELPERS = 9,
+	PORTWATCH_STAT_RESTARTS = 10,
+	PORTWATCH_STAT_CPU = 11,
+};
+
+/**
  * portwatch_callback: receives one event.
  * @watcher: the watcher to which the event belongs
  * @event: the event; valid until the callback returns
@@ -413,6 +445,26 @@ pid_t portwatch_get_pid(const struct portwatch *watcher);
  * Since: 0.1
  */
 void *portwatch_get_user_data(const struct portwatch *watcher);
+
+/**
+ * portwatch_get_stat: what watching has cost so far.
+ * @watcher: a started watcher that was not stopped
+ * @stat: which figure
+ *
+ * Returns: the figure; 0 for an unknown one, and where the watcher isn't started.
+ * Since: 0.1
+ */
+uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat);
+
+/**
+ * portwatch_stat_name: the name of a figure, such as "reads", for printing all there are: the
+ * values count up from 0 without a gap.
+ * @stat: which figure
+ *
+ * Returns: a static string; NULL for an unknown value, the first after the last.
+ * Since: 0.1
+ */
+const char *portwatch_stat_name(enum portwatch_stat stat);
 
 /**
  * portwatch_each_namespace: tells which network namespaces are watched for a watcher, and how.

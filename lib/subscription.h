@@ -73,6 +73,7 @@ struct subscription {
 	bool attribute;         /* there is a question that no member was asked yet */
 	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
 	uint64_t verify;  /* when all members are asked about all sockets again */
+	uint64_t events;  /* calls of the callback */
 	bool end_delivered;
 	bool drained;     /* the callback has seen all initial events */
 	bool wake;        /* something waits for delivery */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* namespace_reader.c - chooses the way to read a network namespace, and another when it fails */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "stats.h"
+#include "subscription.h"
+
+/* Pause before a reader that worked is opened again; doubled with each failure in a row. */
+#define RESTART_FIRST (50 * NSEC_PER_MSEC)
+#define RESTART_MAX (30 * NSEC_PER_SEC)
+/* After so many failures in a row the next way is taken. */
+#define FAILURES_MAX 4
+/* A reader that lasted so long counts as one that works. */
+#define RELIABLE (10 * NSEC_PER_SEC)
+/* Pause before a better way is tried again; doubled each time. */
+#define IMPROVE_FIRST (60 * NSEC_PER_SEC)
+#define IMPROVE_MAX (3600 * NSEC_PER_SEC)
+
+static const enum portwatch_reader order[] = {
+	PORTWATCH_READER_LOCAL,
+	PORTWATCH_READER_SETNS,
+	PORTWATCH_READER_NSENTER,
+	PORTWATCH_READER_PROCFS,
+};
+#define KINDS (sizeof(order) / sizeof(order[0]))
+
+/* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
+ */
+static void note(struct portwatch_namespace *ns, struct failure failure)
+{
+	char text[LOG_TEXT];
+	size_t used = strlen(ns->reason);
+
+	if (failure.error == EXDEV && ns->forced_reader == PORTWATCH_READER_AUTO)
+		return;
+	ns->failure = failure;
+	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "",
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+}
+
+void namespace_warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
+                         const char *text)
+{
+	if (strncmp(ns->told, text, sizeof(ns->told) - 1) == 0)
+		return;
+	snprintf(ns->told, sizeof(ns->told), "%s", text);
+	namespace_log(ns, level, "%s", text);
+}
+
+void namespace_close_reader(struct portwatch_namespace *ns)
+{
+	struct child child = {0};
+
+	if (!ns->reader)
+		return;
+	ns->monitor->stats[PORTWATCH_STAT_CPU] += stats_child_cpu(reader_pid(ns->reader));
+	if (ns->source.fd >= 0)
+		monitor_remove(ns->monitor, &ns->source);
+	ns->source.fd = -1;
+	if (ns->monitor->forked_away) {
+		reader_forget(ns->reader);
+	} else {
+		reader_close(ns->reader, &child);
+		monitor_reap(ns->monitor, &child);
+	}
+	ns->reader = NULL;
+	ns->pending = false;
+}
+
+enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns)
+{
+	return ns->reader && ns->reads > 0 ? order[ns->kind] : PORTWATCH_READER_AUTO;
+}
+
+/* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
+static int open_kind(struct portwatch_namespace *ns, const struct reader_target *target)
+{
+	struct failure failure = {0};
+	int result = reader_open(&ns->reader, order[ns->kind], ns->forced_table, target, &failure);
+
+	if (result < 0) {
+		ns->reader = NULL;
+		note(ns, failure);
+		return result;
+	}
+	ns->source.fd = reader_fd(ns->reader);
+	ns->source.ready = namespace_reader_ready;
+	if (ns->source.fd >= 0)
+		result = monitor_add(ns->monitor, &ns->source);
+	if (result < 0) {
+		ns->source.fd = -1;
+		namespace_close_reader(ns);
+		note(ns, (struct failure){"wait for the helper (epoll_ctl)", -result});
+		return result;
+	}
+	ns->reads = 0;
+	ns->monitor->stats[PORTWATCH_STAT_HELPERS] += reader_pid(ns->reader) != 0;
+	ns->opened = clock_now(CLOCK_MONOTONIC);
+	return 0;
+}
+
+static bool is_allowed(const struct portwatch_namespace *ns)
+{
+	return ns->forced_reader == PORTWATCH_READER_AUTO || ns->forced_reader == order[ns->kind];
+}
+
+/* Opens the first way from the present one on that can be opened. False if there is none. */
+bool namespace_open_reader(struct portwatch_namespace *ns)
+{
+	struct reader_target target;
+
+	if (ns->kind == 0)
+		ns->reason[0] = '\0';
+	if (!namespace_entry(ns, &target)) {
+		ns->failure = (struct failure){"find a process in it", ESRCH};
+		return false;
+	}
+	for (; ns->kind < KINDS; ns->kind++)
+		if (is_allowed(ns) && open_kind(ns, &target) == 0)
+			return true;
+	return false;
+}
+
+/* No way is left: pause, then begin with the best again. */
+void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
+{
+	uint64_t pause = RESTART_FIRST << (ns->failures < 10 ? ns->failures : 10);
+	char text[LOG_TEXT + 64];
+
+	ns->failures++;
+	ns->exhausted = true;
+	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
+	ns->kind = 0;
+	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
+	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, text);
+	monitor_wake(ns->monitor);
+}
+
+/* The reader has died. One that never answered is given up for the next way; one that did is opened
+ * again after a pause, unless that happens too often. */
+void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now)
+{
+	bool worked = ns->reads > 0;
+	uint64_t pause;
+	char text[LOG_TEXT], message[LOG_TEXT + 64];
+
+	if (now - ns->opened > RELIABLE && worked)
+		ns->failures = 0;
+	namespace_close_reader(ns);
+	if (!worked || ns->failures >= FAILURES_MAX) {
+		note(ns, failure);
+		ns->kind++;
+		ns->next = now;
+		return;
+	}
+	ns->monitor->stats[PORTWATCH_STAT_RESTARTS]++;
+	pause = ns->failures ? RESTART_FIRST << ns->failures : 0;
+	ns->failures++;
+	ns->failure = failure;
+	ns->next = now + pause;
+	snprintf(message, sizeof(message), "the %s reader is started again: %s",
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, message);
+}
+
+/* Tells by which way the namespace is read, when that is new. */
+void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
+{
+	struct failure table = reader_table_failure(ns->reader);
+	bool best = ns->reason[0] == '\0';
+	char text[LOG_TEXT + 128], why[LOG_TEXT];
+
+	ns->cookie = reader_cookie(ns->reader) ? reader_cookie(ns->reader) : ns->cookie;
+	ns->exhausted = false;
+	ns->improve = UINT64_MAX;
+	if (!best && ns->forced_reader == PORTWATCH_READER_AUTO) {
+		if (ns->improve_delay < IMPROVE_MAX)
+			ns->improve_delay =
+				ns->improve_delay ? ns->improve_delay * 2 : IMPROVE_FIRST;
+		ns->improve = now + ns->improve_delay;
+	}
+	if (table.error && !strstr(ns->reason, "table diag")) {
+		size_t used = strlen(ns->reason);
+
+		snprintf(ns->reason + used, sizeof(ns->reason) - used, "%stable diag: %s",
+		         used ? "; " : "", log_failure(&table, why));
+	}
+	namespace_log(ns, PORTWATCH_LOG_INFO, "read by the %s reader, %s table, through PID %d",
+	              portwatch_reader_name(order[ns->kind]),
+	              portwatch_table_name(reader_table(ns->reader)), (int)ns->pid);
+	if (ns->reason[0]) {
+		snprintf(text, sizeof(text), "read by the %s reader, %s table, because %s",
+		         portwatch_reader_name(order[ns->kind]),
+		         portwatch_table_name(reader_table(ns->reader)), ns->reason);
+		namespace_warn_once(ns, PORTWATCH_LOG_INFO, text);
+	}
+}
