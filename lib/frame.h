@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* frame.h - what a child reader and its parent say to each other over two pipes. Pure: no I/O, no
+ * allocation; usable in a forked child.
+ *
+ * Everything but the tables themselves is ASCII, so that a shell can speak it too.
+ *
+ * A request is a line "SEQUENCE TABLE\n"; TABLE is a value of enum portwatch_table.
+ * An answer is a series of frames: a header line "KIND SEQUENCE ARGUMENT LENGTH\n" and LENGTH bytes.
+ *
+ *     H  hello: the namespace has been entered. SEQUENCE 0, ARGUMENT the version of all this
+ *     D  a piece of a table; ARGUMENT says of which (enum table_tag)
+ *     E  the answer ends; ARGUMENT is 0 where it is complete, else an errno, and the bytes name the
+ *        step that failed. With SEQUENCE 0: the child could not begin and has given up
+ *
+ * An answer that ends without its E was cut short and is no information. */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define FRAME_VERSION 1
+#define FRAME_HEADER_MAX 48
+#define FRAME_NOTE_MAX 128		   /* the bytes of H and E */
+#define FRAME_DATA_MAX (512U * 1024 * 1024) /* the bytes of D */
+#define FRAME_REQUEST_MAX 32
+
+enum frame_kind {
+	FRAME_HELLO = 'H',
+	FRAME_DATA = 'D',
+	FRAME_END = 'E',
+};
+
+struct frame {
+	enum frame_kind kind;
+	uint32_t sequence;
+	uint32_t argument;
+	uint32_t length;
+};
+
+struct frame_request {
+	uint32_t sequence;
+	uint32_t table;
+};
+
+/* Receives a frame: H and E whole; D in one piece or several, `offset` being the place of this
+ * piece in the frame. Returns 0, or a negative errno that ends the decoding. */
+typedef int (*frame_sink)(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
+			  size_t size);
+
+struct frame_decoder {
+	frame_sink sink;
+	void *data;
+	bool inside; /* a header was read; its bytes follow */
+	struct frame frame;
+	uint32_t offset; /* bytes of the frame received so far */
+	size_t used;
+	char text[FRAME_NOTE_MAX]; /* an incomplete header, or the bytes of H and E */
+};
+
+/* Writes a header and returns its size. */
+size_t frame_format(char buffer[FRAME_HEADER_MAX], const struct frame *frame);
+
+void frame_decoder_init(struct frame_decoder *decoder, frame_sink sink, void *data);
+/* Takes the next bytes, cut anywhere. Returns 0, -EPROTO (what follows can't be understood any
+ * more), or what the sink returned. */
+int frame_decode(struct frame_decoder *decoder, const char *bytes, size_t size);
+
+/* Writes a request and returns its size. */
+size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_request *request);
+/* Parses one line without its newline. Returns 0 or -EPROTO. */
+int frame_parse_request(const char *line, size_t size, struct frame_request *request);
+
+/* Decimal numbers. Writing returns the end of what was written (at most 20 characters). Reading
+ * takes digits up to the end or to a blank, which it passes over, and moves *text; 0 or -EPROTO
+ * (no digit, another character, a value above max). */
+char *frame_write_number(char *buffer, uint64_t number);
+int frame_read_number(const char **text, const char *end, uint64_t max, uint64_t *number);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* helper.c - the body of the forked child that reads the tables of another network namespace */
+#include "helper.h"
+
+#include <linux/capability.h>
+#include <linux/stat.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+
+#include "caps.h"
+#include "frame.h"
+#include "raw.h"
+#include "step.h"
+#include "table_source.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+#ifndef NS_GET_USERNS
+#define NS_GET_USERNS _IO(0xb7, 0x1)
+#endif
+
+enum {
+	REQUESTS = 0,
+	RESPONSES = 1,
+	NETNS = 2,
+};
+
+static long enter(int ns, int type)
+{
+	return raw_call(SYS_setns, ns, type);
+}
+
+/* A namespace of a rootless container: whoever made the user namespace that owns it may do
+ * everything there, once inside. */
+static int enter_through_owner(int netns)
+{
+	int owner = (int)raw_call(SYS_ioctl, netns, NS_GET_USERNS, 0L);
+	long error;
+
+	if (owner < 0)
+		return owner;
+	error = enter(owner, CLONE_NEWUSER);
+	raw_close(owner);
+	return error < 0 ? (int)error : (int)enter(netns, CLONE_NEWNET);
+}
+
+/* With what is in effect; else with what is permitted; else as the owner. */
+static int enter_netns(int netns)
+{
+	long error = enter(netns, CLONE_NEWNET);
+
+	if (error == -EPERM && caps_child_raise(CAP_SYS_ADMIN) == 0)
+		error = enter(netns, CLONE_NEWNET);
+	if (error == -EPERM && enter_through_owner(netns) == 0)
+		error = 0;
+	return (int)error;
+}
+
+static uint64_t read_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	if (fd < 0 ||
+	    raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
+		return 0;
+	return cookie;
+}
+
+/* Any socket tells it, and is closed at once. */
+static uint64_t netns_cookie(int diag)
+{
+	uint64_t cookie;
+	int fd = -1;
+
+	if (diag < 0)
+		fd = (int)raw_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cookie = read_cookie(diag < 0 ? fd : diag);
+	raw_close(fd);
+	return cookie;
+}
+
+/* What struct netns_id (procfs.h) is made of, seen from inside. */
+static void netns_identity(int proc, uint64_t *device, uint64_t *inode)
+{
+	struct statx status = {0};
+
+	*device = 0;
+	*inode = 0;
+	if (raw_call(SYS_statx, proc, "thread-self/net/tcp", 0, STATX_INO, &status) < 0)
+		return;
+	*device = makedev(status.stx_dev_major, status.stx_dev_minor);
+	*inode = status.stx_ino;
+}
+
+static int say_hello(int proc, int diag)
+{
+	struct frame frame = {FRAME_HELLO, 0, FRAME_VERSION, 0};
+	uint64_t device, inode;
+	char note[FRAME_NOTE_MAX];
+	char *end;
+
+	netns_identity(proc, &device, &inode);
+	end = frame_write_number(note, netns_cookie(diag));
+	*end++ = ' ';
+	end = frame_write_number(end, device);
+	*end++ = ' ';
+	end = frame_write_number(end, inode);
+	frame.length = (uint32_t)(end - note);
+	return helper_send(RESPONSES, &frame, note);
+}
+
+struct answer {
+	uint32_t sequence;
+};
+
+/* A table_sink. */
+static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t size)
+{
+	const struct answer *answer = data;
+	struct frame frame = {FRAME_DATA, answer->sequence, tag, (uint32_t)size};
+
+	return helper_send(RESPONSES, &frame, bytes);
+}
+
+static int answer_request(struct table_source *source, const char *line, size_t size)
+{
+	struct frame end = {FRAME_END, 0, 0, 0};
+	struct frame_request request;
+	struct answer answer;
+	struct failure failure;
+
+	if (frame_parse_request(line, size, &request) < 0)
+		return -EPROTO;
+	answer.sequence = request.sequence;
+	end.sequence = request.sequence;
+	if (table_source_read(source, (enum portwatch_table)request.table, request.sequence,
+			      send_piece, &answer, &failure) < 0)
+		return helper_send_failure(RESPONSES, request.sequence, failure.step,
+					   failure.error);
+	return helper_send(RESPONSES, &end, "");
+}
+
+/* Takes the lines out of the buffer and answers each. Returns what is left of the last, or a
+ * negative errno. */
+static ssize_t answer_lines(struct table_source *source, char *buffer, size_t used)
+{
+	const char *line = buffer;
+	const char *newline;
+	int error;
+
+	while ((newline = memchr(line, '\n', used)) != NULL) {
+		error = answer_request(source, line, (size_t)(newline - line));
+		if (error < 0)
+			return error;
+		used -= (size_t)(newline + 1 - line);
+		line = newline + 1;
+	}
+	memmove(buffer, line, used);
+	return (ssize_t)used;
+}
+
+/* Until the parent closes its end, or dies. */
+static int serve(struct table_source *source)
+{
+	char buffer[2 * FRAME_REQUEST_MAX];
+	ssize_t used = 0;
+
+	for (;;) {
+		long got = raw_read(REQUESTS, buffer + used, sizeof(buffer) - (size_t)used);
+
+		if (got == -EINTR)
+			continue;
+		if (got <= 0)
+			return (int)got;
+		used = answer_lines(source, buffer, (size_t)(used + got));
+		if (used < 0)
+			return (int)used;
+		if ((size_t)used == sizeof(buffer))
+			return -EPROTO;
+	}
+}
+
+static void open_tables(struct table_source *source, int proc, enum portwatch_table table)
+{
+	if (table != PORTWATCH_TABLE_PROCFS)
+		table_source_open_diag(source);
+	if (table != PORTWATCH_TABLE_DIAG)
+		table_source_open_text(source, proc, "thread-self");
+}
+
+/* A frame of its own, so that the buffer lies below what helper_drop_memory() looks at. */
+__attribute__((noinline)) static int enter_and_serve(const struct helper_setup *setup)
+{
+	unsigned char buffer[TABLE_SOURCE_BUFFER];
+	struct table_source source;
+	const char *step = STEP_SETNS;
+	int error;
+
+	table_source_init(&source, buffer);
+	error = enter_netns(NETNS);
+	raw_close(NETNS);
+	if (error == 0) {
+		open_tables(&source, setup->proc, setup->table);
+		step = STEP_PRIVILEGES;
+		error = caps_child_drop_all();
+	}
+	if (error < 0) {
+		helper_send_failure(RESPONSES, 0, step, -error);
+		return 1;
+	}
+	helper_unblock_signals();
+	if (say_hello(setup->proc, source.diag) < 0)
+		return 1;
+	return serve(&source) < 0;
+}
+
+int helper_main(void *arg)
+{
+	/* A copy: the original may lie in memory that is dropped. */
+	struct helper_setup setup = *(const struct helper_setup *)arg;
+	const int descriptors[] = {setup.requests, setup.responses, setup.netns};
+	int error = helper_isolate(descriptors, 3, setup.proc);
+
+	if (error < 0) {
+		helper_send_failure(setup.responses, 0, STEP_ARRANGE_FDS, -error);
+		return 1;
+	}
+	helper_drop_memory(setup.proc, __builtin_frame_address(0));
+	/* Nothing above this frame is left to return to. */
+	syscall(SYS_exit_group, enter_and_serve(&setup));
+	__builtin_unreachable();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* helper.h - the body of the forked child that reads the tables of another network namespace
+ *
+ * It enters the namespace, opens what it will read, gives up every privilege, and then answers
+ * requests until its request pipe ends (frame.h). Nothing but bare system calls (raw.h) on its own
+ * stack. */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "portwatch.h"
+
+struct helper_setup {
+	int requests;  /* the end of a pipe to read from */
+	int responses; /* the end of a pipe to write to */
+	int netns;     /* the network namespace to enter */
+	int proc;      /* the /proc directory */
+	enum portwatch_table table;
+};
+
+/* A child_body (spawn.h); arg is a struct helper_setup. The descriptors must be above 2. */
+int helper_main(void *arg);
+
+/* Writes a whole frame to the response pipe. Returns 0 or a negative errno. */
+struct frame;
+int helper_send(int fd, const struct frame *frame, const void *bytes);
+/* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
+int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
+
+/* Makes the child nobody's but its own: session, name, signal dispositions, and only the given
+ * descriptors, moved to 0, 1, ...; `keep`, if not negative, stays where it is. Returns 0 or a
+ * negative errno. */
+int helper_isolate(const int *descriptors, int count, int keep);
+/* Opens the signal mask, at last. */
+void helper_unblock_signals(void);
+
+/* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that is
+ * still needed) to the present one, and what libc needs to make system calls: a page that the host
+ * writes to would otherwise live on here for ever. Does nothing where it can't be sure. */
+void helper_drop_memory(int proc, const void *stack);
+
+#endif
