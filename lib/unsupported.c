@@ -11,7 +11,7 @@ const char *portwatch_version(void)
 }
 
 int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
-		  void *user_data)
+                  void *user_data)
 {
 	(void)watcher;
 	(void)pid;
@@ -69,6 +69,13 @@ int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 	return -ENOTSUP;
 }
 
+int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
+{
+	(void)watcher;
+	(void)enabled;
+	return -ENOTSUP;
+}
+
 int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
 {
 	(void)watcher;
@@ -77,7 +84,7 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
 }
 
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
-		      portwatch_log_callback callback)
+                      portwatch_log_callback callback)
 {
 	(void)watcher;
 	(void)level;
@@ -126,8 +133,15 @@ void *portwatch_get_user_data(const struct portwatch *watcher)
 	return NULL;
 }
 
+uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
+{
+	(void)watcher;
+	(void)stat;
+	return 0;
+}
+
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
-			     void *user_data)
+                             void *user_data)
 {
 	(void)watcher;
 	(void)callback;
