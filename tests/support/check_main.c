@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* check_main.c - the main function of a test program */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "check_main.h"
+#include "skip.h"
+
+static bool forks;
+
+bool check_forks(void)
+{
+	return forks;
+}
+
+/* What the cases detached comes to us, and ends when its case has ended. Returns false when it
+ * doesn't. */
+static bool reap_orphans(const sigset_t *child)
+{
+	static const struct timespec patience = {.tv_sec = 60};
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0)
+		if (pid == 0 && sigtimedwait(child, NULL, &patience) < 0) {
+			fprintf(stderr, "a process has outlived its test\n");
+			return false;
+		}
+	return true;
+}
+
+static bool run_all(SRunner *runner, const char *one)
+{
+	sigset_t child;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	srunner_run(runner, NULL, one, CK_ENV);
+	/* Only now: the cases are not to inherit it. */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	return reap_orphans(&child);
+}
+
+int check_main(int argc, char **argv, Suite *(*make)(void))
+{
+	SRunner *runner;
+	int run, failed;
+	bool clean;
+
+	/* A hang must end some day, but no loaded machine is to be taken for one. */
+	setenv("CK_DEFAULT_TIMEOUT", "300", 0);
+	skip_begin();
+	runner = srunner_create(make());
+	forks = srunner_fork_status(runner) == CK_FORK;
+	clean = run_all(runner, argc > 1 ? argv[1] : getenv("CK_RUN_CASE"));
+	run = srunner_ntests_run(runner);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	if (failed > 0 || !clean)
+		return EXIT_FAILURE;
+	return run > 0 && skip_count() >= run ? SKIP_STATUS : EXIT_SUCCESS;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* fake_proc.h - a directory of plain files that looks like /proc */
+#ifndef FAKE_PROC_H
+#define FAKE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "procfs.h"
+
+struct fake_process {
+	pid_t pid;
+	pid_t ppid;
+	unsigned threads;
+	uint64_t start_time;
+	char state;
+	const char *name;
+};
+
+struct fake_proc {
+	char path[256];
+	struct procfs procfs;
+	struct fake_process processes[64];
+	size_t count;
+	bool lists_children; /* has task/TID/children */
+};
+
+/* Makes an empty one and opens it, with or without the files that list children. */
+void fake_proc_setup(struct fake_proc *fake, bool lists_children);
+void fake_proc_teardown(struct fake_proc *fake);
+
+/* Adds a running process with one thread. */
+void fake_proc_add(struct fake_proc *fake, pid_t pid, pid_t ppid, uint64_t start_time);
+/* Takes it away, reaped. Its children stay whose they are. */
+void fake_proc_remove(struct fake_proc *fake, pid_t pid);
+void fake_proc_reparent(struct fake_proc *fake, pid_t pid, pid_t ppid);
+/* To be changed as the test likes, then to be written with fake_proc_write. */
+struct fake_process *fake_proc_find(struct fake_proc *fake, pid_t pid);
+void fake_proc_write(struct fake_proc *fake, const struct fake_process *process);
+/* Puts it into a network namespace. */
+void fake_proc_netns(struct fake_proc *fake, pid_t pid, const char *netns);
+/* Says who the calling process is. */
+void fake_proc_self(struct fake_proc *fake, pid_t pid);
+
+/* Any file, directory or symbolic link below it; what leads there is made. */
+void fake_proc_file(struct fake_proc *fake, const char *content, const char *name, ...)
+	__attribute__((format(printf, 3, 4)));
+void fake_proc_directory(struct fake_proc *fake, const char *name, ...)
+	__attribute__((format(printf, 2, 3)));
+void fake_proc_link(struct fake_proc *fake, const char *target, const char *name, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Removes a file or a whole directory. */
+void fake_proc_delete(struct fake_proc *fake, const char *name, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif
