@@ -24,10 +24,3 @@ void monitor_wake(struct monitor *monitor)
 {
 	eventfd_write(monitor->wake.fd, 1);
 }
-
-static void woken(struct source *source)
-{
-	eventfd_t value;
-
-	eventfd_read(source->fd, &value);
-}
