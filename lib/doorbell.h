@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* doorbell.h - kernel events that say "look now"
  *
- * perf_event_open(2) on the tracepoint sock:inet_sock_set_state, filtered in the kernel to newstate
- * == TCP_LISTEN || oldstate == TCP_LISTEN, one event per CPU with its own ring, with fork and exit
- * records (attr.task). An event is a hint; the table stays the truth. Needs CAP_PERFMON or
- * CAP_SYS_ADMIN in the initial user namespace. Not thread-safe: the monitor calls it. */
+ * perf_event_open(2) on the tracepoint sock:inet_sock_set_state, one event per CPU with its own
+ * ring, with fork and exit records. A filter in the kernel lets through only TCP sockets that begin
+ * or cease to listen: connections, also those that a listener accepts, cost nothing. An event is a
+ * hint; the table stays the truth. Needs CAP_PERFMON or CAP_SYS_ADMIN in the initial user
+ * namespace, and the right to read tracefs: CAP_DAC_READ_SEARCH unless root, CAP_SYS_ADMIN where it
+ * is not mounted. Not thread-safe: the monitor calls it. In the child of a fork(2) the rings are
+ * not mapped: there it may not be used, nor closed. */
 #ifndef DOORBELL_H
 #define DOORBELL_H
 
@@ -17,40 +20,50 @@
 struct doorbell;
 
 struct doorbell_change {
-	pid_t pid; /* the process in whose context it happened, in our PID namespace; 0: not in it
-		    */
+	pid_t pid; /* the process in whose context it happened, in the PID namespace of who opened
+	              the doorbell; 0: not in it */
 	pid_t tid;
-	bool listening;	     /* true: a socket begins to listen; false: one ceases to */
-	int family;	     /* AF_INET or AF_INET6, as the socket was made */
-	uint16_t port;	     /* local port, host order; 0: not bound yet (autobind) */
+	bool listening; /* true: a socket begins to listen; false: one ceases to, or failed to begin
+	                 */
+	int family;     /* AF_INET or AF_INET6, as the socket was made: an IPv4-mapped address stays
+	                   AF_INET6 */
+	uint16_t port;  /* local port, host order; 0: autobind, both when it begins and ceases */
 	uint8_t address[16]; /* local address, network order; AF_INET uses 4 */
 	uint64_t socket; /* address of the kernel's struct sock (skaddr): tells sockets apart while
-			    they live */
-	uint64_t time;	 /* CLOCK_MONOTONIC */
+	                    they live, and is the only way to know an autobound one again */
+	uint64_t time;   /* CLOCK_MONOTONIC */
 };
 
+/* They may not call the doorbell. All are set. */
 struct doorbell_hooks {
 	void (*changed)(void *data, const struct doorbell_change *change);
-	void (*forked)(void *data, pid_t parent, pid_t child); /* processes only, not threads */
-	void (*exited)(void *data, pid_t pid); /* the last thread of... or any thread: a hint */
-	void (*lost)(void *data,
-		     uint64_t records); /* records were dropped: look at everything again */
+	/* Processes only, not threads. parent is who called fork; 0: not in our PID namespace. */
+	void (*forked)(void *data, pid_t parent, pid_t child);
+	/* Some thread of the process is about to exit, the process perhaps with it: a hint. */
+	void (*exited)(void *data, pid_t pid);
+	/* Records were dropped, or may have been: look at everything again. 0: how many is not
+	 * known. */
+	void (*lost)(void *data, uint64_t records);
 };
 
 /* Opens it on all online CPUs. Returns 0 or a negative errno with *failure set. */
 int doorbell_open(struct doorbell **doorbell, const struct doorbell_hooks *hooks, void *data,
-		  struct failure *failure);
+                  struct failure *failure);
 void doorbell_close(struct doorbell *doorbell); /* NULL allowed */
 
-/* One descriptor to wait on (EPOLLIN): an epoll of its own over the rings. Samples make it
- * readable; fork and exit records wait for the next drain. */
+/* One descriptor to wait on (EPOLLIN): an epoll of its own over the rings. A sample makes it
+ * readable, and so does a ring that is half full; fork and exit records otherwise wait for the next
+ * drain. The wait that reports it also resets it: drain after each, and once after adding it to an
+ * epoll. */
 int doorbell_fd(const struct doorbell *doorbell);
 
-/* Hands all waiting records to the hooks, in the order of their times across the rings as far as it
- * is known; bounded by the size of the rings. Also notices CPUs that came or went. */
+/* Hands all waiting records to the hooks, in the order of their times across the rings; bounded by
+ * what was there when it began. At most once a second it also notices CPUs that came or went: that
+ * takes the capability again, and a CPU that came without it stays unheard. So does one that went
+ * and came back between two looks. */
 void doorbell_drain(struct doorbell *doorbell);
 
-/* Counters since it was opened. */
+/* Counters since it was opened: records handled, and records that the kernel said it dropped. */
 uint64_t doorbell_records(const struct doorbell *doorbell);
 uint64_t doorbell_lost(const struct doorbell *doorbell);
 
