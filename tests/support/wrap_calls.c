@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* wrap_calls.c - what the linker puts in the place of the calls of wrap.options */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <search.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/capability.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "wrap_calls.h"
+
+/* Declares the call under both of the linker's names, and defines the one that lib/ reaches. */
+#define WRAP(type, failed, name, parameters, ...)                                                  \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		if (wrap_strike(CALL_##name, NULL))                                                \
+			return failed;                                                             \
+		return __real_##name(__VA_ARGS__);                                                 \
+	}
+
+/* The same for those that transfer `size` bytes. */
+#define WRAP_SIZED(name, call, parameters, ...)                                                    \
+	ssize_t __real_##name parameters;                                                          \
+	ssize_t __wrap_##name parameters;                                                          \
+	ssize_t __wrap_##name parameters                                                           \
+	{                                                                                          \
+		if (wrap_strike(CALL_##call, &size))                                               \
+			return -1;                                                                 \
+		return __real_##name(__VA_ARGS__);                                                 \
+	}
+
+WRAP(void *, NULL, malloc, (size_t size), size)
+WRAP(void *, NULL, calloc, (size_t count, size_t size), count, size)
+WRAP(void *, NULL, realloc, (void *old, size_t size), old, size)
+WRAP(void *, NULL, tsearch,
+     (const void *key, void **root, int (*compare)(const void *, const void *)), key, root, compare)
+WRAP(cap_t, NULL, cap_get_proc, (void), )
+WRAP(int, -1, cap_set_proc, (cap_t caps), caps)
+WRAP(int, -1, cap_set_flag,
+     (cap_t caps, cap_flag_t flag, int count, const cap_value_t *values, cap_flag_value_t value),
+     caps, flag, count, values, value)
+/* Returns its error. */
+WRAP(int, errno, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *data),
+     thread, attributes, start, data)
+WRAP(pid_t, -1, fork, (void), )
+WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), pid, status, options)
+WRAP(int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size), fd, level,
+     name, value, size)
+WRAP(void *, MAP_FAILED, mmap,
+     (void *address, size_t size, int protection, int flags, int fd, off_t offset), address, size,
+     protection, flags, fd, offset)
+WRAP(int, -1, pipe2, (int ends[2], int flags), ends, flags)
+WRAP(int, -1, poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
+WRAP(int, -1, epoll_create1, (int flags), flags)
+WRAP(int, -1, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), epoll,
+     operation, fd, event)
+WRAP(int, -1, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout), epoll,
+     events, count, timeout)
+WRAP(int, -1, eventfd, (unsigned int value, int flags), value, flags)
+WRAP(int, -1, eventfd_read, (int fd, eventfd_t *value), fd, value)
+WRAP(int, -1, eventfd_write, (int fd, eventfd_t value), fd, value)
+WRAP(int, -1, fstatat, (int directory, const char *path, struct stat *status, int flags), directory,
+     path, status, flags)
+WRAP(int, -1, faccessat, (int directory, const char *path, int mode, int flags), directory, path,
+     mode, flags)
+WRAP(ssize_t, -1, readlinkat, (int directory, const char *path, char *buffer, size_t size),
+     directory, path, buffer, size)
+WRAP(int, -1, kill, (pid_t pid, int signal), pid, signal)
+WRAP(int, -1, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), type, id, info,
+     options)
+
+WRAP_SIZED(read, read, (int fd, void *buffer, size_t size), fd, buffer, size)
+WRAP_SIZED(write, write, (int fd, const void *buffer, size_t size), fd, buffer, size)
+WRAP_SIZED(pread, pread, (int fd, void *buffer, size_t size, off_t offset), fd, buffer, size,
+           offset)
+WRAP_SIZED(pread64, pread, (int fd, void *buffer, size_t size, off64_t offset), fd, buffer, size,
+           offset)
+WRAP_SIZED(recv, recv, (int fd, void *buffer, size_t size, int flags), fd, buffer, size, flags)
+WRAP_SIZED(send, send, (int fd, const void *buffer, size_t size, int flags), fd, buffer, size,
+           flags)
+
+/* Something closed by a failing close() is closed all the same, close(2). */
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+	int fails = wrap_strike(CALL_close, NULL), error = errno;
+	int result = __real_close(fd);
+
+	if (!fails)
+		return result;
+	errno = error;
+	return -1;
+}
+
+static int optional_mode(int flags, va_list arguments)
+{
+	return flags & O_CREAT ? va_arg(arguments, int) : 0;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list arguments;
+	int mode;
+
+	va_start(arguments, flags);
+	mode = optional_mode(flags, arguments);
+	va_end(arguments);
+	wrap_note_path(path);
+	return wrap_strike(CALL_open, NULL) ? -1 : __real_open(path, flags, mode);
+}
+
+int __real_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...);
+int __wrap_openat(int directory, const char *path, int flags, ...)
+{
+	va_list arguments;
+	int mode;
+
+	va_start(arguments, flags);
+	mode = optional_mode(flags, arguments);
+	va_end(arguments);
+	wrap_note_path(path);
+	return wrap_strike(CALL_openat, NULL) ? -1 : __real_openat(directory, path, flags, mode);
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return wrap_strike(CALL_fcntl, NULL) ? -1 : __real_fcntl(fd, command, argument);
+}
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, request);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return wrap_strike(CALL_ioctl, NULL) ? -1 : __real_ioctl(fd, request, argument);
+}
+
+static int transfers(enum wrap_call call)
+{
+	return call == CALL_read || call == CALL_write || call == CALL_pread || call == CALL_recv ||
+	       call == CALL_send;
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+/* How many arguments there are isn't known, so it takes six, and passes on some that were never
+ * given. */
+__attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
+{
+	enum wrap_call call = wrap_find_number(number);
+	unsigned long a[6];
+	va_list arguments;
+	size_t size;
+
+	va_start(arguments, number);
+	for (size_t i = 0; i < 6; i++)
+		a[i] = va_arg(arguments, unsigned long);
+	va_end(arguments);
+	if (call == CALL_openat)
+		wrap_note_path((const char *)a[1]);
+	size = a[2];
+	if (wrap_strike(call, &size)) {
+		int error = errno;
+
+		if (call == CALL_close)
+			__real_syscall(number, a[0]);
+		errno = error;
+		return -1;
+	}
+	if (transfers(call))
+		a[2] = size;
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* wrap_calls.h - which calls can be made to fail: name, and number as for syscall(2) (-1: none) */
+#ifndef WRAP_CALLS_H
+#define WRAP_CALLS_H
+
+#include <stddef.h>
+#include <sys/syscall.h>
+
+/* Not every architecture has the old ones. */
+#ifdef SYS_open
+#define WRAP_OPEN SYS_open
+#define WRAP_POLL SYS_poll
+#define WRAP_EPOLL_WAIT SYS_epoll_wait
+#define WRAP_FSTATAT SYS_newfstatat
+#else
+#define WRAP_OPEN -1
+#define WRAP_POLL -1
+#define WRAP_EPOLL_WAIT -1
+#define WRAP_FSTATAT -1
+#endif
+
+#define WRAP_CALLS(X)                                                                              \
+	X(malloc, -1)                                                                              \
+	X(calloc, -1)                                                                              \
+	X(realloc, -1)                                                                             \
+	X(tsearch, -1)                                                                             \
+	X(cap_get_proc, -1)                                                                        \
+	X(cap_set_proc, -1)                                                                        \
+	X(cap_set_flag, -1)                                                                        \
+	X(pthread_create, -1)                                                                      \
+	X(fork, -1)                                                                                \
+	X(waitpid, -1)                                                                             \
+	X(open, WRAP_OPEN)                                                                         \
+	X(openat, SYS_openat)                                                                      \
+	X(close, SYS_close)                                                                        \
+	X(read, SYS_read)                                                                          \
+	X(write, SYS_write)                                                                        \
+	X(pread, SYS_pread64)                                                                      \
+	X(recv, SYS_recvfrom)                                                                      \
+	X(send, SYS_sendto)                                                                        \
+	X(getsockopt, SYS_getsockopt)                                                              \
+	X(fcntl, SYS_fcntl)                                                                        \
+	X(ioctl, SYS_ioctl)                                                                        \
+	X(mmap, SYS_mmap)                                                                          \
+	X(pipe2, SYS_pipe2)                                                                        \
+	X(poll, WRAP_POLL)                                                                         \
+	X(epoll_create1, SYS_epoll_create1)                                                        \
+	X(epoll_ctl, SYS_epoll_ctl)                                                                \
+	X(epoll_wait, WRAP_EPOLL_WAIT)                                                             \
+	X(eventfd, SYS_eventfd2)                                                                   \
+	X(eventfd_read, -1)                                                                        \
+	X(eventfd_write, -1)                                                                       \
+	X(fstatat, WRAP_FSTATAT)                                                                   \
+	X(faccessat, SYS_faccessat)                                                                \
+	X(readlinkat, SYS_readlinkat)                                                              \
+	X(kill, SYS_kill)                                                                          \
+	X(waitid, SYS_waitid)                                                                      \
+	WRAP_RAW_CALLS(X)
+
+/* Those that only syscall(2) makes. */
+#define WRAP_RAW_CALLS(X)                                                                          \
+	X(capget, SYS_capget)                                                                      \
+	X(capset, SYS_capset)                                                                      \
+	X(clone, SYS_clone)                                                                        \
+	X(close_range, SYS_close_range)                                                            \
+	X(dup3, SYS_dup3)                                                                          \
+	X(execve, SYS_execve)                                                                      \
+	X(fsopen, SYS_fsopen)                                                                      \
+	X(fsconfig, SYS_fsconfig)                                                                  \
+	X(fsmount, SYS_fsmount)                                                                    \
+	X(getdents, SYS_getdents64)                                                                \
+	X(munmap, SYS_munmap)                                                                      \
+	X(perf_event_open, SYS_perf_event_open)                                                    \
+	X(pidfd_open, SYS_pidfd_open)                                                              \
+	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \
+	X(prctl, SYS_prctl)                                                                        \
+	X(prlimit, SYS_prlimit64)                                                                  \
+	X(rt_sigaction, SYS_rt_sigaction)                                                          \
+	X(rt_sigprocmask, SYS_rt_sigprocmask)                                                      \
+	X(setns, SYS_setns)                                                                        \
+	X(setsid, SYS_setsid)                                                                      \
+	X(socket, SYS_socket)                                                                      \
+	X(statx, SYS_statx)                                                                        \
+	X(writev, SYS_writev)                                                                      \
+	X(other, -2)
+
+#define WRAP_ENUM(name, number) CALL_##name,
+enum wrap_call { WRAP_CALLS(WRAP_ENUM) WRAP_CALL_COUNT };
+
+/* Notes the use of a call. Returns true when a rule lets it fail; errno is set. Where size isn't
+ * NULL a rule may reduce it. */
+_Bool wrap_strike(enum wrap_call call, size_t *size);
+void wrap_note_path(const char *path);
+enum wrap_call wrap_find_number(long number);
+
+#endif
