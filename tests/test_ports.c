@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* test_ports.c - what is open, and what the callback was told of it */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "support/check_main.h"
+#include "ports.h"
+
+#define NETNS 1
+
+static struct ports ports;
+
+static void setup(void)
+{
+	ports_init(&ports);
+}
+
+static void teardown(void)
+{
+	ports_clear(&ports);
+}
+
+static struct port *open_in(uint64_t netns, uint16_t number)
+{
+	struct portwatch_event event = {
+		.kind = PORTWATCH_EVENT_OPEN,
+		.listener = {.family = AF_INET, .port = number, .address = {127, 0, 0, 1}},
+	};
+	struct port *port = ports_open(&ports, netns, &event);
+
+	ck_assert_ptr_nonnull(port);
+	return port;
+}
+
+static struct port *open_port(uint16_t number)
+{
+	return open_in(NETNS, number);
+}
+
+/* What waits, as text: "+80 -80". */
+static const char *told(void)
+{
+	static char text[4096];
+	struct portwatch_event event;
+	size_t used = 0;
+
+	text[0] = '\0';
+	while (used < sizeof(text) - 16 && ports_next(&ports, &event))
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%c%u",
+		                         used ? " " : "",
+		                         event.kind == PORTWATCH_EVENT_OPEN ? '+' : '-',
+		                         (unsigned int)event.listener.port);
+	return text;
+}
+
+START_TEST(tells_an_open_port_once)
+{
+	open_port(80);
+	open_port(80);
+	ck_assert_str_eq(told(), "+80");
+	open_port(80);
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
+START_TEST(closes_with_the_last_socket)
+{
+	struct port *port = open_port(80);
+
+	open_port(80);
+	ports_close(&ports, port);
+	ck_assert_str_eq(told(), "+80");
+	ports_close(&ports, port);
+	ck_assert_str_eq(told(), "-80");
+}
+END_TEST
+
+START_TEST(is_new_after_a_close)
+{
+	ports_close(&ports, open_port(80));
+	open_port(80);
+	ck_assert_str_eq(told(), "+80 -80 +80");
+}
+END_TEST
+
+START_TEST(tells_namespaces_apart)
+{
+	struct port *here = open_in(1, 80), *there = open_in(2, 80);
+
+	ck_assert_ptr_ne(here, there);
+	ck_assert_str_eq(told(), "+80 +80");
+	ports_close(&ports, here);
+	ck_assert_str_eq(told(), "-80");
+	ck_assert_uint_eq(there->sockets, 1);
+}
+END_TEST
+
+START_TEST(keeps_the_order)
+{
+	for (uint16_t number = 1; number <= 20; number++)
+		open_port(number);
+	ck_assert_str_eq(told(),
+	                 "+1 +2 +3 +4 +5 +6 +7 +8 +9 +10 +11 +12 +13 +14 +15 +16 +17 +18 +19 +20");
+}
+END_TEST
+
+START_TEST(forgets_what_is_closed_and_told)
+{
+	ports_close(&ports, open_port(80));
+	told();
+	ck_assert(list_empty(&ports.list));
+}
+END_TEST
+
+static unsigned int drain(unsigned int *opened, unsigned int *closed)
+{
+	struct portwatch_event event;
+	unsigned int count = 0;
+
+	for (; ports_next(&ports, &event); count++)
+		++*(event.kind == PORTWATCH_EVENT_OPEN ? opened : closed);
+	return count;
+}
+
+START_TEST(overflow_tells_all_that_is_open)
+{
+	unsigned int opened = 0, closed = 0;
+
+	for (unsigned int number = 1; number <= 60000; number++)
+		open_port((uint16_t)number);
+	ck_assert(ports.resync);
+	ck_assert(ports_waiting(&ports));
+	ck_assert_uint_eq(drain(&opened, &closed), 60000);
+	ck_assert_uint_eq(opened, 60000);
+	ck_assert(!ports_waiting(&ports));
+}
+END_TEST
+
+/* What was told before the overflow is neither told again nor forgotten when it closes. */
+START_TEST(overflow_tells_the_difference)
+{
+	struct port *stays = open_port(1), *goes = open_port(2);
+	unsigned int opened = 0, closed = 0;
+
+	ck_assert_str_eq(told(), "+1 +2");
+	for (int i = 0; i < EVENT_QUEUE_MAX; i++)
+		ports_close(&ports, open_port(3));
+	ports_close(&ports, goes);
+	open_port(4);
+	drain(&opened, &closed);
+	ck_assert_uint_eq(opened, 1);
+	ck_assert_uint_eq(closed, 1);
+	ck_assert(stays->delivered);
+	ports_close(&ports, stays);
+	ck_assert_str_eq(told(), "-1");
+}
+END_TEST
+
+START_TEST(overflow_keeps_nothing_that_was_never_told)
+{
+	for (int i = 0; i < 2 * EVENT_QUEUE_MAX; i++)
+		ports_close(&ports, open_port((uint16_t)(1 + i % 60000)));
+	ck_assert(list_empty(&ports.list));
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
+/* Any sequence: the callback's view, followed by its events, ends as the truth. */
+START_TEST(agrees_with_a_model)
+{
+	bool open[16] = {false}, seen[16] = {false};
+	struct port *held[16] = {NULL};
+	struct portwatch_event event;
+
+	srand(1);
+	for (int step = 0; step < 200000; step++) {
+		unsigned int number = (unsigned int)rand() % 16;
+
+		if (open[number])
+			ports_close(&ports, held[number]);
+		else
+			held[number] = open_port((uint16_t)(number + 1));
+		open[number] = !open[number];
+		/* Read seldom enough for overflows. */
+		for (int i = rand() % 40000 == 0 ? 1000000 : 0; i > 0 && ports_next(&ports, &event);
+		     i--) {
+			bool opens = event.kind == PORTWATCH_EVENT_OPEN;
+
+			ck_assert_int_ne(seen[event.listener.port - 1], opens);
+			seen[event.listener.port - 1] = opens;
+		}
+	}
+	while (ports_next(&ports, &event))
+		seen[event.listener.port - 1] = event.kind == PORTWATCH_EVENT_OPEN;
+	ck_assert_mem_eq(open, seen, sizeof(open));
+}
+END_TEST
+
+START_TEST(queue_is_bounded)
+{
+	struct event_queue queue = {0};
+	struct portwatch_event event = {.kind = PORTWATCH_EVENT_OPEN};
+
+	for (int i = 0; i < EVENT_QUEUE_MAX; i++) {
+		event.pid = i;
+		ck_assert_int_eq(event_queue_push(&queue, &event), 0);
+	}
+	ck_assert_int_eq(event_queue_push(&queue, &event), -ENOBUFS);
+	for (int i = 0; i < EVENT_QUEUE_MAX; i++) {
+		ck_assert(event_queue_pop(&queue, &event));
+		ck_assert_int_eq(event.pid, i);
+	}
+	ck_assert(!event_queue_pop(&queue, &event));
+	/* A burst doesn't hold its memory. */
+	ck_assert_ptr_null(queue.ring);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("ports");
+	TCase *dispatch = tcase_create("dispatch");
+	TCase *overflow = tcase_create("overflow");
+
+	tcase_add_checked_fixture(dispatch, setup, teardown);
+	tcase_add_test(dispatch, tells_an_open_port_once);
+	tcase_add_test(dispatch, closes_with_the_last_socket);
+	tcase_add_test(dispatch, is_new_after_a_close);
+	tcase_add_test(dispatch, tells_namespaces_apart);
+	tcase_add_test(dispatch, keeps_the_order);
+	tcase_add_test(dispatch, forgets_what_is_closed_and_told);
+	suite_add_tcase(suite, dispatch);
+
+	tcase_add_checked_fixture(overflow, setup, teardown);
+	tcase_add_test(overflow, overflow_tells_all_that_is_open);
+	tcase_add_test(overflow, overflow_tells_the_difference);
+	tcase_add_test(overflow, overflow_keeps_nothing_that_was_never_told);
+	tcase_add_test(overflow, agrees_with_a_model);
+	tcase_add_test(overflow, queue_is_bounded);
+	suite_add_tcase(suite, overflow);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make_suite);
+}
