@@ -14,7 +14,8 @@ struct inode_owner {
 	uint64_t inode;
 	uint64_t start_time; /* of the owner, clock ticks since boot */
 	pid_t pid; /* the oldest process that holds it (least start time, then least PID); 0: none
-		      found */
+	              found */
+	pid_t scanned;   /* the process that was noted last: each counts once */
 	unsigned owners; /* how many processes hold it */
 };
 
@@ -26,9 +27,10 @@ struct inode_owner *inode_scan_find(struct inode_owner *sockets, size_t count, u
 
 /* Looks through the descriptors of one process (a descriptor of procfs_open_process) and notes it
  * as holder of every socket of the array that it holds, once, however often. Returns how many it
- * holds, -EACCES where its descriptors may not be read, -ESRCH where it is gone, another errno.
- * Also works for a process whose leader has exited (task/TID/fd). */
+ * holds; -EACCES where its descriptors may not be read, -ESRCH where it is gone, another errno:
+ * what was found until then stays noted. Also works for a process whose leader has exited
+ * (task/TID/fd). */
 ssize_t inode_scan_process(int process, pid_t pid, uint64_t start_time, struct inode_owner *sockets,
-			   size_t count);
+                           size_t count);
 
 #endif

@@ -20,26 +20,32 @@ struct process_tree;
 
 struct process {
 	pid_t pid;
-	pid_t ppid;	       /* when it was read last */
+	pid_t ppid;            /* when it was read last */
 	uint64_t start_time;   /* clock ticks since boot; (pid, start_time) is its identity */
-	uint64_t seen;	       /* CLOCK_MONOTONIC when it became known */
-	char name[64];	       /* comm when it was read last */
+	uint64_t seen;         /* CLOCK_MONOTONIC when it became known */
+	char name[64];         /* comm when it was read last */
 	bool netns_known;      /* netns is set */
 	struct netns_id netns; /* where it was last seen; set by the monitor, see process_locate */
 };
 
+/* The hooks may look around (process_table_find, process_locate, ...), but must not call what adds
+ * or drops members or trees. */
 struct process_hooks {
-	/* Whether pid must never become a member: the library's own helpers. */
+	/* Whether pid must never become a member: the library's own helpers. A root is a member
+	 * whatever this says. */
 	bool (*ignored)(void *data, pid_t pid);
 	/* A process has become a member of tree; its netns has been looked up. */
 	void (*joined)(void *data, struct process_tree *tree, struct process *process);
-	/* A member has exited. It is freed after the last of these calls. */
+	/* A member has exited: it is no longer found or counted. It is freed after the last of
+	 * these calls. */
 	void (*left)(void *data, struct process_tree *tree, struct process *process);
 };
 
+/* Returns 0 or -ENOMEM. procfs must outlive the table. */
 int process_table_new(struct process_table **table, const struct procfs *procfs,
-		      const struct process_hooks *hooks, void *data);
-void process_table_free(struct process_table *table); /* NULL allowed; calls no hooks */
+                      const struct process_hooks *hooks, void *data);
+/* Frees it with all its trees; calls no hooks. NULL allowed. */
+void process_table_free(struct process_table *table);
 
 /* Makes the tree of one root, or takes another reference to an existing one with the same (pid,
  * start_time) and adopts_orphans. The root joins, and its descendants known from /proc, before it
@@ -47,7 +53,7 @@ void process_table_free(struct process_table *table); /* NULL allowed; calls no 
  * calling process (getpid) that aren't ignored and weren't there at the time of this call (unless
  * they are the root) belong to the tree as well. */
 int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,
-		     uint64_t start_time, bool adopts_orphans);
+                     uint64_t start_time, bool adopts_orphans);
 /* Drops a reference; the last frees the tree, and forgets its processes without calling `left`. */
 void process_tree_unref(struct process_tree *tree);
 

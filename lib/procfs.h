@@ -18,7 +18,7 @@ struct process_stat {
 	pid_t pid;
 	pid_t ppid;
 	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
-		       well */
+	               well */
 	unsigned threads;
 	uint64_t start_time; /* clock ticks since boot, field 22 */
 	char name[64]; /* comm: bytes from strangers, may hold blanks, parentheses and newlines */
@@ -53,7 +53,10 @@ ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
 
 /* Parses the text of /proc/PID/stat. Pure. Returns 0 or -EPROTO. */
 int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat);
+/* Reads and parses it. Returns 0, -ESRCH where the process is gone, another errno. */
 int procfs_read_stat(int process, struct process_stat *stat);
+/* Whether it has exited and only waits to be reaped. */
+bool procfs_is_dead(const struct process_stat *stat);
 
 /* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and how deep that
  * is (number of fields). Returns 0 or a negative errno. */
@@ -73,13 +76,32 @@ int procfs_open_netns(int process);
  * negative errno. */
 typedef int (*procfs_visit)(void *data, long number);
 int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data);
+/* The same for a directory that the caller has opened for reading. */
+int procfs_list_numbers(int list, procfs_visit visit, void *data);
 
-/* Calls visit for each child of the process (task/TID/children of all its threads). -ENOENT where
- * the kernel has no such files (CONFIG_PROC_CHILDREN). */
-int procfs_each_child(int process, procfs_visit visit, void *data);
+/* Calls visit for each child of the process (task/TID/children of all its threads); stat is what
+ * procfs_read_stat has said of it. Returns as above, and -ENOENT where the kernel has no such files
+ * (CONFIG_PROC_CHILDREN), -ESRCH where the process is gone. A child that exits while its siblings
+ * are listed can hide one of them: what matters must be listed again after it. */
+int procfs_each_child(int process, const struct process_stat *stat, procfs_visit visit, void *data);
+
+/* Tries to do something to a file of the process, then to that of each of its threads (below
+ * task/TID), until one doesn't say -ENOENT: what a leader that has exited no longer has, its
+ * threads still do. Returns what the last one said, -ESRCH where the process is gone. */
+typedef int (*procfs_attempt)(int process, const char *path, void *data);
+int procfs_through_threads(int process, const char *path, procfs_attempt attempt, void *data);
+
+/* Reads the number of a link "type:[number]". Returns 1, 0 for a link of another form, or a
+ * negative errno. */
+int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number);
+
+/* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
+ * can tell only where /proc shows our PID namespace: false elsewhere. */
+bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
 
 /* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it can't be
- * read. Changes with each fork. */
+ * read. Changes with each fork: read it before the tree, so that what is forked meanwhile counts as
+ * a change. */
 pid_t procfs_last_pid(const struct procfs *procfs);
 
 #endif

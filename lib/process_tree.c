@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* process_tree.c - a root and those who belong to it */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "process_table.h"
+
+/* Ends every membership, and forgets who belongs nowhere any more. */
+static void tree_empty(struct process_tree *tree, bool leave)
+{
+	struct membership *membership;
+
+	list_each (membership, &tree->members, struct membership, of_tree) {
+		struct entry *entry = membership->entry;
+
+		membership_end(membership, leave);
+		if (list_empty(&entry->memberships))
+			table_free_entry(tree->table, entry);
+	}
+}
+
+static void tree_free(struct process_tree *tree, bool leave)
+{
+	tree_empty(tree, leave);
+	list_remove(&tree->link);
+	free(tree->bystanders);
+	free(tree);
+}
+
+static struct process_tree *find_tree(struct process_table *table, pid_t pid, uint64_t start_time,
+                                      bool adopts_orphans)
+{
+	struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link)
+		if (tree->root == pid && tree->start_time == start_time &&
+		    tree->adopts_orphans == adopts_orphans)
+			return tree;
+	return NULL;
+}
+
+/* Brings what was read of the root into the table. */
+static int enter_root(struct process_tree *tree, const struct process_stat *stat, int directory)
+{
+	struct process_table *table = tree->table;
+	struct entry *entry = table_find(table, tree->root);
+
+	if (entry && (entry->exited || !entry_is(entry, stat))) {
+		table_leave(table, entry);
+		entry = NULL;
+	}
+	if (!entry)
+		entry = entry_new(table, tree->root, stat->ppid, stat, directory);
+	if (!entry)
+		return -ENOMEM;
+	entry_update(entry, stat);
+	if (tree_join(tree, entry) == 0)
+		return 0;
+	if (list_empty(&entry->memberships))
+		table_free_entry(table, entry);
+	return -ENOMEM;
+}
+
+/* Has the root and all its descendants join. */
+static int tree_fill(struct process_tree *tree)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result = process_read(tree->table, tree->root, &directory, &stat);
+
+	if (result != PROCESS_ALIVE)
+		return result == PROCESS_GONE     ? -ESRCH
+		       : result == PROCESS_CLOSED ? -EACCES
+		                                  : result;
+	if (stat.start_time != tree->start_time)
+		return -ESRCH;
+	result = tree->adopts_orphans ? tree_note_bystanders(tree) : 0;
+	if (result < 0)
+		return result;
+	result = enter_root(tree, &stat, directory);
+	if (result < 0)
+		return result;
+	tree->table->pass++;
+	return table_examine_queue(tree->table);
+}
+
+int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,
+                     uint64_t start_time, bool adopts_orphans)
+{
+	struct process_tree *new = find_tree(table, pid, start_time, adopts_orphans);
+	int result;
+
+	if (new) {
+		new->references++;
+		*tree = new;
+		return 0;
+	}
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return -ENOMEM;
+	new->table = table;
+	new->root = pid;
+	new->start_time = start_time;
+	new->adopts_orphans = adopts_orphans;
+	new->references = 1;
+	list_init(&new->members);
+	list_init(&new->link);
+	list_append(&table->trees, &new->link);
+	result = tree_fill(new);
+	if (result < 0)
+		tree_free(new, true);
+	else
+		*tree = new;
+	return result;
+}
+
+void process_tree_unref(struct process_tree *tree)
+{
+	if (--tree->references == 0)
+		tree_free(tree, false);
+}
+
+/* The membership of a process in this tree. */
+static struct membership *find_membership(const struct process_tree *tree,
+                                          const struct process *process)
+{
+	const struct entry *entry = container_of(process, struct entry, process);
+	struct membership *membership;
+
+	list_each (membership, &entry->memberships, struct membership, of_process)
+		if (membership->tree == tree)
+			return membership;
+	return NULL;
+}
+
+struct process *process_tree_next(const struct process_tree *tree, const struct process *previous)
+{
+	const struct membership *membership = previous ? find_membership(tree, previous) : NULL;
+	const struct list *next = membership ? membership->of_tree.next : tree->members.next;
+
+	if (next == &tree->members)
+		return NULL;
+	return &container_of(next, struct membership, of_tree)->entry->process;
+}
+
+bool process_tree_contains(const struct process_tree *tree, const struct process *process)
+{
+	return find_membership(tree, process) != NULL;
+}
+
+size_t process_tree_count(const struct process_tree *tree)
+{
+	return tree->count;
+}
+
+pid_t process_tree_root(const struct process_tree *tree)
+{
+	return tree->root;
+}

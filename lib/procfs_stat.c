@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs_stat.c - the text of /proc/PID/stat */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "decimal.h"
+#include "procfs.h"
+
+/* Numbers of the fields, as proc(5) counts them. */
+enum {
+	FIELD_STATE = 3,
+	FIELD_PPID = 4,
+	FIELD_THREADS = 20,
+	FIELD_START_TIME = 22,
+};
+
+static bool take(const char **at, const char *end, char expected)
+{
+	if (*at >= end || **at != expected)
+		return false;
+	(*at)++;
+	return true;
+}
+
+static const char *last_parenthesis(const char *start, const char *end)
+{
+	while (end > start)
+		if (*--end == ')')
+			return end;
+	return NULL;
+}
+
+/* The name stands between the first "(" and the last ")", whatever is in it. */
+static bool take_name(const char **at, const char *end, struct process_stat *stat)
+{
+	const char *close = last_parenthesis(*at, end);
+	size_t size;
+
+	if (!close || !take(at, end, '('))
+		return false;
+	size = (size_t)(close - *at);
+	if (size > sizeof(stat->name) - 1)
+		size = sizeof(stat->name) - 1;
+	memcpy(stat->name, *at, size);
+	memset(stat->name + size, 0, sizeof(stat->name) - size);
+	*at = close + 1;
+	return true;
+}
+
+/* Fields that don't matter may be negative. */
+static bool take_field(const char **at, const char *end, uint64_t *value)
+{
+	return take(at, end, ' ') && (take(at, end, '-') || true) && decimal_parse(at, end, value);
+}
+
+static bool take_numbers(const char **at, const char *end, struct process_stat *stat)
+{
+	uint64_t fields[FIELD_START_TIME + 1];
+
+	for (int field = FIELD_PPID; field <= FIELD_START_TIME; field++)
+		if (!take_field(at, end, &fields[field]))
+			return false;
+	if (fields[FIELD_PPID] > INT_MAX || fields[FIELD_THREADS] > UINT_MAX)
+		return false;
+	stat->ppid = (pid_t)fields[FIELD_PPID];
+	stat->threads = (unsigned)fields[FIELD_THREADS];
+	stat->start_time = fields[FIELD_START_TIME];
+	return true;
+}
+
+int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat)
+{
+	const char *at = text, *end = text + size;
+	uint64_t pid;
+
+	if (!decimal_parse(&at, end, &pid) || pid > INT_MAX || !take(&at, end, ' ') ||
+	    !take_name(&at, end, stat) || !take(&at, end, ' ') || at == end)
+		return -EPROTO;
+	stat->pid = (pid_t)pid;
+	stat->state = *at++;
+	return take_numbers(&at, end, stat) ? 0 : -EPROTO;
+}
+
+bool procfs_is_dead(const struct process_stat *stat)
+{
+	/* A leader that has exited before its other threads looks the same, but for their number.
+	 */
+	return (stat->state == 'Z' || stat->state == 'X' || stat->state == 'x') &&
+	       stat->threads <= 1;
+}
