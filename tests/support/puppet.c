@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "procfs.h"
 #include "puppet.h"
 
 #define PATIENCE 60 /* seconds */
@@ -157,29 +158,33 @@ pid_t puppet_fork(int puppet, int other)
 	return pids[other];
 }
 
-/* The state that /proc shows of a leader; 'X' where there is none. */
-static char state(pid_t pid)
+static int read_stat(pid_t pid, struct process_stat *stat)
 {
-	char path[32], text[512], *end;
-	size_t size;
-	FILE *file;
+	struct procfs procfs;
+	int directory, result;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 'X';
-	size = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[size] = '\0';
-	end = strrchr(text, ')');
-	return end ? end[2] : 'X';
+	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
+	directory = procfs_open_process(&procfs, pid);
+	result = directory < 0 ? directory : procfs_read_stat(directory, stat);
+	if (directory >= 0)
+		close(directory);
+	procfs_close(&procfs);
+	return result;
 }
 
-static bool leader_has_exited(void *data)
+static bool is_dead(void *data)
 {
-	char now = state(*(pid_t *)data);
+	struct process_stat stat;
+	int result = read_stat(*(pid_t *)data, &stat);
 
-	return now == 'Z' || now == 'X';
+	return result == -ESRCH || (result == 0 && procfs_is_dead(&stat));
+}
+
+static bool has_lost_leader(void *data)
+{
+	struct process_stat stat;
+
+	return read_stat(*(pid_t *)data, &stat) == 0 && stat.state == 'Z';
 }
 
 void puppet_exit(int puppet)
@@ -187,7 +192,7 @@ void puppet_exit(int puppet)
 	const struct order order = {.what = 'x'};
 
 	tell(puppet, &order);
-	ck_assert(wait_until(leader_has_exited, &pids[puppet]));
+	ck_assert(wait_until(is_dead, &pids[puppet]));
 }
 
 void puppet_reap(int puppet, int other)
@@ -197,8 +202,10 @@ void puppet_reap(int puppet, int other)
 
 void puppet_lose_leader(int puppet)
 {
-	ck_assert_int_eq(ask(puppet, 't', puppet) >= 0, 1);
-	ck_assert(wait_until(leader_has_exited, &pids[puppet]));
+	const struct order order = {.what = 't'};
+
+	tell(puppet, &order);
+	ck_assert(wait_until(has_lost_leader, &pids[puppet]));
 }
 
 uint64_t puppet_socket(int puppet)
