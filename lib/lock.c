@@ -45,6 +45,10 @@ static void after_fork_in_child(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 
+	/* The thread that forks holds the lock itself: the library makes a helper by fork(2), which
+	 * needs what the parent has, or a log callback forks. */
+	if (!fork_took_lock)
+		return;
 	/* Its owner is recorded as a thread of the parent, and waiters as well. */
 	fork_took_lock = false;
 	lock = fresh;
@@ -60,7 +64,7 @@ static void prepare(void)
 
 int library_prepare(void (*forked)(void))
 {
-	forked_hook = forked;
+	__atomic_store_n(&forked_hook, forked, __ATOMIC_RELAXED);
 	pthread_once(&prepared, prepare);
 	return prepare_result;
 }
