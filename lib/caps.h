@@ -19,9 +19,9 @@ int caps_lower(cap_value_t capability);
  * getauxval(3). Such a process runs no other program with what it has. */
 bool caps_secure(void);
 
-/* For a child that shares its parent's locks, where libcap isn't allowed. The first as caps_raise();
- * the second empties every set: bounding (where that is permitted), ambient, effective, permitted,
- * inheritable, and can't be undone by exec (no_new_privs). */
+/* For a child that shares its parent's locks, where libcap isn't allowed. The first as
+ * caps_raise(); the second empties every set: bounding (where that is permitted), ambient,
+ * effective, permitted, inheritable, and can't be undone by exec (no_new_privs). */
 int caps_child_raise(unsigned capability);
 int caps_child_drop_all(void);
 

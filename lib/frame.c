@@ -186,7 +186,7 @@ int frame_decode(struct frame_decoder *decoder, const char *bytes, size_t size)
 {
 	while (size > 0) {
 		ssize_t taken = decoder->inside ? take_bytes(decoder, bytes, size)
-						: take_header(decoder, bytes, size);
+		                                : take_header(decoder, bytes, size);
 
 		if (taken < 0)
 			return (int)taken;

@@ -5,7 +5,8 @@
  * Everything but the tables themselves is ASCII, so that a shell can speak it too.
  *
  * A request is a line "SEQUENCE TABLE\n"; TABLE is a value of enum portwatch_table.
- * An answer is a series of frames: a header line "KIND SEQUENCE ARGUMENT LENGTH\n" and LENGTH bytes.
+ * An answer is a series of frames: a header line "KIND SEQUENCE ARGUMENT LENGTH\n" and LENGTH
+ * bytes.
  *
  *     H  hello: the namespace has been entered. SEQUENCE 0, ARGUMENT the version of all this
  *     D  a piece of a table; ARGUMENT says of which (enum table_tag)
@@ -23,7 +24,7 @@
 
 #define FRAME_VERSION 1
 #define FRAME_HEADER_MAX 48
-#define FRAME_NOTE_MAX 128		   /* the bytes of H and E */
+#define FRAME_NOTE_MAX 128                  /* the bytes of H and E */
 #define FRAME_DATA_MAX (512U * 1024 * 1024) /* the bytes of D */
 #define FRAME_REQUEST_MAX 32
 
@@ -48,7 +49,7 @@ struct frame_request {
 /* Receives a frame: H and E whole; D in one piece or several, `offset` being the place of this
  * piece in the frame. Returns 0, or a negative errno that ends the decoding. */
 typedef int (*frame_sink)(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
-			  size_t size);
+                          size_t size);
 
 struct frame_decoder {
 	frame_sink sink;

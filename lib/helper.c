@@ -65,8 +65,7 @@ static uint64_t read_cookie(int fd)
 	uint64_t cookie = 0;
 	socklen_t size = sizeof(cookie);
 
-	if (fd < 0 ||
-	    raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
+	if (fd < 0 || raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
 		return 0;
 	return cookie;
 }
@@ -139,9 +138,9 @@ static int answer_request(struct table_source *source, const char *line, size_t 
 	answer.sequence = request.sequence;
 	end.sequence = request.sequence;
 	if (table_source_read(source, (enum portwatch_table)request.table, request.sequence,
-			      send_piece, &answer, &failure) < 0)
+	                      send_piece, &answer, &failure) < 0)
 		return helper_send_failure(RESPONSES, request.sequence, failure.step,
-					   failure.error);
+		                           failure.error);
 	return helper_send(RESPONSES, &end, "");
 }
 

@@ -36,9 +36,9 @@ int helper_isolate(const int *descriptors, int count, int keep);
 /* Opens the signal mask, at last. */
 void helper_unblock_signals(void);
 
-/* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that is
- * still needed) to the present one, and what libc needs to make system calls: a page that the host
- * writes to would otherwise live on here for ever. Does nothing where it can't be sure. */
+/* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that
+ * is still needed) to the present one, and what libc needs to make system calls: a page that the
+ * host writes to would otherwise live on here for ever. Does nothing where it can't be sure. */
 void helper_drop_memory(int proc, const void *stack);
 
 #endif

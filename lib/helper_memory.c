@@ -5,9 +5,9 @@
  * left with the old copy. A helper of a busy host would so come to own all that the host has ever
  * had, and page tables for it from the start. It needs none of it: what is anonymous is unmapped.
  *
- * What stays: all that is mapped from files (code, data, relocations); the .bss behind it (libc keeps
- * thresholds of memcpy there); the used part of the stack; the thread's control block with errno. It
- * is not done
+ * What stays: all that is mapped from files (code, data, relocations); the .bss behind it (libc
+ * keeps thresholds of memcpy there); the used part of the stack; the thread's control block with
+ * errno. It is not done
  *
  * - where calls are bound lazily: the first call of a function would look through dropped memory;
  * - under sanitizers, valgrind (which passes on no vDSO) and with shadow stacks. */
@@ -54,7 +54,7 @@ struct mapping {
 struct walk {
 	struct range keep[KEEP_MAX];
 	uintptr_t page;
-	uint64_t module;       /* inode of the file mapped last */
+	uint64_t module; /* inode of the file mapped last */
 	bool module_is_ours;
 	uintptr_t module_end;
 	size_t used;

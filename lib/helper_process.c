@@ -16,7 +16,8 @@
 
 static void reset_signals(void)
 {
-	/* Zeros are SIG_DFL, no flags and an empty mask in every layout of the kernel's sigaction. */
+	/* Zeros are SIG_DFL, no flags and an empty mask in every layout of the kernel's sigaction.
+	 */
 	unsigned long action[16] = {0};
 
 	for (int number = 1; number <= SIGNALS; number++)

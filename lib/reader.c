@@ -27,7 +27,7 @@ static const struct reader_ops *find_ops(enum portwatch_reader kind)
 }
 
 static struct reader *make(const struct reader_ops *ops, enum portwatch_table table,
-			   const struct reader_target *target)
+                           const struct reader_target *target)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 
@@ -53,7 +53,7 @@ static struct reader *make(const struct reader_ops *ops, enum portwatch_table ta
 }
 
 int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwatch_table table,
-		const struct reader_target *target, struct failure *failure)
+                const struct reader_target *target, struct failure *failure)
 {
 	const struct reader_ops *ops = find_ops(kind);
 	struct child child;
@@ -61,9 +61,10 @@ int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwat
 	int error;
 
 	*reader = NULL;
-	*failure = (struct failure){STEP_MEMORY, ENOMEM};
+	*failure = (struct failure){STEP_KIND, EINVAL};
 	if (!ops)
 		return -EINVAL;
+	*failure = (struct failure){STEP_MEMORY, ENOMEM};
 	made = make(ops, table, target);
 	if (!made)
 		return -ENOMEM;
@@ -89,6 +90,18 @@ void reader_close(struct reader *reader, struct child *child)
 	table_collector_clear(&reader->collector);
 	free(reader->buffer);
 	free(reader);
+}
+
+void reader_forget(struct reader *reader)
+{
+	struct child child;
+
+	if (!reader)
+		return;
+	if (reader->link.child.pidfd >= 0)
+		close(reader->link.child.pidfd);
+	reader->link.child = (struct child){0, -1};
+	reader_close(reader, &child);
 }
 
 int reader_fd(const struct reader *reader)
@@ -159,7 +172,7 @@ enum reader_state reader_read_source(struct reader *reader, int (*after)(struct 
 	int error;
 
 	error = table_source_read(&reader->source, reader->form, reader->sequence,
-				  table_collector_feed, &reader->collector, &failure);
+	                          table_collector_feed, &reader->collector, &failure);
 	if (error < 0)
 		return reader_give_up(reader, failure.step, -error);
 	if (after && after(reader) < 0)

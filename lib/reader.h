@@ -19,27 +19,27 @@ struct reader;
 
 struct reader_target {
 	const struct procfs *procfs;
-	pid_t pid;	       /* a process in the namespace: its init, else the oldest */
+	pid_t pid;             /* a process in the namespace: its init, else the oldest */
 	uint64_t start_time;   /* of that process */
 	struct netns_id netns; /* what must be reached: refuse with -ESTALE if the process has moved
-				  elsewhere */
+	                          elsewhere */
 	const char *nsenter;   /* absolute path of nsenter(1); NULL: not installed */
 };
 
 enum reader_state {
-	READER_PENDING,	 /* no answer yet, or only a part of it */
+	READER_PENDING,  /* no answer yet, or only a part of it */
 	READER_COMPLETE, /* reader_snapshot() holds a complete table */
-	READER_RETRY,	 /* no information this time (for example an interrupted dump); the reader
-			    works on */
-	READER_BROKEN,	 /* the reader is dead: reader_failure() tells why; only reader_close() is
-			    left */
+	READER_RETRY,    /* no information this time (for example an interrupted dump); the reader
+	                    works on */
+	READER_BROKEN,   /* the reader is dead: reader_failure() tells why; only reader_close() is
+	                    left */
 };
 
 /* Opens a reader of the given kind (not AUTO) with a form of the table (AUTO: diag, and procfs
  * where diag is refused or missing). Returns 0 or a negative errno with *failure set. A child's own
  * failure (setns refused, ...) comes later, as READER_BROKEN of the first request. */
 int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwatch_table table,
-		const struct reader_target *target, struct failure *failure);
+                const struct reader_target *target, struct failure *failure);
 
 /* Closes it: kills its child. *child receives the child to reap (pid 0: there is none); the caller
  * reaps it. Until it is gone its pid must not be taken for a member of a tree. NULL reader allowed.
@@ -47,7 +47,8 @@ int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwat
 struct child;
 void reader_close(struct reader *reader, struct child *child);
 
-/* The same in the child of a fork(2), where its child is another process' child: closes descriptors and frees memory alone. */
+/* The same in the child of a fork(2), where its child is another process' child: closes descriptors
+ * and frees memory alone. */
 void reader_forget(struct reader *reader);
 
 /* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once. Constant for the

@@ -22,8 +22,7 @@ static int take_hello(struct reader *reader, const char *bytes, size_t size)
 		if (frame_read_number(&bytes, end, UINT64_MAX, &numbers[i]) < 0)
 			return -EPROTO;
 	reader->cookie = numbers[0];
-	if (numbers[2] != 0 &&
-	    (numbers[1] != reader->netns.dev || numbers[2] != reader->netns.ino))
+	if (numbers[2] != 0 && (numbers[1] != reader->netns.dev || numbers[2] != reader->netns.ino))
 		return reader_fail(reader, STEP_REACH_NETNS, ESTALE);
 	return 0;
 }
@@ -44,7 +43,7 @@ static int greet(struct reader *reader, const struct frame *frame, const char *b
 
 /* A datagram is parsed whole, but comes in pieces. */
 static int take_datagram(struct reader *reader, const struct frame *frame, uint32_t offset,
-			 const char *bytes, size_t size)
+                         const char *bytes, size_t size)
 {
 	unsigned char *datagram = reader->link.datagram;
 
@@ -54,27 +53,28 @@ static int take_datagram(struct reader *reader, const struct frame *frame, uint3
 	if (offset + size < frame->length)
 		return 0;
 	return table_collector_feed(&reader->collector, (enum table_tag)frame->argument, datagram,
-				    frame->length);
+	                            frame->length);
 }
 
 /* A piece of the table; what can't be kept is remembered, the rest of the answer passed over. */
 static void take_data(struct reader *reader, const struct frame *frame, uint32_t offset,
-		      const char *bytes, size_t size)
+                      const char *bytes, size_t size)
 {
 	if (reader->error != 0)
 		return;
 	if (reader->form == PORTWATCH_TABLE_DIAG)
 		reader->error = take_datagram(reader, frame, offset, bytes, size);
 	else
-		reader->error = table_collector_feed(
-			&reader->collector, (enum table_tag)frame->argument, bytes, size);
+		reader->error = table_collector_feed(&reader->collector,
+		                                     (enum table_tag)frame->argument, bytes, size);
 	if (reader->error < 0)
-		reader_fail(reader, reader->form == PORTWATCH_TABLE_DIAG ? STEP_READ_DIAG : STEP_PARSE,
-			    -reader->error);
+		reader_fail(reader,
+		            reader->form == PORTWATCH_TABLE_DIAG ? STEP_READ_DIAG : STEP_PARSE,
+		            -reader->error);
 }
 
 static void take_end(struct reader *reader, const struct frame *frame, const char *bytes,
-		     size_t size)
+                     size_t size)
 {
 	reader->link.awaiting = false;
 	if (frame->argument != 0) {
@@ -89,7 +89,7 @@ static void take_end(struct reader *reader, const struct frame *frame, const cha
 
 /* A frame_sink. Answers to earlier requests are passed over. */
 static int take_frame(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
-		      size_t size)
+                      size_t size)
 {
 	struct reader *reader = data;
 	bool current = reader->link.awaiting && frame->sequence == reader->sequence;
@@ -199,7 +199,7 @@ enum reader_state reader_link_process(struct reader *reader)
 			return give_up(reader, STEP_ANSWER, -errno);
 		if (got == 0)
 			return give_up(reader, link->greeted ? STEP_ANSWER : link->exit_step,
-				       -EPIPE);
+			               -EPIPE);
 		error = frame_decode(&link->decoder, buffer, (size_t)got);
 		if (error < 0)
 			return give_up(reader, STEP_PROTOCOL, error);

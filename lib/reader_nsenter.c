@@ -25,7 +25,8 @@
  * takes away the last newline only, and ${#text} counts bytes in the C locale. */
 static const char script[] =
 	"table() {\n"
-	"  text=$(" SED_PATH " -n '1p;1d;/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /!q;p' "
+	"  text=$(" SED_PATH
+	" -n '1p;1d;/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /!q;p' "
 	"\"/proc/self/net/$2\") || return 1\n"
 	"  printf 'D %s %s %s\\n%s\\n' \"$sequence\" \"$1\" \"$((${#text} + 1))\" \"$text\"\n"
 	"}\n"
@@ -47,7 +48,7 @@ static char *const environment[] = {
 
 struct nsenter_setup {
 	int descriptors[3]; /* to become 0, 1 and 2 */
-	int netns;	    /* stays at its number; -1 where it could not be opened */
+	int netns;          /* stays at its number; -1 where it could not be opened */
 	const char *path;
 	char *const *arguments;
 };
@@ -71,7 +72,7 @@ static int nsenter_main(void *arg)
 }
 
 static int start(struct reader *reader, const struct reader_target *target, int netns, int null,
-		 const int ends[2])
+                 const int ends[2])
 {
 	char descriptor[48], pid[24];
 	char *by_descriptor[] = {"nsenter", descriptor, SH_PATH, "-c", (char *)script, NULL};
@@ -92,8 +93,9 @@ static int start(struct reader *reader, const struct reader_target *target, int 
 	return 0;
 }
 
-/* The namespace that nsenter has entered is compared when the script says hello. Where that won't be
- * possible the reader is broken from the start: there is a child already, so opening can't fail. */
+/* The namespace that nsenter has entered is compared when the script says hello. Where that won't
+ * be possible the reader is broken from the start: there is a child already, so opening can't fail.
+ */
 static void watch_child(struct reader *reader, const struct procfs *procfs)
 {
 	struct reader_link *link = &reader->link;

@@ -58,7 +58,7 @@ struct reader {
 
 	struct table_source source; /* local and procfs */
 	unsigned char *buffer;
-	int process;		 /* procfs: /proc/PID */
+	int process;             /* procfs: /proc/PID */
 	struct reader_link link; /* setns and nsenter */
 };
 

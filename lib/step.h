@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+extern const char STEP_KIND[];
 extern const char STEP_FIND_PROCESS[];
 extern const char STEP_OPEN_NETNS[];
 extern const char STEP_CHECK_NETNS[];

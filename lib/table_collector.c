@@ -11,7 +11,7 @@ static int add(void *data, const struct listener *listener)
 }
 
 void table_collector_begin(struct table_collector *collector, enum portwatch_table form,
-			   uint32_t sequence)
+                           uint32_t sequence)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
 	struct snapshot *snapshot = &collector->snapshot;
@@ -22,7 +22,7 @@ void table_collector_begin(struct table_collector *collector, enum portwatch_tab
 	for (int i = 0; i < 2; i++) {
 		tcp_table_init(&collector->text[i], families[i], add, snapshot);
 		tcp_diag_init(&collector->diag[i], families[i],
-			      table_source_sequence(sequence, families[i]), add, snapshot);
+		              table_source_sequence(sequence, families[i]), add, snapshot);
 	}
 }
 

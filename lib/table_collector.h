@@ -18,14 +18,14 @@ struct table_collector {
 	enum portwatch_table form;
 	struct tcp_table text[2];
 	struct tcp_diag diag[2];
-	uint64_t bytes;	   /* of this table */
-	uint64_t rows;	   /* since ever, as the next */
+	uint64_t bytes; /* of this table */
+	uint64_t rows;  /* since ever, as the next */
 	uint64_t rejected;
 };
 
 /* Begins a table in the given form; sequence as for table_source_read(). */
 void table_collector_begin(struct table_collector *collector, enum portwatch_table form,
-			   uint32_t sequence);
+                           uint32_t sequence);
 /* A table_sink: takes the next piece. data is the collector. Returns 0; -E2BIG; -ENOMEM; -EPROTO (a
  * tag of the other form); what tcp_diag_feed() returns. */
 int table_collector_feed(void *data, enum table_tag tag, const void *bytes, size_t size);

@@ -20,7 +20,7 @@ static long receive(struct table_source *source)
 		struct sockaddr_nl from = {0};
 		socklen_t size = sizeof(from);
 		long got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
-				    MSG_DONTWAIT | MSG_TRUNC, &from, &size);
+		                    MSG_DONTWAIT | MSG_TRUNC, &from, &size);
 
 		if (got == -EINTR || (got >= 0 && from.nl_pid != 0))
 			continue;
@@ -38,7 +38,7 @@ static void drain(struct table_source *source)
 
 	do {
 		got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
-			       MSG_DONTWAIT, NULL, NULL);
+		               MSG_DONTWAIT, NULL, NULL);
 		total += got > 0 ? (uint64_t)got : 0;
 	} while ((got >= 0 || got == -EINTR || got == -ENOBUFS) && total < TABLE_SOURCE_MAX);
 }
@@ -68,7 +68,7 @@ static bool is_stale(const unsigned char *datagram, size_t size, uint32_t sequen
 }
 
 static int dump(struct table_source *source, int family, uint32_t sequence, table_sink sink,
-		void *data)
+                void *data)
 {
 	enum table_tag tag = family == AF_INET ? TABLE_DIAG_INET : TABLE_DIAG_INET6;
 	uint64_t total = 0;
@@ -96,7 +96,7 @@ static int dump(struct table_source *source, int family, uint32_t sequence, tabl
 }
 
 int table_diag_read(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
-		    struct failure *failure)
+                    struct failure *failure)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;

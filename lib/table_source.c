@@ -68,8 +68,8 @@ void table_source_open_text(struct table_source *source, int directory, const ch
 
 void table_source_open_diag(struct table_source *source)
 {
-	source->diag = spawn_above_stdio((int)raw_call(
-		SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	source->diag = spawn_above_stdio(
+		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 	source->diag_failure.error = source->diag < 0 ? -source->diag : 0;
 }
 
@@ -90,7 +90,7 @@ static int fail(struct failure *failure, const struct failure *why)
 }
 
 int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
-		      table_sink sink, void *data, struct failure *failure)
+                      table_sink sink, void *data, struct failure *failure)
 {
 	if (form == PORTWATCH_TABLE_PROCFS) {
 		if (source->text_failure.error != 0)

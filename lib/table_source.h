@@ -61,13 +61,13 @@ void table_source_close(struct table_source *source);
  * with *failure set, after which nothing is known; -EAGAIN among them says to ask again. sequence
  * tells this dump from earlier ones; see table_source_sequence(). */
 int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
-		      table_sink sink, void *data, struct failure *failure);
+                      table_sink sink, void *data, struct failure *failure);
 
 /* The two forms; for table_source_read() alone. */
 int table_text_read(struct table_source *source, table_sink sink, void *data,
-		    struct failure *failure);
+                    struct failure *failure);
 int table_diag_read(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
-		    struct failure *failure);
+                    struct failure *failure);
 
 /* The netlink sequence of the dump of one family, from the sequence of the request. */
 static inline uint32_t table_source_sequence(uint32_t sequence, int family)

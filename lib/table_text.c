@@ -37,7 +37,7 @@ static long read_again(struct table_source *source, struct table_text *text, uin
 }
 
 static int read_text(struct table_source *source, struct table_text *text, int family,
-		     table_sink sink, void *data)
+                     table_sink sink, void *data)
 {
 	enum table_tag tag = family == AF_INET ? TABLE_TEXT_INET : TABLE_TEXT_INET6;
 	struct tcp_table table;
@@ -62,7 +62,7 @@ static int read_text(struct table_source *source, struct table_text *text, int f
 }
 
 int table_text_read(struct table_source *source, table_sink sink, void *data,
-		    struct failure *failure)
+                    struct failure *failure)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
