@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* format.h - what an event looks like, as text for people and as JSON */
+#ifndef FORMAT_H
+#define FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "portwatch.h"
+
+/* The longest line, newline included: what a pipe takes in one piece (PIPE_BUF), and more than any
+ * event needs. */
+#define FORMAT_LINE_MAX 4096
+
+/* The most bytes of a process name that are printed: longer than the kernel's names, which have 15,
+ * or up to 63 for its own threads. */
+#define FORMAT_NAME_MAX 255
+
+/* One event. 0 or "" stands for what isn't known. */
+struct format_fields {
+	uint64_t realtime; /* nanoseconds */
+	enum portwatch_event_kind kind;
+	int family;
+	const char *address;
+	unsigned int port;
+	pid_t pid;
+	const char *process;
+	unsigned int owners;
+	uint64_t netns;
+	uint64_t inode;
+	bool initial;
+};
+
+struct format_style {
+	bool json;
+	bool colour;
+	bool utf8;          /* text: the terminal shows UTF-8 */
+	uint64_t own_netns; /* text: the network namespace that isn't worth a word */
+};
+
+/* Writes one line with its newline. Returns its length. */
+size_t format_line(const struct format_fields *fields, const struct format_style *style,
+                   char line[FORMAT_LINE_MAX]);
+
+#endif

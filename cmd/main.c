@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - pwatch: prints the ports on which process trees listen */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "options.h"
+#include "output.h"
+#include "surroundings.h"
+#include "watch.h"
+
+#define USAGE 2
+
+/* Prints what was asked for, about pwatch itself. Returns the exit status. */
+static int print(const char *string)
+{
+	size_t length = strlen(string);
+	ssize_t written;
+
+	for (; length > 0; length -= (size_t)written, string += written) {
+		written = write(STDOUT_FILENO, string, length);
+		if (written < 0 && errno == EINTR) {
+			written = 0;
+		} else if (written < 0) {
+			message_error("standard output: %s", strerror(errno));
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int print_help(void)
+{
+	char help[OPTIONS_HELP_MAX];
+
+	options_help(help);
+	return print(help);
+}
+
+static int print_version(void)
+{
+	char version[80];
+
+	snprintf(version, sizeof(version), "pwatch %s\n", portwatch_version());
+	return print(version);
+}
+
+static int act(const struct options *options)
+{
+	switch ((enum options_action)options->action) {
+	case OPTIONS_HELP:
+		return print_help();
+	case OPTIONS_VERSION:
+		return print_version();
+	case OPTIONS_WATCH:
+		break;
+	}
+	return watch_run(options);
+}
+
+int main(int argc, char **argv)
+{
+	char error[OPTIONS_ERROR_MAX];
+	struct options options;
+	int result, status;
+
+	result = surroundings_fill_standard_fds();
+	if (result < 0) {
+		message_error("cannot start: %s", strerror(-result));
+		return 1;
+	}
+	result = options_parse(&options, argc, argv, error);
+	if (result < 0) {
+		message_error("%s", result == -EINVAL ? error : strerror(-result));
+		status = result == -EINVAL ? USAGE : 1;
+	} else {
+		status = act(&options);
+	}
+	options_free(&options);
+	return status;
+}

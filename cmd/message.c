@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* message.c - what pwatch says about itself, on standard error */
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "text.h"
+
+/* Shorter than what a pipe takes in one piece (PIPE_BUF). */
+#define LINE_MAX_LENGTH 2048
+
+static struct {
+	pthread_mutex_t lock;
+	bool active;
+	char data[4 * LINE_MAX_LENGTH];
+	size_t length;
+} held = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void write_line(const char *line, size_t length)
+{
+	/* There is nobody to tell that standard error can't be written to. */
+	if (write(STDERR_FILENO, line, length) < 0)
+		return;
+}
+
+void message_error(const char *format, ...)
+{
+	char line[LINE_MAX_LENGTH], message[LINE_MAX_LENGTH];
+	struct text text;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	text_init(&text, line, sizeof(line) - 1);
+	text_add(&text, "pwatch: ");
+	text_add_visible(&text, message, false);
+	line[text.length++] = '\n';
+	write_line(line, text.length);
+}
+
+static const char *level_name(enum portwatch_log_level level)
+{
+	switch (level) {
+	case PORTWATCH_LOG_ERROR:
+		return "error";
+	case PORTWATCH_LOG_WARNING:
+		return "warning";
+	case PORTWATCH_LOG_INFO:
+		return "info";
+	case PORTWATCH_LOG_DEBUG:
+		break;
+	}
+	return "debug";
+}
+
+static bool has_room(void)
+{
+	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT);
+}
+
+/* Keeps the line if lines are held back now. */
+static bool hold_line(const char *line, size_t length)
+{
+	bool active;
+
+	pthread_mutex_lock(&held.lock);
+	active = held.active;
+	if (active && length <= sizeof(held.data) - held.length) {
+		memcpy(held.data + held.length, line, length);
+		held.length += length;
+	}
+	pthread_mutex_unlock(&held.lock);
+	return active;
+}
+
+void message_log(struct portwatch *watcher, enum portwatch_log_level level, const char *message,
+                 void *user_data)
+{
+	char line[LINE_MAX_LENGTH];
+	struct text text;
+
+	(void)watcher;
+	(void)user_data;
+	text_init(&text, line, sizeof(line));
+	text_add(&text, "pwatch: %s: %.*s\n", level_name(level), LINE_MAX_LENGTH - 32, message);
+	if (level <= PORTWATCH_LOG_WARNING && hold_line(line, text.length))
+		return;
+	if (has_room())
+		write_line(line, text.length);
+}
+
+void message_hold(void)
+{
+	pthread_mutex_lock(&held.lock);
+	held.active = true;
+	pthread_mutex_unlock(&held.lock);
+}
+
+void message_release(bool print)
+{
+	pthread_mutex_lock(&held.lock);
+	if (print)
+		write_line(held.data, held.length);
+	held.active = false;
+	held.length = 0;
+	pthread_mutex_unlock(&held.lock);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* message.h - what pwatch says about itself, on standard error */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include <stdbool.h>
+
+#include "portwatch.h"
+
+/* Everything here writes a line by one write(2): lines from several threads, and the lines of
+ * events where these go to standard error too, never mix. */
+
+/* "pwatch: " and the message, in which all that isn't printable ASCII is escaped. */
+void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A portwatch_log_callback. Called with locks of the library held: it never waits, a message that
+ * standard error has no room for is dropped. */
+void message_log(struct portwatch *watcher, enum portwatch_log_level level, const char *message,
+                 void *user_data);
+
+/* While a watcher starts, the library's errors and warnings are held back: if it fails, pwatch says
+ * what is the matter in one line of its own. */
+void message_hold(void);
+
+/* Ends that: prints what was held back, or drops it. */
+void message_release(bool print);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - the command line of pwatch */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "portwatch.h"
+
+enum options_action {
+	OPTIONS_WATCH,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
+
+/* What has a plain choice is an int, whatever its type elsewhere, for the table in options.c. */
+struct options {
+	int action; /* enum options_action */
+	int json;
+	int once;
+	unsigned int events;   /* bits of enum portwatch_event_kind */
+	unsigned int interval; /* milliseconds; 0 where none was given */
+	int addresses;         /* enum portwatch_addresses */
+	int scope;             /* enum portwatch_scope */
+	int reader;            /* enum portwatch_reader */
+	int table;             /* enum portwatch_table */
+	int log_level;         /* enum portwatch_log_level */
+	const char *output;    /* a file name, or NULL */
+	pid_t *pids;           /* each once, in the order given */
+	size_t pid_count;
+	char **command; /* ends with NULL; or NULL */
+};
+
+/* The longest message of options_parse(). */
+#define OPTIONS_ERROR_MAX 512
+
+/* Reads the command line. Returns 0; -EINVAL with a text that says what is wrong and what is
+ * allowed, with the caller's own bytes in it; -ENOMEM. Free the options in any case. Not to be
+ * called by two threads at once: getopt_long(3) isn't safe there. */
+int options_parse(struct options *options, int argc, char **argv, char error[OPTIONS_ERROR_MAX]);
+void options_free(struct options *options);
+
+/* Writes the help text into buffer and returns its length; what doesn't fit is missing. */
+#define OPTIONS_HELP_MAX 4096
+size_t options_help(char buffer[OPTIONS_HELP_MAX]);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* output.c - where the lines of events go */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+
+int output_open(struct output *output, const char *path, int standard_fd)
+{
+	memset(output, 0, sizeof(*output));
+	output->fd = standard_fd;
+	output->name = standard_fd == STDERR_FILENO ? "standard error" : "standard output";
+	if (!path)
+		return 0;
+	output->name = path;
+	/* O_APPEND: a log that is emptied from outside begins anew, instead of getting a hole. */
+	do {
+		output->fd = open(
+			path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	} while (output->fd < 0 && errno == EINTR);
+	return output->fd < 0 ? -errno : 0;
+}
+
+bool output_is_pending(const struct output *output)
+{
+	return output->sent < output->length;
+}
+
+/* The descriptor is shared with strangers, so it can't be made nonblocking: ask before each line.
+ * Where there is room at all, a line fits, it being shorter than PIPE_BUF. */
+static bool has_room(const struct output *output)
+{
+	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* The rest of the line that is to be written next. */
+static size_t next_length(const struct output *output)
+{
+	const char *start = output->pending + output->sent;
+	size_t rest = output->length - output->sent;
+	const char *newline = memchr(start, '\n', rest);
+
+	return newline ? (size_t)(newline - start) + 1 : rest;
+}
+
+int output_flush(struct output *output)
+{
+	ssize_t written;
+
+	while (output_is_pending(output) && has_room(output)) {
+		written = write(output->fd, output->pending + output->sent, next_length(output));
+		if (written >= 0)
+			output->sent += (size_t)written;
+		else if (errno == EAGAIN)
+			return 0;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	if (!output_is_pending(output))
+		output->sent = output->length = 0;
+	return 0;
+}
+
+static int make_room(struct output *output, size_t length)
+{
+	size_t size = output->size;
+	char *grown;
+
+	if (size - output->length < length && output->sent > 0) {
+		memmove(output->pending, output->pending + output->sent,
+		        output->length - output->sent);
+		output->length -= output->sent;
+		output->sent = 0;
+	}
+	while (size - output->length < length)
+		size = size ? 2 * size : 4096;
+	if (size == output->size)
+		return 0;
+	grown = realloc(output->pending, size);
+	if (!grown)
+		return -ENOMEM;
+	output->pending = grown;
+	output->size = size;
+	return 0;
+}
+
+int output_line(struct output *output, const char *line, size_t length)
+{
+	int result;
+
+	if (output->fd < 0)
+		return 0;
+	result = make_room(output, length);
+	if (result < 0)
+		return result;
+	memcpy(output->pending + output->length, line, length);
+	output->length += length;
+	return output_flush(output);
+}
+
+void output_close(struct output *output)
+{
+	if (output->fd > STDERR_FILENO)
+		close(output->fd);
+	free(output->pending);
+	memset(output, 0, sizeof(*output));
+	output->fd = -1;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* surroundings.c - what pwatch was started with, changed for itself and given back to COMMAND */
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "surroundings.h"
+
+int surroundings_fill_standard_fds(void)
+{
+	int fd;
+
+	/* open(2) takes the lowest number that is free. */
+	do {
+		fd = open("/", O_PATH | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+bool surroundings_take_utf8(void)
+{
+	return setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+static bool is_ignored(int signal_number)
+{
+	struct sigaction action;
+
+	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* A signal that is ignored yet blocked is queued: it would look as if it had not been ignored. So
+ * an ignored SIGHUP (nohup) or SIGINT (a shell's background job) is left alone. */
+static void add_signals(sigset_t *signals, bool run)
+{
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+	static const int passed_on[] = {SIGQUIT, SIGUSR1, SIGUSR2};
+
+	sigemptyset(signals);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (!is_ignored(ends[i]))
+			sigaddset(signals, ends[i]);
+	}
+	if (!run)
+		return;
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
+		if (!is_ignored(passed_on[i]))
+			sigaddset(signals, passed_on[i]);
+	}
+	sigaddset(signals, SIGCHLD);
+}
+
+static void change_dispositions(struct surroundings *surroundings)
+{
+	struct sigaction ignore, standard;
+
+	memset(&ignore, 0, sizeof(ignore));
+	memset(&standard, 0, sizeof(standard));
+	ignore.sa_handler = SIG_IGN;
+	standard.sa_handler = SIG_DFL;
+	sigaction(SIGPIPE, &ignore, &surroundings->broken_pipe);
+	sigaction(SIGXFSZ, &ignore, &surroundings->file_size);
+	/* Where SIGCHLD is ignored the kernel throws COMMAND's status away. */
+	sigaction(SIGCHLD, &standard, &surroundings->child);
+}
+
+int surroundings_change(struct surroundings *surroundings, bool run)
+{
+	sigset_t signals;
+	struct rlimit files;
+	int fd;
+
+	add_signals(&signals, run);
+	if (sigprocmask(SIG_BLOCK, &signals, &surroundings->mask) < 0)
+		return -errno;
+	change_dispositions(surroundings);
+	if (getrlimit(RLIMIT_NOFILE, &surroundings->files) < 0)
+		return -errno;
+	files = surroundings->files;
+	files.rlim_cur = files.rlim_max;
+	/* Where that is refused the limit that there is must do. */
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+void surroundings_restore(const struct surroundings *surroundings)
+{
+	sigaction(SIGPIPE, &surroundings->broken_pipe, NULL);
+	sigaction(SIGXFSZ, &surroundings->file_size, NULL);
+	sigaction(SIGCHLD, &surroundings->child, NULL);
+	(void)setrlimit(RLIMIT_NOFILE, &surroundings->files);
+	sigprocmask(SIG_SETMASK, &surroundings->mask, NULL);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* target.c - one process tree that pwatch watches */
+#include <errno.h>
+#include <string.h>
+
+#include "message.h"
+#include "target.h"
+
+/* Says why a process can't be watched, and what to do. */
+static int complain(const struct target *target, int error, const char *because)
+{
+	message_error("cannot watch process %d: %s", (int)target->pid,
+	              because ? because : strerror(-error));
+	return error;
+}
+
+/* What is the same at every step; NULL for what only strerror(3) knows. */
+static const char *common_reason(int error)
+{
+	switch (error) {
+	case -ESRCH:
+		return "no such process; ps -e lists what runs";
+	case -ENOENT:
+		return "/proc is not mounted or is that of another PID namespace; "
+		       "mount -t proc proc /proc in this one";
+	case -EMFILE:
+		return "too many open files; raise the limit (ulimit -n) or watch fewer processes";
+	case -ENFILE:
+		return "too many open files in the system; raise fs.file-max";
+	case -ETIMEDOUT:
+		return "no complete read within ten seconds; --verbose tells more";
+	case -ENOTSUP:
+		return "this system is not Linux";
+	default:
+		return NULL;
+	}
+}
+
+static const char *open_reason(int error)
+{
+	if (error == -EINVAL)
+		return "it is a thread; give the process it belongs to";
+	if (error == -EACCES)
+		return "/proc hides it (hidepid); run pwatch as its user or as root";
+	return common_reason(error);
+}
+
+static const char *start_reason(int error)
+{
+	if (error == -ESRCH)
+		return "it has exited";
+	if (error == -EACCES || error == -EPERM)
+		return "permission denied; run pwatch as its user or as root, or with the "
+		       "capabilities cap_sys_ptrace and cap_dac_read_search";
+	return common_reason(error);
+}
+
+static int configure(struct portwatch *watcher, const struct options *options)
+{
+	unsigned int kinds = options->events | PORTWATCH_EVENT_END;
+	int result;
+
+	/* To tell what several trees have in common, their opens and closes must be known. */
+	if (options->pid_count > 1)
+		kinds |= PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
+	result = portwatch_set_events(watcher, kinds);
+	if (result == 0)
+		result = portwatch_set_delivery(watcher, PORTWATCH_DELIVERY_DISPATCH);
+	if (result == 0 && options->interval != 0)
+		result = portwatch_set_interval(watcher, options->interval);
+	if (result == 0)
+		result = portwatch_set_addresses(watcher,
+		                                 (enum portwatch_addresses)options->addresses);
+	if (result == 0)
+		result = portwatch_set_scope(watcher, (enum portwatch_scope)options->scope);
+	if (result == 0)
+		result = portwatch_set_reader(watcher, (enum portwatch_reader)options->reader);
+	if (result == 0)
+		result = portwatch_set_table(watcher, (enum portwatch_table)options->table);
+	if (result == 0)
+		result = portwatch_set_subreaper(watcher, options->command != NULL);
+	if (result == 0)
+		result = portwatch_set_log(watcher, (enum portwatch_log_level)options->log_level,
+		                           message_log);
+	return result;
+}
+
+int target_open(struct target *target, const struct options *options, portwatch_callback callback)
+{
+	int result = portwatch_new(&target->watcher, target->pid, callback, target);
+
+	if (result < 0) {
+		target->watcher = NULL;
+		return complain(target, result, open_reason(result));
+	}
+	result = configure(target->watcher, options);
+	if (result < 0)
+		return complain(target, result, common_reason(result));
+	return 0;
+}
+
+int target_start(struct target *target, const struct options *options)
+{
+	bool verbose = options->log_level >= PORTWATCH_LOG_INFO;
+	int result;
+
+	if (!verbose)
+		message_hold();
+	result = portwatch_start(target->watcher);
+	if (!verbose)
+		message_release(result == 0);
+	return result < 0 ? complain(target, result, start_reason(result)) : 0;
+}
+
+void target_close(struct target *target)
+{
+	portwatch_free(target->watcher);
+	target->watcher = NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* watch.h - one run of pwatch: watches and prints until there is nothing left to watch */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "format.h"
+#include "options.h"
+#include "output.h"
+#include "overlap.h"
+#include "run.h"
+#include "surroundings.h"
+#include "target.h"
+
+/* What the loop waits for. */
+enum source {
+	SOURCE_SIGNALS,
+	SOURCE_TARGETS,
+	SOURCE_OUTPUT,  /* its reader's end; room in it, while lines are pending */
+	SOURCE_COMMAND, /* whether COMMAND could be executed */
+};
+
+struct watch {
+	const struct options *options;
+	struct surroundings surroundings;
+	struct format_style style;
+	struct output output;
+	struct overlap overlap;
+	struct run run; /* where there is a COMMAND */
+	struct target *targets;
+	size_t target_count;
+	size_t live; /* targets that have not ended */
+	int epoll_fd;
+	int targets_fd; /* an epoll of its own, so that all targets can rest at once */
+	int signal_fd;
+	bool paused;  /* they do, as lines are pending */
+	bool stopped; /* don't wait for anything more */
+	int status;   /* exit status where there is no COMMAND */
+};
+
+/* watch.c: does what the options say. Returns the exit status of pwatch. */
+int watch_run(const struct options *options);
+
+/* loop.c: runs until all targets and COMMAND have ended, or it is told to stop. */
+void loop_run(struct watch *watch);
+
+/* report.c: a portwatch_callback that prints what the options want; its user_data is the target. */
+void report_event(struct portwatch *watcher, const struct portwatch_event *event, void *user_data);
+
+/* report.c: no more can be printed. */
+void report_failure(struct watch *watch, int error);
+
+#endif
