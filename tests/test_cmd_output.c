@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cmd_output.c - where the lines of events go */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../cmd/output.h"
+#include "support/check_main.h"
+
+#define LINE "a line of an event\n"
+
+static char directory[256], path[300];
+static struct output output;
+static int pipe_fds[2];
+
+static void set_up(void)
+{
+	const char *parent = getenv("TMPDIR");
+
+	snprintf(directory, sizeof(directory), "%s/test_cmd_output.XXXXXX", parent ? parent : ".");
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/events", directory);
+	signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+	ck_assert_int_eq(output_open(&output, NULL, pipe_fds[1]), 0);
+}
+
+static void tear_down(void)
+{
+	output_close(&output);
+	close(pipe_fds[0]);
+	unlink(path);
+	rmdir(directory);
+}
+
+static int put(const char *line)
+{
+	return output_line(&output, line, strlen(line));
+}
+
+/* What is in the file or the pipe now. */
+static const char *contents(int fd)
+{
+	static char data[256];
+	ssize_t length = read(fd, data, sizeof(data) - 1);
+
+	ck_assert_int_ge(length, 0);
+	data[length] = '\0';
+	return data;
+}
+
+static void reopen_as_file(void)
+{
+	output_close(&output);
+	ck_assert_int_eq(output_open(&output, path, STDOUT_FILENO), 0);
+}
+
+START_TEST(each_line_is_there_at_once)
+{
+	ck_assert_int_eq(put(LINE), 0);
+	ck_assert(!output_is_pending(&output));
+	ck_assert_str_eq(contents(pipe_fds[0]), LINE);
+}
+END_TEST
+
+START_TEST(a_file_is_emptied_and_private_to_us)
+{
+	struct stat stat;
+	int fd;
+
+	umask(027);
+	reopen_as_file();
+	ck_assert_int_eq(put(LINE LINE), 0);
+	reopen_as_file();
+	ck_assert_int_eq(put(LINE), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_str_eq(contents(fd), LINE);
+	close(fd);
+	ck_assert_int_eq(fstat(output.fd, &stat), 0);
+	ck_assert_int_eq(stat.st_mode & 0777, 0640);
+	ck_assert_int_eq(fcntl(output.fd, F_GETFD), FD_CLOEXEC);
+}
+END_TEST
+
+START_TEST(a_file_that_is_emptied_from_outside_begins_anew)
+{
+	int fd;
+
+	reopen_as_file();
+	ck_assert_int_eq(put(LINE), 0);
+	ck_assert_int_eq(truncate(path, 0), 0);
+	ck_assert_int_eq(put("new\n"), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_str_eq(contents(fd), "new\n");
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_directory_is_refused)
+{
+	output_close(&output);
+	ck_assert_int_eq(output_open(&output, directory, STDOUT_FILENO), -EISDIR);
+}
+END_TEST
+
+static size_t drain(char *data, size_t size)
+{
+	struct pollfd wait = {.fd = pipe_fds[0], .events = POLLIN};
+	size_t length = 0;
+	ssize_t part;
+
+	while (poll(&wait, 1, 0) == 1) {
+		part = read(pipe_fds[0], data + length, size - length);
+		ck_assert_int_gt(part, 0);
+		length += (size_t)part;
+	}
+	return length;
+}
+
+/* More than the pipe takes: it waits here, nothing blocks, nothing is lost or out of order. */
+START_TEST(a_full_pipe_stops_nothing)
+{
+	size_t capacity = (size_t)fcntl(pipe_fds[1], F_GETPIPE_SZ), length = 0;
+	size_t count = 3 * capacity / 16, size = 17 * count;
+	char *data = malloc(size), line[32];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(line, sizeof(line), "event %010zu\n", i);
+		ck_assert_int_eq(put(line), 0);
+	}
+	ck_assert(output_is_pending(&output));
+	while (output_is_pending(&output)) {
+		length += drain(data + length, size - length);
+		ck_assert_int_eq(output_flush(&output), 0);
+	}
+	length += drain(data + length, size - length);
+	ck_assert_uint_eq(length, size);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(line, sizeof(line), "event %010zu\n", i);
+		ck_assert_int_eq(memcmp(data + 17 * i, line, 17), 0);
+	}
+	free(data);
+}
+END_TEST
+
+START_TEST(a_reader_that_has_gone_is_told)
+{
+	close(pipe_fds[0]);
+	ck_assert_int_eq(put(LINE), -EPIPE);
+	pipe_fds[0] = -1;
+}
+END_TEST
+
+START_TEST(a_full_disk_is_told)
+{
+	output_close(&output);
+	if (access("/dev/full", W_OK) != 0)
+		return; /* there is none here */
+	ck_assert_int_eq(output_open(&output, "/dev/full", STDOUT_FILENO), 0);
+	ck_assert_int_eq(put(LINE), -ENOSPC);
+}
+END_TEST
+
+START_TEST(lines_after_the_end_are_dropped)
+{
+	output_close(&output);
+	ck_assert_int_eq(put(LINE), 0);
+	ck_assert(!output_is_pending(&output));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("cmd_output");
+	TCase *tcase = tcase_create("output");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, each_line_is_there_at_once);
+	tcase_add_test(tcase, a_file_is_emptied_and_private_to_us);
+	tcase_add_test(tcase, a_file_that_is_emptied_from_outside_begins_anew);
+	tcase_add_test(tcase, a_directory_is_refused);
+	tcase_add_test(tcase, a_full_pipe_stops_nothing);
+	tcase_add_test(tcase, a_reader_that_has_gone_is_told);
+	tcase_add_test(tcase, a_full_disk_is_told);
+	tcase_add_test(tcase, lines_after_the_end_are_dropped);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make_suite);
+}
