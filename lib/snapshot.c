@@ -88,7 +88,7 @@ void snapshot_seal(struct snapshot *snapshot)
 }
 
 const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
-					 const struct listener *listener)
+                                         const struct listener *listener)
 {
 	struct snapshot_row key = {.listener = *listener};
 
@@ -121,7 +121,7 @@ static bool merge_next(struct merge *merge, struct pair *pair)
 		return false;
 	if (has_known && has_read)
 		order = compare_rows(&merge->known->rows[merge->known_next],
-				     &merge->read->rows[merge->read_next]);
+		                     &merge->read->rows[merge->read_next]);
 	pair->known = order <= 0 ? &merge->known->rows[merge->known_next++] : NULL;
 	pair->read = order >= 0 ? &merge->read->rows[merge->read_next++] : NULL;
 	return true;
@@ -168,7 +168,7 @@ static size_t count_remaining(const struct snapshot *known, const struct snapsho
 
 /* Fills next, which has room for all. Returns how many rows are marked missing. */
 static ssize_t carry_forward(struct snapshot *next, const struct snapshot *known,
-			     const struct snapshot *read)
+                             const struct snapshot *read)
 {
 	struct merge merge = {.known = known, .read = read};
 	const struct snapshot_row *source;
@@ -189,7 +189,7 @@ static ssize_t carry_forward(struct snapshot *next, const struct snapshot *known
 }
 
 static void report(const struct snapshot *known, const struct snapshot *read,
-		   enum snapshot_change change, snapshot_sink sink, void *data)
+                   enum snapshot_change change, snapshot_sink sink, void *data)
 {
 	struct merge merge = {.known = known, .read = read};
 	struct pair pair;
@@ -203,7 +203,7 @@ static void report(const struct snapshot *known, const struct snapshot *read,
 }
 
 ssize_t snapshot_update(struct snapshot *known, const struct snapshot *read, snapshot_sink sink,
-			void *data)
+                        void *data)
 {
 	struct snapshot old = *known;
 	struct snapshot next = {0};

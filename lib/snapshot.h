@@ -29,7 +29,7 @@ enum snapshot_change {
 };
 
 typedef void (*snapshot_sink)(void *data, enum snapshot_change change,
-			      const struct listener *listener);
+                              const struct listener *listener);
 
 /* A zeroed struct snapshot is empty. Frees the rows; the snapshot is empty again. */
 void snapshot_clear(struct snapshot *snapshot);
@@ -45,7 +45,7 @@ void snapshot_seal(struct snapshot *snapshot);
 
 /* Finds a row in a sealed snapshot; NULL if there is none. */
 const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
-					 const struct listener *listener);
+                                         const struct listener *listener);
 
 /* Carries `known` forward by one complete sealed read: rows that are new are reported as added and
  * kept; rows missing from this read and from the one before are reported as removed and dropped;
@@ -54,6 +54,6 @@ const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
  * additions; it may do to `known` what it likes, but must leave `read` alone. Returns how many rows
  * are marked missing, or -ENOMEM with nothing changed. */
 ssize_t snapshot_update(struct snapshot *known, const struct snapshot *read, snapshot_sink sink,
-			void *data);
+                        void *data);
 
 #endif

@@ -71,7 +71,7 @@ size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, 
 }
 
 void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listener_sink sink,
-		   void *data)
+                   void *data)
 {
 	*diag = (struct tcp_diag){
 		.sink = sink,

@@ -19,7 +19,7 @@ struct tcp_diag {
 	void *data;
 	int family;
 	uint32_t sequence;
-	bool done;	  /* the kernel has nothing more to say: the socket may be asked again */
+	bool done;        /* the kernel has nothing more to say: the socket may be asked again */
 	bool interrupted; /* NLM_F_DUMP_INTR was seen */
 	uint64_t rows;
 	uint64_t rejected; /* rows of another family or state, or with port 0 or inode 0 */
@@ -31,7 +31,7 @@ size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, 
 
 /* Begins a dump. sink may be NULL to look only for its end. */
 void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listener_sink sink,
-		   void *data);
+                   void *data);
 
 /* Parses one datagram, which the caller has from the kernel (sender's nl_pid 0) and whole (no
  * MSG_TRUNC). Returns 0 (look at `done` for more to come) or a negative errno, after which the dump

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "decimal.h"
 #include "tcp_table.h"
 
 #define STATE_LISTEN 0x0a
@@ -78,18 +79,7 @@ static bool take_hex(struct cursor *cursor, size_t digits, uint32_t *value)
 
 static bool take_decimal(struct cursor *cursor, uint64_t *value)
 {
-	const char *start = cursor->at;
-	uint64_t digit;
-
-	for (*value = 0; cursor->at < cursor->end; cursor->at++) {
-		if (*cursor->at < '0' || *cursor->at > '9')
-			break;
-		digit = (uint64_t)(*cursor->at - '0');
-		if (*value > (UINT64_MAX - digit) / 10)
-			return false;
-		*value = *value * 10 + digit;
-	}
-	return cursor->at != start;
+	return decimal_parse(&cursor->at, cursor->end, value);
 }
 
 /* The kernel prints each 32-bit word of an address, which it keeps in network order, as a number of
@@ -206,10 +196,10 @@ static int parse_line(struct tcp_table *table)
 	return accept_listener(table, &row);
 }
 
-/* Keeps a part of a line. Of an overlong one only the fact is kept. */
+/* Keeps a part of a line, or the fact that it didn't fit. */
 static void collect(struct tcp_table *table, const char *bytes, size_t size)
 {
-	if (table->overlong || size > sizeof(table->line) - table->used) {
+	if (size > sizeof(table->line) - table->used) {
 		table->overlong = true;
 		return;
 	}
@@ -255,7 +245,7 @@ int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size)
 
 void tcp_table_end(struct tcp_table *table)
 {
-	if (!table->finished && (table->used > 0 || table->overlong))
+	if (table->used > 0 || table->overlong)
 		table->rejected++;
 	forget_line(table);
 }

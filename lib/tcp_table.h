@@ -17,11 +17,11 @@
 struct tcp_table {
 	listener_sink sink;
 	void *data;
-	int family;	   /* AF_INET: /proc/net/tcp; AF_INET6: /proc/net/tcp6 */
-	bool begun;	   /* the first line, which may be the heading, is over */
-	bool finished;	   /* a row that isn't a listener was seen: no listener follows */
-	bool overlong;	   /* the line being collected exceeds the buffer: it will be rejected */
-	uint64_t rows;	   /* listeners accepted */
+	int family;        /* AF_INET: /proc/net/tcp; AF_INET6: /proc/net/tcp6 */
+	bool begun;        /* the first line, which may be the heading, is over */
+	bool finished;     /* a row that isn't a listener was seen: no listener follows */
+	bool overlong;     /* the line being collected exceeds the buffer: it will be rejected */
+	uint64_t rows;     /* listeners accepted */
 	uint64_t rejected; /* malformed rows, and listeners with port 0 or inode 0 */
 	size_t used;
 	char line[TCP_TABLE_LINE]; /* an incomplete line */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_tcp_diag.c - any bytes as a datagram of NETLINK_SOCK_DIAG */
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "tcp_diag.h"
+
+static int check_listener(void *data, const struct listener *listener)
+{
+	const struct tcp_diag *diag = data;
+
+	if (listener->port == 0 || listener->inode == 0)
+		abort();
+	if (listener->family != diag->family && listener->family != AF_INET)
+		abort();
+	if (listener->v6only < -1 || listener->v6only > 1 ||
+	    (listener->family == AF_INET && listener->v6only != -1))
+		abort();
+	return 0;
+}
+
+/* From memory of exactly its size, at an odd address, so that every byte too many is noticed. */
+static void check(int family, uint32_t sequence, const uint8_t *bytes, size_t size)
+{
+	uint8_t *copy = malloc(size + 1);
+	struct tcp_diag diag;
+	int error;
+
+	if (!copy)
+		return;
+	if (size > 0)
+		memcpy(copy + 1, bytes, size);
+	tcp_diag_init(&diag, family, sequence, check_listener, &diag);
+	error = tcp_diag_feed(&diag, copy + 1, size);
+	if (error > 0 || (size == 0 && error == 0))
+		abort();
+	free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct nlmsghdr header = {0};
+
+	/* The sequence that the input itself has: most wouldn't get past that check otherwise. */
+	if (size >= sizeof(header))
+		memcpy(&header, bytes, sizeof(header));
+	check(AF_INET, header.nlmsg_seq, bytes, size);
+	check(AF_INET6, header.nlmsg_seq, bytes, size);
+	return 0;
+}

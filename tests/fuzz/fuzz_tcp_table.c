@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_tcp_table.c - any bytes as /proc/net/tcp and /proc/net/tcp6, whole and cut into pieces */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "tcp_table.h"
+
+struct result {
+	struct tcp_table table;
+	uint64_t digest; /* of all rows in their order */
+};
+
+static int digest(void *data, const struct listener *listener)
+{
+	struct result *result = data;
+	size_t i;
+
+	if (listener->port == 0 || listener->inode == 0 || listener->v6only != -1 ||
+	    listener->cookie != 0)
+		abort();
+	if (listener->family != AF_INET && listener->family != AF_INET6)
+		abort();
+	result->digest = result->digest * 31 + listener->inode;
+	result->digest = result->digest * 31 + listener->port;
+	for (i = 0; i < sizeof(listener->address); i++)
+		result->digest = result->digest * 31 + listener->address[i];
+	return 0;
+}
+
+static void parse(struct result *result, int family, const uint8_t *bytes, size_t size,
+                  size_t piece)
+{
+	size_t at, left;
+
+	result->digest = 0;
+	tcp_table_init(&result->table, family, digest, result);
+	for (at = 0; at < size; at += piece) {
+		left = size - at;
+		if (tcp_table_feed(&result->table, (const char *)bytes + at,
+		                   left < piece ? left : piece) != 0)
+			abort();
+	}
+	tcp_table_end(&result->table);
+}
+
+static void check(int family, const uint8_t *bytes, size_t size)
+{
+	static const size_t pieces[] = {1, 7, 150, 4050};
+	static struct result whole, cut;
+	size_t i;
+
+	parse(&whole, family, bytes, size, size ? size : 1);
+	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		parse(&cut, family, bytes, size, pieces[i]);
+		if (cut.digest != whole.digest || cut.table.rows != whole.table.rows ||
+		    cut.table.rejected != whole.table.rejected ||
+		    cut.table.finished != whole.table.finished)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	check(AF_INET, bytes, size);
+	check(AF_INET6, bytes, size);
+	return 0;
+}
