@@ -34,8 +34,8 @@
 #endif
 
 #define LINE 512
-#define KEEP_TLS 16384U /* on either side: the control block, the rseq area, errno */
-#define KEEP_MAX 3
+#define KEEP_TLS 8192U /* on either side of the thread's control block and of errno */
+#define KEEP_MAX 4
 /* How much of the anonymous memory behind a module is taken for its .bss; of our own module all. */
 #define KEEP_BSS (1024U * 1024)
 
@@ -63,6 +63,19 @@ struct walk {
 
 /* Of the module that this code is linked into. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
+
+/* Where the kernel writes whenever it schedules the thread (glibc 2.35 and later, <sys/rseq.h>),
+ * counted from the thread pointer. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+
+static uintptr_t thread_pointer(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return (uintptr_t)pthread_self(); /* it begins with the address of itself */
+#else
+	return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
 
 static bool binds_at_start(void)
 {
@@ -228,8 +241,9 @@ void helper_drop_memory(int proc, const void *stack)
 {
 	struct walk walk = {.page = (uintptr_t)getauxval(AT_PAGESZ)};
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	uintptr_t thread = (uintptr_t)pthread_self();
+	uintptr_t block = (uintptr_t)pthread_self();
 	uintptr_t error = (uintptr_t)&errno;
+	uintptr_t rseq = block;
 	int maps;
 
 	if (HELPER_KEEPS_MEMORY || getauxval(AT_SYSINFO_EHDR) == 0 || !binds_at_start() ||
@@ -237,8 +251,11 @@ void helper_drop_memory(int proc, const void *stack)
 		return;
 	/* Below: this frame and its callees, the buffer among them, and a red zone. */
 	keep_around(&walk, 0, here - 65536, (uintptr_t)stack);
-	keep_around(&walk, 1, thread - KEEP_TLS, thread + KEEP_TLS);
+	keep_around(&walk, 1, block - KEEP_TLS, block + KEEP_TLS);
 	keep_around(&walk, 2, error - KEEP_TLS, error + KEEP_TLS);
+	if (&__rseq_offset)
+		rseq = thread_pointer() + (uintptr_t)__rseq_offset;
+	keep_around(&walk, 3, rseq, rseq);
 	maps = raw_open(proc, "self/maps", O_RDONLY);
 	if (maps < 0)
 		return;

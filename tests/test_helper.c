@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/* test_helper.c - the helper in another network namespace: what it may do, and how it ends */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "support/check_main.h"
+#include "support/fixture.h"
+#include "support/reading.h"
+#include "support/skip.h"
+
+static struct fixture fixture;
+static struct reading reading;
+
+/* A helper that has answered once. */
+static void start(enum portwatch_table table)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, table);
+	reading_table(&reading);
+}
+
+static void end(void)
+{
+	reading_end(&reading);
+	fixture_end(&fixture);
+}
+
+/* The value of a line of /proc/PID/NAME of the helper, as text; "" where there is none. */
+static void read_line(const char *name, const char *key, char *value, size_t size)
+{
+	char path[64], line[256];
+	FILE *file;
+
+	*value = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)reader_pid(reading.reader), name);
+	file = fopen(path, "re");
+	if (!file)
+		test_skip("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, key, strlen(key)) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(value, size, "%s", line + strlen(key) + strspn(line + strlen(key), " \t"));
+		break;
+	}
+	fclose(file);
+}
+
+static void assert_status(const char *key, const char *expected)
+{
+	char value[128];
+
+	read_line("status", key, value, sizeof(value));
+	ck_assert_msg(strcmp(value, expected) == 0, "%s is %s, not %s", key, value, expected);
+}
+
+START_TEST(the_helper_has_no_privilege)
+{
+	static const char nothing[] = "0000000000000000";
+
+	start(_i);
+	assert_status("CapInh:", nothing);
+	assert_status("CapPrm:", nothing);
+	assert_status("CapEff:", nothing);
+	assert_status("CapAmb:", nothing);
+	if (geteuid() == 0)
+		assert_status("CapBnd:", nothing);
+	assert_status("NoNewPrivs:", "1");
+	assert_status("Name:", "portwatch-ns");
+	end();
+}
+END_TEST
+
+START_TEST(the_helper_has_its_own_signals)
+{
+	/* The host's are blocked by reading_aim(), and one of them ignored. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	start(PORTWATCH_TABLE_AUTO);
+	assert_status("SigBlk:", "0000000000000000");
+	assert_status("SigIgn:", "0000000000000000");
+	assert_status("SigCgt:", "0000000000000000");
+	ck_assert_int_eq(getsid(reader_pid(reading.reader)), reader_pid(reading.reader));
+	end();
+}
+END_TEST
+
+static int compare_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* What its descriptors are, sorted, with the numbers that differ from run to run cut off. */
+static void list_descriptors(char *text, size_t size)
+{
+	char names[16][64], path[64];
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)reader_pid(reading.reader), fd);
+		length = readlink(path, names[count], sizeof(names[count]) - 1);
+		if (length < 0 && errno == EACCES)
+			test_skip("%s: %s", path, strerror(errno));
+		if (length < 0)
+			continue;
+		names[count][length] = '\0';
+		/* "socket:[1234]"; "/proc/1/net/tcp (deleted)", which says nothing here */
+		names[count][strcspn(names[count], "[ ")] = '\0';
+		if (strncmp(names[count], "/proc/", 6) == 0)
+			memmove(names[count], strrchr(names[count], '/'),
+			        strlen(strrchr(names[count], '/')) + 1);
+		ck_assert_int_lt(++count, 16);
+	}
+	qsort(names, (size_t)count, sizeof(names[0]), compare_text);
+	*text = '\0';
+	for (int i = 0; i < count; i++)
+		snprintf(text + strlen(text), size - strlen(text), "%s ", names[i]);
+}
+
+START_TEST(the_helper_has_only_its_own_descriptors)
+{
+	static const char *const expected[] = {
+		[PORTWATCH_TABLE_AUTO] = "/proc /tcp /tcp6 pipe: pipe: socket: ",
+		[PORTWATCH_TABLE_DIAG] = "/proc pipe: pipe: socket: ",
+		[PORTWATCH_TABLE_PROCFS] = "/proc /tcp /tcp6 pipe: pipe: ",
+	};
+	char text[512];
+
+	if (access("/proc/net/tcp6", F_OK) < 0)
+		test_skip("no IPv6");
+	start(_i);
+	list_descriptors(text, sizeof(text));
+	ck_assert_str_eq(text, expected[_i]);
+	end();
+}
+END_TEST
+
+START_TEST(a_helper_that_is_killed)
+{
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGKILL), 0);
+	ck_assert_int_eq(reading_wait(&reading), READER_BROKEN);
+	ck_assert_int_eq(reader_failure(reading.reader).error, EPIPE);
+	ck_assert_int_eq(reader_request(reading.reader), READER_BROKEN);
+	end();
+}
+END_TEST
+
+/* Killed after the request was made: what it may have said before is not an answer. */
+START_TEST(a_helper_that_is_killed_before_it_answers)
+{
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGSTOP), 0);
+	ck_assert_int_eq(reader_request(reading.reader), READER_PENDING);
+	ck_assert_int_eq(reader_process(reading.reader), READER_PENDING);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGKILL), 0);
+	ck_assert_int_eq(reading_wait(&reading), READER_BROKEN);
+	end();
+}
+END_TEST
+
+START_TEST(a_helper_that_is_stopped_is_closed)
+{
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGSTOP), 0);
+	ck_assert_int_eq(reader_request(reading.reader), READER_PENDING);
+	ck_assert_int_eq(reader_process(reading.reader), READER_PENDING);
+	end();
+}
+END_TEST
+
+/* Nobody reads: the pipe fills up, and then that is told, without blocking. */
+START_TEST(a_helper_that_is_stopped_for_ever)
+{
+	enum reader_state state = READER_PENDING;
+
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGSTOP), 0);
+	for (int i = 0; i < 1000000 && state == READER_PENDING; i++)
+		state = reader_request(reading.reader);
+	ck_assert_int_eq(state, READER_BROKEN);
+	ck_assert_int_eq(reader_failure(reading.reader).error, ETIMEDOUT);
+	end();
+}
+END_TEST
+
+/* An answer that was given up is not taken for the next. */
+START_TEST(a_late_answer_is_passed_over)
+{
+	struct fixture_socket socket;
+
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGSTOP), 0);
+	ck_assert_int_eq(reader_request(reading.reader), READER_PENDING);
+	ck_assert_int_eq(reader_request(reading.reader), READER_PENDING);
+	socket = fixture_listen(&fixture, "127.0.0.1", 0);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGCONT), 0);
+	ck_assert_int_eq(reading_wait(&reading), READER_COMPLETE);
+	ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 1);
+	fixture_close(&fixture, socket);
+	ck_assert_uint_eq(reading_table(&reading)->count, 0);
+	end();
+}
+END_TEST
+
+START_TEST(the_cookie_of_the_namespace)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+	int fd;
+
+	start(_i);
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
+		test_skip("no SO_NETNS_COOKIE");
+	ck_assert_uint_ne(reader_cookie(reading.reader), 0);
+	ck_assert_uint_ne(reader_cookie(reading.reader), cookie);
+	close(fd);
+	end();
+}
+END_TEST
+
+/* The interface goes with the namespace, which nothing of ours may hold any longer. */
+START_TEST(the_namespace_is_let_go)
+{
+	char name[16];
+
+	if (!caps_effective(CAP_NET_ADMIN))
+		sandbox_enter();
+	snprintf(name, sizeof(name), "pw%d", (int)getpid());
+	start(_i);
+	ck_assert_int_eq(sandbox_veth(name, fixture.pid), 0);
+	fixture_end(&fixture);
+	ck_assert_uint_eq(reading_table(&reading)->count, 0);
+	ck_assert(!sandbox_link_gone(name, 0));
+	reading_end(&reading);
+	ck_assert(sandbox_link_gone(name, 60000));
+}
+END_TEST
+
+static void *hammer(void *stop)
+{
+	while (!atomic_load((atomic_bool *)stop)) {
+		void *volatile memory = malloc(100000);
+
+		free(memory);
+	}
+	return NULL;
+}
+
+START_TEST(a_host_that_hammers_malloc)
+{
+	enum { THREADS = 4, HELPERS = 100 };
+	pthread_t threads[THREADS];
+	atomic_bool stop = false;
+
+	fixture = fixture_start(SANDBOX_NETNS);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, &stop), 0);
+	for (int i = 0; i < HELPERS; i++) {
+		reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+		reading_table(&reading);
+		ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), 0);
+		reading_end(&reading);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+	fixture_end(&fixture);
+}
+END_TEST
+
+START_TEST(a_host_without_stdio)
+{
+	struct fixture_socket socket;
+	int saved[3];
+	size_t count;
+
+	fixture = fixture_start(SANDBOX_NETNS);
+	socket = fixture_listen(&fixture, "127.0.0.1", 0);
+	for (int fd = 0; fd <= 2; fd++) {
+		saved[fd] = dup(fd);
+		ck_assert_int_gt(saved[fd], 2);
+	}
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	count = reading_table(&reading)->count;
+	for (int fd = 0; fd <= 2; fd++) {
+		ck_assert_int_eq(dup2(saved[fd], fd), fd);
+		close(saved[fd]);
+	}
+	ck_assert_uint_eq(count, 1);
+	fixture_close(&fixture, socket);
+	end();
+}
+END_TEST
+
+/* From here on socket(AF_NETLINK, ...) fails in this process and its children. */
+static void refuse_netlink(int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)error & 0xfff)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		test_skip("no seccomp filter: %s", strerror(errno));
+}
+
+static const int refusals[] = {EPERM, EACCES, ENOSYS, EPROTONOSUPPORT};
+
+START_TEST(the_text_takes_over)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	fixture_listen(&fixture, "127.0.0.1", 0);
+	refuse_netlink(refusals[_i]);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	ck_assert_uint_eq(reading_table(&reading)->count, 1);
+	ck_assert_int_eq(reader_table(reading.reader), PORTWATCH_TABLE_PROCFS);
+	ck_assert_int_eq(reader_table_failure(reading.reader).error, refusals[_i]);
+	ck_assert_uint_eq(reading_table(&reading)->count, 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_dump_that_is_refused_and_forced)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	refuse_netlink(EPERM);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_DIAG);
+	ck_assert_int_eq(reading_take(&reading), READER_BROKEN);
+	ck_assert_int_eq(reader_failure(reading.reader).error, EPERM);
+	ck_assert_str_eq(reader_failure(reading.reader).step, "open a sock_diag socket");
+	end();
+}
+END_TEST
+
+static void enter_by_no_right(void *data)
+{
+	reading_start(&reading, *(pid_t *)data, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(reading_take(&reading), READER_BROKEN);
+	ck_assert_int_eq(reader_failure(reading.reader).error, EPERM);
+	ck_assert_str_eq(reader_failure(reading.reader).step,
+	                 "enter the network namespace (setns)");
+	reading_end(&reading);
+}
+
+/* Our own namespace, which an ordinary user may open but not enter. */
+static void open_own(void *data)
+{
+	pid_t pid = getpid();
+
+	(void)data;
+	/* Another user's process can't be opened; our own is not dumpable until it is said so. */
+	prctl(PR_SET_DUMPABLE, 1);
+	enter_by_no_right(&pid);
+}
+
+START_TEST(setns_that_is_refused)
+{
+	sandbox_run_as_nobody(open_own, NULL);
+}
+END_TEST
+
+static void open_other(void *data)
+{
+	reading_aim(&reading, *(pid_t *)data);
+	ck_assert_int_eq(reading_open(&reading, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO),
+	                 -EACCES);
+	ck_assert_str_eq(reading.failure.step, "open /proc/PID/ns/net");
+}
+
+START_TEST(a_process_of_another_user)
+{
+	pid_t pid = getpid();
+
+	sandbox_run_as_nobody(open_other, &pid);
+}
+END_TEST
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* In KiB. */
+static long helper_private(void)
+{
+	char value[64];
+
+	read_line("smaps_rollup", "Private_Dirty:", value, sizeof(value));
+	return atol(value);
+}
+
+/* The host changes all of its memory before and after the fork; none of it stays with the helper.
+ */
+START_TEST(the_memory_of_the_host_is_let_go)
+{
+	const size_t size = (size_t)200 << 20;
+	char *memory;
+
+	if (SANITIZED || getauxval(AT_SYSINFO_EHDR) == 0)
+		test_skip("the memory isn't let go under sanitizers and valgrind");
+	memory = malloc(size);
+	ck_assert_ptr_nonnull(memory);
+	memset(memory, 1, size);
+	start(_i);
+	memset(memory, 2, size);
+	reading_table(&reading);
+	ck_assert_int_lt(helper_private(), 64);
+	free(memory);
+	end();
+}
+END_TEST
+
+static TCase *make_lives(void)
+{
+	TCase *lives = tcase_create("lives");
+
+	tcase_add_test(lives, a_helper_that_is_killed);
+	tcase_add_test(lives, a_helper_that_is_killed_before_it_answers);
+	tcase_add_test(lives, a_helper_that_is_stopped_is_closed);
+	tcase_add_test(lives, a_helper_that_is_stopped_for_ever);
+	tcase_add_test(lives, a_late_answer_is_passed_over);
+	tcase_add_loop_test(lives, the_namespace_is_let_go, 0, 3);
+	tcase_add_loop_test(lives, the_cookie_of_the_namespace, 0, 3);
+	return lives;
+}
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("helper");
+	TCase *rights = tcase_create("rights");
+	TCase *hosts = tcase_create("hosts");
+	TCase *refused = tcase_create("refused");
+
+	tcase_add_loop_test(rights, the_helper_has_no_privilege, 0, 3);
+	tcase_add_test(rights, the_helper_has_its_own_signals);
+	tcase_add_loop_test(rights, the_helper_has_only_its_own_descriptors, 0, 3);
+	suite_add_tcase(suite, rights);
+	suite_add_tcase(suite, make_lives());
+	tcase_add_test(hosts, a_host_that_hammers_malloc);
+	tcase_add_test(hosts, a_host_without_stdio);
+	tcase_add_loop_test(hosts, the_memory_of_the_host_is_let_go, 0, 3);
+	suite_add_tcase(suite, hosts);
+	tcase_add_loop_test(refused, the_text_takes_over, 0, 4);
+	tcase_add_test(refused, a_dump_that_is_refused_and_forced);
+	tcase_add_test(refused, setns_that_is_refused);
+	tcase_add_test(refused, a_process_of_another_user);
+	suite_add_tcase(suite, refused);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
