@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-docs.sh - the manual pages tell what is built: every option of pwatch --help with its
+# argument, every function of portwatch.h with its prototype, every constant
+set -u
+srcdir=${srcdir:-.}
+pwatch=${PWATCH:-./pwatch}
+header=$srcdir/lib/portwatch.h
+page1=$srcdir/docs/pwatch.1
+page3=$srcdir/docs/libportwatch.3
+status=0
+
+work=$(mktemp -d "${TMPDIR:-.}/check-docs.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+
+fail()
+{
+	echo "FAIL: $*"
+	status=1
+}
+
+# compare WHAT EXPECTED ACTUAL: says where two lists differ
+compare()
+{
+	if ! [ -s "$2" ]; then
+		fail "$1: nothing found to compare"
+	elif ! diff -u "$2" "$3"; then
+		fail "$1"
+	fi
+}
+
+# --- pwatch.1: "-e, --events=LIST", in the order of the help -----------------------------------
+
+if [ -x "$pwatch" ]; then
+	"$pwatch" --help | sed -n 's/^ \{2,6\}\(-[-a-zA-Z0-9,]*\( --[-a-z]*\)\{0,1\}\(=[^ ]*\)\{0,1\}\).*/\1/p' \
+		>"$work/help"
+	sed -n 's/^\.It \(Fl .*\)/\1/p' "$page1" |
+		sed -e 's/Ns = Ns Ar /=/' -e 's/Fl -/--/g' -e 's/Fl \([^ ]\)/-\1/g' -e 's/ ,/,/' \
+			-e 's/ =/=/' >"$work/page1"
+	compare "pwatch --help and $page1 differ" "$work/help" "$work/page1"
+else
+	echo "pwatch was not built: its help is not compared"
+fi
+
+# --- libportwatch.3 ----------------------------------------------------------------------------
+
+# Without comments, and each declaration on a line of its own: "int portwatch_stop(struct ...)".
+sed -e 's,/\*[^*]*\*/,,' -e '/\/\*/,/\*\//d' -e '/^#/d' "$header" |
+	tr '\n\t' '  ' | tr -s ' ' | tr ';' '\n' | grep -v '^ *typedef ' |
+	sed -n 's/^ *\([^{}]*portwatch_[a-z0-9_]*([^()]*)\)$/\1/p' | sort >"$work/prototypes"
+# .Ft TYPE, then .Fn NAME "ARGUMENT" "ARGUMENT"
+awk '/^\.Ft / { type = substr($0, 5); sub(/\*$/, "*", type); next }
+	/^\.Fn / && type != "" {
+		line = substr($0, 5)
+		name = line; sub(/ .*/, "", name)
+		sub(/^[^ ]* "/, "", line); sub(/"$/, "", line)
+		gsub(/" "/, ", ", line)
+		print type (type ~ /\*$/ ? "" : " ") name "(" line ")"
+		type = ""
+	}' "$page3" | sort >"$work/synopsis"
+compare "portwatch.h and the synopsis of $page3 differ" "$work/prototypes" "$work/synopsis"
+
+sed -n 's/.*\(portwatch_[a-z0-9_]*\)(.*/\1/p' "$work/prototypes" | sort >"$work/functions"
+sed -n 's/^\.It Fn \(portwatch_[a-z0-9_]*\).*/\1/p' "$page3" | sort >"$work/described"
+compare "portwatch.h and the descriptions in $page3 differ" "$work/functions" "$work/described"
+
+# Enumerators are alone in having a value.
+sed -n 's/^[[:space:]]*\(PORTWATCH_[A-Z0-9_]*\) = .*/\1/p' "$header" | sort >"$work/constants"
+sed -n '/^\.Sh CONSTANTS/,/^\.Sh EN/s/^\.\(It \)\{0,1\}Dv \(PORTWATCH_[A-Z0-9_]*\).*/\2/p' "$page3" |
+	sort -u >"$work/explained"
+comm -23 "$work/constants" "$work/explained" >"$work/missing"
+[ -s "$work/constants" ] || fail "no constant found in $header"
+while read -r name; do
+	fail "$page3 doesn't explain $name"
+done <"$work/missing"
+
+# --- both --------------------------------------------------------------------------------------
+
+if command -v mandoc >/dev/null 2>&1; then
+	mandoc -T lint -W warning "$page1" "$page3" || fail "mandoc finds fault"
+fi
+exit $status
