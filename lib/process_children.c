@@ -10,11 +10,14 @@
 #include "cleanup.h"
 #include "process_table.h"
 
+/* The children of a parent by their PIDs, as the kernel usually lists them. */
 static int compare_parents(const void *left, const void *right)
 {
 	const struct parentage *a = left, *b = right;
 
-	return (a->parent > b->parent) - (a->parent < b->parent);
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	return (a->child > b->child) - (a->child < b->child);
 }
 
 static int add_row(struct parents *parents, pid_t parent, pid_t child)

@@ -67,7 +67,8 @@ int procfs_open_process(const struct procfs *procfs, pid_t pid)
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(name, sizeof(name), "%d", (int)pid);
-	fd = procfs_open_at(procfs->fd, name, O_PATH | O_DIRECTORY);
+	/* Not O_PATH, which gets at the directory of a process that /proc hides. */
+	fd = procfs_open_at(procfs->fd, name, O_RDONLY | O_DIRECTORY);
 	return fd == -ENOENT ? -ESRCH : fd;
 }
 
@@ -143,14 +144,17 @@ int procfs_each_number(int directory, const char *name, procfs_visit visit, void
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number)
 {
 	char link[64];
-	ssize_t size = readlinkat(directory, path, link, sizeof(link));
+	ssize_t size = readlinkat(directory, path, link, sizeof(link) - 1);
 	size_t length = strlen(type);
-	const char *at = link + length + 2, *end = link + size;
+	const char *at;
 
 	if (size < 0)
 		return -errno;
-	return at < end && memcmp(link, type, length) == 0 && memcmp(at - 2, ":[", 2) == 0 &&
-	       decimal_parse(&at, end, number) && end - at == 1 && *at == ']';
+	link[size] = '\0';
+	if (strncmp(link, type, length) != 0 || strncmp(link + length, ":[", 2) != 0)
+		return 0;
+	at = link + length + 2;
+	return decimal_parse(&at, link + size, number) && strcmp(at, "]") == 0;
 }
 
 pid_t procfs_last_pid(const struct procfs *procfs)

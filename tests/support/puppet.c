@@ -19,7 +19,7 @@
 #define PATIENCE 60 /* seconds */
 
 struct order {
-	char what;
+	int what;   /* an int: no padding, all of it is sent */
 	int puppet; /* another one that it is about */
 	pid_t pid;
 };
