@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "caps.h"
 #include "cleanup.h"
 #include "clock.h"
-#include "inode_scan.h"
 #include "subscription.h"
 
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
@@ -83,6 +83,21 @@ static bool is_answer(struct subscription *subscription, const struct process *p
 	return result == -EACCES || result == -EPERM;
 }
 
+ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
+                                 struct inode_owner *sockets, size_t count)
+{
+	ssize_t result = inode_scan_process(directory, pid, start_time, sockets, count);
+	unsigned int taken;
+
+	if (result != -EACCES && result != -EPERM)
+		return result;
+	taken = caps_begin(CAPS_READ_PROCESS);
+	if (taken)
+		result = inode_scan_process(directory, pid, start_time, sockets, count);
+	caps_end(taken);
+	return result;
+}
+
 static bool scan(struct subscription *subscription, const struct process *process, int directory,
                  struct question *question)
 {
@@ -91,8 +106,8 @@ static bool scan(struct subscription *subscription, const struct process *proces
 	if (question->count == 0)
 		return true;
 	if (directory >= 0)
-		result = inode_scan_process(directory, process->pid, process->start_time,
-		                            question->sockets, question->count);
+		result = attribution_scan_process(directory, process->pid, process->start_time,
+		                                  question->sockets, question->count);
 	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
 	return is_answer(subscription, process, result);
 }

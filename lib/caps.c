@@ -5,6 +5,23 @@
 #include <errno.h>
 #include <sys/auxv.h>
 
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+
+/* All that the library ever uses. A set of them is a word with one bit for each. */
+static const struct {
+	cap_value_t capability;
+	enum caps_purpose purpose;
+} uses[] = {
+	{CAP_PERFMON, CAPS_DOORBELL},
+	{CAP_SYS_ADMIN, CAPS_DOORBELL}, /* where the kernel knows no CAP_PERFMON; and setns(2) */
+	{CAP_DAC_READ_SEARCH, CAPS_DOORBELL},
+	{CAP_SYS_PTRACE, CAPS_READ_PROCESS},
+	{CAP_DAC_READ_SEARCH, CAPS_READ_PROCESS},
+};
+#define USES (sizeof(uses) / sizeof(uses[0]))
+
 static void cleanup_cap(cap_t *caps)
 {
 	if (*caps)
@@ -13,41 +30,61 @@ static void cleanup_cap(cap_t *caps)
 
 #define CLEANUP_CAP __attribute__((cleanup(cleanup_cap)))
 
-static bool has(cap_value_t capability, cap_flag_t set)
+static bool has(cap_t caps, cap_value_t capability, cap_flag_t set)
 {
-	CLEANUP_CAP cap_t caps = cap_get_proc();
 	cap_flag_value_t value = CAP_CLEAR;
 
 	return caps && cap_get_flag(caps, capability, set, &value) == 0 && value == CAP_SET;
 }
 
-bool caps_permitted(cap_value_t capability)
-{
-	return has(capability, CAP_PERMITTED);
-}
-
 bool caps_effective(cap_value_t capability)
-{
-	return has(capability, CAP_EFFECTIVE);
-}
-
-static int set_effective(cap_value_t capability, cap_flag_value_t value)
 {
 	CLEANUP_CAP cap_t caps = cap_get_proc();
 
-	if (!caps || cap_set_flag(caps, CAP_EFFECTIVE, 1, &capability, value) < 0)
-		return -errno;
-	return cap_set_proc(caps) < 0 ? -errno : 0;
+	return has(caps, capability, CAP_EFFECTIVE);
 }
 
-int caps_raise(cap_value_t capability)
+unsigned int caps_begin(enum caps_purpose purpose)
 {
-	return set_effective(capability, CAP_SET);
+	CLEANUP_CAP cap_t caps = cap_get_proc();
+	unsigned int taken = 0;
+
+	for (unsigned int i = 0; i < USES; i++)
+		if (uses[i].purpose == purpose && has(caps, uses[i].capability, CAP_PERMITTED) &&
+		    !has(caps, uses[i].capability, CAP_EFFECTIVE) &&
+		    cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_SET) == 0)
+			taken |= 1U << i;
+	if (taken && cap_set_proc(caps) < 0)
+		return 0;
+	return taken;
 }
 
-int caps_lower(cap_value_t capability)
+void caps_end(unsigned int taken)
 {
-	return set_effective(capability, CAP_CLEAR);
+	CLEANUP_CAP cap_t caps = taken ? cap_get_proc() : NULL;
+
+	if (!caps)
+		return;
+	for (unsigned int i = 0; i < USES; i++)
+		if (taken & 1U << i)
+			cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_CLEAR);
+	cap_set_proc(caps);
+}
+
+int caps_limit(void)
+{
+	CLEANUP_CAP cap_t caps = cap_get_proc();
+	CLEANUP_CAP cap_t kept = cap_init();
+
+	if (!caps || !kept)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < USES; i++) {
+		if (has(caps, uses[i].capability, CAP_PERMITTED))
+			cap_set_flag(kept, CAP_PERMITTED, 1, &uses[i].capability, CAP_SET);
+		if (has(caps, uses[i].capability, CAP_EFFECTIVE))
+			cap_set_flag(kept, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_SET);
+	}
+	return cap_set_proc(kept) < 0 ? -errno : 0;
 }
 
 bool caps_secure(void)

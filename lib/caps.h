@@ -6,22 +6,33 @@
 #include <stdbool.h>
 #include <sys/capability.h>
 
-/* Whether the thread may raise the capability, and whether it is in effect. */
-bool caps_permitted(cap_value_t capability);
+/* What some work takes. A binary with file capabilities has them permitted, not in effect. */
+enum caps_purpose {
+	CAPS_DOORBELL, /* to open a perf event for all CPUs, and to read its number in tracefs */
+	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of other users' processes */
+};
+
+/* Takes what the purpose needs, is permitted and isn't in effect yet into effect, for the calling
+ * thread alone. Returns what was taken: a set for caps_end(), 0 for none. */
+unsigned int caps_begin(enum caps_purpose purpose);
+/* Takes it out of effect again. */
+void caps_end(unsigned int taken);
+
+/* Whether a capability is in effect. */
 bool caps_effective(cap_value_t capability);
 
-/* Takes a permitted capability into effect or out of it, for the calling thread alone. Returns 0 or
- * a negative errno (-EPERM: not permitted). */
-int caps_raise(cap_value_t capability);
-int caps_lower(cap_value_t capability);
+/* Gives up what the library never needs, for the calling thread and what it starts. 0 or a negative
+ * errno. */
+int caps_limit(void);
 
 /* Whether exec has made the process more than its caller (setuid, file capabilities): AT_SECURE of
  * getauxval(3). Such a process runs no other program with what it has. */
 bool caps_secure(void);
 
-/* For a child that shares its parent's locks, where libcap isn't allowed. The first as
- * caps_raise(); the second empties every set: bounding (where that is permitted), ambient,
- * effective, permitted, inheritable, and can't be undone by exec (no_new_privs). */
+/* For a child that shares its parent's locks, where libcap isn't allowed. The first takes a
+ * permitted capability into effect: 0 or a negative errno (-EPERM: not permitted); the second
+ * empties every set: bounding (where that is permitted), ambient, effective, permitted,
+ * inheritable, and can't be undone by exec (no_new_privs). */
 int caps_child_raise(unsigned capability);
 int caps_child_drop_all(void);
 

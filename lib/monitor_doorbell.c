@@ -179,33 +179,14 @@ static void tell_all(struct monitor *monitor, const char *text)
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "%s", text);
 }
 
-/* To open the event, or where the kernel knows no such capability yet; and to read its number in
- * tracefs. */
-static const cap_value_t caps[] = {CAP_PERFMON, CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
-#define CAPS (sizeof(caps) / sizeof(caps[0]))
-
-static void raise_caps(bool raised[CAPS])
-{
-	for (size_t i = 0; i < CAPS; i++)
-		raised[i] = !caps_effective(caps[i]) && caps_raise(caps[i]) == 0;
-}
-
-static void lower_caps(const bool raised[CAPS])
-{
-	for (size_t i = 0; i < CAPS; i++)
-		if (raised[i])
-			caps_lower(caps[i]);
-}
-
 static void open_doorbell(struct monitor *monitor)
 {
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
-	bool raised[CAPS];
+	unsigned int taken = caps_begin(CAPS_DOORBELL);
 	int result;
 
-	raise_caps(raised);
 	result = doorbell_open(&monitor->doorbell, &hooks, monitor, &monitor->doorbell_failure);
-	lower_caps(raised);
+	caps_end(taken);
 	if (result == 0) {
 		monitor->doorbell_source = (struct source){
 			.fd = doorbell_fd(monitor->doorbell),

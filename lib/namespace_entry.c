@@ -2,6 +2,7 @@
 /* namespace_entry.c - chooses the process by which a network namespace is entered: its init */
 #include <string.h>
 
+#include "caps.h"
 #include "cleanup.h"
 #include "subscription.h"
 
@@ -75,7 +76,16 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
 	uint64_t found = 0;
 
-	if (process < 0 || procfs_netns_inode(process, &found) < 0 || found == 0)
+	if (process < 0 || procfs_netns_inode(process, &found) < 0)
+		return false;
+	if (found == 0) {
+		unsigned int taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken && procfs_netns_inode(process, &found) < 0)
+			found = 0;
+		caps_end(taken);
+	}
+	if (found == 0)
 		return false;
 	*inode = found;
 	return true;

@@ -8,7 +8,6 @@
 
 #include "clock.h"
 #include "delivery.h"
-#include "inode_scan.h"
 #include "lock.h"
 #include "subscription.h"
 
@@ -90,7 +89,7 @@ static bool root_is_ours(struct subscription *subscription)
 	process = procfs_open_process(&subscription->monitor->procfs, watcher->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
-	result = inode_scan_process(process, watcher->pid, 0, &nothing, 0);
+	result = attribution_scan_process(process, watcher->pid, 0, &nothing, 0);
 	close(process);
 	return result != -EACCES && result != -EPERM;
 }

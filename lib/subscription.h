@@ -6,6 +6,7 @@
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
 
+#include "inode_scan.h"
 #include "list.h"
 #include "monitor.h"
 #include "namespace.h"
@@ -119,6 +120,10 @@ void socket_orphan(struct view *view, struct socket *socket);
 /* Finds the owners of all sockets that need one (attribution.c). False where some members couldn't
  * be asked. */
 bool attribution_run(struct subscription *subscription, uint64_t now);
+
+/* inode_scan_process(), first without and then with the privilege that there is for it. */
+ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
+                                 struct inode_owner *sockets, size_t count);
 
 /* Places workers and views where the members are (topology.c). */
 void topology_update(struct monitor *monitor);
