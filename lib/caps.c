@@ -3,6 +3,7 @@
 #include "caps.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/auxv.h>
 
 #ifndef CAP_PERFMON
