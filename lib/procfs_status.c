@@ -22,11 +22,12 @@ struct line {
 /* NSpid:, and for each namespace, outermost first, a tab and the PID there. */
 static int parse_nspid(const struct line *line, pid_t *innermost, unsigned *depth)
 {
-	const char *at = line->text + strlen(NSPID), *end = line->text + line->size;
+	const char *at = line->text + strlen(NSPID), *end;
 	uint64_t pid = 0;
 
 	if (line->size > sizeof(line->text))
 		return -EPROTO;
+	end = line->text + line->size;
 	for (*depth = 0; at < end; (*depth)++)
 		if (*at++ != '\t' || !decimal_parse(&at, end, &pid) || pid > INT_MAX)
 			return -EPROTO;

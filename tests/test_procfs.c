@@ -215,6 +215,19 @@ START_TEST(nspid_garbage)
 }
 END_TEST
 
+/* More namespaces than the kernel nests: not cut to what fits. */
+START_TEST(nspid_too_deep)
+{
+	char text[1024] = "NSpid:";
+	pid_t innermost;
+	unsigned depth;
+
+	for (size_t at = strlen(text); at < sizeof(text) - 3; at += 2)
+		memcpy(text + at, "\t1\n", 4);
+	ck_assert_int_eq(read_nspid(text, &innermost, &depth), -EPROTO);
+}
+END_TEST
+
 START_TEST(read_bounded)
 {
 	char buffer[8];
@@ -545,6 +558,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, nspid);
 	tcase_add_test(fake_case, nspid_after_long_line);
 	tcase_add_test(fake_case, nspid_garbage);
+	tcase_add_test(fake_case, nspid_too_deep);
 	tcase_add_test(fake_case, read_bounded);
 	tcase_add_test(fake_case, links);
 	tcase_add_test(fake_case, numbers_only);
