@@ -27,7 +27,9 @@ struct doorbell_change {
 	                 */
 	int family;     /* AF_INET or AF_INET6, as the socket was made: an IPv4-mapped address stays
 	                   AF_INET6 */
-	uint16_t port;  /* local port, host order; 0: autobind, both when it begins and ceases */
+	/* Local port, host order. When it begins: 0 for an autobound socket, and a port of the past
+	 * for one that was autobound before. */
+	uint16_t port;
 	uint8_t address[16]; /* local address, network order; AF_INET uses 4 */
 	uint64_t socket; /* address of the kernel's struct sock (skaddr): tells sockets apart while
 	                    they live, and is the only way to know an autobound one again */

@@ -93,11 +93,10 @@ bool perf_ring_end(struct perf_ring *ring)
 
 	if (ring->at == tail)
 		return false;
-	/* Only when all is copied may the kernel write there again. */
-	__atomic_store_n(&ring->page->data_tail, ring->at, __ATOMIC_RELEASE);
-	/* Whatever was dropped for the old tail was dropped at a head that is seen now. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
+	/* Only when all is copied may the kernel write there again. And whatever it dropped before
+	 * it saw this tail it dropped at a head that is seen here. */
+	__atomic_store_n(&ring->page->data_tail, ring->at, __ATOMIC_SEQ_CST);
+	head = __atomic_load_n(&ring->page->data_head, __ATOMIC_SEQ_CST);
 	return head - tail + PERF_RECORD_MAX > ring->size;
 }
 
