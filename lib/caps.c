@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* caps.c - capabilities of the calling thread */
 #include "caps.h"
+#include "portwatch.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -72,7 +73,7 @@ void caps_end(unsigned int taken)
 	cap_set_proc(caps);
 }
 
-int caps_limit(void)
+int portwatch_limit_privileges(void)
 {
 	CLEANUP_CAP cap_t caps = cap_get_proc();
 	CLEANUP_CAP cap_t kept = cap_init();

@@ -21,10 +21,6 @@ void caps_end(unsigned int taken);
 /* Whether a capability is in effect. */
 bool caps_effective(cap_value_t capability);
 
-/* Gives up what the library never needs, for the calling thread and what it starts. 0 or a negative
- * errno. */
-int caps_limit(void);
-
 /* Whether exec has made the process more than its caller (setuid, file capabilities): AT_SECURE of
  * getauxval(3). Such a process runs no other program with what it has. */
 bool caps_secure(void);

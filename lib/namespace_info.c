@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* namespace_info.c - what a host program may ask of a watched network namespace */
+/* namespace_info.c - what a host program may ask of how it is served */
 #include <errno.h>
+#include <stdio.h>
 
 #include "lock.h"
 #include "subscription.h"
@@ -24,6 +25,35 @@ int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_call
 	}
 	library_unlock();
 	return count;
+}
+
+static int tell_doorbell(const struct subscription *subscription, char *reason, size_t size)
+{
+	const struct monitor *monitor = subscription->monitor;
+	char text[LOG_TEXT] = "";
+
+	if (!monitor->doorbell && !subscription->options->doorbell)
+		snprintf(text, sizeof(text), "it is not wanted");
+	else if (!monitor->doorbell)
+		log_failure(&monitor->doorbell_failure, text);
+	if (size > 0)
+		snprintf(reason, size, "%s", text);
+	return monitor->doorbell != NULL;
+}
+
+int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
+{
+	int result = -ENOTCONN;
+
+	if (!watcher || (!reason && size > 0))
+		return -EINVAL;
+	if (watcher_is_inert(watcher))
+		return -ENOTCONN;
+	library_lock();
+	if (watcher->subscription)
+		result = tell_doorbell(watcher->subscription, reason, size);
+	library_unlock();
+	return result;
 }
 
 uint64_t portwatch_namespace_get_inode(const struct portwatch_namespace *ns)

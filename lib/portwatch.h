@@ -467,6 +467,28 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 const char *portwatch_stat_name(enum portwatch_stat stat);
 
 /**
+ * portwatch_get_doorbell: whether the kernel tells when to look, see portwatch_set_doorbell().
+ * @watcher: a started watcher
+ * @reason: receives why not, in words, or ""; NULL if @size is 0
+ * @size: of @reason, in bytes; a longer text is cut
+ *
+ * Returns: 1 if it does; 0 if the library polls alone; -EINVAL (NULL); -ENOTCONN (not started).
+ * Since: 0.1
+ */
+int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size);
+
+/**
+ * portwatch_limit_privileges: gives up, in the calling thread and for what it starts later, all
+ * capabilities but those that the library uses: CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+ * CAP_PERFMON (capabilities(7)). For programs that do nothing but watch; to be called before the
+ * first watcher is started.
+ *
+ * Returns: 0; -ENOMEM; -EPERM.
+ * Since: 0.1
+ */
+int portwatch_limit_privileges(void);
+
+/**
  * portwatch_each_namespace: tells which network namespaces are watched for a watcher, and how.
  * @watcher: a started watcher
  * @callback: called once for each, before the function returns

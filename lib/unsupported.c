@@ -184,3 +184,16 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 	(void)ns;
 	return "";
 }
+
+int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
+{
+	(void)watcher;
+	(void)reason;
+	(void)size;
+	return -ENOTSUP;
+}
+
+int portwatch_limit_privileges(void)
+{
+	return -ENOTSUP;
+}
