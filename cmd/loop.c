@@ -53,12 +53,13 @@ static void take_signals(struct watch *watch)
 }
 
 /* While lines can't be written the targets rest: the library's bounded queue is the place to wait.
- */
+ * So they do until COMMAND was executed: one that isn't has no events. */
 static void pause_targets(struct watch *watch)
 {
-	bool pause = output_is_pending(&watch->output);
+	bool pending = output_is_pending(&watch->output);
+	bool pause = pending || watch->run.failure_fd >= 0;
 	struct epoll_event targets = {.events = pause ? 0 : EPOLLIN, .data.u64 = SOURCE_TARGETS};
-	struct epoll_event output = {.events = pause ? EPOLLOUT : 0, .data.u64 = SOURCE_OUTPUT};
+	struct epoll_event output = {.events = pending ? EPOLLOUT : 0, .data.u64 = SOURCE_OUTPUT};
 
 	if (pause == watch->paused)
 		return;
@@ -127,12 +128,12 @@ void loop_run(struct watch *watch)
 	int count, timeout;
 
 	while (!is_done(watch)) {
+		pause_targets(watch);
 		timeout = watch->run.reaped && watch->run.alone ? END_TIMEOUT : -1;
 		count = epoll_wait(watch->epoll_fd, ready, 8, timeout);
 		if (count == 0)
 			return;
 		for (int i = 0; i < count && !watch->stopped; i++)
 			take_source(watch, &ready[i]);
-		pause_targets(watch);
 	}
 }

@@ -7,10 +7,15 @@
 #include "target.h"
 
 /* Says why a process can't be watched, and what to do. */
-static int complain(const struct target *target, int error, const char *because)
+static int complain(const struct target *target, const struct options *options, int error,
+                    const char *because)
 {
-	message_error("cannot watch process %d: %s", (int)target->pid,
-	              because ? because : strerror(-error));
+	if (!because)
+		because = strerror(-error);
+	if (options->command)
+		message_error("cannot watch %s: %s", options->command[0], because);
+	else
+		message_error("cannot watch process %d: %s", (int)target->pid, because);
 	return error;
 }
 
@@ -91,11 +96,11 @@ int target_open(struct target *target, const struct options *options, portwatch_
 
 	if (result < 0) {
 		target->watcher = NULL;
-		return complain(target, result, open_reason(result));
+		return complain(target, options, result, open_reason(result));
 	}
 	result = configure(target->watcher, options);
 	if (result < 0)
-		return complain(target, result, common_reason(result));
+		return complain(target, options, result, common_reason(result));
 	return 0;
 }
 
@@ -109,7 +114,7 @@ int target_start(struct target *target, const struct options *options)
 	result = portwatch_start(target->watcher);
 	if (!verbose)
 		message_release(result == 0);
-	return result < 0 ? complain(target, result, start_reason(result)) : 0;
+	return result < 0 ? complain(target, options, result, start_reason(result)) : 0;
 }
 
 void target_close(struct target *target)

@@ -35,7 +35,7 @@ struct watch {
 	int epoll_fd;
 	int targets_fd; /* an epoll of its own, so that all targets can rest at once */
 	int signal_fd;
-	bool paused;  /* they do, as lines are pending */
+	bool paused;  /* they do: lines are pending, or COMMAND is not yet executed */
 	bool stopped; /* don't wait for anything more */
 	int status;   /* exit status where there is no COMMAND */
 };
