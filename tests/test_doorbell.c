@@ -1,16 +1,152 @@
 /* SPDX-License-Identifier: MIT */
-/* test_doorbell.c - the doorbell on the running kernel */
+/* test_doorbell.c - the doorbell on the running kernel, which other processes ring as well */
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "doorbell.h"
 #include "support/check_main.h"
-#include "support/ear.h"
+#include "support/sandbox.h"
+#include "support/skip.h"
+
+#define PATIENCE 60000 /* ms: a hang, not a slow machine */
+#define HEARD_MAX 1024
+
+/* What the hooks were told of this process, its children and, where wanted, of strangers. */
+static struct {
+	struct doorbell_change changes[HEARD_MAX];
+	size_t change_count;
+	pid_t parents[HEARD_MAX], children[HEARD_MAX];
+	size_t fork_count;
+	pid_t exits[HEARD_MAX];
+	size_t exit_count;
+	unsigned int losses;
+	uint64_t last_time;
+	bool disordered;
+} heard;
+
+static pid_t listener_pid; /* whose changes are kept */
+static struct doorbell *doorbell;
+
+static void on_changed(void *data, const struct doorbell_change *change)
+{
+	ck_assert_ptr_eq(data, &heard);
+	heard.disordered |= change->time < heard.last_time;
+	heard.last_time = change->time;
+	if (change->pid == listener_pid && heard.change_count < HEARD_MAX)
+		heard.changes[heard.change_count++] = *change;
+}
+
+static void on_forked(void *data, pid_t parent, pid_t child)
+{
+	(void)data;
+	if (parent != getpid() || heard.fork_count >= HEARD_MAX)
+		return;
+	heard.parents[heard.fork_count] = parent;
+	heard.children[heard.fork_count++] = child;
+}
+
+/* Once for each process: a sanitizer may have given it a thread more. */
+static void on_exited(void *data, pid_t pid)
+{
+	size_t i;
+
+	(void)data;
+	for (i = 0; i < heard.exit_count; i++)
+		if (heard.exits[i] == pid)
+			return;
+	for (i = 0; i < heard.fork_count; i++)
+		if (heard.children[i] == pid && heard.exit_count < HEARD_MAX)
+			heard.exits[heard.exit_count++] = pid;
+}
+
+static void on_lost(void *data, uint64_t records)
+{
+	(void)data;
+	(void)records;
+	heard.losses++;
+}
+
+static const struct doorbell_hooks hooks = {on_changed, on_forked, on_exited, on_lost};
+
+/* The kernel has no such thing, or not for us. */
+static bool is_refusal(int error)
+{
+	return error == -EACCES || error == -EPERM || error == -ENOSYS || error == -ENODEV ||
+	       error == -ENOENT;
+}
+
+static void begin(void)
+{
+	struct failure failure = {NULL, 0};
+	int error;
+
+	memset(&heard, 0, sizeof(heard));
+	listener_pid = getpid();
+	error = doorbell_open(&doorbell, &hooks, &heard, &failure);
+	if (is_refusal(error))
+		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
+	ck_assert_msg(error == 0, "cannot %s: %s", failure.step, strerror(failure.error));
+}
+
+static void end(void)
+{
+	doorbell_close(doorbell);
+	doorbell = NULL;
+}
+
+/* Waits for the doorbell as its user would, until so many changes were kept. */
+static void await_changes(size_t count)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
+	struct pollfd ready = {.fd = doorbell_fd(doorbell), .events = POLLIN};
+
+	doorbell_drain(doorbell);
+	while (heard.change_count < count) {
+		ck_assert_msg(clock_now(CLOCK_MONOTONIC) < deadline, "heard %zu of %zu",
+		              heard.change_count, count);
+		ck_assert_int_ge(poll(&ready, 1, PATIENCE), 0);
+		doorbell_drain(doorbell);
+	}
+}
+
+static int bound_socket(const char *address, uint16_t *port)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	bool is_six = inet_pton(AF_INET6, address, &six.sin6_addr) == 1;
+	socklen_t size = sizeof(six);
+	int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		test_skip("no IPv6 here");
+	ck_assert_int_ge(fd, 0);
+	if (is_six) {
+		if (bind(fd, (void *)&six, sizeof(six)) < 0 && errno == EADDRNOTAVAIL)
+			test_skip("no %s here", address);
+	} else {
+		ck_assert_int_eq(inet_pton(AF_INET, address, &four.sin_addr), 1);
+		ck_assert_int_eq(bind(fd, (void *)&four, sizeof(four)), 0);
+	}
+	ck_assert_int_eq(getsockname(fd, (void *)&six, &size), 0);
+	*port = ntohs(six.sin6_port); /* at the same place in both */
+	return fd;
+}
 
 static const struct {
 	const char *address;
@@ -32,14 +168,14 @@ START_TEST(test_listen_and_close)
 	uint16_t port;
 	int fd;
 
-	ear_open();
-	fd = ear_socket(addresses[_i].address, &port);
+	begin();
+	fd = bound_socket(addresses[_i].address, &port);
 	before = clock_now(CLOCK_MONOTONIC);
 	ck_assert_int_eq(listen(fd, 1), 0);
 	after = clock_now(CLOCK_MONOTONIC);
-	ear_await(1);
+	await_changes(1);
 	close(fd);
-	ear_await(2);
+	await_changes(2);
 	ck_assert(change[0].listening);
 	ck_assert_int_eq(change[0].pid, getpid());
 	ck_assert_int_eq(change[0].tid, gettid());
@@ -53,7 +189,7 @@ START_TEST(test_listen_and_close)
 	ck_assert_uint_eq(change[1].socket, change[0].socket);
 	ck_assert_uint_eq(change[1].port, port);
 	ck_assert_uint_ge(doorbell_records(doorbell), 2);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -61,15 +197,15 @@ START_TEST(test_autobind)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	ear_open();
+	begin();
 	ck_assert_int_eq(listen(fd, 1), 0);
 	close(fd);
-	ear_await(2);
+	await_changes(2);
 	ck_assert(heard.changes[0].listening);
 	ck_assert_uint_eq(heard.changes[0].port, 0);
 	ck_assert(!heard.changes[1].listening);
 	ck_assert_uint_eq(heard.changes[1].socket, heard.changes[0].socket);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -77,20 +213,20 @@ END_TEST
 START_TEST(test_shutdown)
 {
 	uint16_t port;
-	int fd = ear_socket("127.0.0.1", &port), i;
+	int fd = bound_socket("127.0.0.1", &port), i;
 
-	ear_open();
+	begin();
 	for (i = 0; i < 2; i++) {
 		ck_assert_int_eq(listen(fd, 1), 0);
 		ck_assert_int_eq(shutdown(fd, SHUT_RDWR), 0);
 	}
-	ear_await(4);
+	await_changes(4);
 	for (i = 0; i < 4; i++) {
 		ck_assert_int_eq(heard.changes[i].listening, i % 2 == 0);
 		ck_assert_uint_eq(heard.changes[i].socket, heard.changes[0].socket);
 	}
 	close(fd);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -111,29 +247,40 @@ static void connect_once(int listener)
 START_TEST(test_connections_are_silent)
 {
 	uint16_t port;
-	int fd = ear_socket("127.0.0.1", &port), i;
+	int fd = bound_socket("127.0.0.1", &port), i;
 
-	ear_open();
+	begin();
 	ck_assert_int_eq(listen(fd, 8), 0);
 	for (i = 0; i < 50; i++)
 		connect_once(fd);
 	close(fd);
-	ear_await(2);
+	await_changes(2);
 	ck_assert(heard.changes[0].listening);
 	ck_assert(!heard.changes[1].listening);
 	ck_assert_uint_eq(heard.change_count, 2);
-	ear_close();
+	end();
 }
 END_TEST
+
+static pid_t fork_and_reap(void)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	return pid;
+}
 
 START_TEST(test_forks_come_with_the_next_drain)
 {
 	pid_t pids[20];
 	size_t i;
 
-	ear_open();
+	begin();
 	for (i = 0; i < 20; i++)
-		pids[i] = ear_fork();
+		pids[i] = fork_and_reap();
 	doorbell_drain(doorbell);
 	ck_assert_uint_eq(heard.fork_count, 20);
 	ck_assert_uint_eq(heard.exit_count, 20);
@@ -141,7 +288,7 @@ START_TEST(test_forks_come_with_the_next_drain)
 		ck_assert_int_eq(heard.children[i], pids[i]);
 		ck_assert_int_eq(heard.exits[i], pids[i]);
 	}
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -154,30 +301,42 @@ START_TEST(test_threads_are_no_forks)
 {
 	pthread_t thread;
 
-	ear_open();
+	begin();
 	ck_assert_int_eq(pthread_create(&thread, NULL, no_work, NULL), 0);
 	pthread_join(thread, NULL);
-	ear_fork();
+	fork_and_reap();
 	doorbell_drain(doorbell);
 	ck_assert_uint_eq(heard.fork_count, 1);
-	ear_close();
+	end();
 }
 END_TEST
+
+/* Puts this thread on one CPU; returns where it was allowed before. */
+static cpu_set_t stay_on(int cpu)
+{
+	cpu_set_t before, one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	return before;
+}
 
 START_TEST(test_order_across_cpus)
 {
 	cpu_set_t allowed;
 	uint16_t port;
-	int fd = ear_socket("127.0.0.1", &port), round, cpu;
+	int fd = bound_socket("127.0.0.1", &port), round, cpu;
 	size_t count = 0, i;
 
-	ear_open();
+	begin();
 	ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	for (round = 0; round < 5; round++) {
 		for (cpu = 0; cpu < CPU_SETSIZE && count < 40; cpu++) {
 			if (!CPU_ISSET(cpu, &allowed))
 				continue;
-			ear_stay_on(cpu);
+			stay_on(cpu);
 			ck_assert_int_eq(listen(fd, 1), 0);
 			ck_assert_int_eq(shutdown(fd, SHUT_RDWR), 0);
 			count += 2;
@@ -190,7 +349,7 @@ START_TEST(test_order_across_cpus)
 		ck_assert_int_eq(heard.changes[i].listening, i % 2 == 0);
 	ck_assert(!heard.disordered);
 	close(fd);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -200,10 +359,10 @@ START_TEST(test_overflow)
 {
 	cpu_set_t allowed;
 	uint16_t port;
-	int fd = ear_socket("127.0.0.1", &port), i;
+	int fd = bound_socket("127.0.0.1", &port), i;
 
-	ear_open();
-	allowed = ear_stay_on(sched_getcpu());
+	begin();
+	allowed = stay_on(sched_getcpu());
 	for (i = 0; i < 20000; i++) {
 		ck_assert_int_eq(listen(fd, 1), 0);
 		ck_assert_int_eq(shutdown(fd, SHUT_RDWR), 0);
@@ -214,15 +373,15 @@ START_TEST(test_overflow)
 	close(fd);
 	doorbell_drain(doorbell);
 	heard.change_count = 0;
-	fd = ear_socket("127.0.0.1", &port);
+	fd = bound_socket("127.0.0.1", &port);
 	ck_assert_int_eq(listen(fd, 1), 0);
-	ear_await(1);
+	await_changes(1);
 	ck_assert(heard.changes[0].listening);
 	ck_assert_uint_eq(heard.changes[0].port, port);
 	ck_assert_uint_ge(doorbell_lost(doorbell), 30000);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 	close(fd);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -233,16 +392,16 @@ START_TEST(test_many_forks_wake)
 	cpu_set_t allowed;
 	int i;
 
-	ear_open();
+	begin();
 	ready = (struct pollfd){.fd = doorbell_fd(doorbell), .events = POLLIN};
-	allowed = ear_stay_on(sched_getcpu());
+	allowed = stay_on(sched_getcpu());
 	for (i = 0; i < 4000 && poll(&ready, 1, 0) == 0; i++)
-		ear_fork();
+		fork_and_reap();
 	ck_assert_int_lt(i, 4000);
 	doorbell_drain(doorbell);
 	ck_assert_uint_eq(heard.losses, 0);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
-	ear_close();
+	end();
 }
 END_TEST
 
@@ -254,10 +413,10 @@ START_TEST(test_nested_epoll)
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
 	uint16_t port;
 
-	ear_open();
+	begin();
 	ck_assert_int_eq(epoll_ctl(outer, EPOLL_CTL_ADD, doorbell_fd(doorbell), &event), 0);
 	doorbell_drain(doorbell);
-	fd = ear_socket("127.0.0.1", &port);
+	fd = bound_socket("127.0.0.1", &port);
 	for (i = 1; i <= 10; i++) {
 		ck_assert_int_eq(i % 2 ? listen(fd, 1) : shutdown(fd, SHUT_RDWR), 0);
 		while (heard.change_count < (size_t)i) {
@@ -268,7 +427,307 @@ START_TEST(test_nested_epoll)
 	}
 	close(fd);
 	close(outer);
-	ear_close();
+	end();
+}
+END_TEST
+
+/* Runs the rest of a case in a child, with namespaces of its own; returns whether this is it. */
+static bool in_child(int namespaces)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		test_skip("takes root, for namespaces without a user namespace");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (unshare(namespaces) < 0)
+			_exit(SKIP_STATUS);
+		return true;
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIP_STATUS)
+		test_skip("not allowed to make namespaces, or to open the doorbell");
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child: status %#x",
+	              (unsigned int)status);
+	return false;
+}
+
+/* begin() for a child, whose skip is its exit status. */
+static void begin_in_child(void)
+{
+	struct failure failure = {NULL, 0};
+	int error = doorbell_open(&doorbell, &hooks, &heard, &failure);
+
+	if (is_refusal(error))
+		_exit(SKIP_STATUS);
+	ck_assert_msg(error == 0, "cannot %s: %s", failure.step, strerror(failure.error));
+	listener_pid = getpid();
+}
+
+static void listen_once(void)
+{
+	uint16_t port;
+	int fd = bound_socket("127.0.0.1", &port);
+
+	ck_assert_int_eq(listen(fd, 1), 0);
+	close(fd);
+}
+
+/* In a PID namespace of its own: the stranger outside listens at a word, and is nobody. */
+static void inner_world(int stranger)
+{
+	pid_t child;
+	char word = 'x';
+
+	begin_in_child();
+	child = fork();
+	if (child == 0) {
+		listen_once();
+		_exit(0);
+	}
+	ck_assert_int_lt(child, 100); /* numbers begin anew, a sanitizer may have used some */
+	listener_pid = child;
+	await_changes(2);
+	waitpid(child, NULL, 0);
+	doorbell_drain(doorbell);
+	ck_assert_int_eq(heard.changes[0].tid, child);
+	ck_assert_uint_eq(heard.fork_count, 1);
+	ck_assert_int_eq(heard.children[0], child);
+	ck_assert_int_eq(heard.parents[0], 1);
+	ck_assert_uint_ge(heard.exit_count, 1);
+	listener_pid = 0;
+	heard.change_count = 0;
+	ck_assert_int_eq(write(stranger, &word, 1), 1);
+	await_changes(2);
+	ck_assert_int_eq(heard.changes[0].tid, 0);
+	end();
+	_exit(0);
+}
+
+START_TEST(test_pid_namespace)
+{
+	int ends[2], status;
+	char word;
+	pid_t init;
+
+	memset(&heard, 0, sizeof(heard));
+	if (!in_child(CLONE_NEWPID))
+		return;
+	ck_assert_int_eq(pipe(ends), 0);
+	init = fork();
+	if (init == 0) {
+		close(ends[0]);
+		inner_world(ends[1]);
+	}
+	close(ends[1]);
+	if (read(ends[0], &word, 1) == 1)
+		listen_once();
+	ck_assert_int_eq(waitpid(init, &status, 0), init);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+END_TEST
+
+static void write_cpus(int fd, const char *text)
+{
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
+}
+
+static size_t count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "[perf_event]") != NULL;
+	fclose(maps);
+	return count;
+}
+
+/* The drain looks at most once a second: until it has. */
+static void await_rings(size_t count)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
+
+	while (count_mappings() != count) {
+		ck_assert_uint_lt(clock_now(CLOCK_MONOTONIC), deadline);
+		sched_yield();
+		doorbell_drain(doorbell);
+	}
+}
+
+static void hear_on(int cpu)
+{
+	cpu_set_t allowed = stay_on(cpu);
+
+	heard.change_count = 0;
+	listen_once();
+	await_changes(2);
+	sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
+/* The privilege comes back, and then what was refused is tried again. */
+static void look_without_privilege(void)
+{
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+
+	ck_assert_int_eq(seteuid(1), 0);
+	while (clock_now(CLOCK_MONOTONIC) - start <= NSEC_PER_SEC)
+		sched_yield();
+	doorbell_drain(doorbell);
+	ck_assert_int_eq(seteuid(0), 0);
+}
+
+/* CPUs that come and go, in a list of our own: to switch a real one off is no friendly act. */
+START_TEST(test_cpus_come_and_go)
+{
+	char path[] = "test_doorbell_cpus_XXXXXX";
+	struct failure failure;
+	cpu_set_t allowed;
+	int fd;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	if (!CPU_ISSET(0, &allowed) || !CPU_ISSET(1, &allowed))
+		test_skip("takes CPUs 0 and 1");
+	memset(&heard, 0, sizeof(heard));
+	if (!in_child(CLONE_NEWNS))
+		return;
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fchmod(fd, 0644), 0);
+	write_cpus(fd, "0\n");
+	ck_assert_int_eq(mount("none", "/", "", MS_REC | MS_PRIVATE, ""), 0);
+	if (mount(path, "/sys/devices/system/cpu/online", "", MS_BIND, "") < 0) {
+		unlink(path);
+		_exit(SKIP_STATUS);
+	}
+	unlink(path);
+	begin_in_child();
+	ck_assert_uint_eq(count_mappings(), 1);
+	hear_on(0);
+	write_cpus(fd, "0-1\n");
+	look_without_privilege();
+	ck_assert_uint_eq(count_mappings(), 1);
+	await_rings(2);
+	ck_assert_uint_ge(heard.losses, 1);
+	hear_on(1);
+	hear_on(0);
+	write_cpus(fd, "1\n");
+	await_rings(1);
+	hear_on(1);
+	write_cpus(fd, "");
+	doorbell_drain(doorbell);
+	hear_on(1);
+	end();
+	write_cpus(fd, "\n");
+	ck_assert_int_eq(doorbell_open(&doorbell, &hooks, &heard, &failure), -ENODEV);
+	_exit(0);
+}
+END_TEST
+
+/* tracefs where it usually is mounted, and nowhere. */
+START_TEST(test_tracefs_mounted_or_not)
+{
+	if (!in_child(CLONE_NEWNS))
+		return;
+	ck_assert_int_eq(mount("none", "/", "", MS_REC | MS_PRIVATE, ""), 0);
+	while (umount2("/sys/kernel/debug/tracing", MNT_DETACH) == 0)
+		;
+	while (umount2("/sys/kernel/tracing", MNT_DETACH) == 0)
+		;
+	while (umount2("/sys/kernel/debug", MNT_DETACH) == 0)
+		;
+	ck_assert_int_ne(access("/sys/kernel/tracing/events", F_OK), 0);
+	begin_in_child();
+	ck_assert_int_ne(access("/sys/kernel/tracing/events", F_OK), 0);
+	end();
+	if (mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, "") == 0) {
+		begin_in_child();
+		end();
+	}
+	_exit(0);
+}
+END_TEST
+
+static size_t count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+START_TEST(test_leaves_nothing)
+{
+	size_t before = count_descriptors();
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		begin();
+		ck_assert_uint_gt(count_descriptors(), before);
+		ck_assert_uint_ge(count_mappings(), 1);
+		end();
+		ck_assert_uint_eq(count_descriptors(), before);
+		ck_assert_uint_eq(count_mappings(), 0);
+	}
+	doorbell_close(NULL);
+}
+END_TEST
+
+/* With standard input open, and closed: then it has to be kept out of its place. */
+START_TEST(test_descriptors)
+{
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100), fd, checked = 0;
+
+	if (_i)
+		close(STDIN_FILENO);
+	begin();
+	if (_i)
+		ck_assert_int_eq(fcntl(STDIN_FILENO, F_GETFD), -1);
+	for (fd = 0; fd < 1024; fd++) {
+		char path[64], target[64] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+		    (strstr(target, "[perf_event]") || strstr(target, "[eventpoll]"))) {
+			ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+			checked++;
+		}
+	}
+	ck_assert_int_ge(checked, 2);
+	end();
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+}
+END_TEST
+
+static void be_refused(void *data)
+{
+	size_t before = count_descriptors();
+	struct failure failure = {NULL, 0};
+	struct doorbell *unwanted = NULL;
+	int error = doorbell_open(&unwanted, &hooks, &heard, &failure);
+
+	(void)data;
+	/* ENOSYS: valgrind doesn't know fsopen(2). */
+	ck_assert(error == -EACCES || error == -EPERM || error == -ENOSYS);
+	ck_assert_int_eq(failure.error, -error);
+	ck_assert_ptr_nonnull(failure.step);
+	ck_assert_ptr_null(unwanted);
+	ck_assert_uint_eq(count_descriptors(), before);
+}
+
+START_TEST(test_refused)
+{
+	sandbox_run_as_nobody(be_refused, NULL);
 }
 END_TEST
 
@@ -276,7 +735,7 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("doorbell");
 	TCase *changes = tcase_create("changes"), *tasks = tcase_create("tasks");
-	TCase *losses = tcase_create("losses");
+	TCase *losses = tcase_create("losses"), *world = tcase_create("world");
 
 	tcase_add_loop_test(changes, test_listen_and_close, 0,
 	                    sizeof(addresses) / sizeof(addresses[0]));
@@ -292,6 +751,13 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, tasks);
 	tcase_add_test(losses, test_overflow);
 	suite_add_tcase(suite, losses);
+	tcase_add_test(world, test_pid_namespace);
+	tcase_add_test(world, test_cpus_come_and_go);
+	tcase_add_test(world, test_tracefs_mounted_or_not);
+	tcase_add_test(world, test_leaves_nothing);
+	tcase_add_loop_test(world, test_descriptors, 0, 2);
+	tcase_add_test(world, test_refused);
+	suite_add_tcase(suite, world);
 	return suite;
 }
 
