@@ -131,6 +131,15 @@ int bells_open(struct bells **bells, uint64_t id, const char *filter, const char
 	return 0;
 }
 
+void bells_forget(struct bells *bells)
+{
+	/* The rings were not copied by fork(2), see perf_mmap() in kernel/events/core.c: whatever
+	 * is mapped there now is somebody else's. */
+	for (size_t cpu = 0; cpu < bells->count; cpu++)
+		bells->each[cpu].tracepoint.mapping = NULL;
+	bells_close(bells);
+}
+
 void bells_close(struct bells *bells)
 {
 	size_t cpu;

@@ -31,7 +31,9 @@ struct bells {
 /* Opens the tracepoint on all online CPUs. filter must outlive it. Returns 0 or a negative errno
  * with *step set, as in failure.h. */
 int bells_open(struct bells **bells, uint64_t id, const char *filter, const char **step);
-void bells_close(struct bells *bells); /* NULL allowed */
+void bells_close(struct bells *bells);
+/* The same in the child of a fork(2). */
+void bells_forget(struct bells *bells); /* NULL allowed */
 
 /* Closes those of CPUs that went, opens those of CPUs that came. Returns whether one was opened:
  * what happened there before is not known. */

@@ -60,6 +60,12 @@ void doorbell_close(struct doorbell *doorbell)
 	free(doorbell);
 }
 
+void doorbell_forget(struct doorbell *doorbell)
+{
+	bells_forget(doorbell->bells);
+	free(doorbell);
+}
+
 int doorbell_fd(const struct doorbell *doorbell)
 {
 	return doorbell->bells->epoll;

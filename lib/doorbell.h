@@ -52,6 +52,8 @@ struct doorbell_hooks {
 int doorbell_open(struct doorbell **doorbell, const struct doorbell_hooks *hooks, void *data,
                   struct failure *failure);
 void doorbell_close(struct doorbell *doorbell); /* NULL allowed */
+/* The same in the child of a fork(2), which must neither drain nor close it otherwise. */
+void doorbell_forget(struct doorbell *doorbell);
 
 /* One descriptor to wait on (EPOLLIN): an epoll of its own over the rings. A sample makes it
  * readable, and so does a ring that is half full; fork and exit records otherwise wait for the next

@@ -214,7 +214,10 @@ static void open_doorbell(struct monitor *monitor)
 static void close_doorbell(struct monitor *monitor)
 {
 	monitor_remove(monitor, &monitor->doorbell_source);
-	doorbell_close(monitor->doorbell);
+	if (monitor->forked_away)
+		doorbell_forget(monitor->doorbell);
+	else
+		doorbell_close(monitor->doorbell);
 	monitor->doorbell = NULL;
 	tdestroy(monitor->bells, free);
 	monitor->bells = NULL;
