@@ -43,7 +43,8 @@ void subscription_free(struct subscription *subscription)
 {
 	drop_views(subscription);
 	ports_clear(&subscription->ports);
-	process_tree_unref(subscription->tree);
+	if (subscription->tree)
+		process_tree_unref(subscription->tree);
 	list_remove(&subscription->link);
 	subscription->monitor->moved = true;
 	free(subscription);
