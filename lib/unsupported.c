@@ -140,6 +140,19 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 	return 0;
 }
 
+int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
+{
+	(void)watcher;
+	(void)reason;
+	(void)size;
+	return -ENOTSUP;
+}
+
+int portwatch_limit_privileges(void)
+{
+	return -ENOTSUP;
+}
+
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
                              void *user_data)
 {
@@ -183,17 +196,4 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 {
 	(void)ns;
 	return "";
-}
-
-int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
-{
-	(void)watcher;
-	(void)reason;
-	(void)size;
-	return -ENOTSUP;
-}
-
-int portwatch_limit_privileges(void)
-{
-	return -ENOTSUP;
 }

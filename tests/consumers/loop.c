@@ -15,7 +15,7 @@ struct wanted {
 };
 
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
-		     void *user_data)
+                     void *user_data)
 {
 	struct wanted *wanted = user_data;
 	enum portwatch_event_kind kind = portwatch_event_get_kind(event);

@@ -10,7 +10,7 @@
 
 /* Runs in the library's thread: hands the port to the main thread. */
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
-		     void *user_data)
+                     void *user_data)
 {
 	const int *pipe_ends = user_data;
 	uint16_t port = portwatch_event_get_port(event);
