@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* part_namespaces.c - many namespaces: until all are watched, at rest, and all at once */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "bench.h"
+#include "load.h"
+#include "polling.h"
+#include "samples.h"
+#include "watching.h"
+
+#define PORT 5000
+#define PATIENCE 60
+
+/* A process with so many children, each in a network namespace of its own, that all listen when the
+ * gate is closed. */
+struct nest {
+	pid_t root;
+	int gate;
+};
+
+/* What a child does: no loopback interface is needed to listen on 0.0.0.0. */
+static void hatch(int gate, int ready)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	bool done = unshare(CLONE_NEWNET) == 0;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte;
+
+	if (write(ready, done ? "+" : "-", 1) != 1)
+		_exit(1);
+	close(ready);
+	while (read(gate, &byte, 1) < 0 && errno == EINTR)
+		;
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		listen(fd, 16);
+	for (;;)
+		pause();
+}
+
+static void breed(unsigned int count, const int gate[2], const int ready[2])
+{
+	close(gate[1]);
+	close(ready[0]);
+	for (unsigned int i = 0; i < count; i++)
+		if (bench_fork() == 0)
+			hatch(gate[0], ready[1]);
+	close(ready[1]);
+	for (;;)
+		pause();
+}
+
+static bool all_ready(int ready, unsigned int count)
+{
+	char byte;
+
+	while (count > 0 && read(ready, &byte, 1) == 1 && byte == '+')
+		count--;
+	return count == 0;
+}
+
+static void nest_stop(struct nest *nest)
+{
+	close(nest->gate);
+	kill(nest->root, SIGKILL);
+	while (waitpid(nest->root, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static bool nest_start(struct nest *nest, unsigned int count)
+{
+	int gate[2], ready[2];
+	bool done;
+
+	if (pipe2(gate, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
+		bench_fail("pipe: %s", strerror(errno));
+	nest->root = bench_fork();
+	if (nest->root == 0)
+		breed(count, gate, ready);
+	close(gate[0]);
+	close(ready[1]);
+	nest->gate = gate[1];
+	done = all_ready(ready[0], count);
+	close(ready[0]);
+	if (!done)
+		nest_stop(nest);
+	return done;
+}
+
+/* How much CPU is used over some time, in percent of one. */
+static double idle(const struct tasks *helpers, double duration)
+{
+	double before = load_cpu(helpers);
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+
+	bench_sleep((uint64_t)(duration * (double)NSEC_PER_SEC));
+	return (load_cpu(helpers) - before) / seconds(clock_now(CLOCK_MONOTONIC) - start) * 100;
+}
+
+/* What a helper would be without further ado: a copy of this process. */
+static double bare_fork(void)
+{
+	pid_t pid = bench_fork();
+	double memory;
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	bench_sleep(50 * NSEC_PER_MSEC);
+	memory = load_private_memory(pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return memory;
+}
+
+static double report_memory(struct bench *bench, const struct tasks *helpers, unsigned int count)
+{
+	static struct samples samples;
+	double sum = 0, most = NAN;
+	struct figure *figure;
+
+	samples.count = 0;
+	for (size_t i = 0; i < helpers->count; i++) {
+		double memory = load_private_memory(helpers->each[i]);
+
+		if (isnan(memory))
+			continue;
+		samples_add(&samples, memory);
+		sum += memory;
+		most = fmax(most, memory);
+	}
+	figure = report_figure(bench->report, 4, UNIT_BYTES, samples_median(&samples), NAN,
+	                       "%u namespaces: private memory of a helper", count);
+	report_compare(figure, "a bare fork", bare_fork());
+	report_note(figure, "at most %.0f KiB; %zu helpers together %.1f MiB", most / 1024,
+	            samples.count, sum / (1 << 20));
+	return most;
+}
+
+static void report_idle(struct bench *bench, struct watching *watching, const struct nest *nest,
+                        unsigned int count, bool doorbell, double duration, double cat)
+{
+	uint64_t reads = watching_stat(watching, PORTWATCH_STAT_READS);
+	static struct tasks helpers;
+	struct figure *figure;
+	double percent;
+
+	load_helpers(&helpers, nest->root);
+	percent = idle(&helpers, duration);
+	reads = watching_stat(watching, PORTWATCH_STAT_READS) - reads;
+	figure = report_figure(bench->report, 4, UNIT_PERCENT, percent, NAN,
+	                       "%u namespaces: CPU at rest, %s", count,
+	                       doorbell ? "doorbell" : "polling");
+	report_compare(figure, "`nsenter … cat` each second", cat * count * 100);
+	report_note(figure, "over %.0f s, %.1f reads of each", duration, (double)reads / count);
+	if (count == 100 && doorbell)
+		report_budget(bench->report, UNIT_PERCENT, percent, 0.2,
+		              "CPU when nothing happens, 100 namespaces");
+}
+
+static void report_all_at_once(struct bench *bench, struct watching *watching, struct nest *nest,
+                               unsigned int count)
+{
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+	unsigned int seen;
+	double took;
+
+	close(nest->gate);
+	nest->gate = -1;
+	sightings_wait_total(watching->opened, count, PATIENCE);
+	took = seconds(clock_now(CLOCK_MONOTONIC) - start);
+	seen = watching->opened->total;
+	report_note(report_figure(bench->report, 4, UNIT_SECONDS, took, NAN,
+	                          "%u namespaces: all listen at once, until all are reported",
+	                          count),
+	            "%u of %u reported", seen, count);
+	if (count == 1000)
+		report_budget(bench->report, UNIT_COUNT, fabs((double)count - seen), 0,
+		              "1,000 namespaces: events lost or invented");
+}
+
+static void measure(struct bench *bench, unsigned int count, bool doorbell, double duration)
+{
+	struct way way = {.doorbell = doorbell};
+	struct cost cat = {.cpu = NAN};
+	struct watching watching;
+	static struct tasks helpers;
+	struct figure *figure;
+	struct nest nest;
+	double most;
+	int error;
+
+	bench_say("   %u namespaces, %s", count, doorbell ? "doorbell" : "polling");
+	if (!nest_start(&nest, count)) {
+		report_impossible(bench->report, 4, "namespaces", "they can't be made");
+		return;
+	}
+	error = watching_start(&watching, nest.root, &way);
+	if (error < 0) {
+		report_impossible(bench->report, 4, "namespaces", strerror(-error));
+		nest_stop(&nest);
+		return;
+	}
+	if (!polling_cat(nest.root, 5, &cat))
+		cat.cpu = cat.wall = NAN;
+	load_helpers(&helpers, nest.root);
+	if (doorbell == bench->doorbell) {
+		figure = report_figure(bench->report, 4, UNIT_SECONDS, watching.ready, NAN,
+		                       "%u namespaces: until ready", count);
+		report_compare(figure, "`nsenter … cat` of each", cat.wall * count);
+		most = report_memory(bench, &helpers, count);
+		if (count == 1000)
+			report_budget(bench->report, UNIT_BYTES, most, 65536,
+			              "1,000 namespaces: private memory of a helper, the largest");
+	}
+	report_idle(bench, &watching, &nest, count, doorbell, duration, cat.cpu);
+	if (doorbell == bench->doorbell)
+		report_all_at_once(bench, &watching, &nest, count);
+	watching_stop(&watching);
+	nest_stop(&nest);
+}
+
+void part_namespaces(struct bench *bench)
+{
+	bool quick = bench->quick;
+
+	if (!bench->root) {
+		report_impossible(bench->report, 4, "all of it", "it takes root");
+		return;
+	}
+	if (bench->doorbell) {
+		measure(bench, 1, true, quick ? 2 : 15);
+		measure(bench, 10, true, quick ? 2 : 15);
+		measure(bench, 100, true, quick ? 4 : 40);
+		measure(bench, 1000, true, quick ? 4 : 80);
+	}
+	measure(bench, 1, false, quick ? 2 : 5);
+	measure(bench, 100, false, quick ? 2 : 15);
+}

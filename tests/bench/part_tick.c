@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* part_tick.c - CPU and system calls of one idle tick of one namespace, by each way of reading */
+#include <math.h>
+#include <string.h>
+
+#include "actor.h"
+#include "bench.h"
+#include "polling.h"
+#include "samples.h"
+#include "tick.h"
+
+#define LISTENERS 3
+#define DUMPS 200
+#define CATS 15
+
+struct reading {
+	const char *what;
+	enum portwatch_reader reader;
+	enum portwatch_table table;
+	bool own; /* in our own network namespace */
+	double cpu;
+};
+
+static struct reading readings[] = {
+	{"setns+diag", PORTWATCH_READER_SETNS, PORTWATCH_TABLE_DIAG, false, NAN},
+	{"setns+text", PORTWATCH_READER_SETNS, PORTWATCH_TABLE_PROCFS, false, NAN},
+	{"nsenter", PORTWATCH_READER_NSENTER, PORTWATCH_TABLE_AUTO, false, NAN},
+	{"procfs", PORTWATCH_READER_PROCFS, PORTWATCH_TABLE_AUTO, false, NAN},
+	{"local+diag", PORTWATCH_READER_LOCAL, PORTWATCH_TABLE_DIAG, true, NAN},
+	{"local+text", PORTWATCH_READER_LOCAL, PORTWATCH_TABLE_PROCFS, true, NAN},
+};
+#define READINGS (sizeof(readings) / sizeof(readings[0]))
+
+static void measure(struct bench *bench, struct reading *reading, const struct actor *actor,
+                    double dumps)
+{
+	struct tick tick = tick_measure(actor->root, reading->reader, reading->table,
+	                                bench->quick ? 5 : 15, bench->quick ? 25 : 50);
+	struct figure *figure;
+
+	if (tick.error < 0) {
+		report_impossible(bench->report, 2, reading->what, strerror(-tick.error));
+		return;
+	}
+	reading->cpu = tick.cpu;
+	figure = report_figure(bench->report, 2, UNIT_SECONDS, tick.cpu, NAN, "%s", reading->what);
+	report_compare(figure, "two bare dumps", dumps);
+	if (isnan(tick.calls))
+		report_note(figure, "system calls: - (ptrace is not allowed here)");
+	else
+		report_note(figure, "%.1f system calls", tick.calls);
+}
+
+static double measure_cat(struct bench *bench, const struct actor *actor, double dumps)
+{
+	struct figure *figure;
+	struct cost cost;
+
+	if (!polling_cat(actor->root, bench->quick ? 5 : CATS, &cost)) {
+		report_impossible(bench->report, 2, "`nsenter -t PID -n cat` of both tables",
+		                  "it fails");
+		return NAN;
+	}
+	figure = report_figure(bench->report, 2, UNIT_SECONDS, cost.cpu, NAN,
+	                       "`nsenter -t PID -n cat` of both tables");
+	report_compare(figure, "two bare dumps", dumps);
+	return cost.cpu;
+}
+
+static double bare(struct bench *bench, struct actor *actor)
+{
+	return actor_dumps(actor, bench->quick ? 50 : DUMPS, TICK_INTERVAL * NSEC_PER_MSEC);
+}
+
+static void budgets(struct bench *bench, double dumps, double cat)
+{
+	double cpu = readings[0].cpu;
+
+	report_budget(bench->report, UNIT_RATIO, cpu / dumps, 3,
+	              "CPU of one idle tick (setns+diag), of two bare dumps");
+	report_budget(bench->report, UNIT_RATIO, cpu / cat, 1.0 / 50,
+	              "CPU of one idle tick (setns+diag), of `nsenter … cat` of both tables");
+}
+
+void part_tick(struct bench *bench)
+{
+	struct actor foreign, own;
+	double dumps, own_dumps, cat;
+	struct figure *figure;
+
+	if (!actor_start(&foreign, bench->root ? PLACE_FOREIGN : PLACE_USER, 1)) {
+		report_impossible(bench->report, 2, "all of it", "no namespace can be made");
+		return;
+	}
+	actor_start(&own, PLACE_OWN, 1);
+	for (int i = 0; i < LISTENERS; i++) {
+		actor_listen(&foreign, 0);
+		actor_listen(&own, 0);
+	}
+	dumps = bare(bench, &foreign);
+	own_dumps = bare(bench, &own);
+	for (size_t i = 0; i < READINGS; i++)
+		measure(bench, &readings[i], readings[i].own ? &own : &foreign,
+		        readings[i].own ? own_dumps : dumps);
+	cat = measure_cat(bench, &foreign, dumps);
+	figure = report_figure(bench->report, 2, UNIT_SECONDS, dumps, NAN,
+	                       "two bare sock_diag dumps");
+	report_note(figure, "%.1f us in our own namespace", own_dumps * 1e6);
+	budgets(bench, dumps, cat);
+	actor_stop(&foreign);
+	actor_stop(&own);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* samples.h - measured values, and what they say together */
+#ifndef SAMPLES_H
+#define SAMPLES_H
+
+#include <stddef.h>
+
+#define SAMPLES_MAX 4096
+
+struct samples {
+	double values[SAMPLES_MAX];
+	size_t count;
+};
+
+/* Those that don't fit are left out. */
+void samples_add(struct samples *samples, double value);
+
+/* The value below which the given part (0 to 1) of all lies; NAN without any. Sorts them. */
+double samples_quantile(struct samples *samples, double part);
+double samples_median(struct samples *samples);
+
+#endif

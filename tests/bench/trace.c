@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* trace.c - counts system calls by ptrace(2), from a process of its own */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <linux/ptrace.h>
+#include <sys/wait.h>
+
+#include "bench.h"
+#include "load.h"
+
+#ifndef PR_SET_PTRACER
+#define PR_SET_PTRACER 0x59616d61
+#endif
+
+/* Children of what is traced are traced as well: what nsenter(1) runs. */
+#define OPTIONS                                                                                    \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
+#define PATIENCE (5 * NSEC_PER_SEC)
+
+struct trace {
+	pid_t pid;
+	_Atomic unsigned long calls;
+	_Atomic int state; /* 0: not yet; 1: all are traced; -1: refused */
+};
+
+static bool seize(const struct tasks *tasks)
+{
+	for (size_t i = 0; i < tasks->count; i++)
+		if (ptrace(PTRACE_SEIZE, tasks->each[i], NULL, OPTIONS) < 0 ||
+		    ptrace(PTRACE_INTERRUPT, tasks->each[i], NULL, NULL) < 0)
+			return false;
+	return true;
+}
+
+static bool is_entry(pid_t pid)
+{
+	struct ptrace_syscall_info info = {0};
+
+	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) > 0 &&
+	       info.op == PTRACE_SYSCALL_INFO_ENTRY;
+}
+
+/* Lets a task go on that has stopped. */
+static void resume(struct trace *trace, pid_t pid, int status)
+{
+	int stop = WSTOPSIG(status), deliver = 0;
+
+	if (stop == (SIGTRAP | 0x80)) {
+		if (is_entry(pid))
+			atomic_fetch_add(&trace->calls, 1);
+	} else if (status >> 16 == 0) {
+		deliver = stop;
+	}
+	ptrace(PTRACE_SYSCALL, pid, NULL, deliver);
+}
+
+static void follow(struct trace *trace, const struct tasks *threads, const struct tasks *helpers)
+{
+	int status;
+
+	atomic_store(&trace->state, seize(threads) && seize(helpers) ? 1 : -1);
+	for (;;) {
+		pid_t pid = waitpid(-1, &status, __WALL);
+
+		if (pid < 0 && errno != EINTR)
+			_exit(0);
+		if (pid > 0 && WIFSTOPPED(status))
+			resume(trace, pid, status);
+	}
+}
+
+struct trace *trace_start(const struct tasks *threads, const struct tasks *helpers)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE;
+	struct trace *trace = mmap(NULL, sizeof(*trace), PROT_READ | PROT_WRITE,
+	                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (trace == MAP_FAILED)
+		return NULL;
+	prctl(PR_SET_PTRACER, -1L, 0, 0, 0);
+	pid = bench_fork();
+	if (pid == 0)
+		follow(trace, threads, helpers);
+	trace->pid = pid; /* not by the child: the memory is shared */
+	while (atomic_load(&trace->state) == 0 && clock_now(CLOCK_MONOTONIC) < deadline)
+		bench_sleep(NSEC_PER_MSEC);
+	if (atomic_load(&trace->state) == 1)
+		return trace;
+	trace_stop(trace);
+	return NULL;
+}
+
+unsigned long trace_count(const struct trace *trace)
+{
+	return atomic_load(&trace->calls);
+}
+
+void trace_stop(struct trace *trace)
+{
+	kill(trace->pid, SIGKILL);
+	while (waitpid(trace->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	munmap(trace, sizeof(*trace));
+}
