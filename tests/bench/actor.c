@@ -46,6 +46,8 @@ static bool go(enum place place)
 
 	if (place == PLACE_OWN)
 		return true;
+	if (uid != 0)
+		place = PLACE_USER;
 	if (unshare(place == PLACE_USER ? CLONE_NEWUSER | CLONE_NEWNET : CLONE_NEWNET) < 0)
 		return false;
 	if (place == PLACE_USER && !map_ids(uid, gid))
@@ -173,19 +175,17 @@ void actor_close(struct actor *actor, int port)
 
 void actor_fill(struct actor *actor, int listeners, int connections)
 {
-	tell(actor,
-	     &(struct actor_command){.verb = ACTOR_FILL, .a = listeners, .b = connections});
+	tell(actor, &(struct actor_command){.verb = ACTOR_FILL, .a = listeners, .b = connections});
 }
 
 double actor_dumps(struct actor *actor, int count, uint64_t pause)
 {
-	return tell(actor,
-	            &(struct actor_command){.verb = ACTOR_DUMPS, .a = count, .time = pause})
-		.value;
+	return tell(actor, &(struct actor_command){.verb = ACTOR_DUMPS, .a = count, .time = pause})
+	        .value;
 }
 
 void actor_storm(struct actor *actor, struct storm_port *ports, int keep, uint64_t stay)
 {
-	tell(actor, &(struct actor_command){
-			    .verb = ACTOR_STORM, .a = keep, .time = stay, .ports = ports});
+	tell(actor,
+	     &(struct actor_command){.verb = ACTOR_STORM, .a = keep, .time = stay, .ports = ports});
 }

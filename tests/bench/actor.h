@@ -10,8 +10,8 @@
 /* Where an actor lives. */
 enum place {
 	PLACE_OWN,     /* in the network namespace of the benchmark */
-	PLACE_FOREIGN, /* in one of its own: takes privilege */
-	PLACE_USER,    /* in one of its own, below a user namespace of its own: takes none */
+	PLACE_FOREIGN, /* in one of its own; as PLACE_USER where that takes more than we are */
+	PLACE_USER, /* in one of its own, below a user namespace of its own: takes no privilege */
 };
 
 struct actor {

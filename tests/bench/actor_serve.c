@@ -87,7 +87,8 @@ static int connect_pair(int listener, int port)
 	return accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* In a process of its own: descriptors are limited. The connections lead to a listener of theirs. */
+/* In a process of its own: descriptors are limited. The connections lead to a listener of theirs.
+ */
 static void hold_connections(int count, int report)
 {
 	struct deed deed = do_listen(0);

@@ -157,9 +157,9 @@ static void write_json(const struct bench *bench, const char *name)
 }
 
 static const struct option options[] = {
-	{"quick", no_argument, NULL, 'q'},         {"parts", required_argument, NULL, 'p'},
-	{"json", required_argument, NULL, 'j'},    {"pwatch", required_argument, NULL, 'w'},
-	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	{"quick", no_argument, NULL, 'q'},      {"parts", required_argument, NULL, 'p'},
+	{"json", required_argument, NULL, 'j'}, {"pwatch", required_argument, NULL, 'w'},
+	{"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0},
 };
 
 int main(int argc, char **argv)

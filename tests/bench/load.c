@@ -68,8 +68,7 @@ static double cpu_of_children(pid_t pid)
 	in = fopen(path, "re");
 	if (in && fgets(text, sizeof(text), in))
 		rest = strrchr(text, ')');
-	if (rest && sscanf(rest,
-	                   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
+	if (rest && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %lu %lu",
 	                   &user, &system) == 2)
 		cpu = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 	if (in)

@@ -97,6 +97,11 @@ static bool nest_start(struct nest *nest, unsigned int count)
 	return done;
 }
 
+static const char *noun(unsigned int count)
+{
+	return count == 1 ? "namespace" : "namespaces";
+}
+
 /* How much CPU is used over some time, in percent of one. */
 static double idle(const struct tasks *helpers, double duration)
 {
@@ -126,7 +131,7 @@ static double bare_fork(void)
 static double report_memory(struct bench *bench, const struct tasks *helpers, unsigned int count)
 {
 	static struct samples samples;
-	double sum = 0, most = NAN;
+	double sum = 0, most = 0;
 	struct figure *figure;
 
 	samples.count = 0;
@@ -137,19 +142,20 @@ static double report_memory(struct bench *bench, const struct tasks *helpers, un
 			continue;
 		samples_add(&samples, memory);
 		sum += memory;
-		most = fmax(most, memory);
+		most = memory > most ? memory : most;
 	}
 	figure = report_figure(bench->report, 4, UNIT_BYTES, samples_median(&samples), NAN,
-	                       "%u namespaces: private memory of a helper", count);
+	                       "%u %s: private memory of a helper", count, noun(count));
 	report_compare(figure, "a bare fork", bare_fork());
 	report_note(figure, "at most %.0f KiB; %zu helpers together %.1f MiB", most / 1024,
 	            samples.count, sum / (1 << 20));
-	return most;
+	return samples.count > 0 ? most : NAN;
 }
 
 static void report_idle(struct bench *bench, struct watching *watching, const struct nest *nest,
                         unsigned int count, bool doorbell, double duration, double cat)
 {
+	uint64_t records = watching_stat(watching, PORTWATCH_STAT_DOORBELL_RECORDS);
 	uint64_t reads = watching_stat(watching, PORTWATCH_STAT_READS);
 	static struct tasks helpers;
 	struct figure *figure;
@@ -158,11 +164,13 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 	load_helpers(&helpers, nest->root);
 	percent = idle(&helpers, duration);
 	reads = watching_stat(watching, PORTWATCH_STAT_READS) - reads;
+	records = watching_stat(watching, PORTWATCH_STAT_DOORBELL_RECORDS) - records;
 	figure = report_figure(bench->report, 4, UNIT_PERCENT, percent, NAN,
-	                       "%u namespaces: CPU at rest, %s", count,
+	                       "%u %s: CPU at rest, %s", count, noun(count),
 	                       doorbell ? "doorbell" : "polling");
 	report_compare(figure, "`nsenter … cat` each second", cat * count * 100);
-	report_note(figure, "over %.0f s, %.1f reads of each", duration, (double)reads / count);
+	report_note(figure, "over %.0f s, %.1f reads of each, %.0f records of strangers", duration,
+	            (double)reads / count, (double)records);
 	if (count == 100 && doorbell)
 		report_budget(bench->report, UNIT_PERCENT, percent, 0.2,
 		              "CPU when nothing happens, 100 namespaces");
@@ -181,12 +189,12 @@ static void report_all_at_once(struct bench *bench, struct watching *watching, s
 	took = seconds(clock_now(CLOCK_MONOTONIC) - start);
 	seen = watching->opened->total;
 	report_note(report_figure(bench->report, 4, UNIT_SECONDS, took, NAN,
-	                          "%u namespaces: all listen at once, until all are reported",
-	                          count),
+	                          "%u %s: all listen at once, until all are reported", count,
+	                          noun(count)),
 	            "%u of %u reported", seen, count);
 	if (count == 1000)
-		report_budget(bench->report, UNIT_COUNT, fabs((double)count - seen), 0,
-		              "1,000 namespaces: events lost or invented");
+		report_budget(bench->report, UNIT_COUNT, seen > count ? seen - count : count - seen,
+		              0, "1,000 namespaces: events lost or invented");
 }
 
 static void measure(struct bench *bench, unsigned int count, bool doorbell, double duration)
@@ -216,7 +224,7 @@ static void measure(struct bench *bench, unsigned int count, bool doorbell, doub
 	load_helpers(&helpers, nest.root);
 	if (doorbell == bench->doorbell) {
 		figure = report_figure(bench->report, 4, UNIT_SECONDS, watching.ready, NAN,
-		                       "%u namespaces: until ready", count);
+		                       "%u %s: until ready", count, noun(count));
 		report_compare(figure, "`nsenter … cat` of each", cat.wall * count);
 		most = report_memory(bench, &helpers, count);
 		if (count == 1000)
@@ -239,11 +247,12 @@ void part_namespaces(struct bench *bench)
 		return;
 	}
 	if (bench->doorbell) {
-		measure(bench, 1, true, quick ? 2 : 15);
-		measure(bench, 10, true, quick ? 2 : 15);
-		measure(bench, 100, true, quick ? 4 : 40);
-		measure(bench, 1000, true, quick ? 4 : 80);
+		measure(bench, 1, true, quick ? 2 : 10);
+		measure(bench, 10, true, quick ? 2 : 10);
+		measure(bench, 100, true, quick ? 5 : 30);
+		if (!quick)
+			measure(bench, 1000, true, 60);
 	}
 	measure(bench, 1, false, quick ? 2 : 5);
-	measure(bench, 100, false, quick ? 2 : 15);
+	measure(bench, 100, false, quick ? 2 : 10);
 }

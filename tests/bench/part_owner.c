@@ -15,8 +15,8 @@
 /* After the callback, until the library has done all that the listener makes it do. */
 #define SETTLE (20 * NSEC_PER_MSEC)
 
-/* The CPU time from before listen(2) until everything has settled, in foreign namespaces: the record
- * of the tracepoint, the read, the owner, the callback. */
+/* The CPU time from before listen(2) until everything has settled, in foreign namespaces: the
+ * record of the tracepoint, the read, the owner, the callback. */
 static double measure_cpu(struct watching *watching, struct actor *actor, unsigned int count)
 {
 	static struct samples samples;
@@ -55,7 +55,7 @@ static double measure(struct bench *bench, unsigned int outside, unsigned int me
 	}
 	if (actor_start(&actor, PLACE_FOREIGN, members)) {
 		if (watching_start(&watching, actor.root, &way) == 0) {
-			unsigned int count = bench->quick ? 15 : 60;
+			unsigned int count = bench->quick ? 10 : 60;
 
 			scans = watching_stat(&watching, PORTWATCH_STAT_SCANS);
 			cpu = measure_cpu(&watching, &actor, count);
@@ -82,10 +82,10 @@ void part_owner(struct bench *bench)
 		return;
 	}
 	few = measure(bench, 100, 10, "100 processes outside, tree of 10");
-	some = measure(bench, 1000, 10, "1,000 processes outside, tree of 10");
+	some = bench->quick ? NAN : measure(bench, 1000, 10, "1,000 processes outside, tree of 10");
 	many = measure(bench, 10000, 10, "10,000 processes outside, tree of 10");
 	measure(bench, 100, 100, "100 processes outside, tree of 100");
 	measure(bench, 100, 1000, "100 processes outside, tree of 1,000");
-	report_budget(bench->report, UNIT_RATIO, fmax(some, many) / few, 1.3,
+	report_budget(bench->report, UNIT_RATIO, (some > many ? some : many) / few, 1.3,
 	              "CPU of a new listener's owner, 100 to 10,000 processes outside");
 }

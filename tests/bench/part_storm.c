@@ -13,7 +13,7 @@
 #define KEEP 50 /* one in so many stays open */
 #define STAY (150 * NSEC_PER_MSEC)
 #define LONG (100 * NSEC_PER_MSEC) /* a port that lives longer is to be reported */
-#define PATIENCE (2 * NSEC_PER_SEC)
+#define PATIENCE (3 * NSEC_PER_SEC / 2)
 
 struct outcome {
 	unsigned int lasting; /* ports that lived longer than LONG */
@@ -50,9 +50,8 @@ static struct outcome judge(const struct storm_port *ports, const struct sightin
 static void report(struct bench *bench, const char *what, const struct outcome *outcome,
                    double took)
 {
-	struct figure *figure =
-		report_figure(bench->report, 6, UNIT_COUNT, outcome->once, NAN,
-	                      "%s: ports of more than 100 ms reported once", what);
+	struct figure *figure = report_figure(bench->report, 6, UNIT_COUNT, outcome->once, NAN,
+	                                      "%s: ports of more than 100 ms reported once", what);
 
 	report_compare(figure, "those that there were", outcome->lasting);
 	report_note(figure,
@@ -69,8 +68,7 @@ static double storm(struct actor *actor, struct storm_port *ports)
 	return seconds(clock_now(CLOCK_MONOTONIC) - start);
 }
 
-static void measure(struct bench *bench, enum place place, struct storm_port *ports,
-                    bool doorbell)
+static void measure(struct bench *bench, struct storm_port *ports, bool doorbell)
 {
 	const char *what = doorbell ? "doorbell" : "polling";
 	struct way way = {.doorbell = doorbell};
@@ -79,7 +77,8 @@ static void measure(struct bench *bench, enum place place, struct storm_port *po
 	struct actor actor;
 	double took;
 
-	if (!actor_start(&actor, place, 1) || watching_start(&watching, actor.root, &way) < 0) {
+	if (!actor_start(&actor, PLACE_FOREIGN, 1) ||
+	    watching_start(&watching, actor.root, &way) < 0) {
 		report_impossible(bench->report, 6, what, "it can't be watched");
 		return;
 	}
@@ -95,14 +94,14 @@ static void measure(struct bench *bench, enum place place, struct storm_port *po
 	actor_stop(&actor);
 }
 
-static void measure_baseline(struct bench *bench, enum place place, struct storm_port *ports)
+static void measure_baseline(struct bench *bench, struct storm_port *ports)
 {
 	struct polling polling;
 	struct outcome outcome;
 	struct actor actor;
 	double took;
 
-	if (!actor_start(&actor, place, 1))
+	if (!actor_start(&actor, PLACE_FOREIGN, 1))
 		return;
 	polling_start(&polling, actor.root);
 	bench_sleep(NSEC_PER_SEC / 2);
@@ -116,17 +115,15 @@ static void measure_baseline(struct bench *bench, enum place place, struct storm
 
 void part_storm(struct bench *bench)
 {
-	enum place place = bench->root ? PLACE_FOREIGN : PLACE_USER;
-	struct storm_port *ports =
-		mmap(NULL, STORM_PORTS * sizeof(*ports), PROT_READ | PROT_WRITE,
-	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct storm_port *ports = mmap(NULL, STORM_PORTS * sizeof(*ports), PROT_READ | PROT_WRITE,
+	                                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (ports == MAP_FAILED)
 		bench_fail("no memory");
 	if (bench->doorbell)
-		measure(bench, place, ports, true);
+		measure(bench, ports, true);
 	else
 		report_impossible(bench->report, 6, "doorbell", "the kernel refuses it");
-	measure(bench, place, ports, false);
-	measure_baseline(bench, place, ports);
+	measure(bench, ports, false);
+	measure_baseline(bench, ports);
 }

@@ -35,7 +35,7 @@ static void measure(struct bench *bench, struct reading *reading, const struct a
                     double dumps)
 {
 	struct tick tick = tick_measure(actor->root, reading->reader, reading->table,
-	                                bench->quick ? 5 : 15, bench->quick ? 25 : 50);
+	                                bench->quick ? 3 : 10, bench->quick ? 20 : 50);
 	struct figure *figure;
 
 	if (tick.error < 0) {
@@ -88,7 +88,7 @@ void part_tick(struct bench *bench)
 	double dumps, own_dumps, cat;
 	struct figure *figure;
 
-	if (!actor_start(&foreign, bench->root ? PLACE_FOREIGN : PLACE_USER, 1)) {
+	if (!actor_start(&foreign, PLACE_FOREIGN, 1)) {
 		report_impossible(bench->report, 2, "all of it", "no namespace can be made");
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,17 +32,40 @@ struct rows {
 
 struct command_line {
 	char pid[16];
-	char *arguments[8];
+	char *arguments[10];
 };
 
+static bool is_own(pid_t pid)
+{
+	char path[64];
+	struct stat own, other;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	return stat("/proc/self/ns/net", &own) == 0 && stat(path, &other) == 0 &&
+	       own.st_ino == other.st_ino;
+}
+
+/* Without nsenter in our own namespace; elsewhere through the user namespace of the process where
+ * we have no privilege in ours. */
 static void set_command(struct command_line *line, pid_t pid)
 {
-	static char *const arguments[] = {NSENTER_PATH, "-t", NULL, "-n", "cat",
-	                                  "/proc/net/tcp", "/proc/net/tcp6", NULL};
+	size_t count = 0;
 
 	snprintf(line->pid, sizeof(line->pid), "%d", (int)pid);
-	memcpy(line->arguments, arguments, sizeof(arguments));
-	line->arguments[2] = line->pid;
+	if (!is_own(pid)) {
+		line->arguments[count++] = NSENTER_PATH;
+		line->arguments[count++] = "-t";
+		line->arguments[count++] = line->pid;
+		line->arguments[count++] = "-n";
+		if (geteuid() != 0) {
+			line->arguments[count++] = "-U";
+			line->arguments[count++] = "--preserve-credentials";
+		}
+	}
+	line->arguments[count++] = "cat";
+	line->arguments[count++] = "/proc/net/tcp";
+	line->arguments[count++] = "/proc/net/tcp6";
+	line->arguments[count] = NULL;
 }
 
 bool polling_cat(pid_t pid, unsigned int runs, struct cost *cost)
@@ -75,8 +99,9 @@ static void read_rows(pid_t pid, struct rows *rows)
 		struct row row = {.held = false};
 		unsigned int port, state;
 
-		if (sscanf(text, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*d "
-		                 "%*d %lu",
+		if (sscanf(text,
+		           " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*d "
+		           "%*d %lu",
 		           &port, &state, &row.inode) != 3 ||
 		    state != 0x0a || rows->count >= ROWS_MAX)
 			continue;

@@ -36,7 +36,8 @@ void report_format(char *text, size_t size, enum unit unit, double value)
 			snprintf(text, size, "%.0f KiB", value / 1024);
 		break;
 	case UNIT_COUNT:
-		snprintf(text, size, value < 100 && value != floor(value) ? "%.1f" : "%.0f", value);
+		snprintf(text, size, value < 100 && value != (double)(long)value ? "%.1f" : "%.0f",
+		         value);
 		break;
 	case UNIT_RATIO:
 		snprintf(text, size, value < 0.095 && value > 0 ? "1/%.0f" : "%.2fx",
@@ -66,8 +67,8 @@ static void write_figure(const struct figure *figure, FILE *out)
 	report_format(p99, sizeof(p99), figure->unit, figure->p99);
 	report_format(ratio, sizeof(ratio), UNIT_RATIO, figure->ratio);
 	fprintf(out, "| %d. %s: %s | %s | %s | %s%s%s | %s |\n", figure->part,
-	        report_part(figure->part), figure->what, median, p99, ratio,
-	        ratio[0] ? " of " : "", figure->baseline, figure->note);
+	        report_part(figure->part), figure->what, median, p99, ratio, ratio[0] ? " of " : "",
+	        figure->baseline, figure->note);
 }
 
 static const char *verdict(const struct budget *budget)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct sightings {
-	int event; /* readable after each */
+	int event;                    /* readable after each */
 	_Atomic uint64_t when[65536]; /* CLOCK_MONOTONIC of the last; 0: never */
 	_Atomic unsigned int count[65536];
 	_Atomic unsigned int total;
