@@ -7,6 +7,7 @@
 #ifndef HELPER_H
 #define HELPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +39,8 @@ void helper_unblock_signals(void);
 
 /* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that
  * is still needed) to the present one, and what libc needs to make system calls: a page that the
- * host writes to would otherwise live on here for ever. Does nothing where it can't be sure. */
+ * host writes to would otherwise live on here for ever. Does nothing where that isn't safe. */
 void helper_drop_memory(int proc, const void *stack);
+bool helper_can_drop_memory(void);
 
 #endif

@@ -9,7 +9,8 @@
  * keeps thresholds of memcpy there); the used part of the stack; the thread's control block with
  * errno. It is not done
  *
- * - where calls are bound lazily: the first call of a function would look through dropped memory;
+ * - where calls are bound lazily (ld(1): -z now prevents it): the first call of a function would
+ * look through dropped memory;
  * - under sanitizers, valgrind (which passes on no vDSO) and with shadow stacks. */
 #include <elf.h>
 #include <link.h>
@@ -34,7 +35,7 @@
 #endif
 
 #define LINE 512
-#define KEEP_TLS 8192U /* on either side of the thread's control block and of errno */
+#define KEEP_BLOCK 4095U /* from the start of the thread's control block, which is smaller */
 #define KEEP_MAX 4
 /* How much of the anonymous memory behind a module is taken for its .bss; of our own module all. */
 #define KEEP_BSS (1024U * 1024)
@@ -237,6 +238,12 @@ static void walk_mappings(struct walk *walk, int maps)
 		take_bytes(walk, buffer, (size_t)got);
 }
 
+bool helper_can_drop_memory(void)
+{
+	return !HELPER_KEEPS_MEMORY && getauxval(AT_SYSINFO_EHDR) != 0 && binds_at_start() &&
+	       !has_shadow_stack();
+}
+
 void helper_drop_memory(int proc, const void *stack)
 {
 	struct walk walk = {.page = (uintptr_t)getauxval(AT_PAGESZ)};
@@ -246,13 +253,12 @@ void helper_drop_memory(int proc, const void *stack)
 	uintptr_t rseq = block;
 	int maps;
 
-	if (HELPER_KEEPS_MEMORY || getauxval(AT_SYSINFO_EHDR) == 0 || !binds_at_start() ||
-	    has_shadow_stack())
+	if (!helper_can_drop_memory())
 		return;
 	/* Below: this frame and its callees, the buffer among them, and a red zone. */
 	keep_around(&walk, 0, here - 65536, (uintptr_t)stack);
-	keep_around(&walk, 1, block - KEEP_TLS, block + KEEP_TLS);
-	keep_around(&walk, 2, error - KEEP_TLS, error + KEEP_TLS);
+	keep_around(&walk, 1, block, block + KEEP_BLOCK);
+	keep_around(&walk, 2, error, error + sizeof(errno));
 	if (&__rseq_offset)
 		rseq = thread_pointer() + (uintptr_t)__rseq_offset;
 	keep_around(&walk, 3, rseq, rseq);
