@@ -84,12 +84,11 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 	return true;
 }
 
-static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now,
-                      bool round)
+static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now)
 {
 	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
-	if (!subscription->attribute && !(round && now >= subscription->verify))
+	if (!subscription->attribute && now < subscription->verify)
 		return;
 	/* Who holds a new socket may itself be new. */
 	if (subscription->unsettled > 0 && check_forks(monitor, now))
@@ -117,12 +116,11 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 static void work(struct monitor *monitor)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
-	bool round = now >= monitor->round;
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
 
 	monitor_doorbell_attend(monitor);
-	if (round)
+	if (now >= monitor->round)
 		begin_round(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_tick(ns, now);
@@ -136,7 +134,7 @@ static void work(struct monitor *monitor)
 	if (monitor->moved)
 		topology_update(monitor);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		attribute(monitor, subscription, now, round);
+		attribute(monitor, subscription, now);
 		if (subscription->state == SUBSCRIPTION_STARTING)
 			subscription_advance(subscription, now);
 	}
@@ -155,8 +153,8 @@ static int pause_length(struct monitor *monitor)
 		if (namespace_due(ns) < due)
 			due = namespace_due(ns);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->state == SUBSCRIPTION_STARTING && subscription->deadline < due)
-			due = subscription->deadline;
+		if (subscription_due(subscription) < due)
+			due = subscription_due(subscription);
 	if (monitor_reap_turn(monitor) && now + 10 * NSEC_PER_MSEC < due)
 		due = now + 10 * NSEC_PER_MSEC;
 	if (due <= now)

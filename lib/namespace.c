@@ -139,7 +139,7 @@ static void take(struct portwatch_namespace *ns, enum reader_state state)
 	ns->pending = false;
 	ns->earliest = now + (now - ns->requested) * REST;
 	if (ns->source.fd >= 0)
-		ns->monitor->waited += now - ns->requested;
+		ns->monitor->waited += namespace_helper_cost(ns, now);
 	if (state == READER_COMPLETE)
 		complete(ns, now);
 	else if (state == READER_RETRY)

@@ -31,6 +31,7 @@ struct portwatch_namespace {
 	bool confirming;       /* the next read is the second look at missing rows */
 	bool exhausted;        /* no reader works */
 	uint64_t requested;    /* when the pending request was made */
+	uint64_t cpu;          /* of the helper, when it was looked at last */
 	uint64_t opened;       /* when the reader was opened */
 	uint64_t requests;     /* made */
 	uint64_t completed; /* number of the request that was answered completely last; 0: none yet
@@ -82,6 +83,9 @@ void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failu
 void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now);
 /* The reader's descriptor is readable (namespace.c). */
 void namespace_reader_ready(struct source *source);
+/* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
+ * request in ns. */
+uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now);
 /* Tells a message unless it was the last one. */
 void namespace_warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
                          const char *text);

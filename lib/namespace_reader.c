@@ -97,9 +97,22 @@ static int open_kind(struct portwatch_namespace *ns, const struct reader_target 
 		return result;
 	}
 	ns->reads = 0;
+	ns->cpu = 0;
 	ns->monitor->stats[PORTWATCH_STAT_HELPERS] += reader_pid(ns->reader) != 0;
 	ns->opened = clock_now(CLOCK_MONOTONIC);
 	return 0;
+}
+
+uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
+{
+	uint64_t cpu, before = ns->cpu;
+
+	/* The shell behind nsenter starts others, which its own clock doesn't count. */
+	if (order[ns->kind] != PORTWATCH_READER_SETNS)
+		return now - ns->requested;
+	cpu = stats_child_cpu(reader_pid(ns->reader));
+	ns->cpu = cpu;
+	return cpu > before ? cpu - before : 0;
 }
 
 static bool is_allowed(const struct portwatch_namespace *ns)
@@ -136,7 +149,7 @@ void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
 	ns->kind = 0;
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
 	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, text);
-	monitor_wake(ns->monitor);
+	ns->monitor->moved = true; /* those who wait for it, or for its end */
 }
 
 /* The reader has died. One that never answered is given up for the next way; one that did is opened

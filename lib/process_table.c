@@ -145,3 +145,11 @@ void table_queue(struct process_table *table, struct entry *entry)
 	list_remove(&entry->queued);
 	list_append(&table->queue, &entry->queued);
 }
+
+void process_table_exited(struct process_table *table, struct process *process)
+{
+	struct entry *entry = table_find(table, process->pid);
+
+	if (entry)
+		entry->exited = true;
+}

@@ -71,6 +71,10 @@ int process_table_refresh(struct process_table *table);
  * -ENOMEM. */
 int process_table_forked(struct process_table *table, pid_t parent, pid_t child);
 
+/* A pidfd has told that a process has exited: it leaves at the next refresh, even where another
+ * process has got its number within the same clock tick. */
+void process_table_exited(struct process_table *table, struct process *process);
+
 struct process *process_table_find(const struct process_table *table, pid_t pid);
 size_t process_table_count(const struct process_table *table);
 

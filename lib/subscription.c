@@ -23,6 +23,7 @@ int subscription_new(struct subscription **subscription, struct portwatch *watch
 	new->monitor = watcher->monitor;
 	new->options = &watcher->options;
 	new->state = SUBSCRIPTION_STARTING;
+	new->verify = UINT64_MAX;
 	new->deadline = clock_now(CLOCK_MONOTONIC) + START_DEADLINE;
 	list_init(&new->views);
 	ports_init(&new->ports);
@@ -165,6 +166,13 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 	if (now >= subscription->deadline)
 		fail(subscription, -ETIMEDOUT,
 		     "its listening sockets were not read within ten seconds");
+}
+
+uint64_t subscription_due(const struct subscription *subscription)
+{
+	if (subscription->state == SUBSCRIPTION_STARTING)
+		return subscription->deadline;
+	return subscription->state == SUBSCRIPTION_RUNNING ? subscription->verify : UINT64_MAX;
 }
 
 void subscription_check_end(struct subscription *subscription)

@@ -45,6 +45,7 @@ struct view {
 	bool ready;
 	bool marked;             /* by topology.c: a member lives there */
 	struct process *witness; /* by topology.c: one that does */
+	uint64_t anchor_start;   /* start time of the anchor */
 	pid_t anchor;            /* a member there whose exit is waited for ... */
 	struct source exit;      /* ... with its pidfd */
 };
@@ -91,6 +92,8 @@ void subscription_free(struct subscription *subscription);
 
 /* Carries a STARTING one on: places it, waits for its first reads, decides. */
 void subscription_advance(struct subscription *subscription, uint64_t now);
+/* When it has something to do next that nothing else tells of; UINT64_MAX: never. */
+uint64_t subscription_due(const struct subscription *subscription);
 /* Ends it when no member is left. */
 void subscription_check_end(struct subscription *subscription);
 /* Takes the next event to tell the callback. False when there is none. */

@@ -68,14 +68,25 @@ static void mark(struct subscription *subscription)
 	}
 }
 
+static void drop_anchor(struct view *view)
+{
+	if (view->exit.fd < 0)
+		return;
+	monitor_remove(view->subscription->monitor, &view->exit);
+	close(view->exit.fd);
+	view->exit.fd = -1;
+}
+
 static void anchor_exited(struct source *source)
 {
 	struct view *view = container_of(source, struct view, exit);
 	struct monitor *monitor = view->subscription->monitor;
 
-	monitor_remove(monitor, source);
-	close(source->fd);
-	source->fd = -1;
+	struct process *process = process_table_find(monitor->processes, view->anchor);
+
+	if (process && process->start_time == view->anchor_start)
+		process_table_exited(monitor->processes, process);
+	drop_anchor(view);
 	monitor->exited = true;
 }
 
@@ -102,13 +113,12 @@ static void anchor(struct view *view)
 {
 	struct monitor *monitor = view->subscription->monitor;
 
-	if (view->exit.fd >= 0) {
-		if (view->witness->pid == view->anchor)
-			return;
-		monitor_remove(monitor, &view->exit);
-		close(view->exit.fd);
-	}
+	if (view->exit.fd >= 0 && view->witness->pid == view->anchor &&
+	    view->witness->start_time == view->anchor_start)
+		return;
+	drop_anchor(view);
 	view->anchor = view->witness->pid;
+	view->anchor_start = view->witness->start_time;
 	view->exit.ready = anchor_exited;
 	view->exit.fd = open_anchor(monitor, view->witness);
 	if (view->exit.fd < 0)
@@ -117,6 +127,20 @@ static void anchor(struct view *view)
 		close(view->exit.fd);
 		view->exit.fd = -1;
 	}
+}
+
+/* Whether a member that lives elsewhere holds a port there: one that has moved on. The socket keeps
+ * the namespace, not the worker; where it can be read no more, there is nothing to wait for. */
+static bool view_is_held(const struct view *view)
+{
+	struct socket *socket;
+
+	if (view->ns->exhausted)
+		return false;
+	list_each (socket, &view->sockets, struct socket, link)
+		if (socket->port && socket->owner)
+			return true;
+	return false;
 }
 
 static void place(struct subscription *subscription)
@@ -129,6 +153,8 @@ static void place(struct subscription *subscription)
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		if (view->marked)
 			anchor(view);
+		else if (view_is_held(view))
+			drop_anchor(view);
 		else
 			view_free(view);
 	}

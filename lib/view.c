@@ -128,6 +128,9 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 	socket->owners = 0;
 	if (!socket->port)
 		return;
+	/* It may have been the last thing for which a view without members was kept. */
+	if (!view->marked)
+		subscription->monitor->moved = true;
 	if (socket->port->sockets == 1)
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          socket->port->event.address, (unsigned int)socket->listener.port);
