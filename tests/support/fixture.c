@@ -18,7 +18,7 @@
 /* Beside the test program, which libtool may have put into .libs. */
 static void find_puppet(char *path, size_t size)
 {
-	char self[2048];
+	char self[1024];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* process_list.c - what the calling process holds: to find leaks */
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "process_list.h"
+
+/* Calls visit for each child of each of our threads. */
+static void each_child(void (*visit)(pid_t pid, void *data), void *data)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	while (threads && (entry = readdir(threads))) {
+		char path[300];
+		FILE *children;
+		int pid;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/children", entry->d_name);
+		children = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+		while (children && fscanf(children, "%d", &pid) == 1)
+			visit(pid, data);
+		if (children)
+			fclose(children);
+	}
+	if (threads)
+		closedir(threads);
+}
+
+static void count(pid_t pid, void *data)
+{
+	(void)pid;
+	++*(size_t *)data;
+}
+
+size_t process_children(void)
+{
+	size_t found = 0;
+
+	each_child(count, &found);
+	return found;
+}
+
+struct search {
+	const pid_t *known;
+	pid_t found;
+};
+
+static void consider(pid_t pid, void *data)
+{
+	struct search *search = data;
+
+	for (const pid_t *known = search->known; *known; known++)
+		if (*known == pid)
+			return;
+	search->found = pid;
+}
+
+pid_t process_other_child(const pid_t *known)
+{
+	struct search search = {.known = known};
+
+	each_child(consider, &search);
+	return search.found;
+}
+
+size_t process_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t found = 0;
+
+	/* Without "." and "..", and without the directory itself. */
+	while (directory && readdir(directory))
+		found++;
+	if (directory)
+		closedir(directory);
+	return found - 3;
+}
+
+size_t process_resident(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	unsigned long size = 0, resident = 0;
+
+	if (statm) {
+		if (fscanf(statm, "%lu %lu", &size, &resident) != 2)
+			resident = 0;
+		fclose(statm);
+	}
+	return resident * (size_t)sysconf(_SC_PAGESIZE) / 1024;
+}

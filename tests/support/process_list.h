@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* process_list.h - what the calling process holds: to find leaks */
+#ifndef PROCESS_LIST_H
+#define PROCESS_LIST_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* How many child processes and descriptors it has, how many kilobytes of it are resident. */
+size_t process_children(void);
+size_t process_descriptors(void);
+size_t process_resident(void);
+
+/* A child process other than those given (ended by 0): a helper of the library. 0 where there is
+ * none. */
+pid_t process_other_child(const pid_t *known);
+
+#endif

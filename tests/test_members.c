@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* test_members.c - whose ports are reported: the processes of a tree, as they come, part and go */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/skip.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define END PORTWATCH_EVENT_END
+
+START_TEST(children_and_theirs_belong)
+{
+	struct fixture root = way_fixture(way(_i)), child, grandchild;
+	struct fixture_socket socket;
+	struct collect collect;
+	struct collected event;
+
+	child = fixture_fork(&root);
+	collect_watch_by(&collect, root.pid, way(_i));
+	socket = fixture_listen(&child, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, child.pid);
+	grandchild = fixture_fork(&child);
+	socket = fixture_listen(&grandchild, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, grandchild.pid);
+	collect_free(&collect);
+	fixture_end(&grandchild);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
+START_TEST(strangers_do_not_belong)
+{
+	struct fixture parent = way_fixture(way(_i));
+	struct fixture root = fixture_fork(&parent), sibling = fixture_fork(&parent);
+	struct fixture_socket above, beside;
+	struct collect collect;
+
+	above = fixture_listen(&parent, "127.0.0.1", 0);
+	collect_watch_by(&collect, root.pid, way(_i));
+	beside = fixture_listen(&sibling, "127.0.0.1", 0);
+	collect_sync(&collect, &root, 2);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, above.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, beside.port), 0);
+	collect_free(&collect);
+	fixture_end(&sibling);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
+START_TEST(the_oldest_holder_is_the_owner)
+{
+	struct fixture root = way_fixture(way(_i)), child;
+	struct fixture_socket socket;
+	struct collect collect;
+	struct collected event;
+
+	socket = fixture_listen(&root, "127.0.0.1", 0);
+	child = fixture_fork(&root);
+	collect_watch_by(&collect, root.pid, way(_i));
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, root.pid);
+	ck_assert_uint_eq(event.owners, 2);
+	/* The root lets go, the child doesn't: still open. */
+	fixture_close(&root, socket);
+	collect_sync(&collect, &root, 4);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, socket.port), 0);
+	fixture_close(&child, socket);
+	collect_wait(&collect, CLOSE, NULL, socket.port);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Without kernel events a process that was alive for no poll is the parent of nobody we could find,
+ * so it is a member first. */
+START_TEST(a_tree_outlives_its_root)
+{
+	struct fixture root = way_fixture(way(_i)), child = fixture_fork(&root);
+	struct fixture_socket mark, socket;
+	struct collect collect;
+	struct collected event;
+
+	collect_watch_by(&collect, root.pid, way(_i));
+	mark = fixture_listen(&child, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, mark.port);
+	fixture_end(&root);
+	socket = fixture_listen(&child, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, child.pid);
+	collect_sync(&collect, &child, 3);
+	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
+	fixture_end(&child);
+	collect_wait(&collect, END, NULL, 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, socket.port), 1);
+	collect_free(&collect);
+}
+END_TEST
+
+START_TEST(a_daemon_stays_a_member)
+{
+	struct fixture root = way_fixture(way(_i)), server, daemon;
+	struct fixture_socket mark, socket;
+	struct collect collect;
+	struct collected event;
+
+	server = fixture_fork(&root);
+	collect_watch_by(&collect, root.pid, way(_i));
+	/* Known before it is detached: its parent exits while it lives on. */
+	daemon = fixture_fork(&server);
+	mark = fixture_listen(&daemon, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, mark.port);
+	fixture_end(&server);
+	socket = fixture_listen(&daemon, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, daemon.pid);
+	fixture_end(&root);
+	collect_sync(&collect, &daemon, 3);
+	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
+	fixture_end(&daemon);
+	collect_wait(&collect, END, NULL, 0);
+	collect_free(&collect);
+}
+END_TEST
+
+/* The double fork takes less than a millisecond: only kernel events or a subreaper can tell. */
+START_TEST(a_daemon_that_detaches_while_watched_is_found)
+{
+	struct fixture root = fixture_start(0), daemon;
+	struct fixture_socket socket;
+	struct collect collect;
+	struct collected event;
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_subreaper(collect.watcher, 1), 0);
+	ck_assert_int_eq(portwatch_set_doorbell(collect.watcher, _i), 0);
+	collect_start(&collect);
+	daemon = fixture_daemon(&root);
+	socket = fixture_listen(&daemon, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, daemon.pid);
+	fixture_end(&root);
+	collect_sync(&collect, &daemon, 2);
+	fixture_end(&daemon);
+	ck_assert_int_eq(waitpid(-1, NULL, 0), daemon.pid);
+	collect_wait(&collect, END, NULL, 0);
+	collect_free(&collect);
+}
+END_TEST
+
+START_TEST(threads_outlive_their_leader)
+{
+	struct fixture root = way_fixture(way(_i));
+	struct fixture_socket before, after;
+	struct collect collect;
+	struct collected event;
+
+	before = fixture_listen(&root, "127.0.0.1", 0);
+	collect_watch_by(&collect, root.pid, way(_i));
+	fixture_exit_leader(&root);
+	after = fixture_listen(&root, "127.0.0.1", 0);
+	event = collect_wait(&collect, OPEN, NULL, after.port);
+	ck_assert_int_eq(event.pid, root.pid);
+	collect_sync(&collect, &root, 4);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, before.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
+	fixture_close(&root, before);
+	collect_wait(&collect, CLOSE, NULL, before.port);
+	fixture_end(&root);
+	collect_wait(&collect, END, NULL, 0);
+	collect_free(&collect);
+}
+END_TEST
+
+START_TEST(a_watch_can_start_after_the_leader_is_gone)
+{
+	struct fixture root = way_fixture(way(_i));
+	struct fixture_socket socket = fixture_listen(&root, "127.0.0.1", 0);
+	struct collect collect;
+	struct collected event;
+
+	fixture_exit_leader(&root);
+	collect_watch_by(&collect, root.pid, way(_i));
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, root.pid);
+	ck_assert(event.initial);
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Those that nobody held are looked at again when the tree changes. */
+START_TEST(a_socket_that_is_passed_in_is_found)
+{
+	struct fixture parent = way_fixture(way(_i));
+	struct fixture root = fixture_fork(&parent), child;
+	struct fixture_socket socket = fixture_listen(&parent, "127.0.0.1", 0);
+	struct collect collect;
+	struct collected event;
+
+	collect_watch_by(&collect, root.pid, way(_i));
+	collect_sync(&collect, &root, 2);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, socket.port), 0);
+	fixture_give(&parent, socket, &root);
+	child = fixture_fork(&root);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, root.pid);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
+/* Nothing tells that a socket came or went without a change of the table or the tree: the clock has
+ * to. */
+START_TEST(a_socket_that_changes_hands_is_followed)
+{
+	static const int some[] = {0, 11, 14};
+	struct way by = way(some[_i]);
+	struct fixture parent = way_fixture(by);
+	struct fixture root = fixture_fork(&parent);
+	struct fixture_socket socket = fixture_listen(&parent, "127.0.0.1", 0), copy;
+	struct collect collect;
+	struct collected event;
+
+	collect_watch_by(&collect, root.pid, by);
+	copy = fixture_give(&parent, socket, &root);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, root.pid);
+	/* The stranger that holds it too doesn't count. */
+	fixture_close(&root, copy);
+	collect_wait(&collect, CLOSE, NULL, socket.port);
+	collect_free(&collect);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
+/* The number of the exited child is given to another child of a stranger. */
+START_TEST(a_stranger_with_the_same_pid_is_no_member)
+{
+	struct fixture stranger = fixture_start(0), root = fixture_fork(&stranger), impostor;
+	struct fixture_socket socket;
+	pid_t pid = root.pid;
+	struct collect collect;
+	struct portwatch *late;
+
+	ck_assert_int_eq(portwatch_new(&late, pid, collect_event, &collect), 0);
+	collect_watch(&collect, pid);
+	collect_sync(&collect, &root, 1);
+	fixture_end(&root);
+	if (!fixture_respawn(&stranger, pid, &impostor))
+		test_skip("may not choose a PID (clone3: %s)", strerror(EPERM));
+	ck_assert_int_eq(impostor.pid, pid);
+	socket = fixture_listen(&impostor, "127.0.0.1", 0);
+	collect_wait(&collect, END, NULL, 0);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, socket.port), 0);
+	/* Made for the first, started after its death. */
+	ck_assert_int_eq(portwatch_start(late), -ESRCH);
+	portwatch_free(late);
+	collect_free(&collect);
+	fixture_end(&impostor);
+	fixture_end(&stranger);
+}
+END_TEST
+
+static void add_ways(TCase *ways)
+{
+	int count = way_count();
+
+	tcase_add_loop_test(ways, children_and_theirs_belong, 0, count);
+	tcase_add_loop_test(ways, strangers_do_not_belong, 0, count);
+	tcase_add_loop_test(ways, the_oldest_holder_is_the_owner, 0, count);
+	tcase_add_loop_test(ways, a_tree_outlives_its_root, 0, count);
+	tcase_add_loop_test(ways, a_daemon_stays_a_member, 0, count);
+	tcase_add_loop_test(ways, threads_outlive_their_leader, 0, count);
+	tcase_add_loop_test(ways, a_watch_can_start_after_the_leader_is_gone, 0, count);
+	tcase_add_loop_test(ways, a_socket_that_is_passed_in_is_found, 0, count);
+}
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("members");
+	TCase *ways = tcase_create("each way of reading and delivering");
+	TCase *here = tcase_create("in our own network namespace");
+
+	add_ways(ways);
+	suite_add_tcase(suite, ways);
+	tcase_add_loop_test(ways, a_socket_that_changes_hands_is_followed, 0, 3);
+	tcase_add_loop_test(here, a_daemon_that_detaches_while_watched_is_found, 0, 2);
+	tcase_add_test(here, a_stranger_with_the_same_pid_is_no_member);
+	suite_add_tcase(suite, here);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
