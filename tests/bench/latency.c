@@ -33,7 +33,8 @@ bool latency_of_polling(struct actor *actor, unsigned int count, struct samples 
 		bench_sleep(bench_random(200 * NSEC_PER_MSEC));
 		deeds[i] = actor_listen(actor, 0);
 	}
-	sightings_wait_total(polling.opened, count, PATIENCE);
+	for (unsigned int i = 0; i < count; i++)
+		sightings_wait(polling.opened, deeds[i].port, deeds[i].before, PATIENCE);
 	collect(&polling, deeds, count, samples);
 	polling_stop(&polling);
 	return samples->count == count;

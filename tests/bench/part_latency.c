@@ -43,11 +43,11 @@ static struct latency latencies[LATENCIES] = {
 	[FOREIGN_DOORBELL] =
 		{"foreign namespace, doorbell", PLACE_FOREIGN, {.doorbell = true}, 1000, NAN, NAN},
 	[OWN_DOORBELL] = {"own namespace, doorbell", PLACE_OWN, {.doorbell = true}, 1000, NAN, NAN},
-	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 80, NAN,
+	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NAN,
                              NAN},
-	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 80, NAN, NAN},
+	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NAN, NAN},
 	[USER_POLLING] = {"foreign namespace, polling without privilege (own user namespace)",
-                          PLACE_USER, POLLING_AUTO, 80, NAN, NAN},
+                          PLACE_USER, POLLING_AUTO, 64, NAN, NAN},
 	[PROCFS_POLLING] = {"foreign namespace, polling by the reader procfs",
                             PLACE_FOREIGN,
                             {.reader = PORTWATCH_READER_PROCFS},
@@ -164,7 +164,7 @@ static double measure_baseline(struct bench *bench, const struct baseline *basel
 
 static const struct baseline usual_foreign = {
 	"baseline: nsenter, cat and a walk over /proc/*/fd each second, foreign namespace",
-	PLACE_FOREIGN, 80, latency_of_polling};
+	PLACE_FOREIGN, 64, latency_of_polling};
 static const struct baseline usual_own = {"baseline: the same, own namespace", PLACE_OWN, 80,
                                           latency_of_polling};
 static const struct baseline record = {"limit: the bare record of the tracepoint arrives",

@@ -181,9 +181,11 @@ static void look(struct polling *polling, struct rows *rows, bool known[65536])
 	now = clock_now(CLOCK_MONOTONIC);
 	for (size_t i = 0; i < rows->count; i++) {
 		int port = rows->each[i].port;
+		/* A row that was missing for once, as happens in a text, is not a new port. */
+		uint64_t first = polling->opened->when[port];
 
 		if (rows->each[i].held && !known[port] && !present[port])
-			sightings_note(polling->opened, port, now);
+			sightings_note(polling->opened, port, first ? first : now);
 		present[port] = true;
 	}
 	memcpy(known, present, sizeof(present));
