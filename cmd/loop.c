@@ -24,7 +24,7 @@ static void dispatch(struct watch *watch, struct target *target)
 	if (!target->ended && result >= 0)
 		return;
 	epoll_ctl(watch->targets_fd, EPOLL_CTL_DEL, portwatch_get_fd(target->watcher), NULL);
-	target_close(target);
+	watch_close_target(watch, target);
 	watch->live--;
 }
 

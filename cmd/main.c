@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
@@ -54,6 +55,8 @@ static int act(const struct options *options)
 		return print_help();
 	case OPTIONS_VERSION:
 		return print_version();
+	case OPTIONS_CHECK:
+		return check_run(options);
 	case OPTIONS_WATCH:
 		break;
 	}
@@ -66,6 +69,11 @@ int main(int argc, char **argv)
 	struct options options;
 	int result, status;
 
+	if (geteuid() == 0 && getuid() != 0) {
+		message_error(
+			"must not be setuid root; give it file capabilities instead (setcap)");
+		return 1;
+	}
 	result = surroundings_fill_standard_fds();
 	if (result < 0) {
 		message_error("cannot start: %s", strerror(-result));

@@ -20,10 +20,10 @@ static struct {
 	size_t length;
 } held = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void write_line(const char *line, size_t length)
+void message_lines(const char *lines, size_t length)
 {
 	/* There is nobody to tell that standard error can't be written to. */
-	if (write(STDERR_FILENO, line, length) < 0)
+	if (write(STDERR_FILENO, lines, length) < 0)
 		return;
 }
 
@@ -40,7 +40,7 @@ void message_error(const char *format, ...)
 	text_add(&text, "pwatch: ");
 	text_add_visible(&text, message, false);
 	line[text.length++] = '\n';
-	write_line(line, text.length);
+	message_lines(line, text.length);
 }
 
 static const char *level_name(enum portwatch_log_level level)
@@ -93,7 +93,7 @@ void message_log(struct portwatch *watcher, enum portwatch_log_level level, cons
 	if (level <= PORTWATCH_LOG_WARNING && hold_line(line, text.length))
 		return;
 	if (has_room())
-		write_line(line, text.length);
+		message_lines(line, text.length);
 }
 
 void message_hold(void)
@@ -107,7 +107,7 @@ void message_release(bool print)
 {
 	pthread_mutex_lock(&held.lock);
 	if (print)
-		write_line(held.data, held.length);
+		message_lines(held.data, held.length);
 	held.active = false;
 	held.length = 0;
 	pthread_mutex_unlock(&held.lock);

@@ -4,6 +4,7 @@
 #define MESSAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "portwatch.h"
 
@@ -17,6 +18,9 @@ void message_error(const char *format, ...) __attribute__((format(printf, 1, 2))
  * standard error has no room for is dropped. */
 void message_log(struct portwatch *watcher, enum portwatch_log_level level, const char *message,
                  void *user_data);
+
+/* Lines that are complete, written as they are. */
+void message_lines(const char *lines, size_t length);
 
 /* While a watcher starts, the library's errors and warnings are held back: if it fails, pwatch says
  * what is the matter in one line of its own. */

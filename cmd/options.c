@@ -21,6 +21,9 @@ static take_function take_set, take_choice, take_events, take_interval, take_out
 enum {
 	KEY_READER = 0x100,
 	KEY_TABLE,
+	KEY_NO_DOORBELL,
+	KEY_CHECK,
+	KEY_STATS,
 };
 
 /* In the order of the bits of enum portwatch_event_kind. */
@@ -59,6 +62,13 @@ static const struct row rows[] = {
          MEMBER(reader), 0},
 	{KEY_TABLE, "table", "auto|diag|procfs", "auto, diag and procfs",
          "force the form of the table that is read", take_choice, MEMBER(table), 0},
+	{KEY_NO_DOORBELL, "no-doorbell", NULL, NULL, "only look from time to time", take_set,
+         MEMBER(doorbell), false},
+	{KEY_CHECK, "check", NULL, NULL,
+         "print what can be seen here, how, and what it takes to see more", take_set,
+         MEMBER(action), OPTIONS_CHECK},
+	{KEY_STATS, "stats", NULL, NULL, "on exit, print what watching cost", take_set,
+         MEMBER(stats), true},
 	{'q', "quiet", NULL, NULL, "no warnings, only errors", take_set, MEMBER(log_level),
          PORTWATCH_LOG_ERROR},
 	{'v', "verbose", NULL, NULL, "tell what is found and how", take_set, MEMBER(log_level),
@@ -207,11 +217,15 @@ static int take_word(struct options *options, int key, char **argv, struct text 
 
 static int check_together(const struct options *options, struct text *error)
 {
+	bool check = options->action == OPTIONS_CHECK;
+
 	if (options->command && options->pid_count > 0)
 		text_add(error, "give either process IDs or a command after --, not both");
 	else if (options->command && options->once)
 		text_add(error, "option --once is for process IDs, not for a command");
-	else if (!options->command && options->pid_count == 0)
+	else if (check && (options->command || options->pid_count > 1))
+		text_add(error, "option --check is for one process ID, or none");
+	else if (!check && !options->command && options->pid_count == 0)
 		text_add(error, "nothing to watch; give a process ID, or -- and a command; "
 		                "pwatch --help says more");
 	return error->length > 0 ? -EINVAL : 0;
@@ -226,6 +240,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 	text_init(&message, error, OPTIONS_ERROR_MAX);
 	memset(options, 0, sizeof(*options));
 	options->events = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
+	options->doorbell = true;
 	options->log_level = PORTWATCH_LOG_WARNING;
 	options->pids = calloc((size_t)argc + 1, sizeof(*options->pids));
 	if (!options->pids)
@@ -235,7 +250,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 	optind = 0; /* from the start, also when called again */
 	while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
 		result = take_word(options, key, argv, &message);
-		if (result < 0 || options->action != OPTIONS_WATCH)
+		if (result < 0 || options->action > OPTIONS_CHECK)
 			return result;
 	}
 	/* Other words were taken in their order: what is left stands after "--". */

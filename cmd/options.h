@@ -11,6 +11,8 @@
 
 enum options_action {
 	OPTIONS_WATCH,
+	OPTIONS_CHECK,
+	/* These end the command line. */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };
@@ -26,9 +28,11 @@ struct options {
 	int scope;             /* enum portwatch_scope */
 	int reader;            /* enum portwatch_reader */
 	int table;             /* enum portwatch_table */
-	int log_level;         /* enum portwatch_log_level */
-	const char *output;    /* a file name, or NULL */
-	pid_t *pids;           /* each once, in the order given */
+	int doorbell;
+	int stats;
+	int log_level;      /* enum portwatch_log_level */
+	const char *output; /* a file name, or NULL */
+	pid_t *pids;        /* each once, in the order given */
 	size_t pid_count;
 	char **command; /* ends with NULL; or NULL */
 };

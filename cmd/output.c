@@ -67,6 +67,19 @@ int output_flush(struct output *output)
 	return 0;
 }
 
+int output_finish(struct output *output)
+{
+	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
+	int result = output_flush(output);
+
+	while (result == 0 && output_is_pending(output)) {
+		if (poll(&poll_fd, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		result = output_flush(output);
+	}
+	return result;
+}
+
 static int make_room(struct output *output, size_t length)
 {
 	size_t size = output->size;

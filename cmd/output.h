@@ -27,6 +27,9 @@ int output_line(struct output *output, const char *line, size_t length);
 /* Writes what is pending as far as it goes without waiting. 0 or a negative errno. */
 int output_flush(struct output *output);
 
+/* Writes all that is pending, however long that takes. 0 or a negative errno. */
+int output_finish(struct output *output);
+
 /* Whether lines are waiting to be written. */
 bool output_is_pending(const struct output *output);
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* target.c - one process tree that pwatch watches */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "message.h"
 #include "target.h"
 
-/* Says why a process can't be watched, and what to do. */
-static int complain(const struct target *target, const struct options *options, int error,
+/* Says why a process can't be watched, and what to do; --check does that itself. */
+static int complain(struct target *target, const struct options *options, int error,
                     const char *because)
 {
 	if (!because)
 		because = strerror(-error);
+	snprintf(target->failure, sizeof(target->failure), "%s", because);
+	if (options->action == OPTIONS_CHECK)
+		return error;
 	if (options->command)
 		message_error("cannot watch %s: %s", options->command[0], because);
 	else
@@ -82,6 +86,8 @@ static int configure(struct portwatch *watcher, const struct options *options)
 		result = portwatch_set_reader(watcher, (enum portwatch_reader)options->reader);
 	if (result == 0)
 		result = portwatch_set_table(watcher, (enum portwatch_table)options->table);
+	if (result == 0)
+		result = portwatch_set_doorbell(watcher, options->doorbell);
 	if (result == 0)
 		result = portwatch_set_subreaper(watcher, options->command != NULL);
 	if (result == 0)

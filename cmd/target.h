@@ -13,7 +13,8 @@ struct target {
 	struct portwatch *watcher; /* NULL once the tree has ended */
 	pid_t pid;
 	bool ended;
-	void *user_data; /* for who handles the events */
+	char failure[256]; /* why it can't be watched, once that has turned out */
+	void *user_data;   /* for who handles the events */
 };
 
 /* Makes the watcher of target->pid and starts it; the target is handed to the callback. What fails

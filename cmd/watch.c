@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +75,16 @@ static int prepare_command(struct watch *watch)
 	return add_source(watch->epoll_fd, watch->run.failure_fd, EPOLLIN, SOURCE_COMMAND);
 }
 
+/* Gives up what watching doesn't take. With COMMAND only what exec has added (file capabilities):
+ * the rest is the caller's own, which COMMAND has too. It may change its user with it, and to pass
+ * signals on to it still takes CAP_KILL. */
+static int limit_privileges(const struct options *options)
+{
+	if (options->command && getauxval(AT_SECURE) == 0)
+		return 0;
+	return portwatch_limit_privileges();
+}
+
 static int prepare(struct watch *watch)
 {
 	int result = open_descriptors(watch);
@@ -85,6 +96,9 @@ static int prepare(struct watch *watch)
 		watch->targets = calloc(watch->target_count, sizeof(*watch->targets));
 		result = watch->targets ? 0 : -ENOMEM;
 	}
+	/* COMMAND was forked before. */
+	if (result == 0)
+		result = limit_privileges(watch->options);
 	if (result < 0) {
 		watch->target_count = 0;
 		message_error("cannot start: %s", strerror(-result));
@@ -134,12 +148,19 @@ static void print_initial(struct watch *watch)
 	watch->live = 0;
 }
 
+void watch_close_target(struct watch *watch, struct target *target)
+{
+	if (watch->options->stats)
+		cost_take(&watch->cost, target->watcher);
+	target_close(target);
+}
+
 static void close_all(struct watch *watch)
 {
 	const int fds[] = {watch->epoll_fd, watch->targets_fd, watch->signal_fd};
 
 	for (size_t i = 0; i < watch->target_count; i++)
-		target_close(&watch->targets[i]);
+		watch_close_target(watch, &watch->targets[i]);
 	free(watch->targets);
 	if (watch->options->command)
 		run_finish(&watch->run);
@@ -151,6 +172,13 @@ static void close_all(struct watch *watch)
 	}
 }
 
+static void print_cost(const struct watch *watch)
+{
+	char text[COST_TEXT_MAX];
+
+	message_lines(text, cost_format(&watch->cost, text));
+}
+
 int watch_run(const struct options *options)
 {
 	struct watch watch = {
@@ -160,18 +188,22 @@ int watch_run(const struct options *options)
 		.targets_fd = -1,
 		.signal_fd = -1,
 	};
+	bool started;
 
 	if (open_output(&watch) < 0)
 		return options->command ? RUN_FAILED : 1;
-	if (prepare(&watch) < 0 || open_targets(&watch) < 0 || start_targets(&watch) < 0) {
-		watch.status = 1;
-	} else {
+	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
+	if (started) {
 		if (options->once)
 			print_initial(&watch);
 		if (options->command)
 			run_go(&watch.run);
 		loop_run(&watch);
+	} else {
+		watch.status = 1;
 	}
 	close_all(&watch);
+	if (started && options->stats)
+		print_cost(&watch);
 	return options->command ? watch.run.status : watch.status;
 }

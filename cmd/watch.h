@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cost.h"
 #include "format.h"
 #include "options.h"
 #include "output.h"
@@ -28,7 +29,8 @@ struct watch {
 	struct format_style style;
 	struct output output;
 	struct overlap overlap;
-	struct run run; /* where there is a COMMAND */
+	struct cost cost; /* of watchers that are closed */
+	struct run run;   /* where there is a COMMAND */
 	struct target *targets;
 	size_t target_count;
 	size_t live; /* targets that have not ended */
@@ -42,6 +44,9 @@ struct watch {
 
 /* watch.c: does what the options say. Returns the exit status of pwatch. */
 int watch_run(const struct options *options);
+
+/* watch.c: lets go of a target. */
+void watch_close_target(struct watch *watch, struct target *target);
 
 /* loop.c: runs until all targets and COMMAND have ended, or it is told to stop. */
 void loop_run(struct watch *watch);

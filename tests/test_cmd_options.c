@@ -45,6 +45,8 @@ START_TEST(defaults)
 	ck_assert_int_eq(options.reader, PORTWATCH_READER_AUTO);
 	ck_assert_int_eq(options.table, PORTWATCH_TABLE_AUTO);
 	ck_assert_int_eq(options.log_level, PORTWATCH_LOG_WARNING);
+	ck_assert_int_eq(options.doorbell, 1);
+	ck_assert_int_eq(options.stats, 0);
 	ck_assert_ptr_null(options.output);
 	ck_assert_ptr_null(options.command);
 	ck_assert_uint_eq(options.pid_count, 1);
@@ -61,6 +63,8 @@ static void check_all_set(void)
 	ck_assert_int_eq(options.addresses, PORTWATCH_ADDRESSES_ALL);
 	ck_assert_int_eq(options.scope, PORTWATCH_SCOPE_NETNS);
 	ck_assert_str_eq(options.output, "file");
+	ck_assert_int_eq(options.doorbell, 0);
+	ck_assert_int_eq(options.stats, 1);
 	ck_assert_int_eq(options.log_level, PORTWATCH_LOG_INFO);
 	ck_assert_int_eq(options.pids[0], 7);
 }
@@ -68,10 +72,13 @@ static void check_all_set(void)
 START_TEST(long_and_short_names_are_the_same)
 {
 	ck_assert_int_eq(parse("--json --once --events=close,end --interval=0.25 --addresses all "
-	                       "--scope=netns --output=file --verbose 7"),
+	                       "--scope=netns --output=file --no-doorbell --stats --verbose 7"),
 	                 0);
 	check_all_set();
-	ck_assert_int_eq(parse("-j1 -e close,end -i.25 -Aall -s netns -o file -v 7"), 0);
+	ck_assert_int_eq(
+		parse("-j1 -e close,end -i.25 -Aall -s netns -o file --no-doorbell --stats -v "
+	              "7"),
+		0);
 	check_all_set();
 }
 END_TEST
@@ -140,6 +147,20 @@ START_TEST(help_and_version_win_over_what_follows)
 }
 END_TEST
 
+START_TEST(check_takes_one_pid_or_none)
+{
+	ck_assert_int_eq(parse("--check"), 0);
+	ck_assert_int_eq(options.action, OPTIONS_CHECK);
+	ck_assert_uint_eq(options.pid_count, 0);
+	ck_assert_int_eq(parse("--check -j 7"), 0);
+	ck_assert_int_eq(options.action, OPTIONS_CHECK);
+	ck_assert_int_eq(options.json, 1);
+	ck_assert_int_eq(options.pids[0], 7);
+	ck_assert_int_eq(parse("--check --help"), 0);
+	ck_assert_int_eq(options.action, OPTIONS_HELP);
+}
+END_TEST
+
 static const struct {
 	const char *line;
 	const char *message;
@@ -150,6 +171,8 @@ static const struct {
 	{"@", "'' is not a process ID; give a number, or -- before a command"},
 	{"1 -- ls", "give either process IDs or a command after --, not both"},
 	{"-1 -- ls", "option --once is for process IDs, not for a command"},
+	{"--check -- ls", "option --check is for one process ID, or none"},
+	{"--check 1 2", "option --check is for one process ID, or none"},
 	{"-Z 1", "unknown option '-Z'; pwatch --help lists the options"},
 	{"-jZ 1", "unknown option '-Z'; pwatch --help lists the options"},
 	{"--frob 1", "unknown or ambiguous option '--frob'; pwatch --help lists the options"},
@@ -187,9 +210,10 @@ END_TEST
 
 START_TEST(help_lists_every_option)
 {
-	static const char *const names[] = {"json",    "events", "once",   "interval", "addresses",
-	                                    "scope",   "output", "reader", "table",    "quiet",
-	                                    "verbose", "help",   "version"};
+	static const char *const names[] = {"json",      "events",      "once",   "interval",
+	                                    "addresses", "scope",       "output", "reader",
+	                                    "table",     "no-doorbell", "check",  "stats",
+	                                    "quiet",     "verbose",     "help",   "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 
 	ck_assert_uint_eq(options_help(help), strlen(help));
@@ -213,6 +237,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, options_and_pids_mix_and_pids_count_once);
 	tcase_add_test(tcase, all_after_two_dashes_is_the_command);
 	tcase_add_test(tcase, help_and_version_win_over_what_follows);
+	tcase_add_test(tcase, check_takes_one_pid_or_none);
 	tcase_add_loop_test(tcase, refusals_name_option_value_and_what_is_allowed, 0,
 	                    (int)(sizeof(refused) / sizeof(refused[0])));
 	tcase_add_test(tcase, a_long_value_leaves_room_for_what_is_allowed);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* advice.c - what pwatch lacks, and what to grant to it */
+#include <limits.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "advice.h"
+
+#define SELF "/proc/self/exe"
+
+/* What is lacking, as bits. */
+enum {
+	LACKS_ENTRY = 1, /* into network namespaces */
+	LACKS_DOORBELL = 2,
+	LACKS_OWNERS = 4,
+};
+
+static unsigned int find_lacks(const struct privileges *privileges)
+{
+	const uint64_t owners = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
+	unsigned int lacks = 0;
+
+	if (!(privileges->permitted & PRIVILEGES_SYS_ADMIN))
+		lacks |= LACKS_ENTRY;
+	/* The description of the event is a file of root's. */
+	if (!(privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_PERFMON)) ||
+	    (privileges->uid != 0 && !(privileges->permitted & PRIVILEGES_DAC_READ_SEARCH)))
+		lacks |= LACKS_DOORBELL;
+	if ((privileges->permitted & owners) != owners)
+		lacks |= LACKS_OWNERS;
+	return lacks;
+}
+
+static void report_missing(const struct privileges *privileges, unsigned int lacks,
+                           struct findings *findings)
+{
+	if (lacks & LACKS_ENTRY)
+		findings_add(findings, TOPIC_MISSING, "cap_sys_admin",
+		             "to enter other network namespaces",
+		             "without it they are read from outside, which costs more");
+	if (lacks & LACKS_DOORBELL)
+		findings_add(findings, TOPIC_MISSING, "cap_perfmon",
+		             "to be told by the kernel when a socket begins to listen",
+		             "or cap_sys_admin, and cap_dac_read_search; without them pwatch looks "
+		             "from time to time");
+	if (lacks & LACKS_OWNERS)
+		findings_add(findings, TOPIC_MISSING, "cap_sys_ptrace",
+		             "to see what processes of other users hold, and those that "
+		             "can't be dumped",
+		             "with cap_dac_read_search");
+	if (!privileges->initial_user_namespace)
+		findings_add(findings, TOPIC_MISSING, "user namespace",
+		             "the initial one, to be told by the kernel", "");
+}
+
+/* What keeps file capabilities from working, or "". */
+static const char *file_obstacle(const struct privileges *privileges)
+{
+	struct statvfs file_system;
+
+	if (privileges->no_new_privs)
+		return "no use here: no_new_privs is set";
+	if (statvfs(SELF, &file_system) == 0 && (file_system.f_flag & ST_NOSUID))
+		return "no use there: the file system is mounted nosuid";
+	return "";
+}
+
+static void report_files(const struct privileges *privileges, const char *path,
+                         struct findings *findings)
+{
+	char line[PATH_MAX + 128];
+
+	snprintf(line, sizeof(line), "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p %s",
+	         path);
+	findings_add(findings, TOPIC_GRANT, "lastingly", line, file_obstacle(privileges));
+}
+
+static void report_once(const struct privileges *privileges, const char *path, pid_t pid,
+                        struct findings *findings)
+{
+	static const char caps[] = "+sys_admin,+sys_ptrace,+dac_read_search";
+	char line[PATH_MAX + 256], process[16] = "PID";
+
+	if (pid > 0)
+		snprintf(process, sizeof(process), "%d", (int)pid);
+	snprintf(line, sizeof(line),
+	         "setpriv --reuid=%u --regid=%u --init-groups --inh-caps=%s --ambient-caps=%s "
+	         "%s %s",
+	         privileges->uid, privileges->gid, caps, caps, path, process);
+	findings_add(findings, TOPIC_GRANT, "once, as root", line, "");
+}
+
+static void report_containers(struct findings *findings)
+{
+	findings_add(findings, TOPIC_GRANT, "docker, podman",
+	             "--pid=host --cap-add=SYS_ADMIN --cap-add=SYS_PTRACE "
+	             "--cap-add=DAC_READ_SEARCH",
+	             "the default seccomp profile refuses setns and perf_event_open without "
+	             "SYS_ADMIN; where AppArmor confines containers also "
+	             "--security-opt=apparmor=unconfined");
+	findings_add(findings, TOPIC_GRANT, "systemd",
+	             "AmbientCapabilities=CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
+	             "without PrivateUsers=, RestrictNamespaces= and ProtectProc=");
+}
+
+void advice_report(const struct privileges *privileges, pid_t pid, struct findings *findings)
+{
+	unsigned int lacks = find_lacks(privileges);
+	char path[PATH_MAX];
+	ssize_t length;
+
+	report_missing(privileges, lacks, findings);
+	if (lacks == 0)
+		return;
+	length = readlink(SELF, path, sizeof(path) - 1);
+	if (length < 0)
+		length = snprintf(path, sizeof(path), "pwatch");
+	path[length] = '\0';
+	/* They would be of no use to root, who has them unless they were taken away. */
+	if (privileges->uid != 0) {
+		report_files(privileges, path, findings);
+		report_once(privileges, path, pid, findings);
+	}
+	report_containers(findings);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c - what pwatch can see here, and what it takes to see more */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "advice.h"
+#include "check.h"
+#include "findings.h"
+#include "message.h"
+#include "output.h"
+#include "privileges.h"
+#include "target.h"
+
+/* More of them are counted, not told. */
+#define NAMESPACES_MAX 32
+
+struct seen_namespace {
+	uint64_t inode;
+	pid_t pid;
+	enum portwatch_reader reader;
+	enum portwatch_table table;
+	char reason[512];
+};
+
+struct check {
+	struct options options; /* for the one target */
+	struct privileges privileges;
+	struct target target;
+	struct seen_namespace namespaces[NAMESPACES_MAX];
+	size_t namespace_count;
+	size_t unread; /* of these, no reader works for so many */
+	unsigned int ports;
+	struct findings findings;
+};
+
+static void count_port(struct portwatch *watcher, const struct portwatch_event *event,
+                       void *user_data)
+{
+	struct target *target = user_data;
+	struct check *check = target->user_data;
+
+	(void)watcher;
+	if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_OPEN)
+		check->ports++;
+}
+
+static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
+{
+	struct check *check = user_data;
+	struct seen_namespace seen = {
+		.inode = portwatch_namespace_get_inode(ns),
+		.pid = portwatch_namespace_get_pid(ns),
+		.reader = portwatch_namespace_get_reader(ns),
+		.table = portwatch_namespace_get_table(ns),
+	};
+
+	if (seen.reader == PORTWATCH_READER_AUTO)
+		check->unread++;
+	snprintf(seen.reason, sizeof(seen.reason), "%s", portwatch_namespace_get_reason(ns));
+	if (check->namespace_count < NAMESPACES_MAX)
+		check->namespaces[check->namespace_count] = seen;
+	check->namespace_count++;
+}
+
+static void report_namespace(struct check *check, const struct seen_namespace *seen)
+{
+	char name[32], value[128];
+
+	snprintf(name, sizeof(name), "netns %" PRIu64, seen->inode);
+	if (seen->reader == PORTWATCH_READER_AUTO)
+		snprintf(value, sizeof(value), "not read");
+	else
+		snprintf(value, sizeof(value), "%s reader, %s table, through process %d",
+		         portwatch_reader_name(seen->reader), portwatch_table_name(seen->table),
+		         (int)seen->pid);
+	findings_add(&check->findings, TOPIC_NAMESPACE, name, value, seen->reason);
+}
+
+static void report_namespaces(struct check *check)
+{
+	char more[32];
+
+	for (size_t i = 0; i < check->namespace_count && i < NAMESPACES_MAX; i++)
+		report_namespace(check, &check->namespaces[i]);
+	if (check->namespace_count <= NAMESPACES_MAX)
+		return;
+	snprintf(more, sizeof(more), "%zu", check->namespace_count - NAMESPACES_MAX);
+	findings_add(&check->findings, TOPIC_NAMESPACE, "and more", more, "");
+}
+
+static void report_doorbell(struct check *check)
+{
+	char reason[512];
+	int result = portwatch_get_doorbell(check->target.watcher, reason, sizeof(reason));
+
+	findings_add(&check->findings, TOPIC_DOORBELL, "doorbell", result > 0 ? "yes" : "no",
+	             result < 0 ? strerror(-result) : reason);
+}
+
+static void report_result(struct check *check, bool visible)
+{
+	char name[32], note[64];
+
+	snprintf(name, sizeof(name), "process %d", (int)check->target.pid);
+	if (visible)
+		snprintf(note, sizeof(note), "open now: %u", check->ports);
+	else if (check->unread > 0)
+		snprintf(note, sizeof(note), "no reader works for a network namespace");
+	findings_add(&check->findings, TOPIC_RESULT, name, visible ? "yes" : "no",
+	             visible || check->unread > 0 ? note : check->target.failure);
+}
+
+/* Watches for a moment, to see what works. Returns whether the ports can be seen. */
+static bool look(struct check *check)
+{
+	check->target.pid = check->options.pid_count > 0 ? check->options.pids[0] : getpid();
+	check->target.user_data = check;
+	if (target_open(&check->target, &check->options, count_port) < 0 ||
+	    target_start(&check->target, &check->options) < 0)
+		return false;
+	while (portwatch_dispatch(check->target.watcher) > 0)
+		continue;
+	return portwatch_each_namespace(check->target.watcher, see_namespace, check) > 0 &&
+	       check->unread == 0;
+}
+
+/* Returns whether the ports can be seen. */
+static bool report(struct check *check)
+{
+	bool visible = look(check);
+
+	findings_init(&check->findings, check->options.json);
+	report_result(check, visible);
+	privileges_report(&check->privileges, &check->findings);
+	if (check->namespace_count > 0) {
+		report_namespaces(check);
+		report_doorbell(check);
+	}
+	advice_report(&check->privileges, check->options.pid_count > 0 ? check->target.pid : 0,
+	              &check->findings);
+	return visible;
+}
+
+/* Returns 0 or a negative errno. */
+static int print(const struct check *check)
+{
+	struct output output;
+	int result = output_open(&output, check->options.output, STDOUT_FILENO);
+
+	if (result == 0)
+		result = output_line(&output, check->findings.buffer, check->findings.text.length);
+	if (result == 0)
+		result = output_finish(&output);
+	if (result < 0)
+		message_error("%s: %s", output.name, strerror(-result));
+	output_close(&output);
+	return result;
+}
+
+int check_run(const struct options *options)
+{
+	struct check check = {.options = *options};
+	int result = privileges_read(&check.privileges);
+	bool visible;
+
+	/* What else there is to say is in the report. */
+	check.options.log_level = PORTWATCH_LOG_ERROR;
+	if (result == 0)
+		result = portwatch_limit_privileges();
+	if (result < 0) {
+		message_error("cannot check: %s", strerror(-result));
+		return 1;
+	}
+	visible = report(&check);
+	result = print(&check);
+	target_close(&check.target);
+	return result == 0 && visible ? 0 : 1;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* findings.c - what --check finds, as text for people and as JSON */
+#include <string.h>
+
+#include "findings.h"
+
+#define NAME_WIDTH 22
+#define LINE_MAX_LENGTH 4096
+
+struct topic_look {
+	const char *name;
+	const char *headline;
+};
+
+static struct topic_look topic_look(enum topic topic)
+{
+	switch (topic) {
+	case TOPIC_RESULT:
+		return (struct topic_look){"result", "Can the ports be seen?"};
+	case TOPIC_PRIVILEGE:
+		return (struct topic_look){"privilege", "What pwatch may do here"};
+	case TOPIC_NAMESPACE:
+		return (struct topic_look){"namespace", "How the network namespaces are read"};
+	case TOPIC_DOORBELL:
+		return (struct topic_look){"doorbell", "Does the kernel tell when to look?"};
+	case TOPIC_MISSING:
+		return (struct topic_look){"missing", "What is missing"};
+	case TOPIC_GRANT:
+		return (struct topic_look){"grant", "What to grant to see more, one of these"};
+	}
+	return (struct topic_look){"?", "?"};
+}
+
+void findings_init(struct findings *findings, bool json)
+{
+	findings->json = json;
+	findings->begun = false;
+	text_init(&findings->text, findings->buffer, sizeof(findings->buffer));
+}
+
+static void add_string(struct text *line, const char *key, const char *value)
+{
+	if (*value == '\0') {
+		text_add(line, "\"%s\":null", key);
+		return;
+	}
+	text_add(line, "\"%s\":\"", key);
+	text_add_json(line, value);
+	text_add(line, "\"");
+}
+
+static void add_json(struct text *line, const char *topic, const char *const values[3])
+{
+	text_add(line, "{\"topic\":\"%s\",", topic);
+	add_string(line, "name", values[0]);
+	text_add(line, ",");
+	add_string(line, "value", values[1]);
+	text_add(line, ",");
+	add_string(line, "note", values[2]);
+	text_add(line, "}\n");
+}
+
+static void add_text(struct text *line, const char *const values[3])
+{
+	size_t start = line->length, width;
+
+	text_add(line, "  ");
+	text_add_visible(line, values[0], false);
+	width = line->length - start;
+	text_add(line, "%*s", width < NAME_WIDTH ? (int)(NAME_WIDTH - width) : 1, "");
+	text_add_visible(line, values[1], false);
+	if (*values[2] != '\0') {
+		text_add(line, "%s", *values[1] != '\0' ? " - " : "");
+		text_add_visible(line, values[2], false);
+	}
+	text_add(line, "\n");
+}
+
+void findings_add(struct findings *findings, enum topic topic, const char *name, const char *value,
+                  const char *note)
+{
+	const char *const values[] = {name, value, note};
+	struct topic_look look = topic_look(topic);
+	char buffer[LINE_MAX_LENGTH];
+	struct text line;
+
+	text_init(&line, buffer, sizeof(buffer));
+	if (findings->json) {
+		add_json(&line, look.name, values);
+	} else {
+		if (!findings->begun || topic != findings->topic)
+			text_add(&line, "%s%s\n", findings->begun ? "\n" : "", look.headline);
+		add_text(&line, values);
+	}
+	findings->begun = true;
+	findings->topic = topic;
+	text_add(&findings->text, "%s", buffer);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* findings.h - what --check finds, as text for people and as JSON */
+#ifndef FINDINGS_H
+#define FINDINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "text.h"
+
+enum topic {
+	TOPIC_RESULT,
+	TOPIC_PRIVILEGE,
+	TOPIC_NAMESPACE,
+	TOPIC_DOORBELL,
+	TOPIC_MISSING,
+	TOPIC_GRANT,
+};
+
+/* More than all findings need; of what doesn't fit whole lines are left out. */
+#define FINDINGS_TEXT_MAX 32768
+
+struct findings {
+	bool json;
+	bool begun;
+	enum topic topic; /* of the last finding */
+	struct text text;
+	char buffer[FINDINGS_TEXT_MAX];
+};
+
+void findings_init(struct findings *findings, bool json);
+
+/* Adds one finding: one line of JSON, or of text below the headline of its topic. The note may be
+ * empty. Bytes of strangers are escaped here. */
+void findings_add(struct findings *findings, enum topic topic, const char *name, const char *value,
+                  const char *note);
+
+#endif

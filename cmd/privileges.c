@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* privileges.c - what pwatch may do: its user, its capabilities and what restricts them */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "privileges.h"
+
+/* The initial user namespace always has this inode number (PROC_USER_INIT_INO, linux/proc_ns.h). */
+#define INITIAL_USER_NAMESPACE 0xeffffffdU
+
+static const struct {
+	uint64_t bit;
+	const char *name;
+} capabilities[] = {
+	{PRIVILEGES_SYS_ADMIN, "cap_sys_admin"},
+	{PRIVILEGES_SYS_PTRACE, "cap_sys_ptrace"},
+	{PRIVILEGES_DAC_READ_SEARCH, "cap_dac_read_search"},
+	{PRIVILEGES_PERFMON, "cap_perfmon"},
+};
+
+#define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(capabilities[0]))
+
+static void take_status_line(struct privileges *privileges, const char *line)
+{
+	uint64_t value;
+
+	if (sscanf(line, "CapPrm: %" SCNx64, &value) == 1)
+		privileges->permitted = value;
+	else if (sscanf(line, "CapEff: %" SCNx64, &value) == 1)
+		privileges->effective = value;
+	else if (sscanf(line, "CapBnd: %" SCNx64, &value) == 1)
+		privileges->bounding = value;
+	else if (sscanf(line, "NoNewPrivs: %" SCNu64, &value) == 1)
+		privileges->no_new_privs = value != 0;
+	else if (sscanf(line, "Seccomp: %" SCNu64, &value) == 1)
+		privileges->seccomp = (unsigned int)value;
+}
+
+/* Of proc_pid_mountinfo(5): the fifth word is the place, what follows " - " is the type of the file
+ * system, its source, and its options; the last line for a place counts. */
+static void take_mount_line(struct privileges *privileges, const char *line)
+{
+	const char *type = strstr(line, " - proc "), *option;
+	char place[8];
+
+	if (!type || sscanf(line, "%*s %*s %*s %*s %7s", place) != 1 || strcmp(place, "/proc") != 0)
+		return;
+	option = strstr(type, "hidepid=");
+	privileges->hidepid[0] = '\0';
+	if (option)
+		snprintf(privileges->hidepid, sizeof(privileges->hidepid), "%.*s",
+		         (int)strcspn(option + 8, ", \n"), option + 8);
+}
+
+static int read_lines(const char *path, struct privileges *privileges,
+                      void (*take)(struct privileges *privileges, const char *line))
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int result = 0;
+
+	if (!file)
+		return -errno;
+	while (getline(&line, &size, file) >= 0)
+		take(privileges, line);
+	if (ferror(file))
+		result = -EIO;
+	free(line);
+	fclose(file);
+	return result;
+}
+
+int privileges_read(struct privileges *privileges)
+{
+	struct stat user_namespace;
+	int result;
+
+	memset(privileges, 0, sizeof(*privileges));
+	privileges->uid = geteuid();
+	privileges->gid = getegid();
+	privileges->secure = getauxval(AT_SECURE) != 0;
+	if (stat("/proc/self/ns/user", &user_namespace) == 0)
+		privileges->initial_user_namespace =
+			user_namespace.st_ino == INITIAL_USER_NAMESPACE;
+	result = read_lines("/proc/self/status", privileges, take_status_line);
+	if (result == 0)
+		result = read_lines("/proc/self/mountinfo", privileges, take_mount_line);
+	return result;
+}
+
+static void report_capabilities(struct findings *findings, const char *name, uint64_t set)
+{
+	char buffer[256];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++) {
+		if (set & capabilities[i].bit)
+			text_add(&text, "%s%s", text.length > 0 ? " " : "", capabilities[i].name);
+	}
+	findings_add(findings, TOPIC_PRIVILEGE, name,
+	             text.length > 0 ? buffer : "none that is of use", "");
+}
+
+static void report_flag(struct findings *findings, const char *name, bool value, const char *note)
+{
+	findings_add(findings, TOPIC_PRIVILEGE, name, value ? "yes" : "no", value ? note : "");
+}
+
+static const char *seccomp_name(unsigned int seccomp)
+{
+	return seccomp == 0 ? "off" : seccomp == 1 ? "strict" : "filter";
+}
+
+void privileges_report(const struct privileges *privileges, struct findings *findings)
+{
+	char user[16];
+
+	snprintf(user, sizeof(user), "%u", privileges->uid);
+	findings_add(findings, TOPIC_PRIVILEGE, "user", user, "");
+	report_flag(findings, "more by exec", privileges->secure,
+	            "file capabilities or setuid (AT_SECURE): no nsenter is run");
+	report_capabilities(findings, "permitted", privileges->permitted);
+	report_capabilities(findings, "in effect", privileges->effective);
+	report_flag(findings, "no_new_privs", privileges->no_new_privs,
+	            "file capabilities are ignored");
+	findings_add(findings, TOPIC_PRIVILEGE, "seccomp", seccomp_name(privileges->seccomp),
+	             privileges->seccomp ? "system calls may be refused" : "");
+	findings_add(findings, TOPIC_PRIVILEGE, "user namespace",
+	             privileges->initial_user_namespace ? "the initial one" : "another",
+	             privileges->initial_user_namespace
+	                     ? ""
+	                     : "capabilities count only for what belongs to it");
+	findings_add(findings, TOPIC_PRIVILEGE, "hidepid",
+	             *privileges->hidepid != '\0' ? privileges->hidepid : "off",
+	             *privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0
+	                     ? "/proc hides processes of other users"
+	                     : "");
+}
