@@ -167,6 +167,8 @@ static void settle(struct view *view, struct socket *socket, const struct inode_
 		return;
 	} else if (is_unsettled(socket)) {
 		nobody_holds(view, socket);
+	} else if (!socket->port && view->subscription->options->scope == PORTWATCH_SCOPE_NETNS) {
+		socket_hold(view, socket, 0, 0); /* there was no memory before */
 	} else if (verify && socket->state == SOCKET_HELD) {
 		socket_orphan(view, socket);
 		namespace_read_now(view->ns);

@@ -27,5 +27,8 @@ void cadence_next(struct monitor *monitor, uint64_t now)
 	monitor->waited = 0;
 	/* Smoothed, so that one burst of work doesn't make the watcher deaf. */
 	monitor->cost = monitor->cost ? monitor->cost - monitor->cost / 8 + cost / 8 : cost;
-	monitor->round = now + cadence_interval(monitor->cost, monitor->doorbell != NULL);
+	/* Without a table to read, the round looks after the trees alone. */
+	monitor->round =
+		now + (monitor->adapts ? cadence_interval(monitor->cost, monitor->doorbell != NULL)
+	                               : LONGEST);
 }

@@ -49,7 +49,7 @@ int delivery_drain(struct portwatch *watcher)
 	}
 	watcher->dispatching = false;
 	subscription = watcher->state == WATCHER_STARTED ? watcher->subscription : NULL;
-	if (subscription && ports_waiting(&subscription->ports))
+	if (subscription && count == EVENT_QUEUE_MAX && subscription_waiting(subscription))
 		subscription_wake(subscription);
 	else if (subscription && subscription->state != SUBSCRIPTION_STARTING)
 		subscription->drained = true;
@@ -63,7 +63,8 @@ static struct subscription *find_waiting(struct monitor *monitor)
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->wake && !subscription->watcher->dispatching &&
+		if (subscription->wake && subscription->state != SUBSCRIPTION_STARTING &&
+		    !subscription->watcher->dispatching &&
 		    subscription->options->delivery == PORTWATCH_DELIVERY_THREAD)
 			return subscription;
 	return NULL;
@@ -75,7 +76,7 @@ void *delivery_run(void *data)
 	pid_t maker = getpid();
 
 	library_lock();
-	while (!monitor->quit) {
+	while (!monitor->quit && !monitor_is_idle(monitor)) {
 		struct subscription *subscription = find_waiting(monitor);
 
 		if (subscription)
@@ -89,7 +90,8 @@ void *delivery_run(void *data)
 			return NULL;
 		}
 	}
-	if (monitor->orphaned)
+	/* Stopped by a callback of this thread, which can't wait for itself. */
+	if (!monitor->quit)
 		monitor_end(monitor);
 	library_unlock();
 	return NULL;

@@ -12,6 +12,7 @@ static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static int prepare_result;
 static void (*forked_hook)(void);
 static bool fork_took_lock;
+static unsigned int generation;
 
 static void init_condition(void)
 {
@@ -45,12 +46,9 @@ static void after_fork_in_child(void)
 {
 	static const pthread_mutex_t fresh = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 
-	/* The thread that forks holds the lock itself: the library makes a helper by fork(2), which
-	 * needs what the parent has, or a log callback forks. */
-	if (!fork_took_lock)
-		return;
 	/* Its owner is recorded as a thread of the parent, and waiters as well. */
 	fork_took_lock = false;
+	generation++;
 	lock = fresh;
 	init_condition();
 	forked_hook();
@@ -67,6 +65,11 @@ int library_prepare(void (*forked)(void))
 	__atomic_store_n(&forked_hook, forked, __ATOMIC_RELAXED);
 	pthread_once(&prepared, prepare);
 	return prepare_result;
+}
+
+unsigned int library_generation(void)
+{
+	return generation;
 }
 
 void library_lock(void)

@@ -17,6 +17,11 @@ void library_unlock(void);
 bool library_wait(uint64_t deadline);
 void library_notify(void);
 
+/* How often this process and its ancestors have forked since the handlers were registered, as seen
+ * in the child: tells a copy from its original even where both have the same PID, in two PID
+ * namespaces. */
+unsigned int library_generation(void);
+
 /* Registers the fork handlers; called by whatever takes the lock first. forked runs in the child of
  * a fork(2), with the lock held. */
 int library_prepare(void (*forked)(void));

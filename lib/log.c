@@ -9,7 +9,8 @@
 
 bool log_wanted(const struct portwatch *watcher, enum portwatch_log_level level)
 {
-	return watcher->options.log && level <= watcher->options.log_level;
+	return watcher->options.log && level <= watcher->options.log_level &&
+	       !watcher_is_inert(watcher);
 }
 
 void log_write(struct portwatch *watcher, enum portwatch_log_level level, const char *format, ...)

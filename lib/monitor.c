@@ -55,14 +55,25 @@ const struct process_hooks monitor_process_hooks = {
 	.left = left,
 };
 
+/* After reading the trees, a pause of so many times its length, at most a second: forks and exits
+ * without end take at most a fifth of one CPU. */
+#define REFRESH_REST 4
+
+/* Reads the trees, or leaves it to a later turn. */
 static void refresh(struct monitor *monitor)
 {
+	uint64_t before = clock_now(CLOCK_MONOTONIC), rest;
+
+	if (before < monitor->refresh_earliest)
+		return;
 	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
 	monitor->last_pid = procfs_last_pid(&monitor->procfs);
 	monitor->forked = false;
 	monitor->exited = false;
 	if (process_table_refresh(monitor->processes) < 0)
 		monitor->refresh_failed = true; /* with the next poll again */
+	rest = (clock_now(CLOCK_MONOTONIC) - before) * REFRESH_REST;
+	monitor->refresh_earliest = before + (rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC);
 }
 
 /* With a doorbell fork records tell; the trees are read all the same so often. */
@@ -103,12 +114,16 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 	struct subscription *subscription;
 
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
-		if (ns->interval == 0)
+		if (ns->adapts)
 			namespace_read_now(ns);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		subscription->attribute |= subscription->attribute_again;
 		subscription->attribute_again = false;
+		if (subscription_waiting(subscription))
+			subscription_wake(subscription);
 	}
+	monitor->polled = true;
+	monitor->exited |= monitor->unanchored;
 	cadence_next(monitor, now);
 }
 
@@ -147,8 +162,10 @@ static int pause_length(struct monitor *monitor)
 	struct portwatch_namespace *ns;
 	struct subscription *subscription;
 
-	if (monitor->forked || monitor->exited || monitor->moved)
+	if (monitor->moved)
 		return 0;
+	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
+		due = monitor->refresh_earliest;
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		if (namespace_due(ns) < due)
 			due = namespace_due(ns);
@@ -172,11 +189,14 @@ void *monitor_run(void *data)
 
 		work(monitor);
 		timeout = pause_length(monitor);
+		monitor->stale = false;
 		library_unlock();
 		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
 		library_lock();
 		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
-		monitor->batch_size = count > 0 ? count : 0;
+		/* What is dropped is reported again; the doorbell is drained at each turn anyway.
+		 */
+		monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
 		for (int i = 0; i < monitor->batch_size; i++) {
 			struct source *source = monitor->batch[i].data.ptr;
 

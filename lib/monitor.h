@@ -27,16 +27,16 @@ struct source {
 
 struct monitor {
 	unsigned int references; /* started watchers */
+	struct list link;        /* in the list of all; more than one only while one ends */
 	pthread_t thread;
 	pthread_t delivery; /* see delivery.h */
 	bool quit;
 	bool forked_away; /* this is a copy in the child of a fork(2) that is being taken apart */
-	bool orphaned; /* the last watcher was stopped by the delivery thread: that thread cleans up
-	                */
 	int epoll;
 	struct source wake; /* an eventfd: another thread has changed something */
 	struct epoll_event batch[MONITOR_BATCH];
 	int batch_size;
+	bool stale; /* a source was removed: what epoll_wait(2) fetched meanwhile may name it */
 	struct procfs procfs;
 	struct process_table *processes;
 	struct list namespaces;    /* struct portwatch_namespace */
@@ -52,12 +52,15 @@ struct monitor {
 	uint64_t recheck; /* with a doorbell, when the trees are read all the same */
 	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* those that are counted, see stats.c */
 	uint64_t serial;                        /* of the namespace made last */
-	bool polled;         /* some table was asked for: look after the trees as well */
-	bool refresh_failed; /* not all could be read: with the next poll again */
-	bool forked;         /* processes may have come: read the trees */
-	bool exited;         /* a member has exited: read the trees */
-	bool moved;          /* members have come, gone or moved: place the workers again */
-	pid_t last_pid;      /* when the trees were read last */
+	bool polled;               /* some table was asked for: look after the trees as well */
+	bool adapts;               /* some namespace is read without an interval of its own */
+	bool unanchored;           /* no pidfd tells of the end of some tree */
+	uint64_t refresh_earliest; /* the trees are not read before */
+	bool refresh_failed;       /* not all could be read: with the next poll again */
+	bool forked;               /* processes may have come: read the trees */
+	bool exited;               /* a member has exited: read the trees */
+	bool moved;                /* members have come, gone or moved: place the workers again */
+	pid_t last_pid;            /* when the trees were read last */
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
 	uint64_t round_interval;
@@ -67,8 +70,10 @@ struct monitor {
 	size_t locate_next; /* round robin over members, see topology.c */
 };
 
-/* Whether the calling thread is the one that calls the callbacks of this monitor. */
-bool monitor_is_delivering(const struct monitor *monitor);
+/* Whether the calling thread is the library's own that calls callbacks. */
+bool monitor_is_delivering(void);
+/* Whether no watcher needs it any more. */
+bool monitor_is_idle(const struct monitor *monitor);
 
 /* The monitor of this process, made if there is none; a reference for the caller. 0 or a negative
  * errno. Lock held. */

@@ -11,6 +11,7 @@
 #include "subscription.h"
 
 static struct monitor *current;
+static struct list all; /* current, and those that are ending */
 
 static void woken(struct source *source)
 {
@@ -29,6 +30,7 @@ static void destroy(struct monitor *monitor)
 {
 	struct portwatch_namespace *ns;
 
+	list_remove(&monitor->link);
 	monitor_doorbell_end(monitor);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_free(ns);
@@ -98,6 +100,7 @@ static int make(struct monitor **made)
 	list_init(&monitor->namespaces);
 	list_init(&monitor->subscriptions);
 	list_init(&monitor->reaping);
+	list_append(&all, &monitor->link);
 	result = open_all(monitor);
 	if (result == 0)
 		result = start_threads(monitor);
@@ -110,30 +113,52 @@ static int make(struct monitor **made)
 
 /* In the child of a fork(2): the threads are gone, the helpers are the parent's, the descriptors
  * are copies. */
-static void forked(void)
+static void forget(struct monitor *monitor)
 {
-	struct monitor *monitor = current;
 	struct subscription *subscription;
 
-	current = NULL;
-	if (!monitor)
-		return;
 	monitor->forked_away = true;
 	/* The epoll set is shared with the parent: without it, nothing is taken out of it. */
 	close(monitor->epoll);
 	monitor->epoll = -1;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		subscription->watcher->subscription = NULL;
-		subscription->watcher->monitor = NULL;
+		watcher_forget_threads(subscription->watcher);
 		subscription_free(subscription);
 	}
 	destroy(monitor);
+}
+
+static void forked(void)
+{
+	struct monitor *monitor;
+
+	current = NULL;
+	if (!all.next)
+		return;
+	list_each (monitor, &all, struct monitor, link)
+		forget(monitor);
+}
+
+bool monitor_is_delivering(void)
+{
+	struct monitor *monitor;
+
+	list_each (monitor, &all, struct monitor, link)
+		if (pthread_equal(pthread_self(), monitor->delivery))
+			return true;
+	return false;
 }
 
 int monitor_get(struct monitor **monitor)
 {
 	int result = 0;
 
+	if (!all.next)
+		list_init(&all);
+	/* One at a time, so that there is one delivery thread: but it can't wait for its own end.
+	 */
+	while (!current && !list_empty(&all) && !monitor_is_delivering())
+		library_wait(UINT64_MAX);
 	if (!current)
 		result = make(&current);
 	if (result < 0)
@@ -148,35 +173,36 @@ int monitor_prepare(void)
 	return library_prepare(forked);
 }
 
-bool monitor_is_delivering(const struct monitor *monitor)
+bool monitor_is_idle(const struct monitor *monitor)
 {
-	return pthread_equal(pthread_self(), monitor->delivery);
+	return monitor->references == 0;
 }
 
 void monitor_end(struct monitor *monitor)
 {
+	bool delivering = monitor_is_delivering();
+
+	current = NULL;
+	monitor->quit = true;
+	monitor_wake(monitor);
+	library_notify();
 	library_unlock();
 	pthread_join(monitor->thread, NULL);
-	if (!monitor_is_delivering(monitor))
-		pthread_join(monitor->delivery, NULL);
-	else
+	if (delivering)
 		pthread_detach(pthread_self());
+	else
+		pthread_join(monitor->delivery, NULL);
 	library_lock();
 	destroy(monitor);
+	library_notify();
 }
 
 void monitor_put(struct monitor *monitor)
 {
 	if (--monitor->references > 0)
 		return;
-	current = NULL;
-	monitor->quit = true;
-	monitor_wake(monitor);
-	library_notify();
-	/* A thread can't wait for itself: the delivery thread cleans up when its callback has
-	 * returned. */
-	if (monitor_is_delivering(monitor))
-		monitor->orphaned = true;
-	else
+	/* The delivery thread can't wait for itself: it sees to it when its callback has returned,
+	 * unless a watcher was started until then. */
+	if (!monitor_is_delivering())
 		monitor_end(monitor);
 }

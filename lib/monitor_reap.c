@@ -33,18 +33,17 @@ static void try_reap(struct source *source)
 	if (spawn_reap(&child) == 0) {
 		source->fd = -1;
 		free_reaper(reaper);
-	} else if (source->fd >= 0 && monitor_add(reaper->monitor, source) < 0) {
-		source->fd = -1; /* tried at each turn instead */
+	} else {
+		/* Its exit was told, but it can't be reaped yet: somebody traces it. */
+		source->fd = -1;
 	}
 }
 
 /* Without memory for waiting: a killed child takes no time worth a thought. */
 static void reap_now(struct child *child)
 {
-	struct pollfd wait = {.fd = child->pidfd, .events = POLLIN};
-
-	poll(&wait, 1, 1000);
-	spawn_reap(child);
+	for (int i = 0; i < 100 && spawn_reap(child) < 0; i++)
+		poll(NULL, 0, 10);
 }
 
 void monitor_reap(struct monitor *monitor, const struct child *child)

@@ -15,6 +15,7 @@ int monitor_add(struct monitor *monitor, struct source *source)
 void monitor_remove(struct monitor *monitor, struct source *source)
 {
 	epoll_ctl(monitor->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	monitor->stale = true;
 	for (int i = 0; i < monitor->batch_size; i++)
 		if (monitor->batch[i].data.ptr == source)
 			monitor->batch[i].data.ptr = NULL;

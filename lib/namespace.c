@@ -13,6 +13,12 @@
 #define ANSWER_DEADLINE (2 * NSEC_PER_SEC)
 /* After a read, a pause of so many times its length: reads take at most a fifth of one CPU. */
 #define REST 4
+/* After a second look that misses something itself, the pause before the next, and so many times
+ * its length. */
+#define CONFIRM_PAUSE (20 * NSEC_PER_MSEC)
+#define CONFIRM_REST 32
+/* A reader that lasted so long counts as one that works. */
+#define RELIABLE (10 * NSEC_PER_SEC)
 /* How often an answer without information is asked for again at once. */
 #define RETRIES_MAX 5
 /* Pause before the next read where there was no memory for this one. */
@@ -84,6 +90,22 @@ static void tell_rejected(struct portwatch_namespace *ns)
 	ns->rejected = rejected;
 }
 
+/* A pause of so many times the length of the read that has just ended; at most one second, since
+ * that length may be that of a stop of the whole process. */
+static uint64_t rest_after(const struct portwatch_namespace *ns, uint64_t now, unsigned int times)
+{
+	uint64_t rest = (now - ns->requested) * times;
+
+	return rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC;
+}
+
+/* Another look, unless an earlier one is due. */
+static void look_at(struct portwatch_namespace *ns, uint64_t when)
+{
+	if (when < ns->next)
+		ns->next = when;
+}
+
 static void complete(struct portwatch_namespace *ns, uint64_t now)
 {
 	struct view *view;
@@ -99,16 +121,20 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	tell_rejected(ns);
 	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
 	if (pause)
-		ns->next = now + pause;
+		look_at(ns, now + pause);
+	if (now - ns->opened > RELIABLE)
+		ns->failures = 0;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
 	if (missing < 0) {
 		ns->next = now + MEMORY_PAUSE;
 		return;
 	}
-	/* The second look is due at once, but only one: under churn there is always something
-	 * missing. */
+	/* The second look is due at once; under churn, when there is always something missing, the
+	 * next ones soon. */
 	if (missing > 0 && !ns->confirming)
 		ns->again = true;
+	else if (missing > 0)
+		look_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
 	ns->confirming = missing > 0 && !ns->confirming;
 	list_each (view, &ns->views, struct view, of_namespace)
 		view_completed(view);
@@ -137,7 +163,7 @@ static void take(struct portwatch_namespace *ns, enum reader_state state)
 		return;
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
-	ns->earliest = now + (now - ns->requested) * REST;
+	ns->earliest = now + rest_after(ns, now, REST);
 	if (ns->source.fd >= 0)
 		ns->monitor->waited += namespace_helper_cost(ns, now);
 	if (state == READER_COMPLETE)

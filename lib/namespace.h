@@ -43,6 +43,7 @@ struct portwatch_namespace {
 	uint64_t slot;    /* of the next read by the interval that was set */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
+	bool adapts;                  /* a watcher has set no interval */
 	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
 	struct expectations expected; /* what the doorbell has told */

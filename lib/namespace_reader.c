@@ -13,8 +13,6 @@
 #define RESTART_MAX (30 * NSEC_PER_SEC)
 /* After so many failures in a row the next way is taken. */
 #define FAILURES_MAX 4
-/* A reader that lasted so long counts as one that works. */
-#define RELIABLE (10 * NSEC_PER_SEC)
 /* Pause before a better way is tried again; doubled each time. */
 #define IMPROVE_FIRST (60 * NSEC_PER_SEC)
 #define IMPROVE_MAX (3600 * NSEC_PER_SEC)
@@ -109,7 +107,7 @@ uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
 
 	/* The shell behind nsenter starts others, which its own clock doesn't count. */
 	if (order[ns->kind] != PORTWATCH_READER_SETNS)
-		return now - ns->requested;
+		return now - ns->requested < NSEC_PER_SEC ? now - ns->requested : NSEC_PER_SEC;
 	cpu = stats_child_cpu(reader_pid(ns->reader));
 	ns->cpu = cpu;
 	return cpu > before ? cpu - before : 0;
@@ -160,8 +158,6 @@ void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failu
 	uint64_t pause;
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
 
-	if (now - ns->opened > RELIABLE && worked)
-		ns->failures = 0;
 	namespace_close_reader(ns);
 	if (!worked || ns->failures >= FAILURES_MAX) {
 		note(ns, failure);

@@ -3,98 +3,126 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lock.h"
 #include "watcher.h"
 
 #define INTERVAL_MAX 86400000
 #define ALL_KINDS (PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END)
 
-/* Whether an option may be set to a value that is `valid`. */
-static int check(const struct portwatch *watcher, bool valid)
+/* Whether an option may be set to a value that is `valid`; then the lock is held until the value is
+ * set. */
+static int begin_set(const struct portwatch *watcher, bool valid)
 {
+	int result;
+
 	if (!watcher || !valid)
 		return -EINVAL;
-	return watcher->state == WATCHER_NEW ? 0 : -EBUSY;
+	if (watcher_is_inert(watcher))
+		return -EBUSY;
+	library_lock();
+	result = watcher->state == WATCHER_NEW ? 0 : -EBUSY;
+	if (result < 0)
+		library_unlock();
+	return result;
 }
 
 int portwatch_set_events(struct portwatch *watcher, unsigned int kinds)
 {
-	int result = check(watcher, (kinds & ~(unsigned int)ALL_KINDS) == 0);
+	int result = begin_set(watcher, (kinds & ~(unsigned int)ALL_KINDS) == 0);
 
-	if (result == 0)
-		watcher->options.kinds = kinds;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.kinds = kinds;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_interval(struct portwatch *watcher, unsigned int milliseconds)
 {
-	int result = check(watcher, milliseconds <= INTERVAL_MAX);
+	int result = begin_set(watcher, milliseconds <= INTERVAL_MAX);
 
-	if (result == 0)
-		watcher->options.interval = milliseconds;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.interval = milliseconds;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_addresses(struct portwatch *watcher, enum portwatch_addresses addresses)
 {
-	int result = check(watcher, addresses <= PORTWATCH_ADDRESSES_ALL);
+	int result = begin_set(watcher, addresses <= PORTWATCH_ADDRESSES_ALL);
 
-	if (result == 0)
-		watcher->options.addresses = addresses;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.addresses = addresses;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_scope(struct portwatch *watcher, enum portwatch_scope scope)
 {
-	int result = check(watcher, scope <= PORTWATCH_SCOPE_NETNS);
+	int result = begin_set(watcher, scope <= PORTWATCH_SCOPE_NETNS);
 
-	if (result == 0)
-		watcher->options.scope = scope;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.scope = scope;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader)
 {
-	int result = check(watcher, reader <= PORTWATCH_READER_PROCFS);
+	int result = begin_set(watcher, reader <= PORTWATCH_READER_PROCFS);
 
-	if (result == 0)
-		watcher->options.reader = reader;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.reader = reader;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
 {
-	int result = check(watcher, table <= PORTWATCH_TABLE_PROCFS);
+	int result = begin_set(watcher, table <= PORTWATCH_TABLE_PROCFS);
 
-	if (result == 0)
-		watcher->options.table = table;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.table = table;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 {
-	int result = check(watcher, true);
+	int result = begin_set(watcher, true);
 
-	if (result == 0)
-		watcher->options.subreaper = enabled != 0;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.subreaper = enabled != 0;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
 {
-	int result = check(watcher, true);
+	int result = begin_set(watcher, true);
 
-	if (result == 0)
-		watcher->options.doorbell = enabled != 0;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.doorbell = enabled != 0;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
 {
-	int result = check(watcher, delivery <= PORTWATCH_DELIVERY_DISPATCH);
+	int result = begin_set(watcher, delivery <= PORTWATCH_DELIVERY_DISPATCH);
 
-	if (result == 0)
-		watcher->options.delivery = delivery;
-	return result;
+	if (result < 0)
+		return result;
+	watcher->options.delivery = delivery;
+	library_unlock();
+	return 0;
 }
 
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
@@ -103,12 +131,13 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
 	bool valid = level == PORTWATCH_LOG_ERROR || level == PORTWATCH_LOG_WARNING ||
 	             level == PORTWATCH_LOG_INFO || level == PORTWATCH_LOG_DEBUG;
 	const char *debug = secure_getenv("PORTWATCH_DEBUG");
-	int result = check(watcher, valid);
+	int result = begin_set(watcher, valid);
 
 	if (result < 0)
 		return result;
 	watcher->options.log_level = debug && *debug ? PORTWATCH_LOG_DEBUG : level;
 	watcher->options.log = callback;
+	library_unlock();
 	return 0;
 }
 

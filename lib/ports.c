@@ -103,6 +103,13 @@ struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwa
 	return port;
 }
 
+void ports_owner(struct port *port, const struct portwatch_event *event)
+{
+	port->event.pid = event->pid;
+	port->event.owners = event->owners;
+	memcpy(port->event.process, event->process, sizeof(port->event.process));
+}
+
 void ports_close(struct ports *ports, struct port *port)
 {
 	if (--port->sockets > 0)

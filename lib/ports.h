@@ -35,6 +35,9 @@ void ports_clear(struct ports *ports);
  * and queued. Returns the port, or NULL without memory. */
 struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwatch_event *event);
 
+/* Its owner is another now, as the event says; for when it closes. */
+void ports_owner(struct port *port, const struct portwatch_event *event);
+
 /* One socket less; with the last one the port is closed and that is queued. */
 void ports_close(struct ports *ports, struct port *port);
 

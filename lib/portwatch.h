@@ -209,7 +209,8 @@ typedef void (*portwatch_callback)(struct portwatch *watcher, const struct portw
  * @message: one line without newline, printable; valid until the callback returns
  * @user_data: as given to portwatch_new()
  *
- * May be called from any thread of the library, and with locks held: it must not call the library.
+ * May be called from any thread of the library, and with locks held: it must not call the library,
+ * and the child of a fork(2) in it must not return from it.
  *
  * Since: 0.1
  */
@@ -370,8 +371,8 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  * @watcher: the watcher
  *
  * Reports what is open already, marked initial, before it returns: with PORTWATCH_DELIVERY_THREAD
- * the callback has returned for each of them (called from inside a callback, it calls them itself);
- * with PORTWATCH_DELIVERY_DISPATCH they wait for portwatch_dispatch().
+ * the callback has returned for each of them (called from inside a callback in that thread, it
+ * calls them itself); with PORTWATCH_DELIVERY_DISPATCH they wait for portwatch_dispatch().
  *
  * Returns: 0; -EINVAL (NULL); -EALREADY (started before); -ESRCH (the process has exited, and no
  * descendant is known); -EACCES (its descriptors can't be read, and the scope is

@@ -41,17 +41,22 @@ static long clone_process(unsigned long flags, int *pidfd)
 #endif
 }
 
-/* A process that cannot be made by clone: by fork, which the host program may notice. */
+/* A process that cannot be made by clone with a pidfd: by fork, which the host program may notice.
+ * The bare call, for the handlers of pthread_atfork(3) would take this process apart. */
 static long fork_process(int *pidfd)
 {
-	pid_t pid = fork();
+#ifdef SYS_fork
+	long pid = raw_call(SYS_fork);
+#else
+	long pid = clone_process(SIGCHLD, NULL);
+#endif
 
 	if (pid > 0) {
 		*pidfd = (int)raw_call(SYS_pidfd_open, pid, 0);
 		if (*pidfd < 0)
 			*pidfd = -1;
 	}
-	return pid < 0 ? -errno : pid;
+	return pid;
 }
 
 int spawn_child(struct child *child, child_body body, void *arg)

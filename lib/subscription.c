@@ -42,6 +42,8 @@ static void drop_views(struct subscription *subscription)
 
 void subscription_free(struct subscription *subscription)
 {
+	/* Nothing closes: it is only looked at no more. */
+	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription);
 	ports_clear(&subscription->ports);
 	if (subscription->tree)
@@ -49,6 +51,14 @@ void subscription_free(struct subscription *subscription)
 	list_remove(&subscription->link);
 	subscription->monitor->moved = true;
 	free(subscription);
+}
+
+bool subscription_waiting(const struct subscription *subscription)
+{
+	if (subscription->state == SUBSCRIPTION_STARTING)
+		return false; /* all or nothing: a start that fails reports nothing */
+	return ports_waiting(&subscription->ports) ||
+	       (subscription->state == SUBSCRIPTION_ENDED && !subscription->end_delivered);
 }
 
 void subscription_wake(struct subscription *subscription)
@@ -66,7 +76,8 @@ static void decide(struct subscription *subscription, int result)
 	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
 	if (result < 0)
 		drop_views(subscription);
-	else
+	subscription->wake = false; /* what woke it before could not be told */
+	if (result == 0)
 		subscription_wake(subscription);
 	library_notify();
 }
@@ -190,13 +201,12 @@ void subscription_check_end(struct subscription *subscription)
 
 bool subscription_next(struct subscription *subscription, struct portwatch_event *event)
 {
-	if (subscription->state == SUBSCRIPTION_STARTING)
-		return false; /* all or nothing: a start that fails reports nothing */
+	if (!subscription_waiting(subscription))
+		return false;
 	if (ports_next(&subscription->ports, event))
 		return true;
-	if (ports_waiting(&subscription->ports) || subscription->state != SUBSCRIPTION_ENDED ||
-	    subscription->end_delivered)
-		return false;
+	if (ports_waiting(&subscription->ports) || subscription->state != SUBSCRIPTION_ENDED)
+		return false; /* no memory now: the next round wakes it again */
 	subscription->end_delivered = true;
 	*event = (struct portwatch_event){
 		.kind = PORTWATCH_EVENT_END,

@@ -39,10 +39,11 @@ struct view {
 	struct list of_subscription;
 	struct portwatch_namespace *ns;
 	struct subscription *subscription;
-	void *tree;          /* tsearch(3): sockets by inode */
+	void *tree;          /* tsearch(3): sockets by listener_compare() */
 	struct list sockets; /* in the order of their coming */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
+	bool late;               /* rows were missing when it was made: they may come back */
 	bool marked;             /* by topology.c: a member lives there */
 	struct process *witness; /* by topology.c: one that does */
 	uint64_t anchor_start;   /* start time of the anchor */
@@ -98,6 +99,8 @@ uint64_t subscription_due(const struct subscription *subscription);
 void subscription_check_end(struct subscription *subscription);
 /* Takes the next event to tell the callback. False when there is none. */
 bool subscription_next(struct subscription *subscription, struct portwatch_event *event);
+/* Whether there is something to tell. */
+bool subscription_waiting(const struct subscription *subscription);
 /* Makes the callback's side look. */
 void subscription_wake(struct subscription *subscription);
 

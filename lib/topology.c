@@ -98,8 +98,10 @@ static int open_anchor(struct monitor *monitor, const struct process *witness)
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 
-	if (pidfd < 0)
+	if (pidfd < 0) {
+		monitor->exited |= pidfd == -ESRCH;
 		return -1;
+	}
 	directory = procfs_open_process(&monitor->procfs, witness->pid);
 	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
 	    stat.start_time == witness->start_time)
@@ -143,6 +145,20 @@ static bool view_is_held(const struct view *view)
 	return false;
 }
 
+/* Whether the exit of its last member would go unheard. */
+static bool is_unanchored(const struct subscription *subscription)
+{
+	bool any = false;
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		if (view->marked && view->exit.fd < 0)
+			return true;
+		any |= view->marked;
+	}
+	return !any;
+}
+
 static void place(struct subscription *subscription)
 {
 	struct view *view;
@@ -159,21 +175,27 @@ static void place(struct subscription *subscription)
 			view_free(view);
 	}
 	subscription_check_end(subscription);
+	if (subscription->state < SUBSCRIPTION_ENDED && is_unanchored(subscription))
+		subscription->monitor->unanchored = true;
 }
 
-/* The shortest interval that a watcher has set rules; 0 if none has. */
-static unsigned int shortest_interval(struct portwatch_namespace *ns)
+/* The shortest interval that a watcher has set rules; beside it those who have set none are served.
+ */
+static void set_interval(struct portwatch_namespace *ns)
 {
 	unsigned int shortest = 0;
 	struct view *view;
 
+	ns->adapts = false;
 	list_each (view, &ns->views, struct view, of_namespace) {
 		unsigned int interval = view->subscription->options->interval;
 
+		ns->adapts |= interval == 0;
 		if (interval && (!shortest || interval < shortest))
 			shortest = interval;
 	}
-	return shortest;
+	ns->interval = shortest;
+	ns->monitor->adapts |= ns->adapts;
 }
 
 void topology_update(struct monitor *monitor)
@@ -182,20 +204,21 @@ void topology_update(struct monitor *monitor)
 	struct portwatch_namespace *ns;
 
 	monitor->moved = false;
+	monitor->unanchored = false;
+	monitor->adapts = false;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		place(subscription);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
 		if (list_empty(&ns->views))
 			namespace_free(ns);
 		else
-			ns->interval = shortest_interval(ns);
+			set_interval(ns);
 	}
 }
 
 void topology_locate(struct monitor *monitor, uint64_t now)
 {
-	size_t count = process_table_count(monitor->processes);
-	size_t index = 0, first = count ? monitor->locate_next % count : 0;
+	size_t index = 0, first = monitor->locate_next;
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {

@@ -12,7 +12,8 @@ static int compare(const void *left, const void *right)
 {
 	const struct socket *a = left, *b = right;
 
-	return (a->listener.inode > b->listener.inode) - (a->listener.inode < b->listener.inode);
+	/* One socket can listen on another port than before. */
+	return listener_compare(&a->listener, &b->listener);
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -101,12 +102,14 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 	socket->owners = owners;
 	socket->looks = 0;
 	socket->state = owner ? SOCKET_HELD : SOCKET_STRANGER;
-	if (socket->port) {
-		socket->port->event.pid = owner ? owner : socket->port->event.pid;
+	if (socket->port && !owner)
 		return;
-	}
 	if (owner)
 		name_owner(&subscription->monitor->procfs, owner, event.process);
+	if (socket->port) {
+		ports_owner(socket->port, &event);
+		return;
+	}
 	event_stamp(&event);
 	socket->port = ports_open(&subscription->ports, view->ns->serial, &event);
 	if (!socket->port) {
@@ -131,7 +134,7 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 	/* It may have been the last thing for which a view without members was kept. */
 	if (!view->marked)
 		subscription->monitor->moved = true;
-	if (socket->port->sockets == 1)
+	if (socket->port->sockets == 1 && subscription->state == SUBSCRIPTION_RUNNING)
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          socket->port->event.address, (unsigned int)socket->listener.port);
 	ports_close(&subscription->ports, socket->port);
@@ -172,7 +175,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 	view->subscription->attribute = true;
 }
 
-void view_change(struct view *view, enum snapshot_change change, const struct listener *listener)
+static void take(struct view *view, enum snapshot_change change, const struct listener *listener)
 {
 	struct socket key = {.listener = *listener};
 	struct socket **found;
@@ -191,10 +194,35 @@ void view_change(struct view *view, enum snapshot_change change, const struct li
 		remove_socket(view, *found);
 }
 
+void view_change(struct view *view, enum snapshot_change change, const struct listener *listener)
+{
+	if (view->ready)
+		take(view, change, listener);
+}
+
+/* Takes over what is known already and was there at the last read. The rest, if it comes back,
+ * isn't told as new. */
+static void take_over(struct view *view)
+{
+	const struct snapshot *known = &view->ns->known;
+
+	view->late = false;
+	for (size_t i = 0; i < known->count; i++) {
+		if (known->rows[i].missing)
+			view->late = true;
+		else
+			take(view, SNAPSHOT_ADDED, &known->rows[i].listener);
+	}
+}
+
 void view_completed(struct view *view)
 {
+	bool was_ready = view->ready;
+
 	if (view->ns->completed > view->after)
 		view->ready = true;
+	if (view->ready && (!was_ready || view->late))
+		take_over(view);
 	if (view->subscription->unsettled > 0)
 		view->subscription->attribute = true;
 }
@@ -239,8 +267,6 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	list_init(&view->sockets);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
-	for (size_t i = 0; i < ns->known.count; i++)
-		view_change(view, SNAPSHOT_ADDED, &ns->known.rows[i].listener);
 	namespace_read_now(ns);
 	return view;
 }

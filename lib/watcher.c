@@ -24,7 +24,7 @@ const char *portwatch_version(void)
 
 bool watcher_is_inert(const struct portwatch *watcher)
 {
-	return watcher->maker != getpid();
+	return watcher->maker != getpid() || watcher->generation != library_generation();
 }
 
 void watcher_unref(struct portwatch *watcher)
@@ -34,6 +34,16 @@ void watcher_unref(struct portwatch *watcher)
 	if (watcher->eventfd >= 0)
 		close(watcher->eventfd);
 	free(watcher);
+}
+
+void watcher_forget_threads(struct portwatch *watcher)
+{
+	watcher->dispatching =
+		watcher->dispatching && pthread_equal(watcher->dispatcher, pthread_self());
+	watcher->starting = watcher->starting && pthread_equal(watcher->starter, pthread_self());
+	watcher->references = 1U + watcher->dispatching + watcher->starting;
+	watcher->subscription = NULL;
+	watcher->monitor = NULL;
 }
 
 static bool has_exited(int pidfd)
@@ -104,6 +114,7 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	new->pid = pid;
 	new->start_time = start_time;
 	new->maker = getpid();
+	new->generation = library_generation();
 	new->callback = callback;
 	new->user_data = user_data;
 	new->options.kinds = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_END;
@@ -165,10 +176,12 @@ static int await_initial(struct portwatch *watcher)
 		return watcher->subscription->result;
 	if (watcher->options.delivery == PORTWATCH_DELIVERY_DISPATCH)
 		return 0;
-	if (is_running(watcher) && monitor_is_delivering(watcher->monitor))
-		delivery_drain(watcher);
-	while (is_running(watcher) && !watcher->subscription->drained)
-		library_wait(UINT64_MAX); /* as long as the callback takes */
+	while (is_running(watcher) && !watcher->subscription->drained) {
+		if (monitor_is_delivering())
+			delivery_drain(watcher);
+		else
+			library_wait(UINT64_MAX); /* as long as the callback takes */
+	}
 	return 0;
 }
 
@@ -180,6 +193,8 @@ static int start(struct portwatch *watcher)
 		return -EALREADY;
 	watcher->state = WATCHER_STARTED;
 	watcher->references++;
+	watcher->starting = true;
+	watcher->starter = pthread_self();
 	result = begin(watcher);
 	if (result == 0)
 		result = await_initial(watcher);
@@ -187,6 +202,7 @@ static int start(struct portwatch *watcher)
 		watcher->state = WATCHER_STOPPED;
 		end(watcher);
 	}
+	watcher->starting = false;
 	watcher_unref(watcher);
 	return result;
 }
@@ -236,8 +252,6 @@ void portwatch_free(struct portwatch *watcher)
 	if (!watcher)
 		return;
 	if (watcher_is_inert(watcher)) {
-		/* Nobody else can use it: the other threads are the parent's. */
-		watcher->references = 1;
 		watcher_unref(watcher);
 		return;
 	}
@@ -249,9 +263,16 @@ void portwatch_free(struct portwatch *watcher)
 
 int portwatch_get_fd(struct portwatch *watcher)
 {
+	int fd;
+
 	if (!watcher || watcher->options.delivery != PORTWATCH_DELIVERY_DISPATCH)
 		return -EINVAL;
-	return watcher->eventfd < 0 || watcher_is_inert(watcher) ? -ENOTCONN : watcher->eventfd;
+	if (watcher_is_inert(watcher))
+		return -ENOTCONN;
+	library_lock();
+	fd = watcher->eventfd;
+	library_unlock();
+	return fd < 0 ? -ENOTCONN : fd;
 }
 
 static int dispatch(struct portwatch *watcher)

@@ -34,8 +34,9 @@ enum watcher_state {
 /* After portwatch_start() everything is guarded by the library's lock (lock.h). */
 struct portwatch {
 	pid_t pid;
-	uint64_t start_time; /* clock ticks since boot; with pid the identity of the root */
-	pid_t maker;         /* the process that made the watcher: in a forked child it is inert */
+	uint64_t start_time;     /* clock ticks since boot; with pid the identity of the root */
+	unsigned int generation; /* of forks, and ... */
+	pid_t maker; /* the process that made the watcher: in a forked child it is inert */
 	portwatch_callback callback;
 	void *user_data;
 	struct options options;
@@ -44,12 +45,17 @@ struct portwatch {
 	struct monitor *monitor;           /* while started */
 	struct subscription *subscription; /* while started */
 	int eventfd;          /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
+	bool starting;        /* a thread is in portwatch_start() ... */
+	pthread_t starter;    /* ... namely this one */
 	bool dispatching;     /* a thread is in dispatch ... */
 	pthread_t dispatcher; /* ... namely this one */
 };
 
 /* Whether the watcher is a copy that fork(2) has left in this process. */
 bool watcher_is_inert(const struct portwatch *watcher);
+
+/* In the child of a fork(2): forgets what the other threads, which are gone, were doing with it. */
+void watcher_forget_threads(struct portwatch *watcher);
 
 /* Drops a reference; the last one frees. With the lock held. */
 void watcher_unref(struct portwatch *watcher);
