@@ -26,10 +26,11 @@ bool caps_effective(cap_value_t capability);
 bool caps_secure(void);
 
 /* For a child that shares its parent's locks, where libcap isn't allowed. The first takes a
- * permitted capability into effect: 0 or a negative errno (-EPERM: not permitted); the second
- * empties every set: bounding (where that is permitted), ambient, effective, permitted,
- * inheritable, and can't be undone by exec (no_new_privs). */
+ * permitted capability into effect: 0 or a negative errno (-EPERM: not permitted); the second out
+ * of it again; the third empties every set: bounding (where that is permitted), ambient, effective,
+ * permitted, inheritable. */
 int caps_child_raise(unsigned capability);
+int caps_child_lower(unsigned capability);
 int caps_child_drop_all(void);
 
 #endif

@@ -23,7 +23,7 @@ static void empty(struct sets *sets)
 	sets->header.version = _LINUX_CAPABILITY_VERSION_3;
 }
 
-int caps_child_raise(unsigned capability)
+static int set_effective(unsigned capability, bool on)
 {
 	struct __user_cap_data_struct *word;
 	struct sets sets;
@@ -35,16 +35,25 @@ int caps_child_raise(unsigned capability)
 	if (error < 0)
 		return (int)error;
 	word = &sets.data[capability / 32];
-	if (!(word->permitted & bit))
+	if (on && !(word->permitted & bit))
 		return -EPERM;
-	word->effective |= bit;
+	word->effective = on ? word->effective | bit : word->effective & ~bit;
 	return (int)raw_call(SYS_capset, &sets.header, sets.data);
+}
+
+int caps_child_raise(unsigned capability)
+{
+	return set_effective(capability, true);
+}
+
+int caps_child_lower(unsigned capability)
+{
+	return set_effective(capability, false);
 }
 
 int caps_child_drop_all(void)
 {
 	struct sets sets;
-	long error;
 
 	/* Needs CAP_SETPCAP in effect, if it is only permitted. */
 	caps_child_raise(CAP_SETPCAP);
@@ -52,9 +61,6 @@ int caps_child_drop_all(void)
 		if (raw_call(SYS_prctl, PR_CAPBSET_DROP, i, 0L, 0L, 0L) < 0)
 			break;
 	raw_call(SYS_prctl, PR_CAP_AMBIENT, (unsigned long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);
-	error = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
-	if (error < 0)
-		return (int)error;
 	empty(&sets);
 	return (int)raw_call(SYS_capset, &sets.header, sets.data);
 }

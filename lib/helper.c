@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -34,6 +35,13 @@ static long enter(int ns, int type)
 	return raw_call(SYS_setns, ns, type);
 }
 
+/* From ptrace(2), from /proc/PID/fd, and from core dumps, for whoever has less than the host had.
+ */
+static long stay_hidden(void)
+{
+	return raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
+
 /* A namespace of a rootless container: whoever made the user namespace that owns it may do
  * everything there, once inside. */
 static int enter_through_owner(int netns)
@@ -45,6 +53,8 @@ static int enter_through_owner(int netns)
 		return owner;
 	error = enter(owner, CLONE_NEWUSER);
 	raw_close(owner);
+	/* New credentials: the kernel has set what /proc/sys/fs/suid_dumpable says. */
+	stay_hidden();
 	return error < 0 ? (int)error : (int)enter(netns, CLONE_NEWNET);
 }
 
@@ -53,8 +63,10 @@ static int enter_netns(int netns)
 {
 	long error = enter(netns, CLONE_NEWNET);
 
-	if (error == -EPERM && caps_child_raise(CAP_SYS_ADMIN) == 0)
+	if (error == -EPERM && caps_child_raise(CAP_SYS_ADMIN) == 0) {
 		error = enter(netns, CLONE_NEWNET);
+		caps_child_lower(CAP_SYS_ADMIN);
+	}
 	if (error == -EPERM && enter_through_owner(netns) == 0)
 		error = 0;
 	return (int)error;
@@ -96,21 +108,25 @@ static void netns_identity(int proc, uint64_t *device, uint64_t *inode)
 	*inode = status.stx_ino;
 }
 
-static int say_hello(int proc, int diag)
-{
-	struct frame frame = {FRAME_HELLO, 0, FRAME_VERSION, 0};
-	uint64_t device, inode;
+struct hello {
+	struct frame frame;
 	char note[FRAME_NOTE_MAX];
+};
+
+/* Beforehand: later the helper may not make the calls that this takes. */
+static void prepare_hello(struct hello *hello, int proc, int diag)
+{
+	uint64_t device, inode;
 	char *end;
 
 	netns_identity(proc, &device, &inode);
-	end = frame_write_number(note, netns_cookie(diag));
+	end = frame_write_number(hello->note, netns_cookie(diag));
 	*end++ = ' ';
 	end = frame_write_number(end, device);
 	*end++ = ' ';
 	end = frame_write_number(end, inode);
-	frame.length = (uint32_t)(end - note);
-	return helper_send(RESPONSES, &frame, note);
+	hello->frame = (struct frame){FRAME_HELLO, 0, FRAME_VERSION, 0};
+	hello->frame.length = (uint32_t)(end - hello->note);
 }
 
 struct answer {
@@ -192,12 +208,39 @@ static void open_tables(struct table_source *source, int proc, enum portwatch_ta
 		table_source_open_text(source, proc, "thread-self");
 }
 
+/* What it will have to do with what it has opened. */
+static unsigned int find_ways(const struct table_source *source)
+{
+	unsigned int ways = source->diag >= 0 ? HELPER_DIAG : 0;
+	int text = source->text[0].fd;
+
+	if (text >= 0)
+		ways |= HELPER_TEXT;
+	if (text >= 0 && raw_pread(text, source->buffer, 0, 0) == -ESPIPE)
+		ways |= HELPER_REOPENS;
+	return ways;
+}
+
+/* For good. */
+static int give_up_privileges(unsigned int ways, bool filter)
+{
+	long error = caps_child_drop_all();
+
+	if (error == 0)
+		error = stay_hidden();
+	if (error == 0)
+		error = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
+	return error < 0 || !filter ? (int)error : helper_seccomp(ways);
+}
+
 /* A frame of its own, so that the buffer lies below what helper_drop_memory() looks at. */
-__attribute__((noinline)) static int enter_and_serve(const struct helper_setup *setup)
+__attribute__((noinline)) static int enter_and_serve(const struct helper_setup *setup, bool filter)
 {
 	unsigned char buffer[TABLE_SOURCE_BUFFER];
 	struct table_source source;
 	const char *step = STEP_SETNS;
+	struct hello hello;
+	unsigned int ways;
 	int error;
 
 	table_source_init(&source, buffer);
@@ -205,15 +248,18 @@ __attribute__((noinline)) static int enter_and_serve(const struct helper_setup *
 	raw_close(NETNS);
 	if (error == 0) {
 		open_tables(&source, setup->proc, setup->table);
+		prepare_hello(&hello, setup->proc, source.diag);
+		ways = find_ways(&source);
+		if (!(ways & HELPER_REOPENS))
+			raw_close(setup->proc);
 		step = STEP_PRIVILEGES;
-		error = caps_child_drop_all();
+		error = give_up_privileges(ways, filter);
 	}
 	if (error < 0) {
 		helper_send_failure(RESPONSES, 0, step, -error);
 		return 1;
 	}
-	helper_unblock_signals();
-	if (say_hello(setup->proc, source.diag) < 0)
+	if (helper_send(RESPONSES, &hello.frame, hello.note) < 0)
 		return 1;
 	return serve(&source) < 0;
 }
@@ -223,6 +269,7 @@ int helper_main(void *arg)
 	/* A copy: the original may lie in memory that is dropped. */
 	struct helper_setup setup = *(const struct helper_setup *)arg;
 	const int descriptors[] = {setup.requests, setup.responses, setup.netns};
+	bool filter = helper_can_filter();
 	int error = helper_isolate(descriptors, 3, setup.proc);
 
 	if (error < 0) {
@@ -231,6 +278,6 @@ int helper_main(void *arg)
 	}
 	helper_drop_memory(setup.proc, __builtin_frame_address(0));
 	/* Nothing above this frame is left to return to. */
-	syscall(SYS_exit_group, enter_and_serve(&setup));
+	syscall(SYS_exit_group, enter_and_serve(&setup, filter));
 	__builtin_unreachable();
 }

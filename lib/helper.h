@@ -13,6 +13,19 @@
 
 #include "portwatch.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+	__has_feature(memory_sanitizer)
+#define HELPER_SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HELPER_SANITIZED 1
+#endif
+#ifndef HELPER_SANITIZED
+#define HELPER_SANITIZED 0
+#endif
+
 struct helper_setup {
 	int requests;  /* the end of a pipe to read from */
 	int responses; /* the end of a pipe to write to */
@@ -30,12 +43,23 @@ int helper_send(int fd, const struct frame *frame, const void *bytes);
 /* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 
-/* Makes the child nobody's but its own: session, name, signal dispositions, and only the given
- * descriptors, moved to 0, 1, ...; `keep`, if not negative, stays where it is. Returns 0 or a
- * negative errno. */
+/* Makes the child nobody's but its own: not dumpable, only the given descriptors, moved to 0, 1,
+ * ...; `keep`, if not negative, stays where it is; then session, name, signal dispositions and
+ * mask. Returns 0 or a negative errno. */
 int helper_isolate(const int *descriptors, int count, int keep);
-/* Opens the signal mask, at last. */
-void helper_unblock_signals(void);
+
+/* What a helper still does, once it serves. */
+enum {
+	HELPER_DIAG = 1,
+	HELPER_TEXT = 2,
+	HELPER_REOPENS = 4, /* it can't read the text again from its start */
+};
+/* Allows no other system calls from here on. no_new_privs must be set. Returns 0, also where there
+ * can be no such filter, or a negative errno. */
+int helper_seccomp(unsigned int ways);
+/* Whether there is to be one, as far as that depends on what this was built for and runs under. To
+ * be asked before helper_drop_memory(). */
+bool helper_can_filter(void);
 
 /* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that
  * is still needed) to the present one, and what libc needs to make system calls: a page that the

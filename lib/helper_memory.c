@@ -22,18 +22,6 @@
 #include "helper.h"
 #include "raw.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
-	__has_feature(memory_sanitizer)
-#define HELPER_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HELPER_SANITIZED)
-#define HELPER_KEEPS_MEMORY 1
-#else
-#define HELPER_KEEPS_MEMORY 0
-#endif
-
 #define LINE 512
 #define KEEP_BLOCK 4095U /* from the start of the thread's control block, which is smaller */
 #define KEEP_MAX 4
@@ -240,7 +228,7 @@ static void walk_mappings(struct walk *walk, int maps)
 
 bool helper_can_drop_memory(void)
 {
-	return !HELPER_KEEPS_MEMORY && getauxval(AT_SYSINFO_EHDR) != 0 && binds_at_start() &&
+	return !HELPER_SANITIZED && getauxval(AT_SYSINFO_EHDR) != 0 && binds_at_start() &&
 	       !has_shadow_stack();
 }
 

@@ -24,15 +24,10 @@ static void reset_signals(void)
 	/* Zeros are SIG_DFL, no flags and an empty mask in every layout of the kernel's sigaction.
 	 */
 	unsigned long action[16] = {0};
+	unsigned long empty[4] = {0};
 
 	for (int number = 1; number <= SIGNALS; number++)
 		syscall(SYS_rt_sigaction, number, action, NULL, SIGNAL_SET_SIZE);
-}
-
-void helper_unblock_signals(void)
-{
-	unsigned long empty[4] = {0};
-
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, empty, NULL, SIGNAL_SET_SIZE);
 }
 
@@ -98,9 +93,6 @@ int helper_isolate(const int *descriptors, int count, int keep)
 {
 	/* No core dump and no ptrace by whoever may have less than the host had. */
 	raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
-	reset_signals();
-	raw_call(SYS_setsid);
-	raw_call(SYS_prctl, PR_SET_NAME, "portwatch-ns", 0L, 0L, 0L);
 	for (int i = 0; i < count; i++) {
 		long error = raw_call(SYS_dup3, descriptors[i], i, 0);
 
@@ -113,6 +105,9 @@ int helper_isolate(const int *descriptors, int count, int keep)
 		close_between((unsigned)count, (unsigned)keep - 1);
 		close_between((unsigned)keep + 1, ~0U);
 	}
+	raw_call(SYS_setsid);
+	raw_call(SYS_prctl, PR_SET_NAME, "portwatch-ns", 0L, 0L, 0L);
+	reset_signals();
 	return 0;
 }
 

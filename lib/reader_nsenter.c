@@ -65,7 +65,6 @@ static int nsenter_main(void *arg)
 	}
 	if (setup->netns >= 0)
 		raw_call(SYS_fcntl, setup->netns, F_SETFD, 0);
-	helper_unblock_signals();
 	error = (int)raw_call(SYS_execve, setup->path, setup->arguments, environment);
 	helper_send_failure(STDOUT_FILENO, 0, STEP_NSENTER_EXEC, -error);
 	return 1;

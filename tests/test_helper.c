@@ -85,6 +85,8 @@ START_TEST(the_helper_has_no_privilege)
 	if (geteuid() == 0)
 		assert_status("CapBnd:", nothing);
 	assert_status("NoNewPrivs:", "1");
+	if (helper_can_filter())
+		assert_status("Seccomp:", "2");
 	assert_status("Name:", "portwatch-ns");
 	end();
 }
@@ -160,9 +162,9 @@ static void list_descriptors(char *text, size_t size)
 START_TEST(the_helper_has_only_its_own_descriptors)
 {
 	static const char *const expected[] = {
-		[PORTWATCH_TABLE_AUTO] = "/proc /tcp /tcp6 pipe: pipe: socket: ",
-		[PORTWATCH_TABLE_DIAG] = "/proc pipe: pipe: socket: ",
-		[PORTWATCH_TABLE_PROCFS] = "/proc /tcp /tcp6 pipe: pipe: ",
+		[PORTWATCH_TABLE_AUTO] = "/tcp /tcp6 pipe: pipe: socket: ",
+		[PORTWATCH_TABLE_DIAG] = "pipe: pipe: socket: ",
+		[PORTWATCH_TABLE_PROCFS] = "/tcp /tcp6 pipe: pipe: ",
 	};
 	char text[512];
 
@@ -187,7 +189,7 @@ START_TEST(descriptors_without_close_range)
 	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_DIAG);
 	reading_table(&reading);
 	list_descriptors(text, sizeof(text));
-	ck_assert_str_eq(text, "/proc pipe: pipe: socket: ");
+	ck_assert_str_eq(text, "pipe: pipe: socket: ");
 	end();
 }
 END_TEST

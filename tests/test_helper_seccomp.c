@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* test_helper_seccomp.c - the bounds of a helper that serves: calls, and who may look into it */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "support/check_main.h"
+#include "support/fixture.h"
+#include "support/reading.h"
+#include "support/skip.h"
+
+#define CALLS 512
+#define ALL_WAYS (HELPER_DIAG | HELPER_TEXT | HELPER_REOPENS)
+
+static struct fixture fixture;
+static struct reading reading;
+
+static void need_filter(void)
+{
+	if (!helper_can_filter())
+		test_skip("no filter for this architecture, under sanitizers and under valgrind");
+}
+
+/* Runs body in a child that may do no more than a helper; it returns whether all is well. */
+static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
+{
+	int status;
+	pid_t pid;
+
+	need_filter();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || helper_seccomp(ways) < 0)
+			_exit(2);
+		syscall(SYS_exit_group, !body(ways));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "ways %u: status %#x", ways,
+	              (unsigned int)status);
+}
+
+static bool is_allowed(long number, unsigned int ways)
+{
+	switch (number) {
+	case SYS_read:
+	case SYS_writev:
+	case SYS_exit_group:
+		return true;
+	case SYS_sendto:
+	case SYS_recvfrom:
+		return ways & HELPER_DIAG;
+	case SYS_pread64:
+		return ways & HELPER_TEXT;
+	case SYS_close:
+		return ways & HELPER_REOPENS;
+	default:
+		return false;
+	}
+}
+
+/* uretprobe(2) and uprobe(2) of x86_64 end a process that calls them itself; the kernel lets them
+ * pass every filter. */
+static bool is_for_probes(long number)
+{
+#if defined(__x86_64__)
+	return number == 335 || number == 336;
+#else
+	(void)number;
+	return false;
+#endif
+}
+
+/* An allowed one gets a descriptor that isn't open; the others are never run. */
+static bool try_each_call(unsigned int ways)
+{
+	for (long number = 0; number < CALLS; number++) {
+		bool refused;
+
+		if (number == SYS_exit_group || is_for_probes(number))
+			continue;
+		refused = syscall(number, -1L, 0L, 0L, 0L, 0L, 0L) < 0 && errno == EPERM;
+		if (refused == is_allowed(number, ways))
+			return false;
+	}
+	return true;
+}
+
+START_TEST(all_other_calls_are_refused)
+{
+	run_confined(try_each_call, (unsigned int)_i);
+}
+END_TEST
+
+static bool try_arguments(unsigned int ways)
+{
+	bool reopens = ways & HELPER_REOPENS;
+	long fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+
+	if ((fd >= 0) != reopens)
+		return false;
+	if (reopens && syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3L) < 0)
+		return false;
+	return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0) < 0 &&
+	       errno == EPERM && syscall(SYS_fcntl, 0L, F_GETFD) < 0 && errno == EPERM;
+}
+
+START_TEST(files_are_at_most_read)
+{
+	run_confined(try_arguments, (unsigned int)_i);
+}
+END_TEST
+
+#if defined(__x86_64__) && defined(__LP64__)
+static bool try_x32(unsigned int ways)
+{
+	(void)ways;
+	for (long number = 0; number < CALLS; number++)
+		if (syscall(0x40000000L | number, -1L, 0L, 0L, 0L, 0L, 0L) == 0 || errno != EPERM)
+			return false;
+	return true;
+}
+
+START_TEST(calls_of_x32_are_refused)
+{
+	run_confined(try_x32, ALL_WAYS);
+}
+END_TEST
+#endif
+
+/* From here on prctl(option) fails in this process and its children. */
+static void refuse_prctl(unsigned int option, unsigned int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, option, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		test_skip("no seccomp filter: %s", strerror(errno));
+}
+
+static const unsigned int refusals[] = {EINVAL, ENOSYS, EPERM, EACCES};
+
+START_TEST(a_kernel_without_filters)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	fixture_listen(&fixture, "127.0.0.1", 0);
+	refuse_prctl(PR_SET_SECCOMP, refusals[_i]);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	ck_assert_uint_eq(reading_table(&reading)->count, 1);
+	reading_end(&reading);
+	fixture_end(&fixture);
+}
+END_TEST
+
+/* The other bounds are no matter of choice. */
+static const unsigned int musts[] = {PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS};
+
+START_TEST(a_bound_that_is_refused)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	refuse_prctl(musts[_i], EINVAL);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(reading_take(&reading), READER_BROKEN);
+	ck_assert_str_eq(reader_failure(reading.reader).step,
+	                 "give up the privileges of the helper");
+	reading_end(&reading);
+	fixture_end(&fixture);
+}
+END_TEST
+
+static int open_of_helper(const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)reader_pid(reading.reader), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static const char *const secrets[] = {
+	"fd",        "fdinfo",  "mem",    "environ", "maps", "auxv",
+	"map_files", "syscall", "ns/net", "root",    "cwd",
+};
+
+static void look_into_helper(void)
+{
+	pid_t helper = reader_pid(reading.reader);
+
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		ck_assert_msg(open_of_helper(secrets[i]) == -EACCES ||
+		                      open_of_helper(secrets[i]) == -EPERM,
+		              "%s of the helper can be opened", secrets[i]);
+	ck_assert_int_eq((int)ptrace(PTRACE_SEIZE, helper, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EPERM);
+}
+
+/* A namespace of ours, without a program that the other user might not be able to reach; 0 where
+ * that is refused. */
+static pid_t start_namespace(void)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ready[0]);
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || write(ready[1], "", 1) < 0)
+			_exit(1);
+		pause();
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		pid = 0;
+	}
+	close(ready[0]);
+	return pid;
+}
+
+static void look_as_the_same_user(void *data)
+{
+	pid_t pid;
+
+	/* Becoming another user has made us undumpable, and with us what we fork. */
+	prctl(PR_SET_DUMPABLE, 1);
+	pid = start_namespace();
+	if (pid == 0 && geteuid() == *(uid_t *)data)
+		test_skip("no namespaces of our own");
+	if (pid == 0)
+		_exit(SKIP_STATUS);
+	reading_start(&reading, pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	reading_table(&reading);
+	look_into_helper();
+	reading_end(&reading);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+START_TEST(its_own_user_may_not_look_into_it)
+{
+	uid_t user = geteuid();
+
+	if (user == 0)
+		sandbox_run_as_nobody(look_as_the_same_user, &user);
+	else
+		look_as_the_same_user(&user);
+}
+END_TEST
+
+static void look_as_another_user(void *data)
+{
+	(void)data;
+	look_into_helper();
+}
+
+START_TEST(other_users_may_not_look_into_it)
+{
+	fixture = fixture_start(SANDBOX_NETNS);
+	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
+	reading_table(&reading);
+	sandbox_run_as_nobody(look_as_another_user, NULL);
+	reading_end(&reading);
+	fixture_end(&fixture);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("helper_seccomp");
+	TCase *calls = tcase_create("calls");
+	TCase *refused = tcase_create("refused");
+	TCase *sight = tcase_create("sight");
+
+	tcase_add_loop_test(calls, all_other_calls_are_refused, 0, ALL_WAYS + 1);
+	tcase_add_loop_test(calls, files_are_at_most_read, 0, ALL_WAYS + 1);
+#if defined(__x86_64__) && defined(__LP64__)
+	tcase_add_test(calls, calls_of_x32_are_refused);
+#endif
+	suite_add_tcase(suite, calls);
+	tcase_add_loop_test(refused, a_kernel_without_filters, 0, 4);
+	tcase_add_loop_test(refused, a_bound_that_is_refused, 0, 2);
+	suite_add_tcase(suite, refused);
+	tcase_add_test(sight, its_own_user_may_not_look_into_it);
+	tcase_add_test(sight, other_users_may_not_look_into_it);
+	suite_add_tcase(suite, sight);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
