@@ -14,6 +14,9 @@
 #include "subscription.h"
 
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
+/* In a tree of so many members not all are asked where the doorbell says whom to ask. */
+#define LARGE_TREE 17
+#define LINE_UP_MAX 64
 /* Looking at everything again costs at most this part of the time. */
 #define VERIFY_SHARE 2000
 
@@ -196,14 +199,75 @@ static void settle_all(struct subscription *subscription, struct question *unset
 		}
 }
 
-bool attribution_run(struct subscription *subscription, uint64_t now)
+void attribution_suspect(struct subscription *subscription, const struct process *process)
+{
+	if (subscription->suspect_count == SUSPECTS_MAX)
+		subscription->suspect_count = 0; /* then all are asked */
+	subscription->suspects[subscription->suspect_count++] = process->pid;
+}
+
+/* The processes that are asked about fresh sockets in a large tree: those told to listen and their
+ * ancestors. */
+struct line_up {
+	const struct process *processes[LINE_UP_MAX];
+	size_t count;
+};
+
+static bool is_lined_up(const struct line_up *line, const struct process *process)
+{
+	for (size_t i = 0; i < line->count; i++)
+		if (line->processes[i] == process)
+			return true;
+	return false;
+}
+
+static void line_up(struct subscription *subscription, struct line_up *line)
+{
+	struct process_table *table = subscription->monitor->processes;
+
+	for (unsigned int i = 0; i < subscription->suspect_count; i++) {
+		const struct process *process =
+			process_table_find(table, subscription->suspects[i]);
+
+		while (process && process_tree_contains(subscription->tree, process) &&
+		       line->count < LINE_UP_MAX && !is_lined_up(line, process)) {
+			line->processes[line->count++] = process;
+			process = process_table_find(table, process->ppid);
+		}
+	}
+}
+
+/* In a large tree: who was told to listen, and who may have handed it the socket by fork(2), that
+ * is its ancestors. A socket that is younger than its siblings is held by nobody else but its
+ * children. True if nothing is left to ask. */
+static bool ask_suspects(struct subscription *subscription)
+{
+	struct question question = {0}, nothing = {0};
+	struct line_up line = {.count = 0};
+
+	if (subscription->suspect_count == 0 ||
+	    process_tree_count(subscription->tree) < LARGE_TREE ||
+	    ask(subscription, true, &question) < 0)
+		return false;
+	line_up(subscription, &line);
+	for (size_t i = 0; i < line.count; i++) {
+		CLEANUP_CLOSE int directory =
+			procfs_open_process(&subscription->monitor->procfs, line.processes[i]->pid);
+
+		scan(subscription, line.processes[i], directory, &question);
+	}
+	settle_all(subscription, &question, &nothing, false, false);
+	free(question.sockets);
+	subscription->suspect_count = 0;
+	return subscription->unsettled == 0;
+}
+
+/* Asks all members. */
+static bool ask_all(struct subscription *subscription, uint64_t now, bool verify)
 {
 	struct question unsettled = {0}, others = {0};
-	bool verify = now >= subscription->verify;
 	bool complete = false;
-	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID);
 
-	subscription->attribute = false;
 	if (ask(subscription, true, &unsettled) == 0 && ask(subscription, false, &others) == 0) {
 		complete = scan_members(subscription, &unsettled, &others, verify);
 		settle_all(subscription, &unsettled, &others, complete, verify);
@@ -212,9 +276,23 @@ bool attribution_run(struct subscription *subscription, uint64_t now)
 		subscription->scanned = now;
 	free(unsettled.sockets);
 	free(others.sockets);
-	if (verify) {
-		uint64_t cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+	return complete;
+}
 
+bool attribution_run(struct subscription *subscription, uint64_t now)
+{
+	bool verify = now >= subscription->verify;
+	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
+	bool fresh = subscription->unsettled > 0, complete;
+
+	subscription->attribute = false;
+	if (!verify && fresh && ask_suspects(subscription)) {
+		subscription->attribute_again = true; /* new members about the other sockets */
+		return true;
+	}
+	complete = ask_all(subscription, now, verify);
+	if (verify) {
+		cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
 		subscription->verify = now + VERIFY_INTERVAL;
 		if (cost * VERIFY_SHARE > VERIFY_INTERVAL)
 			subscription->verify = now + cost * VERIFY_SHARE;

@@ -2,7 +2,7 @@
 /* cadence.c - how often the tables are read where no watcher has set an interval */
 #include "cadence.h"
 #include "clock.h"
-#include "monitor.h"
+#include "namespace.h"
 
 #define SHARE 500 /* a round takes at most one part in so many of the time: 0.2% */
 #define SHORTEST (50 * NSEC_PER_MSEC)
@@ -18,17 +18,22 @@ uint64_t cadence_interval(uint64_t cost, int doorbell)
 	return interval < shortest ? shortest : interval;
 }
 
+/* What is to be read in a round, and the look after the trees. */
+static uint64_t round_cost(const struct monitor *monitor)
+{
+	uint64_t cost = monitor->look_cost;
+	struct portwatch_namespace *ns;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->adapts)
+			cost += ns->cost;
+	return cost;
+}
+
 void cadence_next(struct monitor *monitor, uint64_t now)
 {
-	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t cost = cpu - monitor->cpu_mark + monitor->waited;
-
-	monitor->cpu_mark = cpu;
-	monitor->waited = 0;
-	/* Smoothed, so that one burst of work doesn't make the watcher deaf. */
-	monitor->cost = monitor->cost ? monitor->cost - monitor->cost / 8 + cost / 8 : cost;
 	/* Without a table to read, the round looks after the trees alone. */
-	monitor->round =
-		now + (monitor->adapts ? cadence_interval(monitor->cost, monitor->doorbell != NULL)
-	                               : LONGEST);
+	monitor->round = now + (monitor->adapts ? cadence_interval(round_cost(monitor),
+	                                                           monitor->doorbell != NULL)
+	                                        : LONGEST);
 }

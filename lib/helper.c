@@ -129,17 +129,45 @@ static void prepare_hello(struct hello *hello, int proc, int diag)
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
 
+/* A small answer goes out in one piece, so that the reader wakes up once. */
 struct answer {
 	uint32_t sequence;
+	size_t used;
+	char pending[2048];
 };
+
+static int flush(struct answer *answer)
+{
+	int error = helper_write(RESPONSES, answer->pending, answer->used);
+
+	answer->used = 0;
+	return error;
+}
+
+static int append(struct answer *answer, const struct frame *frame, const void *bytes)
+{
+	int error;
+
+	if (answer->used + FRAME_HEADER_MAX + frame->length > sizeof(answer->pending)) {
+		error = flush(answer);
+		if (error < 0)
+			return error;
+	}
+	if (FRAME_HEADER_MAX + frame->length > sizeof(answer->pending))
+		return helper_send(RESPONSES, frame, bytes);
+	answer->used += frame_format(answer->pending + answer->used, frame);
+	memcpy(answer->pending + answer->used, bytes, frame->length);
+	answer->used += frame->length;
+	return 0;
+}
 
 /* A table_sink. */
 static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t size)
 {
-	const struct answer *answer = data;
+	struct answer *answer = data;
 	struct frame frame = {FRAME_DATA, answer->sequence, tag, (uint32_t)size};
 
-	return helper_send(RESPONSES, &frame, bytes);
+	return append(answer, &frame, bytes);
 }
 
 static int answer_request(struct table_source *source, const char *line, size_t size)
@@ -147,17 +175,21 @@ static int answer_request(struct table_source *source, const char *line, size_t 
 	struct frame end = {FRAME_END, 0, 0, 0};
 	struct frame_request request;
 	struct answer answer;
-	struct failure failure;
+	struct failure failure = {STEP_PARSE, EPROTO};
+	int error;
 
 	if (frame_parse_request(line, size, &request) < 0)
 		return -EPROTO;
 	answer.sequence = request.sequence;
+	answer.used = 0;
 	end.sequence = request.sequence;
 	if (table_source_read(source, (enum portwatch_table)request.table, request.sequence,
-	                      send_piece, &answer, &failure) < 0)
-		return helper_send_failure(RESPONSES, request.sequence, failure.step,
-		                           failure.error);
-	return helper_send(RESPONSES, &end, "");
+	                      send_piece, &answer, &failure) < 0) {
+		end.argument = (uint32_t)failure.error;
+		end.length = (uint32_t)strlen(failure.step);
+	}
+	error = append(&answer, &end, end.length ? failure.step : "");
+	return error < 0 ? error : flush(&answer);
 }
 
 /* Takes the lines out of the buffer and answers each. Returns what is left of the last, or a

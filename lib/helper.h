@@ -40,6 +40,8 @@ int helper_main(void *arg);
 /* Writes a whole frame to the response pipe. Returns 0 or a negative errno. */
 struct frame;
 int helper_send(int fd, const struct frame *frame, const void *bytes);
+/* Writes all bytes. Returns 0 or a negative errno. */
+int helper_write(int fd, const char *bytes, size_t size);
 /* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 

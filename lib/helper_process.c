@@ -142,6 +142,21 @@ int helper_send(int fd, const struct frame *frame, const void *bytes)
 	return 0;
 }
 
+int helper_write(int fd, const char *bytes, size_t size)
+{
+	while (size > 0) {
+		long written = raw_write(fd, bytes, size);
+
+		if (written < 0 && written != -EINTR)
+			return (int)written;
+		if (written > 0) {
+			bytes += written;
+			size -= (size_t)written;
+		}
+	}
+	return 0;
+}
+
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error)
 {
 	struct frame frame = {FRAME_END, sequence, (uint32_t)error, (uint32_t)strlen(step)};

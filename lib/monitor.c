@@ -127,24 +127,38 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 	cadence_next(monitor, now);
 }
 
-/* Everything that is to do now. */
-static void work(struct monitor *monitor)
+/* Looks after the trees, with each poll. */
+static void look_after_trees(struct monitor *monitor, uint64_t now)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
+
+	monitor->polled = false;
+	check_forks(monitor, now);
+	topology_locate(monitor, now);
+	cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+	monitor->look_cost = monitor->look_cost - monitor->look_cost / 8 + cost / 8;
+}
+
+static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
+{
+	return (monitor->forked || monitor->exited) && now >= monitor->refresh_earliest;
+}
+
+/* Everything that is to do now. */
+static void work(struct monitor *monitor, uint64_t now)
+{
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
 
+	monitor->touched = false;
 	monitor_doorbell_attend(monitor);
 	if (now >= monitor->round)
 		begin_round(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_tick(ns, now);
-	if (monitor->polled) {
-		monitor->polled = false;
-		check_forks(monitor, now);
-		topology_locate(monitor, now);
-	}
-	if (monitor->forked || monitor->exited)
+	if (monitor->polled)
+		look_after_trees(monitor, now);
+	if (refresh_is_due(monitor, now))
 		refresh(monitor);
 	if (monitor->moved)
 		topology_update(monitor);
@@ -155,17 +169,15 @@ static void work(struct monitor *monitor)
 	}
 }
 
-/* Milliseconds until there is something to do again; rounded up, so that it is due then. */
-static int pause_length(struct monitor *monitor)
+/* When there is something to do again. */
+static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC), due = monitor->round;
+	uint64_t due = monitor->round;
 	struct portwatch_namespace *ns;
 	struct subscription *subscription;
 
 	if (monitor->moved)
 		return 0;
-	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
-		due = monitor->refresh_earliest;
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		if (namespace_due(ns) < due)
 			due = namespace_due(ns);
@@ -174,9 +186,42 @@ static int pause_length(struct monitor *monitor)
 			due = subscription_due(subscription);
 	if (monitor_reap_turn(monitor) && now + 10 * NSEC_PER_MSEC < due)
 		due = now + 10 * NSEC_PER_MSEC;
-	if (due <= now)
-		return 0;
-	return (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+	return due;
+}
+
+/* One turn. What strangers do costs no look at all namespaces. Returns how many milliseconds there
+ * is nothing to do; rounded up, so that it is due then. */
+static int turn(struct monitor *monitor)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), due;
+
+	monitor_doorbell_drain(monitor);
+	if (monitor->touched || monitor->moved || now >= monitor->due ||
+	    refresh_is_due(monitor, now)) {
+		work(monitor, now);
+		now = clock_now(CLOCK_MONOTONIC);
+		monitor->due = next_due(monitor, now);
+	}
+	due = monitor->due;
+	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
+		due = monitor->refresh_earliest;
+	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+}
+
+static void handle(struct monitor *monitor, int count)
+{
+	/* What is dropped is reported again; the doorbell is drained at each turn anyway. */
+	monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
+	monitor->touched |= monitor->stale;
+	for (int i = 0; i < monitor->batch_size; i++) {
+		struct source *source = monitor->batch[i].data.ptr;
+
+		if (!source)
+			continue;
+		monitor->touched |= source != &monitor->doorbell_source;
+		source->ready(source);
+	}
+	monitor->batch_size = 0;
 }
 
 void *monitor_run(void *data)
@@ -185,25 +230,14 @@ void *monitor_run(void *data)
 
 	library_lock();
 	while (!monitor->quit) {
-		int timeout, count;
+		int timeout = turn(monitor), count;
 
-		work(monitor);
-		timeout = pause_length(monitor);
 		monitor->stale = false;
 		library_unlock();
 		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
 		library_lock();
 		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
-		/* What is dropped is reported again; the doorbell is drained at each turn anyway.
-		 */
-		monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
-		for (int i = 0; i < monitor->batch_size; i++) {
-			struct source *source = monitor->batch[i].data.ptr;
-
-			if (source)
-				source->ready(source);
-		}
-		monitor->batch_size = 0;
+		handle(monitor, count);
 	}
 	library_unlock();
 	return NULL;

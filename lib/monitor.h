@@ -63,10 +63,9 @@ struct monitor {
 	pid_t last_pid;            /* when the trees were read last */
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
-	uint64_t round_interval;
-	uint64_t cost;      /* what a round costs, in ns of CPU, smoothed */
-	uint64_t cpu_mark;  /* CPU time of the thread at the last round */
-	uint64_t waited;    /* time that helpers have worked since */
+	uint64_t look_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
+	uint64_t due; /* when there is something to do next, if nothing is touched until then */
+	bool touched; /* something is to be done now */
 	size_t locate_next; /* round robin over members, see topology.c */
 };
 
@@ -97,9 +96,10 @@ void monitor_remove(struct monitor *monitor, struct source *source);
 /* The body of its thread (monitor.c), and the rest of its work by file. */
 void *monitor_run(void *monitor);
 extern const struct process_hooks monitor_process_hooks;
-/* Opens the doorbell where somebody wants it, closes it where nobody does, takes in what it has
- * told. */
+/* Opens the doorbell where somebody wants it, closes it where nobody does. */
 void monitor_doorbell_attend(struct monitor *monitor);
+/* Takes in what it has told. */
+void monitor_doorbell_drain(struct monitor *monitor);
 void monitor_doorbell_end(struct monitor *monitor);
 /* Frees what waits for children; in the child of a fork(2) their descriptors alone. */
 void monitor_reap_end(struct monitor *monitor);

@@ -89,6 +89,15 @@ static void ring(struct monitor *monitor, const struct netns_id *id,
 	}
 }
 
+static void suspect(struct monitor *monitor, const struct process *process)
+{
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription->tree && process_tree_contains(subscription->tree, process))
+			attribution_suspect(subscription, process);
+}
+
 static void member_changed(struct monitor *monitor, struct process *process,
                            const struct doorbell_change *change)
 {
@@ -96,6 +105,8 @@ static void member_changed(struct monitor *monitor, struct process *process,
 		/* A process that moves and listens: its new namespace must have a worker first. */
 		topology_update(monitor);
 	}
+	if (change->listening)
+		suspect(monitor, process);
 	if (process->netns_known)
 		ring(monitor, &process->netns, change);
 }
@@ -240,6 +251,10 @@ void monitor_doorbell_attend(struct monitor *monitor)
 	else if (!wanted && monitor->doorbell)
 		close_doorbell(monitor);
 	monitor->doorbell_wanted = wanted;
+}
+
+void monitor_doorbell_drain(struct monitor *monitor)
+{
 	if (monitor->doorbell)
 		doorbell_drain(monitor->doorbell);
 }

@@ -11,7 +11,7 @@
 #include "subscription.h"
 
 static struct monitor *current;
-static struct list all; /* current, and those that are ending */
+static struct list monitors; /* current, and those that are ending */
 
 static void woken(struct source *source)
 {
@@ -100,7 +100,7 @@ static int make(struct monitor **made)
 	list_init(&monitor->namespaces);
 	list_init(&monitor->subscriptions);
 	list_init(&monitor->reaping);
-	list_append(&all, &monitor->link);
+	list_append(&monitors, &monitor->link);
 	result = open_all(monitor);
 	if (result == 0)
 		result = start_threads(monitor);
@@ -133,9 +133,9 @@ static void forked(void)
 	struct monitor *monitor;
 
 	current = NULL;
-	if (!all.next)
+	if (!monitors.next)
 		return;
-	list_each (monitor, &all, struct monitor, link)
+	list_each (monitor, &monitors, struct monitor, link)
 		forget(monitor);
 }
 
@@ -143,7 +143,7 @@ bool monitor_is_delivering(void)
 {
 	struct monitor *monitor;
 
-	list_each (monitor, &all, struct monitor, link)
+	list_each (monitor, &monitors, struct monitor, link)
 		if (pthread_equal(pthread_self(), monitor->delivery))
 			return true;
 	return false;
@@ -153,11 +153,11 @@ int monitor_get(struct monitor **monitor)
 {
 	int result = 0;
 
-	if (!all.next)
-		list_init(&all);
+	if (!monitors.next)
+		list_init(&monitors);
 	/* One at a time, so that there is one delivery thread: but it can't wait for its own end.
 	 */
-	while (!current && !list_empty(&all) && !monitor_is_delivering())
+	while (!current && !list_empty(&monitors) && !monitor_is_delivering())
 		library_wait(UINT64_MAX);
 	if (!current)
 		result = make(&current);

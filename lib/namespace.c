@@ -76,6 +76,7 @@ static void change(void *data, enum snapshot_change change, const struct listene
 	struct portwatch_namespace *ns = data;
 	struct view *view;
 
+	ns->changed = true;
 	list_each (view, &ns->views, struct view, of_namespace)
 		view_change(view, change, listener);
 }
@@ -155,6 +156,17 @@ static void retry(struct portwatch_namespace *ns, uint64_t now)
 	ns->retries = 0;
 }
 
+/* What polling costs is what quiet reads cost: one that has found something was worth it. */
+static void note_cost(struct portwatch_namespace *ns, uint64_t now)
+{
+	uint64_t cost = ns->spent;
+
+	if (ns->source.fd >= 0)
+		cost += namespace_helper_cost(ns, now);
+	if (!ns->changed)
+		ns->cost = ns->cost ? ns->cost - ns->cost / 8 + cost / 8 : cost;
+}
+
 static void take(struct portwatch_namespace *ns, enum reader_state state)
 {
 	uint64_t now;
@@ -163,30 +175,39 @@ static void take(struct portwatch_namespace *ns, enum reader_state state)
 		return;
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
+	ns->changed = false;
 	ns->earliest = now + rest_after(ns, now, REST);
-	if (ns->source.fd >= 0)
-		ns->monitor->waited += namespace_helper_cost(ns, now);
 	if (state == READER_COMPLETE)
 		complete(ns, now);
 	else if (state == READER_RETRY)
 		retry(ns, now);
 	else
 		namespace_reader_broke(ns, reader_failure(ns->reader), now);
+	if (state == READER_COMPLETE)
+		note_cost(ns, now);
 }
 
 void namespace_reader_ready(struct source *source)
 {
 	struct portwatch_namespace *ns = container_of(source, struct portwatch_namespace, source);
 
-	if (ns->pending)
-		take(ns, reader_process(ns->reader));
-	else /* nothing was asked: it can only have died */
+	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	enum reader_state state;
+
+	if (ns->pending) {
+		state = reader_process(ns->reader);
+		ns->spent += clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+		take(ns, state);
+	} else /* nothing was asked: it can only have died */
 		namespace_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
 		                       clock_now(CLOCK_MONOTONIC));
 }
 
 static void request(struct portwatch_namespace *ns, uint64_t now)
 {
+	enum reader_state state;
+	uint64_t before;
+
 	ns->again = false;
 	ns->next = UINT64_MAX;
 	if (!ns->reader && !namespace_open_reader(ns)) {
@@ -197,18 +218,22 @@ static void request(struct portwatch_namespace *ns, uint64_t now)
 	ns->requested = now;
 	ns->requests++;
 	ns->monitor->polled = true;
-	take(ns, reader_request(ns->reader));
+	before = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	state = reader_request(ns->reader);
+	ns->spent = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+	take(ns, state);
 }
 
 void namespace_read_now(struct portwatch_namespace *ns)
 {
 	ns->again = true;
+	ns->monitor->touched = true;
 }
 
 void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change)
 {
 	expectations_change(&ns->expected, change);
-	ns->again = true;
+	namespace_read_now(ns);
 }
 
 static uint64_t answer_deadline(const struct portwatch_namespace *ns)

@@ -31,6 +31,9 @@ struct portwatch_namespace {
 	bool confirming;       /* the next read is the second look at missing rows */
 	bool exhausted;        /* no reader works */
 	uint64_t requested;    /* when the pending request was made */
+	uint64_t cost;         /* of a read that finds nothing new, in ns of CPU, smoothed */
+	uint64_t spent;        /* by this thread on the read under way */
+	bool changed;          /* it has found something new */
 	uint64_t cpu;          /* of the helper, when it was looked at last */
 	uint64_t opened;       /* when the reader was opened */
 	uint64_t requests;     /* made */

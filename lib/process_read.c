@@ -74,7 +74,17 @@ struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
 	return entry;
 }
 
-int process_locate(struct process_table *table, struct process *process)
+/* One call where nothing has changed. Whether the number is still that of the process doesn't
+ * matter then. */
+static bool is_where_it_was(const struct process_table *table, const struct process *process)
+{
+	struct netns_id netns;
+
+	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
+	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;
+}
+
+static int locate_anew(struct process_table *table, struct process *process)
 {
 	CLEANUP_CLOSE int directory = procfs_open_process(table->procfs, process->pid);
 	struct netns_id netns;
@@ -97,4 +107,9 @@ int process_locate(struct process_table *table, struct process *process)
 	process->netns = netns;
 	process->netns_known = true;
 	return 1;
+}
+
+int process_locate(struct process_table *table, struct process *process)
+{
+	return is_where_it_was(table, process) ? 0 : locate_anew(table, process);
 }

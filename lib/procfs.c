@@ -27,6 +27,7 @@ struct directory_entry {
 
 int procfs_open(struct procfs *procfs, const char *path)
 {
+	procfs->loadavg = -1;
 	procfs->fd = spawn_above_stdio(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	return procfs->fd < 0 ? procfs->fd : 0;
 }
@@ -35,7 +36,10 @@ void procfs_close(struct procfs *procfs)
 {
 	if (procfs->fd >= 0)
 		close(procfs->fd);
+	if (procfs->loadavg >= 0)
+		close(procfs->loadavg);
 	procfs->fd = -1;
+	procfs->loadavg = -1;
 }
 
 bool procfs_is_ours(const struct procfs *procfs)
@@ -157,15 +161,20 @@ int procfs_read_link(int directory, const char *path, const char *type, uint64_t
 	return decimal_parse(&at, link + size, number) && strcmp(at, "]") == 0;
 }
 
-pid_t procfs_last_pid(const struct procfs *procfs)
+pid_t procfs_last_pid(struct procfs *procfs)
 {
 	char text[128], *at;
-	ssize_t size = procfs_read(procfs->fd, "loadavg", text, sizeof(text));
+	ssize_t size;
 	const char *number;
 	uint64_t pid;
 
+	if (procfs->loadavg < 0)
+		procfs->loadavg = procfs_open_at(procfs->fd, "loadavg", O_RDONLY);
+	/* One call reads it whole, from the start again. */
+	size = procfs->loadavg < 0 ? -1 : pread(procfs->loadavg, text, sizeof(text) - 1, 0);
 	if (size <= 0)
 		return 0;
+	text[size] = '\0';
 	at = strrchr(text, ' ');
 	number = at ? at + 1 : text;
 	if (!decimal_parse(&number, text + size, &pid) || pid > INT_MAX)

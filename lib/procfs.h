@@ -10,7 +10,8 @@
 #include <sys/types.h>
 
 struct procfs {
-	int fd; /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
+	int loadavg; /* kept open for procfs_last_pid(); -1 until then */
+	int fd;      /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
 };
 
 /* Fields of /proc/PID/stat. */
@@ -65,6 +66,8 @@ int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth);
 /* The identity of its network namespace. Works on a process whose leader has exited (task/TID/net).
  * 0 or a negative errno. */
 int procfs_netns(int process, struct netns_id *id);
+/* The same in one call, of whoever has the number, and not where the leader has exited. */
+int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id);
 /* The inode number of the link ns/net, 0 in *inode where the kernel refuses it. As above also
  * through task/TID. */
 int procfs_netns_inode(int process, uint64_t *inode);
@@ -102,6 +105,6 @@ bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
 /* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it can't be
  * read. Changes with each fork: read it before the tree, so that what is forked meanwhile counts as
  * a change. */
-pid_t procfs_last_pid(const struct procfs *procfs);
+pid_t procfs_last_pid(struct procfs *procfs);
 
 #endif

@@ -2,6 +2,7 @@
 /* procfs_netns.c - the network namespace of a process */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "procfs.h"
@@ -20,6 +21,14 @@ static int identify(int process, const char *path, void *data)
 int procfs_netns(int process, struct netns_id *id)
 {
 	return procfs_through_threads(process, "net/tcp", identify, id);
+}
+
+int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/net/tcp", (int)pid);
+	return identify(procfs->fd, path, id);
 }
 
 static int read_number(int process, const char *path, void *data)

@@ -14,6 +14,7 @@
 #include "watcher.h"
 
 #define SKIPPED_MAX 32
+#define SUSPECTS_MAX 8
 
 enum socket_state {
 	SOCKET_FRESH,    /* nobody was asked yet */
@@ -74,6 +75,8 @@ struct subscription {
 	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
 	bool attribute_again;   /* some members couldn't be asked: with the next round again */
 	bool attribute;         /* there is a question that no member was asked yet */
+	pid_t suspects[SUSPECTS_MAX]; /* members that were told to listen: asked first */
+	unsigned int suspect_count;
 	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
 	uint64_t verify;  /* when all members are asked about all sockets again */
 	uint64_t events;  /* calls of the callback */
@@ -127,6 +130,8 @@ void socket_orphan(struct view *view, struct socket *socket);
  * be asked. */
 bool attribution_run(struct subscription *subscription, uint64_t now);
 
+/* A member was told to listen: it is asked first. */
+void attribution_suspect(struct subscription *subscription, const struct process *process);
 /* inode_scan_process(), first without and then with the privilege that there is for it. */
 ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
                                  struct inode_owner *sockets, size_t count);
