@@ -2,8 +2,11 @@
 /* run.c - the COMMAND that pwatch runs */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +34,24 @@ static ssize_t read_whole(int fd, void *data, size_t size)
 	return length;
 }
 
+/* File capabilities are pwatch's alone. Without them the process is the caller's like any other, so
+ * that pwatch may look at it before it is COMMAND. The inheritable set is the caller's own. */
+static int disown_capabilities(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (getauxval(AT_SECURE) == 0)
+		return 0;
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		sets[i].permitted = sets[i].effective = 0;
+	if (syscall(SYS_capset, &header, sets) < 0 || prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) < 0)
+		return -errno;
+	return 0;
+}
+
 /* The body of the forked process. All its other descriptors close at exec. */
 static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
                                      const struct surroundings *surroundings)
@@ -38,6 +59,9 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 	char go;
 	int error;
 
+	/* A byte says that it is done. */
+	if (disown_capabilities() < 0 || write(failure_fd, "", 1) != 1)
+		_exit(RUN_FAILED);
 	/* The end without a byte: pwatch has failed or is gone. */
 	if (read_whole(go_fd, &go, 1) != 1)
 		_exit(RUN_FAILED);
@@ -53,6 +77,8 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 static int fork_command(struct run *run, const int go[2], const int failure[2], char **command,
                         const struct surroundings *surroundings)
 {
+	char ready;
+
 	run->pid = fork();
 	if (run->pid < 0)
 		return -errno;
@@ -64,6 +90,8 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 	run->failure_fd = failure[0];
 	close(go[0]);
 	close(failure[1]);
+	/* Nothing to read: it has failed, and its exit tells. */
+	(void)read_whole(run->failure_fd, &ready, 1);
 	return 0;
 }
 
