@@ -41,7 +41,7 @@ int helper_main(void *arg);
 struct frame;
 int helper_send(int fd, const struct frame *frame, const void *bytes);
 /* Writes all bytes. Returns 0 or a negative errno. */
-int helper_write(int fd, const char *bytes, size_t size);
+int helper_write(int fd, const void *bytes, size_t size);
 /* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 

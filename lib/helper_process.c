@@ -123,14 +123,8 @@ static void advance(struct iovec *parts, size_t written)
 	}
 }
 
-int helper_send(int fd, const struct frame *frame, const void *bytes)
+static int write_parts(int fd, struct iovec parts[2])
 {
-	char header[FRAME_HEADER_MAX];
-	struct iovec parts[2] = {
-		{header, frame_format(header, frame)},
-		{(void *)bytes, frame->length},
-	};
-
 	while (parts[0].iov_len + parts[1].iov_len > 0) {
 		long written = raw_call(SYS_writev, fd, parts, 2L);
 
@@ -142,19 +136,22 @@ int helper_send(int fd, const struct frame *frame, const void *bytes)
 	return 0;
 }
 
-int helper_write(int fd, const char *bytes, size_t size)
+int helper_send(int fd, const struct frame *frame, const void *bytes)
 {
-	while (size > 0) {
-		long written = raw_write(fd, bytes, size);
+	char header[FRAME_HEADER_MAX];
+	struct iovec parts[2] = {
+		{header, frame_format(header, frame)},
+		{(void *)bytes, frame->length},
+	};
 
-		if (written < 0 && written != -EINTR)
-			return (int)written;
-		if (written > 0) {
-			bytes += written;
-			size -= (size_t)written;
-		}
-	}
-	return 0;
+	return write_parts(fd, parts);
+}
+
+int helper_write(int fd, const void *bytes, size_t size)
+{
+	struct iovec parts[2] = {{(void *)bytes, size}};
+
+	return write_parts(fd, parts);
 }
 
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error)
