@@ -75,6 +75,8 @@ static bool is_answer(struct subscription *subscription, const struct process *p
 {
 	if (result >= 0 || result == -ESRCH || result == -ENOENT)
 		return true;
+	if (result != -EACCES && result != -EPERM)
+		subscription->scan_error = (int)result;
 	if (!subscription->told_access)
 		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
 		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
@@ -286,6 +288,7 @@ bool attribution_run(struct subscription *subscription, uint64_t now)
 	bool fresh = subscription->unsettled > 0, complete;
 
 	subscription->attribute = false;
+	subscription->scan_error = 0;
 	if (!verify && fresh && ask_suspects(subscription)) {
 		subscription->attribute_again = true; /* new members about the other sockets */
 		return true;

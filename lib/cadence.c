@@ -18,6 +18,19 @@ uint64_t cadence_interval(uint64_t cost, int doorbell)
 	return interval < shortest ? shortest : interval;
 }
 
+uint64_t cadence_measure(const struct monitor *monitor)
+{
+	return monitor->rounds <= 8 || monitor->rounds % 8 == 0 ? clock_now(CLOCK_THREAD_CPUTIME_ID)
+	                                                        : 0;
+}
+
+uint64_t cadence_smooth(uint64_t smoothed, uint64_t figure)
+{
+	if (smoothed == 0 || figure < smoothed)
+		return smoothed / 2 + figure / 2 + (smoothed == 0 ? figure / 2 : 0);
+	return smoothed + (figure - smoothed) / 8;
+}
+
 /* What is to be read in a round, and the look after the trees. */
 static uint64_t round_cost(const struct monitor *monitor)
 {
@@ -32,6 +45,7 @@ static uint64_t round_cost(const struct monitor *monitor)
 
 void cadence_next(struct monitor *monitor, uint64_t now)
 {
+	monitor->rounds++;
 	/* Without a table to read, the round looks after the trees alone. */
 	monitor->round = now + (monitor->adapts ? cadence_interval(round_cost(monitor),
 	                                                           monitor->doorbell != NULL)

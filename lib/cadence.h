@@ -7,6 +7,13 @@
 
 struct monitor;
 
+/* CPU time of the calling thread in ns; 0 where this round isn't measured: the first few are, and
+ * then one in eight. */
+uint64_t cadence_measure(const struct monitor *monitor);
+/* Takes a new figure into a smoothed one: quickly down, slowly up, so that one busy moment doesn't
+ * make the watcher deaf. */
+uint64_t cadence_smooth(uint64_t smoothed, uint64_t figure);
+
 /* Sets when the next round is due, from what the last ones have cost. */
 void cadence_next(struct monitor *monitor, uint64_t now);
 

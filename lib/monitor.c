@@ -82,14 +82,21 @@ static void refresh(struct monitor *monitor)
 /* Whether processes may have come since the trees were read. */
 static bool check_forks(struct monitor *monitor, uint64_t now)
 {
+	bool recheck = now >= monitor->recheck;
 	pid_t last;
 
-	if (monitor->doorbell && !monitor->refresh_failed && now < monitor->recheck)
+	if (monitor->doorbell && !monitor->refresh_failed && !recheck)
 		return false;
-	monitor->recheck = now + RECHECK;
+	if (recheck)
+		monitor->recheck = now + RECHECK;
 	last = procfs_last_pid(&monitor->procfs);
 	if (last == monitor->last_pid && last != 0 && !monitor->refresh_failed)
 		return false;
+	if (!monitor->refresh_failed && !recheck &&
+	    process_table_probe(monitor->processes, monitor->last_pid, last)) {
+		monitor->last_pid = last;
+		return false;
+	}
 	monitor->refresh_failed = false;
 	monitor->forked = true;
 	return true;
@@ -130,13 +137,14 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 /* Looks after the trees, with each poll. */
 static void look_after_trees(struct monitor *monitor, uint64_t now)
 {
-	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
+	uint64_t before = cadence_measure(monitor);
 
 	monitor->polled = false;
 	check_forks(monitor, now);
 	topology_locate(monitor, now);
-	cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
-	monitor->look_cost = monitor->look_cost - monitor->look_cost / 8 + cost / 8;
+	if (before)
+		monitor->look_cost =
+			cadence_smooth(monitor->look_cost, cadence_measure(monitor) - before);
 }
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)

@@ -63,6 +63,7 @@ struct monitor {
 	pid_t last_pid;            /* when the trees were read last */
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
+	uint64_t rounds;    /* begun */
 	uint64_t look_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
 	uint64_t due; /* when there is something to do next, if nothing is touched until then */
 	bool touched; /* something is to be done now */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cadence.h"
 #include "clock.h"
 #include "subscription.h"
 
@@ -156,15 +157,21 @@ static void retry(struct portwatch_namespace *ns, uint64_t now)
 	ns->retries = 0;
 }
 
-/* What polling costs is what quiet reads cost: one that has found something was worth it. */
+/* What polling costs is what quiet reads cost: one that has found something was worth it. The first
+ * by a reader has set up things. */
 static void note_cost(struct portwatch_namespace *ns, uint64_t now)
 {
-	uint64_t cost = ns->spent;
+	if (ns->spent && !ns->changed && ns->reads > 1)
+		ns->cost = cadence_smooth(ns->cost, ns->spent + namespace_helper_cost(ns, now));
+}
 
-	if (ns->source.fd >= 0)
-		cost += namespace_helper_cost(ns, now);
-	if (!ns->changed)
-		ns->cost = ns->cost ? ns->cost - ns->cost / 8 + cost / 8 : cost;
+/* Adds what this thread has spent since `before`, where that is measured. */
+static void spend(struct portwatch_namespace *ns, uint64_t before)
+{
+	uint64_t after = cadence_measure(ns->monitor);
+
+	if (before && after)
+		ns->spent += after - before;
 }
 
 static void take(struct portwatch_namespace *ns, enum reader_state state)
@@ -191,12 +198,12 @@ void namespace_reader_ready(struct source *source)
 {
 	struct portwatch_namespace *ns = container_of(source, struct portwatch_namespace, source);
 
-	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t before = cadence_measure(ns->monitor);
 	enum reader_state state;
 
 	if (ns->pending) {
 		state = reader_process(ns->reader);
-		ns->spent += clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+		spend(ns, before);
 		take(ns, state);
 	} else /* nothing was asked: it can only have died */
 		namespace_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
@@ -218,9 +225,12 @@ static void request(struct portwatch_namespace *ns, uint64_t now)
 	ns->requested = now;
 	ns->requests++;
 	ns->monitor->polled = true;
-	before = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	ns->spent = 0;
+	before = cadence_measure(ns->monitor);
+	if (before)
+		namespace_helper_cost(ns, now);
 	state = reader_request(ns->reader);
-	ns->spent = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+	spend(ns, before);
 	take(ns, state);
 }
 

@@ -105,6 +105,8 @@ uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
 {
 	uint64_t cpu, before = ns->cpu;
 
+	if (ns->source.fd < 0)
+		return 0;
 	/* The shell behind nsenter starts others, which its own clock doesn't count. */
 	if (order[ns->kind] != PORTWATCH_READER_SETNS)
 		return now - ns->requested < NSEC_PER_SEC ? now - ns->requested : NSEC_PER_SEC;

@@ -101,6 +101,8 @@ static int adopt(void *data, long pid)
 	if (entry && has_adopting_tree(entry))
 		return 0;
 	result = process_read(table, (pid_t)pid, &directory, &stat);
+	if (result == PROCESS_GONE)
+		table->changes++; /* its own children are ours now */
 	if (result != PROCESS_ALIVE)
 		return result < 0 ? result : 0;
 	if (stat.ppid != table->self || (entry && !entry_is(entry, &stat)))

@@ -29,6 +29,7 @@ int tree_join(struct process_tree *tree, struct entry *entry)
 	list_append(&entry->memberships, &membership->of_process);
 	list_append(&tree->members, &membership->of_tree);
 	tree->count++;
+	tree->table->changes++;
 	table_queue(tree->table, entry);
 	tree->table->hooks.joined(tree->table->data, tree, &entry->process);
 	return 0;
@@ -63,6 +64,7 @@ void table_leave(struct process_table *table, struct entry *entry)
 {
 	struct membership *membership;
 
+	table->changes++;
 	table_remove(table, entry);
 	list_each (membership, &entry->memberships, struct membership, of_process)
 		membership_end(membership, true);

@@ -8,6 +8,8 @@
 
 /* How far up an orphan may find a new parent. */
 #define ANCESTORS 64
+/* How often our own children are listed in one pass, at most. */
+#define ADOPTIONS 8
 
 /* The children of one member, which this pass has found alive. */
 struct children {
@@ -188,9 +190,26 @@ int table_examine_queue(struct process_table *table)
 	return first;
 }
 
+/* Orphans come to us while we look, when their parents exit: until nothing moves any more. */
+static int adopt_all(struct process_table *table)
+{
+	int first = 0;
+
+	for (int round = 0; round < ADOPTIONS; round++) {
+		uint64_t before = table->changes;
+		int result = table_adopt_orphans(table), examined = table_examine_queue(table);
+
+		if (first == 0)
+			first = result < 0 ? result : examined;
+		if (table->changes == before)
+			break;
+	}
+	return first;
+}
+
 int process_table_refresh(struct process_table *table)
 {
-	int members, orphans, orphaned;
+	int members, orphans;
 
 	table->pass++;
 	for (size_t i = 0; i < table->bucket_count; i++)
@@ -198,7 +217,6 @@ int process_table_refresh(struct process_table *table)
 			table_queue(table, entry);
 	members = table_examine_queue(table);
 	/* Last, when it is known whose children have become ours. */
-	orphans = table_adopt_orphans(table);
-	orphaned = table_examine_queue(table);
-	return members < 0 ? members : orphans < 0 ? orphans : orphaned;
+	orphans = adopt_all(table);
+	return members < 0 ? members : orphans;
 }

@@ -69,7 +69,8 @@ struct process_table {
 	size_t bucket_count; /* a power of two */
 	size_t count;
 	uint64_t pass;
-	pid_t self;             /* as /proc knows the calling process, once it was asked */
+	uint64_t changes; /* processes that came, went, or were gone when they were looked at */
+	pid_t self;       /* as /proc knows the calling process, once it was asked */
 	bool lists_no_children; /* the kernel has no task/TID/children */
 	struct parents parents;
 };

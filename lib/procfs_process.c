@@ -15,9 +15,19 @@
 
 int procfs_read_stat(int process, struct process_stat *stat)
 {
+	CLEANUP_CLOSE int fd = procfs_open_at(process, "stat", O_RDONLY);
 	char text[2048];
-	ssize_t size = procfs_read(process, "stat", text, sizeof(text));
+	ssize_t size = fd;
 
+	/* The kernel makes it whole in one call (fs/proc/array.c): there is no need to look for its
+	 * end. */
+	if (fd >= 0) {
+		do
+			size = read(fd, text, sizeof(text));
+		while (size < 0 && errno == EINTR);
+		if (size < 0)
+			size = -errno;
+	}
 	if (size < 0)
 		return size == -ENOENT ? -ESRCH : (int)size;
 	return procfs_parse_stat(text, (size_t)size, stat);

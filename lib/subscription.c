@@ -174,7 +174,10 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 			fail_unreadable(subscription);
 		return;
 	}
-	if (now >= subscription->deadline)
+	if (subscription->scan_error)
+		fail(subscription, subscription->scan_error,
+		     strerrordesc_np(-subscription->scan_error));
+	else if (now >= subscription->deadline)
 		fail(subscription, -ETIMEDOUT,
 		     "its listening sockets were not read within ten seconds");
 }

@@ -73,6 +73,7 @@ struct subscription {
 	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
 	bool target_known;
 	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
+	int scan_error;         /* why not all members could be asked; 0: they could */
 	bool attribute_again;   /* some members couldn't be asked: with the next round again */
 	bool attribute;         /* there is a question that no member was asked yet */
 	pid_t suspects[SUSPECTS_MAX]; /* members that were told to listen: asked first */
