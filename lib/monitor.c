@@ -138,11 +138,13 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 static void look_after_trees(struct monitor *monitor, uint64_t now)
 {
 	uint64_t before = cadence_measure(monitor);
+	pid_t last = monitor->last_pid;
 
 	monitor->polled = false;
 	check_forks(monitor, now);
 	topology_locate(monitor, now);
-	if (before)
+	/* What others fork must not make the watcher deaf. */
+	if (before && last == monitor->last_pid && !monitor->forked)
 		monitor->look_cost =
 			cadence_smooth(monitor->look_cost, cadence_measure(monitor) - before);
 }

@@ -203,6 +203,8 @@ void topology_update(struct monitor *monitor)
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
 
+	bool adapted = monitor->adapts;
+
 	monitor->moved = false;
 	monitor->unanchored = false;
 	monitor->adapts = false;
@@ -214,6 +216,9 @@ void topology_update(struct monitor *monitor)
 		else
 			set_interval(ns);
 	}
+	/* The round under way was none for tables. */
+	if (monitor->adapts && !adapted)
+		monitor->round = 0;
 }
 
 void topology_locate(struct monitor *monitor, uint64_t now)
