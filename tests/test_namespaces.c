@@ -78,6 +78,10 @@ START_TEST(a_member_that_moves_is_followed)
 		event = collect_wait(&collect, OPEN, "127.0.0.1", (uint16_t)(8000 + round));
 		ck_assert_uint_eq(event.netns, sandbox_netns(root.pid));
 	}
+	/* The sockets in the namespaces that it left are open all the same. */
+	collect_sync(&collect, &root, 4);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
 	collect_free(&collect);
 	fixture_end(&root);
 }

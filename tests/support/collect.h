@@ -87,6 +87,9 @@ size_t collect_count(struct collect *collect, enum portwatch_event_kind kind, co
                      uint16_t port);
 size_t collect_total(struct collect *collect);
 
+/* Forgets all events so far. */
+void collect_forget(struct collect *collect);
+
 /* Waits for at least `total` events of any kind. */
 void collect_wait_total(struct collect *collect, size_t total);
 

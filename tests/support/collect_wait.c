@@ -166,6 +166,13 @@ size_t collect_total(struct collect *collect)
 	return count(collect, &(struct wanted){0}, NULL);
 }
 
+void collect_forget(struct collect *collect)
+{
+	pthread_mutex_lock(&collect->lock);
+	collect->count = 0;
+	pthread_mutex_unlock(&collect->lock);
+}
+
 void collect_wait_total(struct collect *collect, size_t total)
 {
 	wait_for(collect, &(struct wanted){0}, total);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* test_cost.c - what polling must not do while nothing happens: counted, not timed */
+#include <poll.h>
+#include <string.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/process_list.h"
+#include "support/wrap.h"
+
+/* Waits for so many complete reads from now on; nothing announces them. */
+static void wait_reads(struct collect *collect, uint64_t reads)
+{
+	uint64_t until = portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) + reads;
+	int patience = COLLECT_PATIENCE * 1000;
+
+	while (portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) < until && patience-- > 0)
+		poll(NULL, 0, 1);
+	ck_assert_int_gt(patience, 0);
+}
+
+static void watch_fast(struct collect *collect, pid_t pid, int doorbell)
+{
+	wrap_reset();
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_reader(collect->watcher, PORTWATCH_READER_SETNS), 0);
+	ck_assert_int_eq(portwatch_set_doorbell(collect->watcher, doorbell), 0);
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, 1), 0);
+	collect_start(collect);
+}
+
+START_TEST(a_helper_is_forked_once)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	struct collect collect;
+
+	watch_fast(&collect, server.pid, _i);
+	wait_reads(&collect, 200);
+	collect_sync(&collect, &server, 5);
+	ck_assert_uint_eq(wrap_count("clone", WRAP_ANYWHERE), 1);
+	ck_assert_uint_eq(wrap_count("fork", WRAP_ANYWHERE), 0);
+	ck_assert_uint_eq(wrap_count("execve", WRAP_ANYWHERE), 0);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_HELPERS), 1);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+/* One scan of everything every few seconds is the exception: sockets can be passed around unseen.
+ */
+START_TEST(an_idle_poll_looks_through_no_descriptors)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS), child = fixture_fork(&server);
+	struct collect collect;
+
+	fixture_listen(&server, "127.0.0.1", 8000);
+	fixture_listen(&child, "127.0.0.1", 8001);
+	watch_fast(&collect, server.pid, _i);
+	wait_reads(&collect, 20);
+	wrap_note_name("fd");
+	wait_reads(&collect, 500);
+	/* Two processes, once. */
+	ck_assert_uint_le(wrap_noted(), 2);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&server);
+}
+END_TEST
+
+/* The tree is read when something was forked somewhere, which other tests may do meanwhile; what
+ * lies outside of it is never opened. */
+START_TEST(processes_outside_the_tree_are_not_opened)
+{
+	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
+	struct fixture strangers[10];
+	struct collect collect;
+	unsigned long before;
+	uint64_t reads;
+
+	for (int i = 0; i < 10; i++)
+		strangers[i] = fixture_fork(&parent);
+	watch_fast(&collect, root.pid, _i);
+	wait_reads(&collect, 20);
+	before = wrap_count("openat", WRAP_HOST);
+	reads = portwatch_get_stat(collect.watcher, PORTWATCH_STAT_TREE_READS);
+	wait_reads(&collect, 500);
+	reads = portwatch_get_stat(collect.watcher, PORTWATCH_STAT_TREE_READS) - reads;
+	/* One process: its directory, threads, children, state and descriptors, for each look at
+	 * it. */
+	ck_assert_uint_le(wrap_count("openat", WRAP_HOST) - before, 500 + 10 * (reads + 2));
+	collect_free(&collect);
+	for (int i = 0; i < 10; i++)
+		fixture_end(&strangers[i]);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
+START_TEST(nothing_grows)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	struct collect collect;
+	size_t descriptors;
+	unsigned long allocations;
+
+	watch_fast(&collect, server.pid, _i);
+	fixture_listen(&server, "127.0.0.1", 8000);
+	collect_wait(&collect, PORTWATCH_EVENT_OPEN, NULL, 8000);
+	wait_reads(&collect, 20);
+	descriptors = process_descriptors();
+	allocations = wrap_count("malloc", WRAP_HOST) + wrap_count("calloc", WRAP_HOST) +
+	              wrap_count("realloc", WRAP_HOST);
+	wait_reads(&collect, 500);
+	/* The verification of all owners asks for a little, and frees it. */
+	ck_assert_uint_le(wrap_count("malloc", WRAP_HOST) + wrap_count("calloc", WRAP_HOST) +
+	                          wrap_count("realloc", WRAP_HOST),
+	                  allocations + 10);
+	ck_assert_uint_eq(process_descriptors(), descriptors);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("cost");
+	TCase *idle = tcase_create("idle");
+
+	tcase_add_loop_test(idle, a_helper_is_forked_once, 0, 2);
+	tcase_add_loop_test(idle, an_idle_poll_looks_through_no_descriptors, 0, 2);
+	tcase_add_loop_test(idle, processes_outside_the_tree_are_not_opened, 0, 2);
+	tcase_add_loop_test(idle, nothing_grows, 0, 2);
+	suite_add_tcase(suite, idle);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}

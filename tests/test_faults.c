@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* test_faults.c - bad luck: helpers that die or hang, calls that fail, memory that runs out */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/process_list.h"
+#include "support/wrap.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define END PORTWATCH_EVENT_END
+
+/* --- helpers ---------------------------------------------------------------------------------- */
+
+static pid_t helper_besides(pid_t a, pid_t b, pid_t c)
+{
+	const pid_t known[] = {a, b ? b : a, c ? c : a, 0};
+	pid_t helper = process_other_child(known);
+
+	ck_assert_int_gt(helper, 0);
+	return helper;
+}
+
+static void watch_by(struct collect *collect, pid_t pid, enum portwatch_reader reader)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_reader(collect->watcher, reader), 0);
+	collect_start(collect);
+}
+
+static const enum portwatch_reader helpers[] = {PORTWATCH_READER_SETNS, PORTWATCH_READER_NSENTER};
+
+/* It is replaced, and what was open is still open; the namespace beside it notices nothing. */
+static void disturb_helper(enum portwatch_reader reader, int signal)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS), other = fixture_start(SANDBOX_NETNS);
+	struct collect collect, beside;
+	pid_t helper;
+
+	fixture_listen(&server, "127.0.0.1", 8000);
+	fixture_listen(&other, "127.0.0.1", 8000);
+	watch_by(&collect, server.pid, reader);
+	helper = helper_besides(server.pid, other.pid, 0);
+	watch_by(&beside, other.pid, reader);
+	ck_assert_int_eq(kill(helper, signal), 0);
+	fixture_listen(&other, "127.0.0.1", 8001);
+	collect_wait(&beside, OPEN, NULL, 8001);
+	fixture_listen(&server, "127.0.0.1", 8001);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	collect_sync(&collect, &server, 3);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, 8000), 1);
+	ck_assert_uint_eq(collect_count(&beside, CLOSE, NULL, 8000), 0);
+	/* No zombie is left of it. */
+	fixture_wait_exit(helper);
+	ck_assert_uint_eq(process_children(), 4);
+	ck_assert_int_ne(helper_besides(server.pid, other.pid, helper), helper);
+	collect_free(&collect);
+	collect_free(&beside);
+	ck_assert_uint_eq(process_children(), 2);
+	fixture_end(&server);
+	fixture_end(&other);
+}
+
+START_TEST(a_killed_helper_is_replaced)
+{
+	disturb_helper(helpers[_i], SIGKILL);
+}
+END_TEST
+
+START_TEST(a_stopped_helper_is_replaced)
+{
+	disturb_helper(helpers[_i], SIGSTOP);
+}
+END_TEST
+
+/* The namespaces' reads fail for a while, also with half an answer: no information, no close. */
+static const struct {
+	const char *call;
+	int error; /* 0: short */
+} troubles[] = {
+	{"read", EIO},       {"read", EINTR},       {"read", EAGAIN},   {"read", 0},
+	{"write", EPIPE},    {"write", EINTR},      {"write", EAGAIN},  {"write", 0},
+	{"pread", EIO},      {"pread", EINTR},      {"pread", 0},       {"recv", ENOBUFS},
+	{"recv", EINTR},     {"send", ENOBUFS},     {"openat", EMFILE}, {"openat", ENFILE},
+	{"openat", EINTR},   {"openat", ENOENT},    {"socket", EMFILE}, {"setns", EPERM},
+	{"clone", EAGAIN},   {"pipe2", EMFILE},     {"malloc", ENOMEM}, {"calloc", ENOMEM},
+	{"poll", EINTR},     {"epoll_wait", EINTR}, {"getdents", EIO},  {"readlinkat", EACCES},
+	{"realloc", ENOMEM}, {"epoll_ctl", ENOMEM}, {"statx", EMFILE},  {"fstatat", ENOMEM},
+};
+
+#define TROUBLES (sizeof(troubles) / sizeof(troubles[0]))
+
+static void make_trouble(size_t which)
+{
+	wrap_reset();
+	if (troubles[which].error)
+		wrap_fail(troubles[which].call, WRAP_ANYWHERE, 1, 3, troubles[which].error);
+	else
+		wrap_short(troubles[which].call, WRAP_ANYWHERE, 1, 3, 5);
+}
+
+/* Left to choose, it may go on with another reader; forced, it must come back to this one. */
+START_TEST(failing_calls_close_nothing_and_are_overcome)
+{
+	bool forced = (size_t)_i >= TROUBLES;
+	size_t which = (size_t)_i % TROUBLES;
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	struct collect collect;
+	size_t descriptors = process_descriptors();
+
+	fixture_listen(&server, "127.0.0.1", 8000);
+	watch_by(&collect, server.pid, forced ? PORTWATCH_READER_SETNS : PORTWATCH_READER_AUTO);
+	collect_sync(&collect, &server, 1);
+	make_trouble(which);
+	kill(helper_besides(server.pid, 0, 0), SIGKILL);
+	fixture_listen(&server, "127.0.0.1", 8001);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	wrap_clear(troubles[which].call);
+	collect_sync(&collect, &server, 4);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
+	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
+	if (forced)
+		ck_assert_uint_eq(process_children(), 2);
+	collect_free(&collect);
+	ck_assert_uint_eq(process_children(), 1);
+	ck_assert_uint_eq(process_descriptors(), descriptors);
+	fixture_end(&server);
+}
+END_TEST
+
+/* --- every call of a start and a stop ----------------------------------------------------------
+ */
+
+/* Starts, sees a port, and stops. Returns what start said. */
+static int run_scenario(const struct fixture *server, const char *call, bool *false_close)
+{
+	struct collect collect;
+	struct fixture_socket socket;
+	int result;
+
+	collect_init(&collect);
+	result = wrap_inside(portwatch_new(&collect.watcher, server->pid, collect_event, &collect));
+	if (result < 0) {
+		collect.watcher = NULL;
+		collect_free(&collect);
+		return result;
+	}
+	portwatch_set_events(collect.watcher, OPEN | CLOSE | END);
+	portwatch_set_interval(collect.watcher, 10);
+	portwatch_set_log(collect.watcher, PORTWATCH_LOG_DEBUG, collect_message);
+	result = wrap_inside(portwatch_start(collect.watcher));
+	if (result == 0) {
+		socket = fixture_listen(server, "127.0.0.1", 0);
+		collect_wait(&collect, OPEN, NULL, socket.port);
+		*false_close = collect_count(&collect, CLOSE, NULL, 0) > 0 ||
+		               collect_count(&collect, END, NULL, 0) > 0;
+		fixture_close(server, socket);
+		wrap_clear(call);
+		collect_wait(&collect, CLOSE, NULL, socket.port);
+	}
+	wrap_enter(true);
+	portwatch_free(collect.watcher);
+	wrap_enter(false);
+	collect.watcher = NULL;
+	collect_free(&collect);
+	return result;
+}
+
+/* Fails each of the first uses of the call in turn, once: whatever comes of it, nothing is left
+ * over. */
+static void sweep(const struct fixture *server, const char *call, int error)
+{
+	size_t descriptors = process_descriptors();
+	bool struck = true;
+
+	for (unsigned int nth = 1; struck && nth <= 40; nth++) {
+		bool false_close = false;
+		int result;
+
+		wrap_reset();
+		wrap_fail(call, WRAP_ANYWHERE, nth, 1, error);
+		result = run_scenario(server, call, &false_close);
+		struck = wrap_struck() > 0;
+		ck_assert_msg(!false_close, "%s, use %u: a false close", call, nth);
+		ck_assert_msg(result <= 0, "%s, use %u: start returned %d", call, nth, result);
+		ck_assert_msg(process_descriptors() <= descriptors,
+		              "%s, use %u, start %d: a descriptor is left", call, nth, result);
+		ck_assert_msg(process_children() == 1, "%s, use %u: a child is left", call, nth);
+	}
+}
+
+START_TEST(each_call_may_fail_once)
+{
+	const char *call = wrap_name((size_t)_i);
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	bool unused;
+
+	/* A failed close is a lost descriptor nowhere, and these end a process whose parent asked.
+	 */
+	fixture_listen(&server, "127.0.0.1", 8000);
+	wrap_reset();
+	ck_assert_int_eq(run_scenario(&server, call, &unused), 0);
+	sweep(&server, call,
+	      strstr(call, "alloc") || strcmp(call, "tsearch") == 0 ? ENOMEM : EMFILE);
+	fixture_end(&server);
+}
+END_TEST
+
+static int count_calls(void)
+{
+	int count = 0;
+
+	while (wrap_name((size_t)count))
+		count++;
+	return count;
+}
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("faults");
+	TCase *helper = tcase_create("helper"), *calls = tcase_create("calls"),
+	      *all = tcase_create("every call");
+
+	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
+	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
+	suite_add_tcase(suite, helper);
+	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
+	                    2 * (int)TROUBLES);
+	suite_add_tcase(suite, calls);
+	tcase_add_loop_test(all, each_call_may_fail_once, 0, count_calls());
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
