@@ -162,10 +162,22 @@ static void nobody_holds(struct view *view, struct socket *socket)
 		socket_release(view, socket, SOCKET_STRANGER);
 }
 
+/* A new member holds a socket that nobody held. Others that were asked before may have got it as
+ * well: all are asked again, for the oldest. */
+static void ask_again(struct view *view, struct socket *socket)
+{
+	socket->state = SOCKET_FRESH;
+	view->subscription->unsettled++;
+	view->subscription->attribute = true;
+	view->subscription->monitor->touched = true;
+}
+
 static void settle(struct view *view, struct socket *socket, const struct inode_owner *found,
                    bool complete, bool verify)
 {
-	if (found && found->pid) {
+	if (found && found->pid && !verify && socket->state == SOCKET_STRANGER) {
+		ask_again(view, socket);
+	} else if (found && found->pid) {
 		view->subscription->unsettled -= is_unsettled(socket);
 		socket_hold(view, socket, found->pid, found->owners);
 	} else if (!complete) {
