@@ -63,7 +63,8 @@ static int identify(pid_t pid, uint64_t *start_time)
 	struct process_stat stat;
 	int result;
 
-	if (pidfd < 0 && pidfd != -ENOSYS)
+	/* No such call, or a filter refuses it. */
+	if (pidfd < 0 && pidfd != -ENOSYS && pidfd != -EPERM)
 		return pidfd == -EINVAL || pidfd == -ENOENT ? -EINVAL : pidfd;
 	result = procfs_open(&procfs, "/proc");
 	if (result < 0)
