@@ -16,7 +16,7 @@
 #include "fixture.h"
 #include "portwatch.h"
 
-#define COLLECT_PATIENCE 30 /* seconds */
+#define COLLECT_PATIENCE 60 /* seconds */
 
 struct collected {
 	enum portwatch_event_kind kind;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "caps.h"
 #include "collect.h"
 #include "skip.h"
 
@@ -53,6 +54,8 @@ void collect_watch_by(struct collect *collect, pid_t pid, struct way way)
 	if (result < 0 && way.reader == PORTWATCH_READER_NSENTER &&
 	    collect_count_messages(collect, "not installed"))
 		test_skip("nsenter is not installed");
+	if (result < 0 && way.reader == PORTWATCH_READER_NSENTER && !caps_effective(CAP_SYS_ADMIN))
+		test_skip("nsenter may not enter the namespace: %s", strerror(-result));
 	ck_assert_msg(result == 0, "%s, %s: %s; last message: %s",
 	              portwatch_reader_name(way.reader), portwatch_table_name(way.table),
 	              strerror(-result),

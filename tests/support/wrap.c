@@ -2,7 +2,6 @@
 /* wrap.c - which calls are to fail, and how often each was made */
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +40,11 @@ static const struct {
 /* Mapped once, before there are other threads. */
 static struct shared *shared;
 
-/* Tells the host from its children without a system call, which a child's filter may forbid: the
- * page in the middle is emptied by a fork (madvise(2), MADV_WIPEONFORK). It lies here because a
- * helper drops memory that was mapped elsewhere. */
-#define PAGE 65536
-static volatile char mark[3 * PAGE] __attribute__((aligned(PAGE)));
-#define IN_HOST mark[PAGE]
+/* Set in each forked child, by the wrapper of what forked it: a filter of system calls may forbid
+ * to ask for a PID, and what a thread has of its own may be dropped there as memory that nobody
+ * needs. */
+static bool in_child;
+static bool child_outside;
 static _Thread_local bool outside;
 
 const char *wrap_name(size_t n)
@@ -76,9 +74,7 @@ void wrap_reset(void)
 	void *page;
 
 	outside = true;
-	if (madvise((void *)(uintptr_t)&mark[PAGE], PAGE, MADV_WIPEONFORK) < 0)
-		abort();
-	IN_HOST = 1;
+	in_child = false;
 	if (!shared) {
 		page = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -153,11 +149,25 @@ unsigned long wrap_noted(void)
 	return atomic_load(&shared->noted);
 }
 
+static bool is_outside(void)
+{
+	return in_child ? child_outside : outside;
+}
+
+void wrap_forked(void)
+{
+	child_outside = is_outside();
+	in_child = true;
+}
+
 bool wrap_enter(bool inside)
 {
-	bool before = !outside;
+	bool before = !is_outside();
 
-	outside = !inside;
+	if (in_child)
+		child_outside = !inside;
+	else
+		outside = !inside;
 	return before;
 }
 
@@ -165,14 +175,14 @@ void wrap_note_path(const char *path)
 {
 	const char *slash;
 
-	if (!shared || outside || !shared->name[0])
+	if (!shared || is_outside() || !shared->name[0])
 		return;
 	slash = strrchr(path, '/');
 	if (strcmp(slash ? slash + 1 : path, shared->name) == 0)
 		atomic_fetch_add(&shared->noted, 1);
 }
 
-static bool applies(struct rule *rule, bool in_child)
+static bool applies(struct rule *rule)
 {
 	int where = atomic_load(&rule->where);
 	unsigned int turn;
@@ -188,15 +198,13 @@ static bool applies(struct rule *rule, bool in_child)
 bool wrap_strike(enum wrap_call call, size_t *size)
 {
 	struct rule *rule;
-	bool in_child;
 	int error;
 
-	if (!shared || outside)
+	if (!shared || is_outside())
 		return false;
 	rule = &shared->rules[call];
-	in_child = !IN_HOST;
 	atomic_fetch_add(&shared->counts[call][in_child], 1);
-	if (!applies(rule, in_child))
+	if (!applies(rule))
 		return false;
 	atomic_fetch_add(&shared->struck, 1);
 	error = atomic_load(&rule->error);

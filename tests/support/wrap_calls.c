@@ -46,6 +46,7 @@ WRAP(void *, NULL, realloc, (void *old, size_t size), old, size)
 WRAP(void *, NULL, tsearch,
      (const void *key, void **root, int (*compare)(const void *, const void *)), key, root, compare)
 WRAP(cap_t, NULL, cap_get_proc, (void), )
+WRAP(cap_t, NULL, cap_init, (void), )
 WRAP(int, -1, cap_set_proc, (cap_t caps), caps)
 WRAP(int, -1, cap_set_flag,
      (cap_t caps, cap_flag_t flag, int count, const cap_value_t *values, cap_flag_value_t value),
@@ -54,7 +55,6 @@ WRAP(int, -1, cap_set_flag,
 WRAP(int, errno, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *data),
      thread, attributes, start, data)
-WRAP(pid_t, -1, fork, (void), )
 WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), pid, status, options)
 WRAP(int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size), fd, level,
      name, value, size)
@@ -103,6 +103,17 @@ int __wrap_close(int fd)
 		return result;
 	errno = error;
 	return -1;
+}
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap_fork(void)
+{
+	pid_t pid = wrap_strike(CALL_fork, NULL) ? -1 : __real_fork();
+
+	if (pid == 0)
+		wrap_forked();
+	return pid;
 }
 
 static int optional_mode(int flags, va_list arguments)
@@ -180,6 +191,7 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 	unsigned long a[6];
 	va_list arguments;
 	size_t size;
+	long result;
 
 	va_start(arguments, number);
 	for (size_t i = 0; i < 6; i++)
@@ -198,5 +210,8 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 	}
 	if (transfers(call))
 		a[2] = size;
-	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	result = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if ((call == CALL_clone || call == CALL_fork) && result == 0)
+		wrap_forked();
+	return result;
 }

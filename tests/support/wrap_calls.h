@@ -12,11 +12,18 @@
 #define WRAP_POLL SYS_poll
 #define WRAP_EPOLL_WAIT SYS_epoll_wait
 #define WRAP_FSTATAT SYS_newfstatat
+#define WRAP_FORK SYS_fork
 #else
 #define WRAP_OPEN -1
 #define WRAP_POLL -1
 #define WRAP_EPOLL_WAIT -1
 #define WRAP_FSTATAT -1
+#define WRAP_FORK -1
+#endif
+#ifdef SYS_arch_prctl
+#define WRAP_ARCH_PRCTL SYS_arch_prctl
+#else
+#define WRAP_ARCH_PRCTL -1
 #endif
 
 #define WRAP_CALLS(X)                                                                              \
@@ -25,10 +32,11 @@
 	X(realloc, -1)                                                                             \
 	X(tsearch, -1)                                                                             \
 	X(cap_get_proc, -1)                                                                        \
+	X(cap_init, -1)                                                                            \
 	X(cap_set_proc, -1)                                                                        \
 	X(cap_set_flag, -1)                                                                        \
 	X(pthread_create, -1)                                                                      \
-	X(fork, -1)                                                                                \
+	X(fork, WRAP_FORK)                                                                         \
 	X(waitpid, -1)                                                                             \
 	X(open, WRAP_OPEN)                                                                         \
 	X(openat, SYS_openat)                                                                      \
@@ -59,6 +67,7 @@
 
 /* Those that only syscall(2) makes. */
 #define WRAP_RAW_CALLS(X)                                                                          \
+	X(arch_prctl, WRAP_ARCH_PRCTL)                                                             \
 	X(capget, SYS_capget)                                                                      \
 	X(capset, SYS_capset)                                                                      \
 	X(clone, SYS_clone)                                                                        \
@@ -90,6 +99,8 @@ enum wrap_call { WRAP_CALLS(WRAP_ENUM) WRAP_CALL_COUNT };
 /* Notes the use of a call. Returns true when a rule lets it fail; errno is set. Where size isn't
  * NULL a rule may reduce it. */
 _Bool wrap_strike(enum wrap_call call, size_t *size);
+/* In the child that a call has made. */
+void wrap_forked(void);
 void wrap_note_path(const char *path);
 enum wrap_call wrap_find_number(long number);
 
