@@ -282,12 +282,16 @@ END_TEST
 START_TEST(the_namespace_is_let_go)
 {
 	char name[16];
+	int error;
 
 	if (!caps_effective(CAP_NET_ADMIN))
 		sandbox_enter();
 	snprintf(name, sizeof(name), "pw%d", (int)getpid());
 	start(_i);
-	ck_assert_int_eq(sandbox_veth(name, fixture.pid), 0);
+	error = sandbox_veth(name, fixture.pid);
+	if (error == -EPERM)
+		test_skip("may not make a pair of interfaces here");
+	ck_assert_int_eq(error, 0);
 	fixture_end(&fixture);
 	ck_assert_uint_eq(reading_table(&reading)->count, 0);
 	ck_assert(!sandbox_link_gone(name, 0));
