@@ -366,6 +366,7 @@ refused_by_a_filter()
 	program=own how=--once
 	refused setns perf_event_open bpf
 	degraded $?
+	expect_text "cannot run nsenter while privileged by exec (AT_SECURE)"
 	program=any
 	refused perf_event_open bpf
 	expect_status 0 $?
