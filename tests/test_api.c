@@ -179,8 +179,7 @@ START_TEST(other_ipv6_addresses_are_logged_once)
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 	struct collect narrow, all;
 
-	fixture_add_address(&server, "fd00::1");
-	fixture_listen(&server, "fd00::1", 8000);
+	fixture_listen_with(&server, "fd00::1", 8000, LISTEN_FREEBIND);
 	collect_watch(&narrow, server.pid);
 	collect_sync(&narrow, &server, 3);
 	ck_assert_uint_eq(collect_count(&narrow, OPEN, "fd00::1", 0), 0);
@@ -261,8 +260,7 @@ START_TEST(the_environment_can_ask_for_everything)
 	struct portwatch *watcher;
 
 	setenv("PORTWATCH_DEBUG", "1", 1);
-	fixture_add_address(&server, "fd00::1");
-	fixture_listen(&server, "fd00::1", 8000);
+	fixture_listen_with(&server, "fd00::1", 8000, LISTEN_FREEBIND);
 	ck_assert_int_eq(portwatch_new(&watcher, server.pid, ignore, &levels), 0);
 	ck_assert_int_eq(portwatch_set_log(watcher, PORTWATCH_LOG_ERROR, count_level), 0);
 	ck_assert_int_eq(portwatch_start(watcher), 0);

@@ -104,7 +104,7 @@ START_TEST(the_library_is_inside)
 	collect_wait(&collect, PORTWATCH_EVENT_OPEN, NULL, 8000);
 	ck_assert_uint_eq(wrap_count("clone", WRAP_HOST), 1);
 	ck_assert_uint_eq(wrap_count("setns", WRAP_HOST), 0);
-	ck_assert_uint_eq(wrap_count("setns", WRAP_CHILDREN), 1);
+	ck_assert_uint_ge(wrap_count("setns", WRAP_CHILDREN), 1);
 	ck_assert_uint_gt(wrap_count("openat", WRAP_HOST), 0);
 	ck_assert_uint_gt(wrap_count("malloc", WRAP_HOST), 0);
 	ck_assert_uint_gt(wrap_count("epoll_wait", WRAP_HOST), 0);

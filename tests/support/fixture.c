@@ -254,14 +254,6 @@ void fixture_join(const struct fixture *fixture, pid_t pid)
 	close(fd);
 }
 
-void fixture_add_address(const struct fixture *fixture, const char *address)
-{
-	struct command command = {.operation = OPERATION_ADDRESS};
-
-	snprintf(command.text, sizeof(command.text), "%s", address);
-	order(fixture, &command, -1);
-}
-
 void fixture_rename(const struct fixture *fixture, const char *name)
 {
 	struct command command = {.operation = OPERATION_NAME};

@@ -64,9 +64,6 @@ struct fixture_socket fixture_give(const struct fixture *from, struct fixture_so
 void fixture_unshare(const struct fixture *fixture);
 void fixture_join(const struct fixture *fixture, pid_t pid);
 
-/* Another IPv6 address for its loopback interface. */
-void fixture_add_address(const struct fixture *fixture, const char *address);
-
 void fixture_rename(const struct fixture *fixture, const char *name);
 void fixture_hide(const struct fixture *fixture);
 

@@ -6,7 +6,4 @@
 /* Brings it up in the calling thread's network namespace. 0 or a negative errno. */
 int loopback_up(void);
 
-/* Gives it another IPv6 address. 0 or a negative errno. */
-int loopback_add(const char *address);
-
 #endif
