@@ -149,7 +149,8 @@ int helper_send(int fd, const struct frame *frame, const void *bytes)
 
 int helper_write(int fd, const void *bytes, size_t size)
 {
-	struct iovec parts[2] = {{(void *)bytes, size}};
+	/* The second is empty, not null: to go past its end is undefined then. */
+	struct iovec parts[2] = {{(void *)bytes, size}, {(void *)bytes, 0}};
 
 	return write_parts(fd, parts);
 }

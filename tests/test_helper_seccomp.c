@@ -211,7 +211,7 @@ static void look_into_helper(void)
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		ck_assert_msg(open_of_helper(secrets[i]) == -EACCES ||
 		                      open_of_helper(secrets[i]) == -EPERM,
-		              "%s of the helper can be opened", secrets[i]);
+		              "%s of the helper can be opened, or there is no helper", secrets[i]);
 	ck_assert_int_eq((int)ptrace(PTRACE_SEIZE, helper, NULL, NULL), -1);
 	ck_assert_int_eq(errno, EPERM);
 }
