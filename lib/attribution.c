@@ -103,6 +103,16 @@ ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
 	return result;
 }
 
+/* A process that exits belongs to root from when its memory is gone: that it can't be read then is
+ * no news. */
+static bool is_exiting(int directory)
+{
+	struct process_stat stat;
+
+	return directory >= 0 && procfs_read_stat(directory, &stat) == 0 && stat.exiting &&
+	       stat.threads <= 1;
+}
+
 static bool scan(struct subscription *subscription, const struct process *process, int directory,
                  struct question *question)
 {
@@ -113,6 +123,8 @@ static bool scan(struct subscription *subscription, const struct process *proces
 	if (directory >= 0)
 		result = attribution_scan_process(directory, process->pid, process->start_time,
 		                                  question->sockets, question->count);
+	if ((result == -EACCES || result == -EPERM) && is_exiting(directory))
+		result = -ESRCH;
 	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
 	return is_answer(subscription, process, result);
 }

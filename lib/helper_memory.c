@@ -37,6 +37,7 @@ struct mapping {
 	struct range range;
 	bool private;
 	bool anonymous;
+	bool heap; /* may follow a .bss without a gap */
 	uint64_t inode;
 };
 
@@ -166,6 +167,7 @@ static bool parse_mapping(const char *line, struct mapping *mapping)
 		return false;
 	line += strspn(line, " ");
 	mapping->anonymous = mapping->inode == 0 && is_memory(line);
+	mapping->heap = strncmp(line, "[heap]", 6) == 0;
 	return true;
 }
 
@@ -180,13 +182,17 @@ static void note_module(struct walk *walk, const struct mapping *mapping)
 }
 
 /* Returns how much of the mapping is kept as the .bss of the module before it. */
-static uintptr_t size_of_bss(const struct walk *walk, const struct mapping *mapping)
+static uintptr_t size_of_bss(struct walk *walk, const struct mapping *mapping)
 {
 	uintptr_t size = mapping->range.end - mapping->range.start;
 
-	if (mapping->range.start != walk->module_end)
+	if (mapping->range.start != walk->module_end || mapping->heap)
 		return 0;
-	return walk->module_is_ours || size < KEEP_BSS ? size : KEEP_BSS;
+	if (!walk->module_is_ours && size > KEEP_BSS)
+		return KEEP_BSS;
+	/* The host may have cut it into several, by mlock(2) or madvise(2). */
+	walk->module_end = mapping->range.end;
+	return size;
 }
 
 static void handle_line(struct walk *walk)

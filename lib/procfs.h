@@ -21,6 +21,8 @@ struct process_stat {
 	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
 	               well */
 	unsigned threads;
+	bool exiting; /* the leader is on its way out: what it held is gone, and the kernel shows it
+	                 to root alone */
 	uint64_t start_time; /* clock ticks since boot, field 22 */
 	char name[64]; /* comm: bytes from strangers, may hold blanks, parentheses and newlines */
 };

@@ -11,9 +11,13 @@
 enum {
 	FIELD_STATE = 3,
 	FIELD_PPID = 4,
+	FIELD_FLAGS = 9,
 	FIELD_THREADS = 20,
 	FIELD_START_TIME = 22,
 };
+
+/* PF_EXITING of the flags (include/linux/sched.h). */
+#define EXITING 0x4
 
 static bool take(const char **at, const char *end, char expected)
 {
@@ -64,6 +68,7 @@ static bool take_numbers(const char **at, const char *end, struct process_stat *
 	if (fields[FIELD_PPID] > INT_MAX || fields[FIELD_THREADS] > UINT_MAX)
 		return false;
 	stat->ppid = (pid_t)fields[FIELD_PPID];
+	stat->exiting = fields[FIELD_FLAGS] & EXITING;
 	stat->threads = (unsigned)fields[FIELD_THREADS];
 	stat->start_time = fields[FIELD_START_TIME];
 	return true;

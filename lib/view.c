@@ -162,11 +162,14 @@ static void add_socket(struct view *view, const struct listener *listener)
 	struct socket *socket = calloc(1, sizeof(*socket));
 	struct socket **place;
 
-	if (!socket)
+	if (!socket) {
+		view->late = true; /* taken over with the next read */
 		return;
+	}
 	socket->listener = *listener;
 	place = tsearch(socket, &view->tree, compare);
 	if (!place || *place != socket) {
+		view->late |= !place;
 		free(socket);
 		return;
 	}
