@@ -21,10 +21,10 @@
 struct act {
 	struct portwatch *watcher;
 	struct portwatch *other;
-	struct collect *collect;
+	struct collect *_Atomic collect;
 	sem_t entered;
 	sem_t leave;
-	int calls;
+	int calls; /* atomic: by the library's thread, looked at by ours */
 	int result;
 };
 
@@ -36,7 +36,7 @@ static void act_start(struct act *act, pid_t pid, portwatch_callback callback, i
 	ck_assert_int_eq(portwatch_new(&act->watcher, pid, callback, act), 0);
 	ck_assert_int_eq(portwatch_set_interval(act->watcher, 10), 0);
 	ck_assert_int_eq(portwatch_start(act->watcher), 0);
-	ck_assert_int_eq(act->calls, initial);
+	ck_assert_int_eq(__atomic_load_n(&act->calls, __ATOMIC_SEQ_CST), initial);
 }
 
 static void await(sem_t *semaphore)
@@ -50,7 +50,7 @@ static void stop_itself(struct portwatch *watcher, const struct portwatch_event 
 	struct act *act = data;
 
 	(void)event;
-	act->calls++;
+	__atomic_add_fetch(&act->calls, 1, __ATOMIC_SEQ_CST);
 	act->result = portwatch_stop(watcher);
 	sem_post(&act->entered);
 }
@@ -80,7 +80,7 @@ static void free_itself(struct portwatch *watcher, const struct portwatch_event 
 	struct act *act = data;
 
 	(void)event;
-	act->calls++;
+	__atomic_add_fetch(&act->calls, 1, __ATOMIC_SEQ_CST);
 	portwatch_free(watcher);
 	sem_post(&act->entered);
 }
@@ -116,7 +116,7 @@ static void free_other(struct portwatch *watcher, const struct portwatch_event *
 
 	(void)watcher;
 	(void)event;
-	act->calls++;
+	__atomic_add_fetch(&act->calls, 1, __ATOMIC_SEQ_CST);
 	portwatch_free(act->other);
 	act->other = NULL;
 	sem_post(&act->entered);
@@ -151,7 +151,7 @@ static void start_another(struct portwatch *watcher, const struct portwatch_even
 	struct act *act = data;
 
 	(void)event;
-	if (act->calls++ > 0)
+	if (__atomic_fetch_add(&act->calls, 1, __ATOMIC_SEQ_CST) > 0)
 		return;
 	collect_watch(act->collect, portwatch_get_pid(watcher));
 	act->result = (int)collect_total(act->collect);
