@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -441,19 +442,24 @@ class Command(Case):
             self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
 
     def test_a_terminals_signal_comes_once(self):
-        # The second signal comes by way of pwatch, after whatever came of the first.
-        script = 'import signal, sys\n' \
+        # The second signal comes by way of pwatch, after whatever came of the first. A handler may
+        # come in the middle of print(), so it writes by itself.
+        script = 'import os, signal, sys\n' \
                  'count = 0\n' \
                  'def interrupt(number, frame):\n' \
                  '    global count\n' \
                  '    count += 1\n' \
-                 '    print("interrupted", flush=True)\n' \
+                 '    os.write(1, b"interrupted\\n")\n' \
                  'signal.signal(signal.SIGINT, interrupt)\n' \
                  'signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(count))\n' \
-                 'print("up", flush=True)\n' \
+                 'os.write(1, b"up\\n")\n' \
                  'while True: signal.pause()'
         pid, terminal = pty.fork()
         if pid == 0:
+            # Or else the terminal may throw away what is written right after the signal.
+            attributes = termios.tcgetattr(0)
+            attributes[3] |= termios.NOFLSH
+            termios.tcsetattr(0, termios.TCSANOW, attributes)
             os.execv(PWATCH, [PWATCH, '--', sys.executable, '-c', script])
         with open(terminal, 'r+b', buffering=0) as stream:
             while 'up' not in read_line(stream):
