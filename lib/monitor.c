@@ -67,7 +67,7 @@ static void refresh(struct monitor *monitor)
 	if (before < monitor->refresh_earliest)
 		return;
 	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
-	monitor->last_pid = procfs_last_pid(&monitor->procfs);
+	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->procfs), before);
 	monitor->forked = false;
 	monitor->exited = false;
 	if (process_table_refresh(monitor->processes) < 0)
@@ -83,18 +83,19 @@ static void refresh(struct monitor *monitor)
 static bool check_forks(struct monitor *monitor, uint64_t now)
 {
 	bool recheck = now >= monitor->recheck;
-	pid_t last;
+	pid_t after, last;
 
 	if (monitor->doorbell && !monitor->refresh_failed && !recheck)
 		return false;
 	if (recheck)
 		monitor->recheck = now + RECHECK;
 	last = procfs_last_pid(&monitor->procfs);
-	if (last == monitor->last_pid && last != 0 && !monitor->refresh_failed)
+	after = recent_pids_after(&monitor->recent_pids, last, now);
+	if (after == last && last != 0 && !monitor->refresh_failed)
 		return false;
 	if (!monitor->refresh_failed && !recheck &&
-	    process_table_probe(monitor->processes, monitor->last_pid, last)) {
-		monitor->last_pid = last;
+	    process_table_probe(monitor->processes, after, last)) {
+		recent_pids_seen(&monitor->recent_pids, last, now);
 		return false;
 	}
 	monitor->refresh_failed = false;
@@ -138,13 +139,13 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 static void look_after_trees(struct monitor *monitor, uint64_t now)
 {
 	uint64_t before = cadence_measure(monitor);
-	pid_t last = monitor->last_pid;
+	pid_t last = monitor->recent_pids.last;
 
 	monitor->polled = false;
 	check_forks(monitor, now);
 	topology_locate(monitor, now);
 	/* What others fork must not make the watcher deaf. */
-	if (before && last == monitor->last_pid && !monitor->forked)
+	if (before && last == monitor->recent_pids.last && !monitor->forked)
 		monitor->look_cost =
 			cadence_smooth(monitor->look_cost, cadence_measure(monitor) - before);
 }

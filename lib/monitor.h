@@ -15,6 +15,7 @@
 #include "portwatch.h"
 #include "process_tree.h"
 #include "procfs.h"
+#include "recent_pids.h"
 #include "spawn.h"
 
 #define MONITOR_BATCH 64
@@ -60,7 +61,7 @@ struct monitor {
 	bool forked;               /* processes may have come: read the trees */
 	bool exited;               /* a member has exited: read the trees */
 	bool moved;                /* members have come, gone or moved: place the workers again */
-	pid_t last_pid;            /* when the trees were read last */
+	struct recent_pids recent_pids;
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
 	uint64_t rounds;    /* begun */
