@@ -20,8 +20,9 @@ uint64_t cadence_interval(uint64_t cost, int doorbell)
 
 uint64_t cadence_measure(const struct monitor *monitor)
 {
-	return monitor->rounds <= 8 || monitor->rounds % 8 == 0 ? clock_now(CLOCK_THREAD_CPUTIME_ID)
-	                                                        : 0;
+	if (!monitor->adapts || (monitor->rounds > 8 && monitor->rounds % 8 != 0))
+		return 0;
+	return clock_now(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t cadence_smooth(uint64_t smoothed, uint64_t figure)

@@ -7,8 +7,8 @@
 
 struct monitor;
 
-/* CPU time of the calling thread in ns; 0 where this round isn't measured: the first few are, and
- * then one in eight. */
+/* CPU time of the calling thread in ns; 0 where this round isn't measured: of those that adapt the
+ * first few are, and then one in eight. */
 uint64_t cadence_measure(const struct monitor *monitor);
 /* Takes a new figure into a smoothed one: quickly down, slowly up, so that one busy moment doesn't
  * make the watcher deaf. */

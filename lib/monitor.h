@@ -68,7 +68,8 @@ struct monitor {
 	uint64_t look_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
 	uint64_t due; /* when there is something to do next, if nothing is touched until then */
 	bool touched; /* something is to be done now */
-	size_t locate_next; /* round robin over members, see topology.c */
+	size_t locate_next;       /* round robin over members, see topology.c */
+	uint64_t locate_earliest; /* when it is their turn again */
 };
 
 /* Whether the calling thread is the library's own that calls callbacks. */

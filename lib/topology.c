@@ -7,10 +7,11 @@
 #include "clock.h"
 #include "subscription.h"
 
-/* How many members are looked at in a round, in turn; and for how long a new one is looked at in
- * each. */
-#define LOCATE_MEMBERS 8
+/* With each poll the young members are looked at; the others in turn, so many at a time and no
+ * sooner than after that pause. */
 #define LOCATE_YOUNG (2 * NSEC_PER_SEC)
+#define LOCATE_MEMBERS 8
+#define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
 
 static bool same_netns(const struct netns_id *a, const struct netns_id *b)
 {
@@ -217,13 +218,16 @@ void topology_update(struct monitor *monitor)
 			set_interval(ns);
 	}
 	/* The round under way was none for tables. */
-	if (monitor->adapts && !adapted)
+	if (monitor->adapts && !adapted) {
 		monitor->round = 0;
+		monitor->rounds = 0;
+	}
 }
 
 void topology_locate(struct monitor *monitor, uint64_t now)
 {
 	size_t index = 0, first = monitor->locate_next;
+	size_t turns = now < monitor->locate_earliest ? 0 : LOCATE_MEMBERS;
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
@@ -232,7 +236,7 @@ void topology_locate(struct monitor *monitor, uint64_t now)
 		if (!subscription->tree)
 			continue;
 		while ((process = process_tree_next(subscription->tree, process))) {
-			bool turn = index >= first && index < first + LOCATE_MEMBERS;
+			bool turn = index >= first && index < first + turns;
 
 			index++;
 			if ((turn || now - process->seen < LOCATE_YOUNG) &&
@@ -240,5 +244,8 @@ void topology_locate(struct monitor *monitor, uint64_t now)
 				monitor->moved = true;
 		}
 	}
-	monitor->locate_next = first + LOCATE_MEMBERS < index ? first + LOCATE_MEMBERS : 0;
+	if (turns == 0)
+		return;
+	monitor->locate_next = first + turns < index ? first + turns : 0;
+	monitor->locate_earliest = now + LOCATE_PAUSE;
 }
