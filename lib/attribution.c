@@ -4,14 +4,11 @@
  * Only over members of the subscription's tree, and only where there is a question: sockets that
  * nobody was asked about, members that were not asked yet; and all of it again, sparingly, because
  * a socket can be passed to a member. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "caps.h"
+#include "attribution.h"
 #include "cleanup.h"
 #include "clock.h"
-#include "subscription.h"
 
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
 /* In a tree of so many members not all are asked where the doorbell says whom to ask. */
@@ -19,115 +16,6 @@
 #define LINE_UP_MAX 64
 /* Looking at everything again costs at most this part of the time. */
 #define VERIFY_SHARE 2000
-
-/* A set of sockets to look for. */
-struct question {
-	struct inode_owner *sockets;
-	size_t count;
-};
-
-static bool is_unsettled(const struct socket *socket)
-{
-	return socket->state == SOCKET_FRESH || socket->state == SOCKET_ORPHAN;
-}
-
-static bool belongs(const struct socket *socket, bool unsettled)
-{
-	return is_unsettled(socket) == unsettled;
-}
-
-static size_t count_sockets(struct subscription *subscription, bool unsettled)
-{
-	struct view *view;
-	struct socket *socket;
-	size_t count = 0;
-
-	list_each (view, &subscription->views, struct view, of_subscription)
-		list_each (socket, &view->sockets, struct socket, link)
-			count += belongs(socket, unsettled);
-	return count;
-}
-
-/* Collects the sockets that are (or aren't) unsettled. 0 or -ENOMEM. */
-static int ask(struct subscription *subscription, bool unsettled, struct question *question)
-{
-	struct view *view;
-	struct socket *socket;
-	size_t count = count_sockets(subscription, unsettled);
-
-	if (count == 0)
-		return 0;
-	question->sockets = calloc(count, sizeof(*question->sockets));
-	if (!question->sockets)
-		return -ENOMEM;
-	list_each (view, &subscription->views, struct view, of_subscription)
-		list_each (socket, &view->sockets, struct socket, link)
-			if (belongs(socket, unsettled))
-				question->sockets[question->count++].inode = socket->listener.inode;
-	inode_scan_sort(question->sockets, question->count);
-	return 0;
-}
-
-/* Whether the answer of a member that couldn't be read is as good as "no": it is gone, or will
- * never be readable. What else failed (no descriptors left, no memory) is no information. */
-static bool is_answer(struct subscription *subscription, const struct process *process,
-                      ssize_t result)
-{
-	if (result >= 0 || result == -ESRCH || result == -ENOENT)
-		return true;
-	if (result != -EACCES && result != -EPERM)
-		subscription->scan_error = (int)result;
-	if (!subscription->told_access)
-		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
-		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
-		          "holds are "
-		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
-		          "CAP_DAC_READ_SEARCH",
-		          (int)process->pid, process->name, strerrordesc_np((int)-result));
-	subscription->told_access = true;
-	return result == -EACCES || result == -EPERM;
-}
-
-ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
-                                 struct inode_owner *sockets, size_t count)
-{
-	ssize_t result = inode_scan_process(directory, pid, start_time, sockets, count);
-	unsigned int taken;
-
-	if (result != -EACCES && result != -EPERM)
-		return result;
-	taken = caps_begin(CAPS_READ_PROCESS);
-	if (taken)
-		result = inode_scan_process(directory, pid, start_time, sockets, count);
-	caps_end(taken);
-	return result;
-}
-
-/* A process that exits belongs to root from when its memory is gone: that it can't be read then is
- * no news. */
-static bool is_exiting(int directory)
-{
-	struct process_stat stat;
-
-	return directory >= 0 && procfs_read_stat(directory, &stat) == 0 && stat.exiting &&
-	       stat.threads <= 1;
-}
-
-static bool scan(struct subscription *subscription, const struct process *process, int directory,
-                 struct question *question)
-{
-	ssize_t result = directory;
-
-	if (question->count == 0)
-		return true;
-	if (directory >= 0)
-		result = attribution_scan_process(directory, process->pid, process->start_time,
-		                                  question->sockets, question->count);
-	if ((result == -EACCES || result == -EPERM) && is_exiting(directory))
-		result = -ESRCH;
-	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
-	return is_answer(subscription, process, result);
-}
 
 /* Asks each member: about unsettled sockets always, about all others if it is new or everything is
  * verified. False if not all could be asked. */
@@ -144,9 +32,9 @@ static bool scan_members(struct subscription *subscription, struct question *uns
 		if (unsettled->count == 0 && !(new && others->count > 0))
 			continue;
 		directory = procfs_open_process(&subscription->monitor->procfs, process->pid);
-		complete &= scan(subscription, process, directory, unsettled);
+		complete &= question_ask(unsettled, subscription, process, directory);
 		if (new)
-			complete &= scan(subscription, process, directory, others);
+			complete &= question_ask(others, subscription, process, directory);
 	}
 	return complete;
 }
@@ -190,11 +78,11 @@ static void settle(struct view *view, struct socket *socket, const struct inode_
 	if (found && found->pid && !verify && socket->state == SOCKET_STRANGER) {
 		ask_again(view, socket);
 	} else if (found && found->pid) {
-		view->subscription->unsettled -= is_unsettled(socket);
+		view->subscription->unsettled -= socket_is_unsettled(socket);
 		socket_hold(view, socket, found->pid, found->owners);
 	} else if (!complete) {
 		return;
-	} else if (is_unsettled(socket)) {
+	} else if (socket_is_unsettled(socket)) {
 		nobody_holds(view, socket);
 	} else if (!socket->port && view->subscription->options->scope == PORTWATCH_SCOPE_NETNS) {
 		socket_hold(view, socket, 0, 0); /* there was no memory before */
@@ -212,11 +100,12 @@ static void settle_all(struct subscription *subscription, struct question *unset
 
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link) {
-			struct question *question = is_unsettled(socket) ? unsettled : others;
+			struct question *question =
+				socket_is_unsettled(socket) ? unsettled : others;
 
 			/* A held socket that a new member shares keeps its owner until it is
 			 * verified. */
-			if (!is_unsettled(socket) && !verify && socket->state == SOCKET_HELD)
+			if (!socket_is_unsettled(socket) && !verify && socket->state == SOCKET_HELD)
 				continue;
 			settle(view, socket,
 			       inode_scan_find(question->sockets, question->count,
@@ -273,14 +162,14 @@ static bool ask_suspects(struct subscription *subscription)
 
 	if (subscription->suspect_count == 0 ||
 	    process_tree_count(subscription->tree) < LARGE_TREE ||
-	    ask(subscription, true, &question) < 0)
+	    question_make(&question, subscription, true) < 0)
 		return false;
 	line_up(subscription, &line);
 	for (size_t i = 0; i < line.count; i++) {
 		CLEANUP_CLOSE int directory =
 			procfs_open_process(&subscription->monitor->procfs, line.processes[i]->pid);
 
-		scan(subscription, line.processes[i], directory, &question);
+		question_ask(&question, subscription, line.processes[i], directory);
 	}
 	settle_all(subscription, &question, &nothing, false, false);
 	free(question.sockets);
@@ -294,7 +183,8 @@ static bool ask_all(struct subscription *subscription, uint64_t now, bool verify
 	struct question unsettled = {0}, others = {0};
 	bool complete = false;
 
-	if (ask(subscription, true, &unsettled) == 0 && ask(subscription, false, &others) == 0) {
+	if (question_make(&unsettled, subscription, true) == 0 &&
+	    question_make(&others, subscription, false) == 0) {
 		complete = scan_members(subscription, &unsettled, &others, verify);
 		settle_all(subscription, &unsettled, &others, complete, verify);
 	}
