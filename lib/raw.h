@@ -26,11 +26,6 @@ static inline long raw_read(int fd, void *buffer, size_t size)
 	return raw_call(SYS_read, fd, buffer, size);
 }
 
-static inline long raw_write(int fd, const void *bytes, size_t size)
-{
-	return raw_call(SYS_write, fd, bytes, size);
-}
-
 static inline long raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
 {
 #if defined(__LP64__)

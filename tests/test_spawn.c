@@ -48,7 +48,7 @@ static int body_mask(void *arg)
 	uint64_t mask = 0;
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask));
-	raw_write(*(int *)arg, &mask, sizeof(mask));
+	syscall(SYS_write, *(int *)arg, &mask, sizeof(mask));
 	return 0;
 }
 
