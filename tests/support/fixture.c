@@ -133,15 +133,30 @@ void fixture_exit(struct fixture *fixture, int status)
 	ended(fixture);
 }
 
+/* Another with each call: the kernel may choose the one again that was closed just before, and then
+ * a watcher that has not seen it closed sees nothing. Below those that the kernel chooses. */
+static uint16_t another_port(void)
+{
+	enum { FIRST = 10000, END = 32768 };
+	static unsigned int count;
+
+	return (uint16_t)(FIRST + ((unsigned int)getpid() * 31 + count++) % (END - FIRST));
+}
+
 struct fixture_socket fixture_listen_with(const struct fixture *fixture, const char *address,
                                           uint16_t port, unsigned int flags)
 {
 	struct command command = {.operation = OPERATION_LISTEN, .flags = flags, .port = port};
+	bool any = port == 0 && !(flags & LISTEN_AUTOBIND);
 	struct answer answer;
 
 	snprintf(command.text, sizeof(command.text), "%s", address);
-	answer = ask(fixture, &command, -1);
-	ck_assert_msg(answer.error == 0, "listen on %s:%u: %s", address, port,
+	do {
+		if (any)
+			command.port = another_port();
+		answer = ask(fixture, &command, -1);
+	} while (any && answer.error == EADDRINUSE);
+	ck_assert_msg(answer.error == 0, "listen on %s:%u: %s", address, command.port,
 	              strerror(answer.error));
 	return (struct fixture_socket){answer.handle, answer.port, answer.inode};
 }
@@ -165,6 +180,29 @@ void fixture_churn(const struct fixture *fixture, const char *address, int numbe
 
 	snprintf(command.text, sizeof(command.text), "%s", address);
 	order(fixture, &command, -1);
+}
+
+void fixture_storm(const struct fixture *fixture, const char *address, uint16_t port, int number,
+                   unsigned int flags)
+{
+	struct command command = {
+		.operation = OPERATION_STORM,
+		.flags = flags,
+		.number = number,
+		.port = port,
+	};
+
+	snprintf(command.text, sizeof(command.text), "%s", address);
+	order(fixture, &command, -1);
+}
+
+uint64_t fixture_calm(const struct fixture *fixture)
+{
+	struct command command = {.operation = OPERATION_CALM};
+	struct answer answer = ask(fixture, &command, -1);
+
+	ck_assert_int_eq(answer.error, 0);
+	return answer.inode;
 }
 
 static bool beget(const struct fixture *fixture, enum operation operation, pid_t pid,
