@@ -68,12 +68,13 @@ static struct answer ask(const struct fixture *fixture, const struct command *co
 	return answer;
 }
 
-static void order(const struct fixture *fixture, const struct command *command, int rider)
+static struct answer order(const struct fixture *fixture, const struct command *command, int rider)
 {
 	struct answer answer = ask(fixture, command, rider);
 
 	ck_assert_msg(answer.error == 0, "operation %d: %s", (int)command->operation,
 	              strerror(answer.error));
+	return answer;
 }
 
 struct fixture fixture_start(unsigned int sandbox)
@@ -185,12 +186,7 @@ void fixture_churn(const struct fixture *fixture, const char *address, int numbe
 void fixture_storm(const struct fixture *fixture, const char *address, uint16_t port, int number,
                    unsigned int flags)
 {
-	struct command command = {
-		.operation = OPERATION_STORM,
-		.flags = flags,
-		.number = number,
-		.port = port,
-	};
+	struct command command = {OPERATION_STORM, flags, 0, number, port, ""};
 
 	snprintf(command.text, sizeof(command.text), "%s", address);
 	order(fixture, &command, -1);
@@ -198,11 +194,7 @@ void fixture_storm(const struct fixture *fixture, const char *address, uint16_t 
 
 uint64_t fixture_calm(const struct fixture *fixture)
 {
-	struct command command = {.operation = OPERATION_CALM};
-	struct answer answer = ask(fixture, &command, -1);
-
-	ck_assert_int_eq(answer.error, 0);
-	return answer.inode;
+	return order(fixture, &(struct command){.operation = OPERATION_CALM}, -1).inode;
 }
 
 static bool beget(const struct fixture *fixture, enum operation operation, pid_t pid,
@@ -248,9 +240,7 @@ bool fixture_respawn(const struct fixture *fixture, pid_t pid, struct fixture *c
 
 void fixture_exit_leader(const struct fixture *fixture)
 {
-	struct command command = {.operation = OPERATION_LEADER_EXIT};
-
-	order(fixture, &command, -1);
+	order(fixture, &(struct command){.operation = OPERATION_LEADER_EXIT}, -1);
 }
 
 struct fixture_socket fixture_give(const struct fixture *from, struct fixture_socket socket,
@@ -274,9 +264,7 @@ struct fixture_socket fixture_give(const struct fixture *from, struct fixture_so
 
 void fixture_unshare(const struct fixture *fixture)
 {
-	struct command command = {.operation = OPERATION_UNSHARE};
-
-	order(fixture, &command, -1);
+	order(fixture, &(struct command){.operation = OPERATION_UNSHARE}, -1);
 }
 
 void fixture_join(const struct fixture *fixture, pid_t pid)
@@ -302,7 +290,5 @@ void fixture_rename(const struct fixture *fixture, const char *name)
 
 void fixture_hide(const struct fixture *fixture)
 {
-	struct command command = {.operation = OPERATION_HIDE};
-
-	order(fixture, &command, -1);
+	order(fixture, &(struct command){.operation = OPERATION_HIDE}, -1);
 }

@@ -47,6 +47,13 @@ void fixture_close(const struct fixture *fixture, struct fixture_socket socket);
 /* Opens and closes `number` ports, one after the other. */
 void fixture_churn(const struct fixture *fixture, const char *address, int number);
 
+/* Has it open `number` ports from `port` on (with LISTEN_REUSEPORT all on that one), and from then
+ * on close and reopen them at random as fast as it can, until it is told to leave all open; that
+ * returns how often it has closed or opened one. */
+void fixture_storm(const struct fixture *fixture, const char *address, uint16_t port, int number,
+                   unsigned int flags);
+uint64_t fixture_calm(const struct fixture *fixture);
+
 /* Forks a child that holds the same sockets; as a daemon it is detached by a double fork. With a
  * PID of a child that has exited, the number is used again; returns false where that is refused. */
 struct fixture fixture_fork(const struct fixture *fixture);
