@@ -2,7 +2,6 @@
 /* monitor_doorbell.c - from a kernel event to the namespace that is read and the tree that grows */
 #include <errno.h>
 #include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "caps.h"
@@ -182,17 +181,29 @@ static const struct doorbell_hooks hooks = {
 	.lost = lost,
 };
 
-static void tell_all(struct monitor *monitor, const char *text)
+/* Each watcher is told once, and again when that has changed: another one's start may have been
+ * another attempt. */
+static void tell(struct monitor *monitor, struct subscription *subscription)
 {
-	struct subscription *subscription;
+	const struct failure *failure = &monitor->doorbell_failure;
+	const struct failure *told = &subscription->doorbell_told;
+	char text[LOG_TEXT];
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "%s", text);
+	if (subscription->told_doorbell && told->step == failure->step &&
+	    told->error == failure->error)
+		return;
+	subscription->told_doorbell = true;
+	subscription->doorbell_told = *failure;
+	if (monitor->doorbell)
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		          "doorbell: the kernel tells of listen(2) at once");
+	else
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		          "no doorbell, polling instead: %s", log_failure(failure, text));
 }
 
 static void open_doorbell(struct monitor *monitor)
 {
-	char text[LOG_TEXT], message[LOG_TEXT + 64];
 	unsigned int taken = caps_begin(CAPS_DOORBELL);
 	int result;
 
@@ -213,13 +224,9 @@ static void open_doorbell(struct monitor *monitor)
 	if (result == 0) {
 		monitor->doorbell_failure = (struct failure){0};
 		monitor->forked = true; /* what came before the first record */
-		tell_all(monitor, "doorbell: the kernel tells of listen(2) at once");
-		return;
+	} else {
+		monitor->doorbell = NULL;
 	}
-	monitor->doorbell = NULL;
-	snprintf(message, sizeof(message), "no doorbell, polling instead: %s",
-	         log_failure(&monitor->doorbell_failure, text));
-	tell_all(monitor, message);
 }
 
 static void close_doorbell(struct monitor *monitor)
@@ -235,6 +242,11 @@ static void close_doorbell(struct monitor *monitor)
 	monitor->bell_count = 0;
 }
 
+static bool wants_doorbell(const struct subscription *subscription)
+{
+	return subscription->options->doorbell && subscription->state < SUBSCRIPTION_ENDED;
+}
+
 void monitor_doorbell_attend(struct monitor *monitor)
 {
 	struct subscription *subscription;
@@ -242,8 +254,7 @@ void monitor_doorbell_attend(struct monitor *monitor)
 
 	monitor->netns_scopes = 0;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		wanted +=
-			subscription->options->doorbell && subscription->state < SUBSCRIPTION_ENDED;
+		wanted += wants_doorbell(subscription);
 		monitor->netns_scopes += subscription->options->scope == PORTWATCH_SCOPE_NETNS;
 	}
 	if (wanted && !monitor->doorbell && monitor->doorbell_wanted < wanted)
@@ -251,6 +262,9 @@ void monitor_doorbell_attend(struct monitor *monitor)
 	else if (!wanted && monitor->doorbell)
 		close_doorbell(monitor);
 	monitor->doorbell_wanted = wanted;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (wants_doorbell(subscription))
+			tell(monitor, subscription);
 }
 
 void monitor_doorbell_drain(struct monitor *monitor)

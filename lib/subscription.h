@@ -82,9 +82,11 @@ struct subscription {
 	uint64_t verify;  /* when all members are asked about all sockets again */
 	uint64_t events;  /* calls of the callback */
 	bool end_delivered;
-	bool drained;     /* the callback has seen all initial events */
-	bool wake;        /* something waits for delivery */
-	bool told_access; /* the warning about unreadable descriptors was given */
+	bool drained;       /* the callback has seen all initial events */
+	bool wake;          /* something waits for delivery */
+	bool told_access;   /* the warning about unreadable descriptors was given */
+	bool told_doorbell; /* how it is with the doorbell was told, and that was this: */
+	struct failure doorbell_told;
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;
 };
