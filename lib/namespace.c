@@ -114,7 +114,7 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	ssize_t missing;
 	uint64_t pause;
 
-	if (ns->reads++ == 0)
+	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
 		namespace_reader_works(ns, now);
 	ns->retries = 0;
 	ns->monitor->stats[PORTWATCH_STAT_READS]++;
@@ -153,7 +153,7 @@ static void retry(struct portwatch_namespace *ns, uint64_t now)
 		ns->next = now + (NSEC_PER_MSEC << ns->retries);
 		return;
 	}
-	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, log_failure(&failure, text));
+	namespace_warn_once(ns, log_failure(&failure, text));
 	ns->retries = 0;
 }
 

@@ -40,8 +40,9 @@ struct portwatch_namespace {
 	uint64_t completed; /* number of the request that was answered completely last; 0: none yet
 	                     */
 	uint64_t reads;     /* complete ones by this reader */
-	unsigned int failures; /* in a row: for the backoff */
-	unsigned int retries;  /* in a row: answers without information */
+	enum portwatch_table table; /* the form of the last of them */
+	unsigned int failures;      /* in a row: for the backoff */
+	unsigned int retries;       /* in a row: answers without information */
 	uint64_t next;    /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
 	uint64_t slot;    /* of the next read by the interval that was set */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
@@ -54,6 +55,7 @@ struct portwatch_namespace {
 	struct failure failure;       /* the last one */
 	char reason[LOG_TEXT];        /* why it is read as it is */
 	char told[LOG_TEXT];          /* the last warning: each once */
+	char told_way[LOG_TEXT];      /* how it is read, as it was told last */
 	uint64_t rejected;            /* malformed rows that were told */
 };
 
@@ -90,9 +92,8 @@ void namespace_reader_ready(struct source *source);
 /* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
  * request in ns. */
 uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now);
-/* Tells a message unless it was the last one. */
-void namespace_warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
-                         const char *text);
+/* Tells a warning unless it was the last one. */
+void namespace_warn_once(struct portwatch_namespace *ns, const char *text);
 
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
 enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns);

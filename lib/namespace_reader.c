@@ -25,27 +25,49 @@ static const enum portwatch_reader order[] = {
 };
 #define KINDS (sizeof(order) / sizeof(order[0]))
 
-/* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
- */
-static void note(struct portwatch_namespace *ns, struct failure failure)
+#define TABLE_DIAG "table diag"
+
+static void add_reason(struct portwatch_namespace *ns, const char *what,
+                       const struct failure *failure)
 {
 	char text[LOG_TEXT];
 	size_t used = strlen(ns->reason);
 
+	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "", what,
+	         log_failure(failure, text));
+}
+
+/* A reader that is opened again tries the better form of the table again. */
+static void forget_table_reason(struct portwatch_namespace *ns)
+{
+	char *reason = strstr(ns->reason, TABLE_DIAG);
+
+	if (reason)
+		reason[reason > ns->reason ? -(ptrdiff_t)strlen("; ") : 0] = '\0';
+}
+
+/* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
+ */
+static void note(struct portwatch_namespace *ns, struct failure failure)
+{
 	if (failure.error == EXDEV && ns->forced_reader == PORTWATCH_READER_AUTO)
 		return;
 	ns->failure = failure;
-	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "",
-	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+	add_reason(ns, portwatch_reader_name(order[ns->kind]), &failure);
 }
 
-void namespace_warn_once(struct portwatch_namespace *ns, enum portwatch_log_level level,
-                         const char *text)
+static void tell_once(struct portwatch_namespace *ns, char told[LOG_TEXT],
+                      enum portwatch_log_level level, const char *text)
 {
-	if (strncmp(ns->told, text, sizeof(ns->told) - 1) == 0)
+	if (strncmp(told, text, LOG_TEXT - 1) == 0)
 		return;
-	snprintf(ns->told, sizeof(ns->told), "%s", text);
+	snprintf(told, LOG_TEXT, "%s", text);
 	namespace_log(ns, level, "%s", text);
+}
+
+void namespace_warn_once(struct portwatch_namespace *ns, const char *text)
+{
+	tell_once(ns, ns->told, PORTWATCH_LOG_WARNING, text);
 }
 
 void namespace_close_reader(struct portwatch_namespace *ns)
@@ -127,6 +149,7 @@ bool namespace_open_reader(struct portwatch_namespace *ns)
 
 	if (ns->kind == 0)
 		ns->reason[0] = '\0';
+	forget_table_reason(ns);
 	if (!namespace_entry(ns, &target)) {
 		ns->failure = (struct failure){"find a process in it", ESRCH};
 		return false;
@@ -148,7 +171,7 @@ void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
 	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
 	ns->kind = 0;
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
-	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, text);
+	namespace_warn_once(ns, text);
 	ns->monitor->moved = true; /* those who wait for it, or for its end */
 }
 
@@ -174,15 +197,15 @@ void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failu
 	ns->next = now + pause;
 	snprintf(message, sizeof(message), "the %s reader is started again: %s",
 	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
-	namespace_warn_once(ns, PORTWATCH_LOG_WARNING, message);
+	namespace_warn_once(ns, message);
 }
 
-/* Tells by which way the namespace is read, when that is new. */
+/* Tells by which way the namespace is read, and why, when that is new. */
 void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
 {
 	struct failure table = reader_table_failure(ns->reader);
 	bool best = ns->reason[0] == '\0';
-	char text[LOG_TEXT + 128], why[LOG_TEXT];
+	char text[LOG_TEXT + 128];
 
 	ns->cookie = reader_cookie(ns->reader) ? reader_cookie(ns->reader) : ns->cookie;
 	ns->exhausted = false;
@@ -193,19 +216,11 @@ void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
 				ns->improve_delay ? ns->improve_delay * 2 : IMPROVE_FIRST;
 		ns->improve = now + ns->improve_delay;
 	}
-	if (table.error && !strstr(ns->reason, "table diag")) {
-		size_t used = strlen(ns->reason);
-
-		snprintf(ns->reason + used, sizeof(ns->reason) - used, "%stable diag: %s",
-		         used ? "; " : "", log_failure(&table, why));
-	}
-	namespace_log(ns, PORTWATCH_LOG_INFO, "read by the %s reader, %s table, through PID %d",
-	              portwatch_reader_name(order[ns->kind]),
-	              portwatch_table_name(reader_table(ns->reader)), (int)ns->pid);
-	if (ns->reason[0]) {
-		snprintf(text, sizeof(text), "read by the %s reader, %s table, because %s",
-		         portwatch_reader_name(order[ns->kind]),
-		         portwatch_table_name(reader_table(ns->reader)), ns->reason);
-		namespace_warn_once(ns, PORTWATCH_LOG_INFO, text);
-	}
+	if (table.error)
+		add_reason(ns, TABLE_DIAG, &table);
+	ns->table = reader_table(ns->reader);
+	snprintf(text, sizeof(text), "read by the %s reader, %s table%s%s",
+	         portwatch_reader_name(order[ns->kind]), portwatch_table_name(ns->table),
+	         ns->reason[0] ? ", because " : "", ns->reason);
+	tell_once(ns, ns->told_way, PORTWATCH_LOG_INFO, text);
 }

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "cleanup.h"
 #include "reader_ops.h"
 #include "step.h"
 
@@ -23,11 +26,16 @@ static int check_own_netns(struct reader *reader, const struct procfs *procfs)
 	return 0;
 }
 
+/* Any socket tells it. */
 static void read_cookie(struct reader *reader)
 {
 	socklen_t size = sizeof(reader->cookie);
+	CLEANUP_CLOSE int any = -1;
 	int fd = reader->source.diag;
 
+	if (fd < 0)
+		fd = any = spawn_above_stdio(
+			(int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &reader->cookie, &size) < 0)
 		reader->cookie = 0;
 }
