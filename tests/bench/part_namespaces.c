@@ -249,7 +249,7 @@ void part_namespaces(struct bench *bench)
 	if (bench->doorbell) {
 		measure(bench, 1, true, quick ? 2 : 10);
 		measure(bench, 10, true, quick ? 2 : 10);
-		measure(bench, 100, true, quick ? 5 : 30);
+		measure(bench, 100, true, quick ? 15 : 30);
 		if (!quick)
 			measure(bench, 1000, true, 60);
 	}
