@@ -142,6 +142,7 @@ static void look_after_trees(struct monitor *monitor, uint64_t now)
 	pid_t last = monitor->recent_pids.last;
 
 	monitor->polled = false;
+	monitor->moved |= monitor->unplaced;
 	check_forks(monitor, now);
 	topology_locate(monitor, now);
 	/* What others fork must not make the watcher deaf. */

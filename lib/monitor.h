@@ -55,6 +55,7 @@ struct monitor {
 	uint64_t serial;                        /* of the namespace made last */
 	bool polled;               /* some table was asked for: look after the trees as well */
 	bool adapts;               /* some namespace is read without an interval of its own */
+	bool unplaced;             /* no memory for a worker or a view: with the next poll again */
 	bool unanchored;           /* no pidfd tells of the end of some tree */
 	uint64_t refresh_earliest; /* the trees are not read before */
 	bool refresh_failed;       /* not all could be read: with the next poll again */

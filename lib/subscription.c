@@ -133,7 +133,7 @@ static bool all_looked_at(struct subscription *subscription, bool *any_ready)
 	struct view *view;
 
 	*any_ready = false;
-	if (list_empty(&subscription->views))
+	if (list_empty(&subscription->views) || subscription->unplaced)
 		return false;
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		if (view->ready)

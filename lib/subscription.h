@@ -72,6 +72,7 @@ struct subscription {
 	struct ports ports;
 	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
 	bool target_known;
+	bool unplaced;          /* there was no memory to look into some member's namespace */
 	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
 	int scan_error;         /* why not all members could be asked; 0: they could */
 	bool attribute_again;   /* some members couldn't be asked: with the next round again */

@@ -32,17 +32,32 @@ static bool counts(struct subscription *subscription, const struct process *proc
 	return same_netns(&subscription->target, &process->netns);
 }
 
-static struct view *find_or_make_view(struct subscription *subscription,
-                                      const struct process *process)
+/* The view of a namespace, looked for from the one that follows `last` on, and round: the members
+ * are walked in the order in which their views were made, so that it is nearly always the next. */
+static struct view *find_view(const struct subscription *subscription, const struct view *last,
+                              const struct netns_id *id)
+{
+	const struct list *head = &subscription->views;
+	const struct list *first = last ? &last->of_subscription : head, *each = first;
+
+	do {
+		each = each->next;
+		if (each != head) {
+			struct view *view = container_of(each, struct view, of_subscription);
+
+			if (same_netns(&view->ns->id, id))
+				return view;
+		}
+	} while (each != first);
+	return NULL;
+}
+
+static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
 {
 	const struct options *options = subscription->options;
-	struct portwatch_namespace *ns;
-	struct view *view;
+	struct portwatch_namespace *ns =
+		namespace_get(subscription->monitor, id, options->reader, options->table);
 
-	list_each (view, &subscription->views, struct view, of_subscription)
-		if (same_netns(&view->ns->id, &process->netns))
-			return view;
-	ns = namespace_get(subscription->monitor, &process->netns, options->reader, options->table);
 	return ns ? view_get(subscription, ns) : NULL;
 }
 
@@ -56,13 +71,17 @@ static void mark(struct subscription *subscription)
 		view->witness = NULL;
 	}
 	view = NULL;
+	subscription->unplaced = false;
 	while ((process = process_tree_next(subscription->tree, process))) {
 		if (!counts(subscription, process))
 			continue;
 		if (!view || !same_netns(&view->ns->id, &process->netns))
 			view = find_or_make_view(subscription, process);
-		if (!view)
+		if (!view) {
+			subscription->unplaced = true;
+			subscription->monitor->unplaced = true;
 			continue;
+		}
 		view->marked = true;
 		if (!view->witness || process->pid == view->anchor)
 			view->witness = process;
@@ -208,6 +227,7 @@ void topology_update(struct monitor *monitor)
 
 	monitor->moved = false;
 	monitor->unanchored = false;
+	monitor->unplaced = false;
 	monitor->adapts = false;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		place(subscription);
