@@ -120,9 +120,12 @@ int reader_fail(struct reader *reader, const char *step, int error)
 	return -error;
 }
 
-/* Failures of the moment: the next request may do. */
-static bool is_transient(int error)
+/* Failures of the moment: the next request may do. Not where a table couldn't be opened: that is
+ * done once in the life of a reader, so it takes another one. */
+static bool is_transient(const char *step, int error)
 {
+	if (step == STEP_OPEN_DIAG || step == STEP_OPEN_TEXT)
+		return false;
 	return error == EAGAIN || error == EINTR || error == ENOMEM || error == ENOBUFS ||
 	       error == EBUSY;
 }
@@ -130,7 +133,7 @@ static bool is_transient(int error)
 enum reader_state reader_give_up(struct reader *reader, const char *step, int error)
 {
 	reader_fail(reader, step, error);
-	if (is_transient(error))
+	if (is_transient(step, error))
 		return READER_RETRY;
 	reader->broken = true;
 	return READER_BROKEN;
