@@ -64,24 +64,27 @@ static struct view *make_view(struct subscription *subscription, const struct ne
 static void mark(struct subscription *subscription)
 {
 	struct process *process = NULL;
-	struct view *view = NULL;
+	struct view *view, *last = NULL;
 
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		view->marked = false;
 		view->witness = NULL;
 	}
-	view = NULL;
 	subscription->unplaced = false;
 	while ((process = process_tree_next(subscription->tree, process))) {
 		if (!counts(subscription, process))
 			continue;
+		view = last;
 		if (!view || !same_netns(&view->ns->id, &process->netns))
-			view = find_or_make_view(subscription, process);
+			view = find_view(subscription, last, &process->netns);
+		if (!view)
+			view = make_view(subscription, &process->netns);
 		if (!view) {
 			subscription->unplaced = true;
 			subscription->monitor->unplaced = true;
 			continue;
 		}
+		last = view;
 		view->marked = true;
 		if (!view->witness || process->pid == view->anchor)
 			view->witness = process;
