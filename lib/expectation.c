@@ -56,27 +56,14 @@ void expectations_change(struct expectations *expectations, const struct doorbel
 	};
 }
 
-/* The rows are sorted by family, address, port, inode: the first that isn't less tells. */
 static bool shows(const struct snapshot *read, const struct listener *wanted)
 {
-	size_t low = 0, high = read->count;
-	const struct listener *found;
+	size_t first;
 
 	if (wanted->port == 0)
 		return false; /* looked for as often as allowed: it can't be told from others */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (listener_compare(&read->rows[middle].listener, wanted) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == read->count)
-		return false;
-	found = &read->rows[low].listener;
-	return found->family == wanted->family && found->port == wanted->port &&
-	       memcmp(found->address, wanted->address, sizeof(found->address)) == 0;
+	first = snapshot_first(read, wanted);
+	return first < read->count && listener_same_port(&read->rows[first].listener, wanted);
 }
 
 static uint64_t pause_after(unsigned int reads)

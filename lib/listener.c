@@ -34,3 +34,9 @@ int listener_compare(const struct listener *a, const struct listener *b)
 		return a->port < b->port ? -1 : 1;
 	return (a->inode > b->inode) - (a->inode < b->inode);
 }
+
+bool listener_same_port(const struct listener *a, const struct listener *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	       memcmp(a->address, b->address, sizeof(a->address)) == 0;
+}

@@ -3,6 +3,7 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct listener {
@@ -23,5 +24,8 @@ void listener_set_address(struct listener *listener, int family, const uint8_t *
 
 /* Orders by family, address, port, inode: <0, 0, >0. Other fields don't count. */
 int listener_compare(const struct listener *a, const struct listener *b);
+
+/* Whether family, address and port are the same. */
+bool listener_same_port(const struct listener *a, const struct listener *b);
 
 #endif

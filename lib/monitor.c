@@ -167,6 +167,7 @@ static void work(struct monitor *monitor, uint64_t now)
 	if (now >= monitor->round)
 		begin_round(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	struct view *view;
 		namespace_tick(ns, now);
 	if (monitor->polled)
 		look_after_trees(monitor, now);
@@ -182,6 +183,8 @@ static void work(struct monitor *monitor, uint64_t now)
 }
 
 /* When there is something to do again. */
+		list_each (view, &subscription->views, struct view, of_subscription)
+			view_settle(view);
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
 	uint64_t due = monitor->round;

@@ -97,6 +97,23 @@ const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
 	return bsearch(&key, snapshot->rows, snapshot->count, sizeof(key), compare_rows);
 }
 
+size_t snapshot_first(const struct snapshot *snapshot, const struct listener *port)
+{
+	size_t low = 0, high = snapshot->count;
+	struct listener key = *port;
+
+	key.inode = 0; /* before all of them */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listener_compare(&snapshot->rows[middle].listener, &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The walk through two sealed snapshots side by side. */
 struct merge {
 	const struct snapshot *known;

@@ -47,6 +47,10 @@ void snapshot_seal(struct snapshot *snapshot);
 const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
                                          const struct listener *listener);
 
+/* The index of the first row of a port in a sealed snapshot, all of which stand together; of the
+ * next port's, or the count, if there is none. */
+size_t snapshot_first(const struct snapshot *snapshot, const struct listener *port);
+
 /* Carries `known` forward by one complete sealed read: rows that are new are reported as added and
  * kept; rows missing from this read and from the one before are reported as removed and dropped;
  * rows missing for the first time are kept, marked. A row whose cookie the read is the first to

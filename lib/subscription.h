@@ -29,6 +29,7 @@ struct socket {
 	enum socket_state state;
 	unsigned int looks; /* at how many complete reads an orphan was looked for in vain */
 	uint64_t looked;    /* the number of the last of them */
+	uint64_t added;     /* the number of the read that showed it first */
 	struct port *port;  /* if it is in scope */
 	pid_t owner;
 	unsigned int owners;
@@ -42,6 +43,7 @@ struct view {
 	struct subscription *subscription;
 	void *tree;          /* tsearch(3): sockets by listener_compare() */
 	struct list sockets; /* in the order of their coming */
+	struct list leaving; /* those that listen no more, while their ports are still held */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
 	bool late;               /* rows were missing when it was made: they may come back */
@@ -117,6 +119,13 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 void view_free(struct view *view);
 /* What has changed in its namespace. */
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
+/* A socket that the last reads have shown; NULL if there is none. */
+struct socket *view_find(const struct view *view, const struct listener *listener);
+/* After the owners have been looked for: closes the ports of sockets that listen no more, unless the
+ * last read shows others there of which it isn't known yet whether they are in scope. */
+void view_settle(struct view *view);
+/* Closes the ports of sockets that listen no more. */
+void view_part(struct view *view);
 /* A complete read has been taken in. */
 void view_completed(struct view *view);
 /* A process has left the tree: what it held has no known holder. */

@@ -148,13 +148,21 @@ static void settle(struct view *view, struct socket *socket)
 		view->subscription->unsettled--;
 }
 
-static void remove_socket(struct view *view, struct socket *socket)
+/* It listens no more; what comes of its port is decided when the others are known. */
+static void leave(struct view *view, struct socket *socket)
 {
 	settle(view, socket);
-	socket_release(view, socket, SOCKET_STRANGER);
 	tdelete(socket, &view->tree, compare);
 	list_remove(&socket->link);
-	free(socket);
+	list_append(&view->leaving, &socket->link);
+}
+
+struct socket *view_find(const struct view *view, const struct listener *listener)
+{
+	struct socket key = {.listener = *listener};
+	struct socket **found = tfind(&key, &view->tree, compare);
+
+	return found ? *found : NULL;
 }
 
 static void add_socket(struct view *view, const struct listener *listener)
@@ -167,6 +175,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 		return;
 	}
 	socket->listener = *listener;
+	socket->added = view->ns->completed;
 	place = tsearch(socket, &view->tree, compare);
 	if (!place || *place != socket) {
 		view->late |= !place;
@@ -180,8 +189,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 
 static void take(struct view *view, enum snapshot_change change, const struct listener *listener)
 {
-	struct socket key = {.listener = *listener};
-	struct socket **found;
+	struct socket *socket;
 
 	if (!address_wanted(view->subscription->options->addresses, listener)) {
 		if (change == SNAPSHOT_ADDED)
@@ -192,9 +200,9 @@ static void take(struct view *view, enum snapshot_change change, const struct li
 		add_socket(view, listener);
 		return;
 	}
-	found = tfind(&key, &view->tree, compare);
-	if (found)
-		remove_socket(view, *found);
+	socket = view_find(view, listener);
+	if (socket)
+		leave(view, socket);
 }
 
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener)
@@ -268,6 +276,7 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	view->exit.fd = -1;
 	view->after = ns->requests;
 	list_init(&view->sockets);
+	list_init(&view->leaving);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
 	namespace_read_now(ns);
@@ -279,7 +288,8 @@ void view_free(struct view *view)
 	struct socket *socket;
 
 	list_each (socket, &view->sockets, struct socket, link)
-		remove_socket(view, socket);
+		leave(view, socket);
+	view_part(view);
 	if (view->exit.fd >= 0) {
 		monitor_remove(view->subscription->monitor, &view->exit);
 		close(view->exit.fd);
