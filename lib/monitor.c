@@ -105,9 +105,15 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 
 static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now)
 {
+	bool any;
+
 	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
 	if (!subscription->attribute && now < subscription->verify)
+		return;
+	/* A start asks each process once, about all sockets. */
+	if (subscription->state == SUBSCRIPTION_STARTING &&
+	    !subscription_is_read(subscription, &any))
 		return;
 	/* Who holds a new socket may itself be new. */
 	if (subscription->unsettled > 0 && check_forks(monitor, now))

@@ -128,7 +128,7 @@ static void plant(struct subscription *subscription)
 		subscription->monitor->moved = true;
 }
 
-static bool all_looked_at(struct subscription *subscription, bool *any_ready)
+bool subscription_is_read(const struct subscription *subscription, bool *any_ready)
 {
 	struct view *view;
 
@@ -167,7 +167,7 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 		fail(subscription, -ESRCH, "no such process (it has exited)");
 		return;
 	}
-	if (all_looked_at(subscription, &any_ready) && subscription->unsettled == 0) {
+	if (subscription_is_read(subscription, &any_ready) && subscription->unsettled == 0) {
 		if (any_ready)
 			decide(subscription, 0);
 		else

@@ -139,6 +139,9 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 /* The member that held it is gone or has let go: others are to be asked, after the next reads. */
 void socket_orphan(struct view *view, struct socket *socket);
 
+/* Whether all its namespaces have been read, or can't be; and whether any was. */
+bool subscription_is_read(const struct subscription *subscription, bool *any_ready);
+
 /* Finds the owners of all sockets that need one (attribution.c). False where some members couldn't
  * be asked. */
 bool attribution_run(struct subscription *subscription, uint64_t now);
