@@ -11,6 +11,8 @@
 #define READ_SIZE 16384
 /* At most so much in one go: a child that never stops must not hold up all the others. */
 #define READ_ROUNDS 64
+/* The greatest errno that a system call can return (MAX_ERRNO in include/linux/err.h). */
+#define ERRNO_MAX 4095
 
 /* Takes "COOKIE DEVICE INODE", if any; 0 means not known. */
 static int take_hello(struct reader *reader, const char *bytes, size_t size)
@@ -78,7 +80,7 @@ static void take_end(struct reader *reader, const struct frame *frame, const cha
 {
 	reader->link.awaiting = false;
 	if (frame->argument != 0) {
-		reader->error = -(int)(frame->argument & 0xfff);
+		reader->error = frame->argument <= ERRNO_MAX ? -(int)frame->argument : -EPROTO;
 		reader_fail(reader, step_find(bytes, size), -reader->error);
 	} else if (reader->error == 0) {
 		reader->error = table_collector_end(&reader->collector);
