@@ -20,6 +20,7 @@
 #include <sys/auxv.h>
 
 #include "helper.h"
+#include "mapping.h"
 #include "raw.h"
 
 #define LINE 512
@@ -27,19 +28,6 @@
 #define KEEP_MAX 4
 /* How much of the anonymous memory behind a module is taken for its .bss; of our own module all. */
 #define KEEP_BSS (1024U * 1024)
-
-struct range {
-	uintptr_t start;
-	uintptr_t end;
-};
-
-struct mapping {
-	struct range range;
-	bool private;
-	bool anonymous;
-	bool heap; /* may follow a .bss without a gap */
-	uint64_t inode;
-};
 
 struct walk {
 	struct range keep[KEEP_MAX];
@@ -126,51 +114,6 @@ static void unmap(const struct walk *walk, struct range range, int i)
 	raw_call(SYS_munmap, range.start, range.end - range.start);
 }
 
-static bool read_hex(const char **cursor, char after, uint64_t *value)
-{
-	const char *start = *cursor;
-
-	for (*value = 0;; (*cursor)++) {
-		char c = **cursor;
-
-		if (c >= '0' && c <= '9')
-			*value = *value << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*value = *value << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			break;
-	}
-	return *cursor != start && *(*cursor)++ == after;
-}
-
-static bool is_memory(const char *name)
-{
-	return *name == '\0' || strncmp(name, "[heap]", 6) == 0 ||
-	       strncmp(name, "[stack", 6) == 0 || strncmp(name, "[anon:", 6) == 0;
-}
-
-/* "start-end perms offset major:minor inode name" (proc(5), /proc/PID/maps) */
-static bool parse_mapping(const char *line, struct mapping *mapping)
-{
-	uint64_t start, end, ignored;
-
-	if (!read_hex(&line, '-', &start) || !read_hex(&line, ' ', &end) || strlen(line) < 5)
-		return false;
-	mapping->range = (struct range){(uintptr_t)start, (uintptr_t)end};
-	mapping->private = line[3] == 'p';
-	line += 5;
-	if (!read_hex(&line, ' ', &ignored) || !read_hex(&line, ':', &ignored) ||
-	    !read_hex(&line, ' ', &ignored))
-		return false;
-	/* Decimal, but only told apart from others and from 0. */
-	if (!read_hex(&line, ' ', &mapping->inode))
-		return false;
-	line += strspn(line, " ");
-	mapping->anonymous = mapping->inode == 0 && is_memory(line);
-	mapping->heap = strncmp(line, "[heap]", 6) == 0;
-	return true;
-}
-
 static void note_module(struct walk *walk, const struct mapping *mapping)
 {
 	if (mapping->inode != walk->module)
@@ -200,7 +143,7 @@ static void handle_line(struct walk *walk)
 	struct mapping mapping;
 
 	walk->line[walk->used] = '\0';
-	if (!parse_mapping(walk->line, &mapping))
+	if (!mapping_parse(walk->line, &mapping))
 		return;
 	if (mapping.inode != 0) {
 		note_module(walk, &mapping);
