@@ -167,13 +167,13 @@ static void work(struct monitor *monitor, uint64_t now)
 {
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
+	struct view *view;
 
 	monitor->touched = false;
 	monitor_doorbell_attend(monitor);
 	if (now >= monitor->round)
 		begin_round(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
-	struct view *view;
 		namespace_tick(ns, now);
 	if (monitor->polled)
 		look_after_trees(monitor, now);
@@ -183,14 +183,14 @@ static void work(struct monitor *monitor, uint64_t now)
 		topology_update(monitor);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		attribute(monitor, subscription, now);
+		list_each (view, &subscription->views, struct view, of_subscription)
+			view_settle(view);
 		if (subscription->state == SUBSCRIPTION_STARTING)
 			subscription_advance(subscription, now);
 	}
 }
 
 /* When there is something to do again. */
-		list_each (view, &subscription->views, struct view, of_subscription)
-			view_settle(view);
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
 	uint64_t due = monitor->round;
