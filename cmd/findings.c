@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* findings.c - what --check finds, as text for people and as JSON */
+#include <stdio.h>
 #include <string.h>
 
 #include "findings.h"
 
 #define NAME_WIDTH 22
-#define LINE_MAX_LENGTH 4096
+/* What a finding shows of each of its strings: more than any needs but a path of absurd length. So
+ * a line always has its end. */
+#define STRING_MAX_LENGTH 1000
+#define ELLIPSIS "..."
+/* Escaped, a byte takes six. */
+#define LINE_MAX_LENGTH (3 * (6 * STRING_MAX_LENGTH + sizeof(ELLIPSIS)) + 256)
 
 struct topic_look {
 	const char *name;
@@ -36,6 +42,19 @@ void findings_init(struct findings *findings, bool json)
 	findings->json = json;
 	findings->begun = false;
 	text_init(&findings->text, findings->buffer, sizeof(findings->buffer));
+}
+
+struct shown {
+	char string[STRING_MAX_LENGTH + sizeof(ELLIPSIS)];
+};
+
+static const char *show(struct shown *shown, const char *string)
+{
+	bool whole = strlen(string) <= STRING_MAX_LENGTH;
+
+	snprintf(shown->string, sizeof(shown->string), "%.*s%s", STRING_MAX_LENGTH, string,
+	         whole ? "" : ELLIPSIS);
+	return shown->string;
 }
 
 static void add_string(struct text *line, const char *key, const char *value)
@@ -79,7 +98,9 @@ static void add_text(struct text *line, const char *const values[3])
 void findings_add(struct findings *findings, enum topic topic, const char *name, const char *value,
                   const char *note)
 {
-	const char *const values[] = {name, value, note};
+	struct shown shown[3];
+	const char *const values[] = {show(&shown[0], name), show(&shown[1], value),
+	                              show(&shown[2], note)};
 	struct topic_look look = topic_look(topic);
 	char buffer[LINE_MAX_LENGTH];
 	struct text line;

@@ -31,7 +31,7 @@ struct findings {
 void findings_init(struct findings *findings, bool json);
 
 /* Adds one finding: one line of JSON, or of text below the headline of its topic. The note may be
- * empty. Bytes of strangers are escaped here. */
+ * empty. Bytes of strangers are escaped here, and what is much too long ends in "...". */
 void findings_add(struct findings *findings, enum topic topic, const char *name, const char *value,
                   const char *note);
 

@@ -20,6 +20,8 @@ static inline bool cpu_list_next(const char **at, const char *end, uint64_t *fir
 		if (!decimal_parse(at, end, last) || *last < *first)
 			return false;
 	}
+	if (*last == UINT64_MAX) /* no limit could be above it */
+		return false;
 	if (*at < end && **at == ',')
 		(*at)++;
 	return true;

@@ -81,11 +81,13 @@ static int end_number(struct number *number, procfs_visit visit, void *data)
 
 static int take_character(struct number *number, char character, procfs_visit visit, void *data)
 {
+	int digit = character - '0';
+
 	if (character == ' ' || character == '\n')
 		return end_number(number, visit, data);
-	if (character < '0' || character > '9' || number->value > INT_MAX)
+	if (digit < 0 || digit > 9 || number->value > (INT_MAX - digit) / 10)
 		return -EPROTO;
-	number->value = number->value * 10 + (character - '0');
+	number->value = number->value * 10 + digit;
 	number->begun = true;
 	return 0;
 }
