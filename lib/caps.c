@@ -61,16 +61,27 @@ unsigned int caps_begin(enum caps_purpose purpose)
 	return taken;
 }
 
-void caps_end(unsigned int taken)
+static int lower(unsigned int taken)
 {
-	CLEANUP_CAP cap_t caps = taken ? cap_get_proc() : NULL;
+	CLEANUP_CAP cap_t caps = cap_get_proc();
 
 	if (!caps)
+		return -errno;
+	for (unsigned int i = 0; i < USES; i++)
+		if (taken & 1U << i &&
+		    cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_CLEAR) < 0)
+			return -errno;
+	return cap_set_proc(caps) < 0 ? -errno : 0;
+}
+
+void caps_end(unsigned int taken)
+{
+	if (!taken || lower(taken) == 0)
 		return;
+	/* This takes no memory. */
 	for (unsigned int i = 0; i < USES; i++)
 		if (taken & 1U << i)
-			cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_CLEAR);
-	cap_set_proc(caps);
+			caps_child_lower((unsigned int)uses[i].capability);
 }
 
 int portwatch_limit_privileges(void)

@@ -25,10 +25,10 @@ bool caps_effective(cap_value_t capability);
  * getauxval(3). Such a process runs no other program with what it has. */
 bool caps_secure(void);
 
-/* For a child that shares its parent's locks, where libcap isn't allowed. The first takes a
- * permitted capability into effect: 0 or a negative errno (-EPERM: not permitted); the second out
- * of it again; the third empties every set: bounding (where that is permitted), ambient, effective,
- * permitted, inheritable. */
+/* For a child that shares its parent's locks, where libcap isn't allowed, and for want of memory.
+ * The first takes a permitted capability into effect: 0 or a negative errno (-EPERM: not
+ * permitted); the second out of it again; the third empties every set: bounding (where that is
+ * permitted), ambient, effective, permitted, inheritable. */
 int caps_child_raise(unsigned capability);
 int caps_child_lower(unsigned capability);
 int caps_child_drop_all(void);
