@@ -52,6 +52,20 @@ static int open_text(struct table_source *source, int i, const char *prefix)
 	return text->fd < 0 ? text->fd : 0;
 }
 
+/* No tcp6 beside a tcp: a kernel without IPv6. Else ports would be missing as long as this reader
+ * lives, so it is made sure of: whoever is read through may have exited in between. */
+static int open_text6(struct table_source *source, const char *prefix)
+{
+	int error = open_text(source, 1, prefix);
+
+	if (error == -ENOENT)
+		error = open_text(source, 1, prefix);
+	if (error != -ENOENT)
+		return error;
+	raw_close(source->text[0].fd);
+	return open_text(source, 0, prefix);
+}
+
 void table_source_open_text(struct table_source *source, int directory, const char *prefix)
 {
 	int error;
@@ -59,10 +73,7 @@ void table_source_open_text(struct table_source *source, int directory, const ch
 	source->directory = directory;
 	error = open_text(source, 0, prefix);
 	if (error == 0)
-		error = open_text(source, 1, prefix);
-	/* No tcp6 beside a tcp: a kernel without IPv6. */
-	if (error == -ENOENT && source->text[0].fd >= 0)
-		error = 0;
+		error = open_text6(source, prefix);
 	source->text_failure.error = -error;
 }
 
