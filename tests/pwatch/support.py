@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""support.py - what the tests share that use pwatch from the command line to the exit status"""
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PWATCH = os.path.abspath(os.environ.get('PWATCH', './pwatch'))
+DEADLINE = 120  # seconds for what takes milliseconds, on a machine that does much else
+NO_SUCH_PID = str(2**31 - 1)
+NOBODY = 65534
+F_SETPIPE_SZ = 1031  # Python has had it since 3.10 only
+INITIAL_USER_NAMESPACE = 0xEFFFFFFD
+KEYS = ['time', 'event', 'address', 'port', 'family', 'pid', 'process', 'owners', 'netns', 'inode',
+        'initial']
+# That nobody else reads: no leak checker can look into a process with file capabilities.
+NO_LEAK_CHECK = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
+
+# Does what it is told on standard input, and ends with it.
+SERVER = '''
+import ctypes, os, socket, sys
+listeners = {}
+for line in sys.stdin:
+    verb, _, rest = line.strip().partition(" ")
+    answer = "done"
+    if verb == "open":
+        family = socket.AF_INET6 if ":" in rest else socket.AF_INET
+        listener = socket.socket(family)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((rest, 0))
+        listener.listen()
+        answer = listener.getsockname()[1]
+        listeners[answer] = listener
+    elif verb == "close":
+        listeners.pop(int(rest)).close()
+    elif verb == "name":
+        ctypes.CDLL(None).prctl(15, bytes.fromhex(rest), 0, 0, 0)
+    elif verb == "netns":
+        answer = os.stat("/proc/self/ns/net").st_ino
+    elif verb == "exit":
+        sys.exit(int(rest))
+    print(answer, flush=True)
+'''
+SERVER_COMMAND = [sys.executable, '-c', SERVER]
+
+
+def without_internal_signals(text):
+    """Without the two signals that libc keeps to itself, which sanitizers treat as they like."""
+    return re.sub(rb'(Sig\w+:\t)([0-9a-f]+)',
+                  lambda found: found[1] + b'%x' % (int(found[2], 16) & ~0x180000000), text)
+
+
+def read_line(stream):
+    """The next line of an unbuffered stream, '' at its end; fails when none comes."""
+    line = b''
+    deadline = time.monotonic() + DEADLINE
+    while not line.endswith(b'\n'):
+        if not select.select([stream], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise AssertionError(f'no complete line within {DEADLINE} s: {line!r}')
+        byte = os.read(stream.fileno(), 1)
+        if not byte:
+            break
+        line += byte
+    return line.decode()
+
+
+def wait_until(condition):
+    """For what nothing tells of."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f'did not happen within {DEADLINE} s')
+        select.select([], [], [], 0.005)
+
+
+def in_initial_user_namespace():
+    return os.stat('/proc/self/ns/user').st_ino == INITIAL_USER_NAMESPACE
+
+
+def works(*command):
+    return shutil.which(command[0]) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def unshare_net():
+    """A command that runs another one in a network namespace of its own, or None."""
+    for command in (['unshare', '--net'], ['unshare', '--user', '--map-root-user', '--net']):
+        if works(*command, 'true'):
+            return command
+    return None
+
+
+class Case(unittest.TestCase):
+    def start(self, command, **options):
+        """Starts a process that doesn't outlive the test case."""
+        for name in ('stdin', 'stdout', 'stderr'):
+            options.setdefault(name, subprocess.PIPE)
+        process = subprocess.Popen(command, bufsize=0, **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def watch(self, *arguments, **options):
+        return self.start([PWATCH, *map(str, arguments)], **options)
+
+    @staticmethod
+    def run_pwatch(*arguments, **options):
+        """Runs it to its end, with all that it prints."""
+        options = {'stdin': subprocess.DEVNULL, 'capture_output': True, 'timeout': DEADLINE,
+                   **options}
+        return subprocess.run([PWATCH, *map(str, arguments)], **options)
+
+    def serve(self, *addresses, prefix=()):
+        server = self.start([*prefix, *SERVER_COMMAND], stderr=None)
+        return server, [int(self.tell(server, f'open {address}')) for address in addresses]
+
+    @staticmethod
+    def tell(server, words):
+        server.stdin.write(words.encode() + b'\n')
+        return read_line(server.stdout).strip()
+
+    def once(self, *arguments):
+        """The objects that --once --json prints."""
+        result = self.run_pwatch('--once', '--json', *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, b''))
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def assert_refused(self, result, status, *words):
+        """One line says what is wrong, and nothing else is printed."""
+        self.assertEqual(result.returncode, status, result)
+        self.assertEqual(result.stdout, b'')
+        self.assertTrue(result.stderr.startswith(b'pwatch: '), result)
+        self.assertEqual(result.stderr.count(b'\n'), 1, result)
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+    def directory(self):
+        directory = tempfile.TemporaryDirectory(dir=os.environ.get('TMPDIR', '.'),
+                                                prefix='pwatch.')
+        self.addCleanup(directory.cleanup)
+        return os.path.abspath(directory.name)
+
+    def as_nobody(self, executable):
+        """Options that run it as a user who need not be able to reach it."""
+        if os.geteuid() != 0 or not in_initial_user_namespace():
+            self.skipTest('only root can become another user')
+        fd = os.open(executable, os.O_PATH)
+        self.addCleanup(os.close, fd)
+        return {'executable': f'/proc/self/fd/{fd}', 'pass_fds': (fd,), 'user': NOBODY,
+                'group': NOBODY, 'extra_groups': [], 'cwd': '/', 'env': NO_LEAK_CHECK}
+
+
+def main():
+    name = os.path.basename(sys.argv[0])
+    no_skip = os.environ.get('PORTWATCH_TEST_NO_SKIP')
+    if not os.access(PWATCH, os.X_OK):
+        print(f'SKIP: {name}: pwatch was not built', file=sys.stderr)
+        sys.exit(1 if no_skip else 77)
+    result = unittest.main(exit=False, verbosity=2).result
+    for case, why in result.skipped:
+        print(f'SKIP: {case.id()}: {why}', file=sys.stderr)
+    if not result.wasSuccessful() or (result.skipped and no_skip):
+        sys.exit(1)
+    sys.exit(77 if len(result.skipped) == result.testsRun else 0)

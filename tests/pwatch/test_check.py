@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_check.py - what --check finds"""
+import json
+import os
+
+from support import Case, main, NO_SUCH_PID, PWATCH
+
+
+class Check(Case):
+    def findings(self, *arguments):
+        result = self.run_pwatch('--check', '--json', *arguments)
+        found = [json.loads(line) for line in result.stdout.splitlines()]
+        for finding in found:
+            self.assertEqual(list(finding), ['topic', 'name', 'value', 'note'])
+        return result.returncode, found
+
+    def test_what_can_be_seen(self):
+        server, _ = self.serve('127.0.0.1', '127.0.0.1')
+        status, found = self.findings('--no-doorbell', server.pid)
+        self.assertEqual(status, 0)
+        self.assertEqual(found[0], {'topic': 'result', 'name': f'process {server.pid}',
+                                    'value': 'yes', 'note': 'open now: 2'})
+        values = {finding['name']: finding for finding in found}
+        self.assertEqual(values['user']['value'], str(os.geteuid()))
+        netns = values[f'netns {os.stat("/proc/self/ns/net").st_ino}']
+        self.assertRegex(netns['value'], '^local reader, (diag|procfs) table')
+        self.assertEqual(values['doorbell']['value'], 'no')
+        self.assertTrue(values['doorbell']['note'])
+
+    def test_itself_by_default_in_words(self):
+        result = self.run_pwatch('--check')
+        self.assertEqual((result.returncode, result.stderr), (0, b''))
+        self.assertTrue(result.stdout.startswith(b'Can the ports be seen?\n  process '), result)
+
+    def test_what_cannot(self):
+        status, found = self.findings(NO_SUCH_PID)
+        self.assertEqual((status, found[0]['value']), (1, 'no'))
+        self.assertIn('no such process', found[0]['note'])
+
+    def test_what_is_missing_and_what_to_grant(self):
+        options = self.as_nobody(PWATCH)
+        result = self.run_pwatch('--check', '--json', **options)
+        found = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertIn('cap_sys_admin', [finding['name'] for finding in found
+                                        if finding['topic'] == 'missing'])
+        self.assertIn(f'setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p {PWATCH}',
+                      [finding['value'] for finding in found if finding['topic'] == 'grant'])
+
+
+if __name__ == '__main__':
+    main()

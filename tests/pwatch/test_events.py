@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_events.py - the events that pwatch tells, by each way of reading"""
+import json
+import os
+import signal
+import socket
+
+from support import Case, DEADLINE, KEYS, main, read_line, SERVER_COMMAND, unshare_net, works
+
+
+class Events(Case):
+    def test_open_and_close_as_they_happen(self):
+        server, _ = self.serve()
+        pwatch = self.watch('--json', '--events=open,close,end', server.pid)
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        event = json.loads(read_line(pwatch.stdout))
+        self.assertEqual(list(event), KEYS)
+        self.assertRegex(event.pop('time'), r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$')
+        self.assertGreater(event.pop('inode'), 0)
+        self.assertTrue(event.pop('process'))
+        # A quick one may have been there when the watching began.
+        self.assertIn(event.pop('initial'), (True, False))
+        self.assertEqual(event, {'event': 'open', 'address': '127.0.0.1', 'port': port,
+                                 'family': 'inet', 'pid': server.pid, 'owners': 1,
+                                 'netns': os.stat('/proc/self/ns/net').st_ino})
+        self.tell(server, f'close {port}')
+        event = json.loads(read_line(pwatch.stdout))
+        self.assertEqual((event['event'], event['port']), ('close', port))
+        server.stdin.close()
+        event = json.loads(read_line(pwatch.stdout))
+        self.assertEqual(list(event), KEYS)
+        self.assertEqual((event['event'], event['pid'], event['port']), ('end', server.pid, None))
+        self.assertEqual(read_line(pwatch.stdout), '')
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+
+    def test_selected_events_and_interval(self):
+        server, ports = self.serve('127.0.0.1')
+        pwatch = self.watch('-jv', '-e', 'close', '-i', '0.01', '--no-doorbell', server.pid)
+        while str(ports[0]) not in read_line(pwatch.stderr):
+            pass
+        self.tell(server, f'close {ports[0]}')
+        server.stdin.close()
+        lines = [json.loads(line) for line in pwatch.communicate(timeout=DEADLINE)[0].splitlines()]
+        self.assertEqual([(line['event'], line['port']) for line in lines],
+                         [('close', ports[0])])
+        self.assertEqual(pwatch.returncode, 0)
+
+    def test_addresses(self):
+        server, ports = self.serve('127.0.0.1', '0.0.0.0', '127.0.0.2')
+        for addresses, count in (('default', 2), ('loopback', 3), ('all', 3)):
+            found = self.once(f'--addresses={addresses}', server.pid)
+            self.assertEqual({event['port'] for event in found}, set(ports[:count]))
+            self.assertTrue(all(event['initial'] for event in found))
+
+    def test_scope(self):
+        mine, my_ports = self.serve('127.0.0.1')
+        _, other_ports = self.serve('127.0.0.1')
+        self.assertEqual([event['port'] for event in self.once(mine.pid)], my_ports)
+        owners = {event['port']: event['pid'] for event in self.once('--scope=netns', mine.pid)}
+        self.assertEqual(owners[my_ports[0]], mine.pid)
+        self.assertIsNone(owners[other_ports[0]])
+
+    def test_overlapping_trees_report_once(self):
+        server, ports = self.serve('127.0.0.1')
+        found = [event['port'] for event in self.once(os.getpid(), server.pid)]
+        self.assertEqual(found.count(ports[0]), 1)
+
+    def test_every_way_of_reading_finds_the_same(self):
+        server, _ = self.serve('127.0.0.1', '0.0.0.0', *['::1'] * socket.has_ipv6)
+        expected = [dict(event, time=None) for event in self.once(server.pid)]
+        self.assertGreaterEqual(len(expected), 2)
+        worked = set()
+        for reader in ('auto', 'local', 'setns', 'nsenter', 'procfs'):
+            for table in ('auto', 'diag', 'procfs'):
+                result = self.run_pwatch('-1jq', f'--reader={reader}', f'--table={table}',
+                                         server.pid)
+                if result.returncode != 0:
+                    self.assert_refused(result, 1)
+                    continue
+                found = [dict(json.loads(line), time=None) for line in result.stdout.splitlines()]
+                self.assertEqual(found, expected, (reader, table))
+                worked.add((reader, table))
+        self.assertLessEqual({('auto', 'auto'), ('local', 'diag'), ('local', 'procfs'),
+                              ('procfs', 'procfs')}, worked)
+
+    def test_hostile_names(self):
+        server, _ = self.serve('127.0.0.1')
+        name = b'\x1b[2J\n"\xff\\x'
+        self.tell(server, f'name {name.hex()}')
+        self.assertEqual(self.once(server.pid)[0]['process'], '\x1b[2J\n"\ufffd\\x')
+        result = self.run_pwatch('--once', server.pid)
+        self.assertIn(rb'\x1b[2J\x0a"\xff\x5cx[', result.stdout)
+        self.assertNotIn(b'\x1b', result.stdout)
+        self.assertEqual(result.stdout.count(b'\n'), 1)
+
+    def test_another_network_namespace(self):
+        prefix = unshare_net()
+        if not prefix:
+            self.skipTest('no network namespace can be made')
+        pwatch = self.watch('-j', '-o', '/dev/stderr', '--', *prefix, *SERVER_COMMAND)
+        port = int(self.tell(pwatch, 'open 0.0.0.0'))
+        event = json.loads(read_line(pwatch.stderr))
+        self.assertEqual((event['port'], event['netns']), (port, int(self.tell(pwatch, 'netns'))))
+        self.assertNotEqual(event['netns'], os.stat('/proc/self/ns/net').st_ino)
+        pwatch.stdin.write(b'exit 7\n')
+        self.assertEqual(pwatch.wait(DEADLINE), 7)
+
+    def test_a_helper_that_is_killed_comes_back(self):
+        if not works('unshare', '--net', 'true'):
+            self.skipTest('no network namespace can be entered')
+        server, _ = self.serve('0.0.0.0', prefix=['unshare', '--net'])
+        pwatch = self.watch('-jq', '-i', '0.01', '--reader=setns', server.pid)
+        read_line(pwatch.stdout)
+        helpers = []
+        for task in os.listdir(f'/proc/{pwatch.pid}/task'):
+            with open(f'/proc/{pwatch.pid}/task/{task}/children') as children:
+                helpers += map(int, children.read().split())
+        self.assertEqual(len(helpers), 1)
+        os.kill(helpers[0], signal.SIGKILL)
+        port = int(self.tell(server, 'open 0.0.0.0'))
+        event = json.loads(read_line(pwatch.stdout))
+        self.assertEqual((event['event'], event['port']), ('open', port))
+
+
+if __name__ == '__main__':
+    main()

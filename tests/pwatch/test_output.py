@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_output.py - where pwatch writes to"""
+import fcntl
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+
+from support import Case, DEADLINE, F_SETPIPE_SZ, main, PWATCH, read_line, wait_until
+
+
+class Output(Case):
+    def test_file(self):
+        server, ports = self.serve('127.0.0.1')
+        path = os.path.join(self.directory(), 'events')
+        with open(path, 'w') as file:
+            file.write('what was there before')
+        result = self.run_pwatch('-1j', '-o', path, server.pid)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b'', b''))
+        with open(path) as file:
+            self.assertEqual([json.loads(line)['port'] for line in file], ports)
+
+    def test_a_reader_that_goes_ends_it_without_a_word(self):
+        server, _ = self.serve('127.0.0.1')
+        pwatch = self.watch(server.pid)
+        read_line(pwatch.stdout)
+        pwatch.stdout.close()
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
+
+    def test_a_full_disk(self):
+        server, _ = self.serve('127.0.0.1')
+        result = self.run_pwatch('-1', '-o', '/dev/full', server.pid)
+        self.assert_refused(result, 1, b'/dev/full')
+
+    def test_a_full_pipe_delays_lines_and_nothing_else(self):
+        server, ports = self.serve(*['127.0.0.1'] * 60)
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, F_SETPIPE_SZ, 4096)
+        with open(read_end, 'rb', buffering=0) as stream:
+            pwatch = self.watch('-j', server.pid, stdout=write_end)
+            os.close(write_end)
+            lines = [json.loads(read_line(stream))['port'] for _ in ports]
+            self.assertEqual(sorted(lines), sorted(ports))
+            pwatch.terminate()
+            self.assertEqual(pwatch.wait(DEADLINE), 0)
+
+    def test_a_full_pipe_does_not_keep_it_from_ending(self):
+        server, _ = self.serve(*['127.0.0.1'] * 60)
+        read_end, write_end = os.pipe()
+        self.addCleanup(os.close, read_end)
+        self.addCleanup(os.close, write_end)
+        fcntl.fcntl(write_end, F_SETPIPE_SZ, 4096)
+        pwatch = self.watch('-j', server.pid, stdout=write_end)
+        wait_until(lambda: not select.select([], [write_end], [], 0)[1])
+        pwatch.terminate()
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+
+    def test_colour_on_a_terminal_only(self):
+        server, _ = self.serve('127.0.0.1')
+        for variables, coloured in (({}, True), ({'NO_COLOR': '1'}, False),
+                                    ({'TERM': 'dumb'}, False)):
+            environment = dict(os.environ, **{'TERM': 'xterm', 'NO_COLOR': '', **variables})
+            main, terminal = pty.openpty()
+            self.watch('-1', server.pid, stdout=terminal, env=environment).wait(DEADLINE)
+            with open(main, 'rb', buffering=0) as stream:
+                self.assertEqual('\x1b[32mopen' in read_line(stream), coloured, variables)
+            os.close(terminal)
+        self.assertNotIn(b'\x1b', self.run_pwatch('-1', server.pid).stdout)
+
+    def test_closed_standard_descriptors(self):
+        server, ports = self.serve('127.0.0.1')
+        path = os.path.join(self.directory(), 'events')
+        closed = 'exec "$@" 0<&- 1>&- 2>&-'
+
+        def run(*arguments):
+            return subprocess.run(['sh', '-c', closed, 'sh', PWATCH, *arguments],
+                                  timeout=DEADLINE).returncode
+        self.assertEqual(run('-1j', '-o', path, str(server.pid)), 0)
+        with open(path) as file:
+            self.assertEqual([json.loads(line)['port'] for line in file], ports)
+        self.assertEqual(run('-1j', str(server.pid)), 1)
+        open_fds = 'import os, sys; sys.exit(sum(os.path.exists(f"/proc/self/fd/{n}") << n ' \
+                   'for n in range(3)))'
+        # Python opens none of them by itself.
+        self.assertEqual(run('--', sys.executable, '-c', open_fds), 0)
+
+    def test_stats(self):
+        server, _ = self.serve('127.0.0.1', '0.0.0.0')
+        result = self.run_pwatch('-1', '--stats', '--no-doorbell', server.pid)
+        rows = [line.rsplit(None, 1) for line in result.stderr.decode().splitlines()]
+        figures = dict(rows)
+        self.assertEqual(len(figures), len(rows))
+        self.assertEqual(len({len(line) for line in result.stderr.splitlines()}), 1)
+        self.assertGreaterEqual(int(figures['reads']), 1)
+        self.assertEqual(figures['events'], '2')
+        self.assertEqual(figures['doorbell records'], '0')
+        self.assertGreater(float(figures['CPU time (ms)']), 0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_refusals.py - what pwatch refuses, and what it says then"""
+import os
+
+from support import Case, in_initial_user_namespace, main, NO_SUCH_PID, PWATCH
+
+
+class Refusals(Case):
+    def test_wrong_usage(self):
+        for arguments in ([], ['--frobnicate'], ['word'], ['-1', '0'], ['-5x'], ['--', ],
+                          ['1', '--', 'true'], ['-i', '0', '1'], ['--check', '1', '2']):
+            with self.subTest(arguments=arguments):
+                self.assert_refused(self.run_pwatch(*arguments), 2)
+
+    def test_no_such_process(self):
+        self.assert_refused(self.run_pwatch(NO_SUCH_PID), 1, b'no such process')
+
+    def test_a_strangers_process(self):
+        if os.geteuid() == 0 and in_initial_user_namespace():
+            pid, options = os.getpid(), self.as_nobody(PWATCH)
+        elif os.stat('/proc/1').st_uid != os.geteuid():
+            pid, options = 1, {}
+        else:
+            self.skipTest('process 1 is our own')
+        self.assert_refused(self.run_pwatch(pid, **options), 1, str(pid).encode())
+
+    def test_a_wrong_pid_is_told_before_any_event(self):
+        server, _ = self.serve('127.0.0.1')
+        self.assert_refused(self.run_pwatch(server.pid, NO_SUCH_PID), 1, b'no such process')
+
+    def test_output_that_cannot_be_opened(self):
+        self.assert_refused(self.run_pwatch('-o', '/nonexistent/file', os.getpid()), 1,
+                            b'/nonexistent/file')
+        self.assert_refused(self.run_pwatch('-o', '/nonexistent/file', '--', 'true'), 125)
+
+
+if __name__ == '__main__':
+    main()
