@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* test_degrade.c - what the kernel refuses is done in another way, with the same events, told once
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/process_list.h"
+#include "support/remote.h"
+#include "support/skip.h"
+#include "support/wrap.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+
+#define INTERVAL 2 /* ms: many reads in little time */
+
+/* --- the surroundings ----------------------------------------------------------------------------
+ */
+
+static const char *const tracefs[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing",
+                                      "/sys/kernel/debug"};
+
+static bool tracefs_is_there(void)
+{
+	return access("/sys/kernel/tracing/events", F_OK) == 0 ||
+	       access("/sys/kernel/debug/tracing/events", F_OK) == 0;
+}
+
+/* Mounted where it usually is, or nowhere, for this process alone. */
+static void arrange_tracefs(bool wanted)
+{
+	if (tracefs_is_there() == wanted)
+		return;
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, "") < 0)
+		test_skip("cannot arrange mounts: %s", strerror(errno));
+	if (wanted && mount("tracefs", tracefs[0], "tracefs", 0, "") < 0)
+		test_skip("cannot mount tracefs: %s", strerror(errno));
+	for (size_t i = 0; !wanted && i < sizeof(tracefs) / sizeof(tracefs[0]); i++)
+		while (umount2(tracefs[i], MNT_DETACH) == 0)
+			continue;
+	ck_assert_int_eq(tracefs_is_there(), wanted);
+}
+
+/* What is told at the level of `pwatch --verbose`. */
+static void watch_verbosely(struct collect *collect, pid_t pid)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, INTERVAL), 0);
+	ck_assert_int_eq(portwatch_set_log(collect->watcher, PORTWATCH_LOG_INFO, collect_message),
+	                 0);
+	collect_start(collect);
+}
+
+static void assert_told(struct collect *collect, const char *part, size_t times)
+{
+	for (size_t i = 0; i < collect->message_count; i++)
+		if (collect_count_messages(collect, part) != times)
+			fprintf(stderr, "message %s\n", collect->messages[i]);
+	ck_assert_uint_eq(collect_count_messages(collect, part), times);
+}
+
+/* --- the same events -----------------------------------------------------------------------------
+ */
+
+/* A socket has one event of each kind at most. */
+static int compare(const void *left, const void *right)
+{
+	const struct collected *a = left, *b = right;
+
+	if (a->inode != b->inode)
+		return a->inode < b->inode ? -1 : 1;
+	return (a->kind > b->kind) - (a->kind < b->kind);
+}
+
+/* All but the times; and v6only, which the text of /proc/net doesn't have. */
+static void assert_same(const struct collected *a, const struct collected *b)
+{
+	ck_assert_uint_eq(a->inode, b->inode);
+	ck_assert_int_eq(a->kind, b->kind);
+	ck_assert_int_eq(a->family, b->family);
+	ck_assert_str_eq(a->address, b->address);
+	ck_assert_uint_eq(a->port, b->port);
+	ck_assert_int_eq(a->pid, b->pid);
+	ck_assert_str_eq(a->process, b->process);
+	ck_assert_uint_eq(a->owners, b->owners);
+	ck_assert_uint_eq(a->netns, b->netns);
+	ck_assert_uint_eq(a->cookie, b->cookie);
+	ck_assert_int_eq(a->initial, b->initial);
+	if (a->v6only >= 0 && b->v6only >= 0)
+		ck_assert_int_eq(a->v6only, b->v6only);
+}
+
+static void assert_same_events(struct collect *collect, struct remote *undisturbed)
+{
+	ck_assert_uint_eq(collect->count, undisturbed->count);
+	qsort(collect->events, collect->count, sizeof(*collect->events), compare);
+	qsort(undisturbed->events, undisturbed->count, sizeof(*undisturbed->events), compare);
+	for (size_t i = 0; i < collect->count; i++)
+		assert_same(&collect->events[i], &undisturbed->events[i]);
+}
+
+static void await(struct collect *collect, struct remote *undisturbed,
+                  enum portwatch_event_kind kind, uint16_t port)
+{
+	collect_wait(collect, kind, NULL, port);
+	remote_wait(undisturbed, kind, NULL, port, 1);
+}
+
+static struct fixture_socket open_seen(const struct fixture *fixture, const char *address,
+                                       struct collect *collect, struct remote *undisturbed)
+{
+	struct fixture_socket socket = fixture_listen(fixture, address, 0);
+
+	await(collect, undisturbed, OPEN, socket.port);
+	return socket;
+}
+
+static void close_seen(const struct fixture *fixture, struct fixture_socket socket,
+                       struct collect *collect, struct remote *undisturbed)
+{
+	fixture_close(fixture, socket);
+	await(collect, undisturbed, CLOSE, socket.port);
+}
+
+/* One port after the other, so that both see each of them. */
+static void come_and_go(const struct fixture *server, struct collect *collect,
+                        struct remote *undisturbed)
+{
+	static const char *const addresses[] = {"127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::1",
+	                                        "::"};
+	size_t count = access("/proc/net/if_inet6", F_OK) == 0 ? 5 : 2;
+	struct fixture child = fixture_fork(server), grandchild = fixture_fork(&child);
+	struct fixture_socket socket, last;
+
+	for (size_t i = 0; i < count; i++) {
+		socket = open_seen(&child, addresses[i], collect, undisturbed);
+		if (i % 2)
+			close_seen(&child, socket, collect, undisturbed);
+	}
+	last = open_seen(&grandchild, "127.0.0.1", collect, undisturbed);
+	fixture_end(&grandchild);
+	await(collect, undisturbed, CLOSE, last.port);
+	fixture_end(&child);
+	await(collect, undisturbed, CLOSE, socket.port);
+	for (int i = 0; i < 2; i++) {
+		socket = open_seen(server, "127.0.0.1", collect, undisturbed);
+		close_seen(server, socket, collect, undisturbed);
+	}
+}
+
+/* --- refusals ------------------------------------------------------------------------------------
+ */
+
+static const int errors[] = {EPERM, ENOSYS, EACCES};
+static const unsigned int places[] = {0, SANDBOX_NETNS};
+
+/* The call, and what is told where it is refused. */
+static const struct refusal {
+	const char *call;
+	unsigned int times; /* 0: always */
+	bool needs_doorbell;
+	const char *told;
+} refusals[] = {
+	{"perf_event_open", 0, true,
+         "no doorbell, polling instead: cannot open the tracepoint (perf_event_open): "},
+	{"fsopen", 0, true,
+         "no doorbell, polling instead: cannot open the file system tracefs (fsopen): "},
+	/* Other sockets aren't refused with it: one of them has the cookie of the namespace. */
+	{"socket", 1, false, "procfs table, because table diag: cannot open a sock_diag socket: "},
+	{"send", 0, false, "procfs table, because table diag: cannot "},
+};
+
+#define REFUSALS (int)(sizeof(refusals) / sizeof(refusals[0]))
+
+static void refuse(const struct refusal *refusal, int error, unsigned int place)
+{
+	enum wrap_where where = WRAP_ANYWHERE;
+
+	if (!refusal->needs_doorbell)
+		where = place & SANDBOX_NETNS ? WRAP_CHILDREN : WRAP_HOST;
+	wrap_reset();
+	wrap_fail(refusal->call, where, 1, refusal->times, error);
+}
+
+static void open_some(const struct fixture *server)
+{
+	fixture_listen(server, "127.0.0.1", 0);
+	fixture_listen(server, "0.0.0.0", 0);
+	if (access("/proc/net/if_inet6", F_OK) == 0)
+		fixture_listen_with(server, "::", 0, LISTEN_V6ONLY);
+}
+
+START_TEST(the_next_way_tells_the_same)
+{
+	const struct refusal *refusal = &refusals[_i % REFUSALS];
+	int error = errors[_i / REFUSALS % 3];
+	unsigned int place = places[_i / REFUSALS / 3];
+	struct remote undisturbed;
+	struct collect collect;
+	struct fixture server;
+
+	if (strcmp(refusal->call, "fsopen") == 0 && geteuid() == 0)
+		arrange_tracefs(false);
+	server = fixture_start(place);
+	open_some(&server);
+	remote_start(&undisturbed, server.pid, INTERVAL);
+	if (refusal->needs_doorbell && !undisturbed.doorbell)
+		test_skip("no doorbell here that could be refused");
+	refuse(refusal, error, place);
+	watch_verbosely(&collect, server.pid);
+	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
+	come_and_go(&server, &collect, &undisturbed);
+	ck_assert_uint_ge(wrap_struck(), 1);
+	assert_told(&collect, refusal->told, 1);
+	assert_told(&collect, strerror(error), 1);
+	assert_same_events(&collect, &undisturbed);
+	collect_free(&collect);
+	remote_end(&undisturbed);
+	fixture_end(&server);
+}
+END_TEST
+
+/* The file system that is mounted already is taken: nothing is missing. */
+START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
+{
+	struct collect collect;
+	struct fixture server;
+
+	if (geteuid() != 0)
+		test_skip("takes root, to read tracefs");
+	arrange_tracefs(true);
+	server = fixture_start(SANDBOX_NETNS);
+	wrap_reset();
+	wrap_fail("fsopen", WRAP_ANYWHERE, 1, 0, errors[_i]);
+	watch_verbosely(&collect, server.pid);
+	if (portwatch_get_doorbell(collect.watcher, NULL, 0) != 1)
+		test_skip("no doorbell here");
+	collect_sync(&collect, &server, 5);
+	assert_told(&collect, "no doorbell", 0);
+	assert_told(&collect, "doorbell: the kernel tells", 1);
+	ck_assert_uint_gt(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_DOORBELL_RECORDS), 0);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+/* The start of another watcher is another attempt, and no news for those that were told. */
+START_TEST(each_watcher_is_told_once)
+{
+	struct fixture servers[3];
+	struct collect collects[3];
+
+	for (size_t i = 0; i < 3; i++)
+		servers[i] = fixture_start(SANDBOX_NETNS);
+	wrap_reset();
+	wrap_fail("perf_event_open", WRAP_ANYWHERE, 1, 0, EPERM);
+	for (size_t i = 0; i < 3; i++)
+		watch_verbosely(&collects[i], servers[i].pid);
+	for (size_t i = 0; i < 3; i++) {
+		collect_sync(&collects[i], &servers[i], 3);
+		assert_told(&collects[i], "no doorbell", 1);
+		assert_told(&collects[i], "read by", 1);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		collect_free(&collects[i]);
+		fixture_end(&servers[i]);
+	}
+}
+END_TEST
+
+/* What worked may be refused later: to the reader that goes on, and to the next helper. */
+START_TEST(a_table_that_is_refused_later)
+{
+	struct fixture server = fixture_start(places[_i]);
+	struct fixture_socket kept = fixture_listen(&server, "127.0.0.1", 0);
+	const struct refusal *refusal = &refusals[REFUSALS - 1];
+	const pid_t known[] = {server.pid, 0};
+	struct collect collect;
+
+	wrap_reset();
+	watch_verbosely(&collect, server.pid);
+	collect_sync(&collect, &server, 3);
+	assert_told(&collect, refusal->told, 0);
+	refuse(refusal, EACCES, places[_i]);
+	collect_sync(&collect, &server, 5);
+	assert_told(&collect, refusal->told, 1);
+	if (places[_i]) {
+		kill(process_other_child(known), SIGKILL);
+		collect_wait_message(&collect, "is started again");
+		collect_sync(&collect, &server, 5);
+		assert_told(&collect, refusal->told, 1);
+		wrap_clear(refusal->call);
+		kill(process_other_child(known), SIGKILL);
+		collect_sync(&collect, &server, 5);
+		assert_told(&collect, "setns reader, diag table", 2);
+		assert_told(&collect, "because", 1);
+	}
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, kept.port), 1);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, kept.port), 0);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("degrade");
+	TCase *refused = tcase_create("refused"), *told = tcase_create("told");
+
+	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, REFUSALS * 3 * 2);
+	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
+	suite_add_tcase(suite, refused);
+	tcase_add_test(told, each_watcher_is_told_once);
+	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);
+	suite_add_tcase(suite, told);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}

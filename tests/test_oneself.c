@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* test_oneself.c - a process that watches itself: the library's own doings are no news to it */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/process_list.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+
+#define INTERVAL 2 /* ms */
+#define READS 20   /* in a row in which nothing but the clock may wake the watcher */
+
+static uint64_t stat(struct collect *collect, enum portwatch_stat which)
+{
+	return portwatch_get_stat(collect->watcher, which);
+}
+
+static void watch_oneself(struct collect *collect, bool doorbell)
+{
+	collect_new(collect, getpid());
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, INTERVAL), 0);
+	ck_assert_int_eq(portwatch_set_doorbell(collect->watcher, doorbell), 0);
+	collect_start(collect);
+}
+
+static void wait_stat(struct collect *collect, enum portwatch_stat which, uint64_t figure)
+{
+	int patience = COLLECT_PATIENCE * 1000;
+
+	while (stat(collect, which) < figure && patience-- > 0)
+		poll(NULL, 0, 1);
+	ck_assert_int_gt(patience, 0);
+}
+
+/* What the watcher was told by the kernel, how often it woke, and how often it had to. */
+struct activity {
+	uint64_t reads, wakeups, records, tree_reads, scans;
+};
+
+static struct activity activity(struct collect *collect)
+{
+	return (struct activity){
+		.reads = stat(collect, PORTWATCH_STAT_READS),
+		.wakeups = stat(collect, PORTWATCH_STAT_WAKEUPS),
+		.records = stat(collect, PORTWATCH_STAT_DOORBELL_RECORDS),
+		.tree_reads = stat(collect, PORTWATCH_STAT_TREE_READS),
+		.scans = stat(collect, PORTWATCH_STAT_SCANS),
+	};
+}
+
+/* Others listen and fork as well, and the library looks at everything now and then: some stretch is
+ * quiet, unless the reads themselves are heard. */
+static bool quiet_stretch(struct collect *collect, unsigned int wakeups_per_read)
+{
+	struct activity before = activity(collect), after;
+	uint64_t reads;
+
+	wait_stat(collect, PORTWATCH_STAT_READS, before.reads + READS);
+	after = activity(collect);
+	reads = after.reads - before.reads;
+	/* One more may have begun, and the two weren't looked at in the same moment. */
+	return after.records == before.records && after.tree_reads == before.tree_reads &&
+	       after.scans == before.scans &&
+	       after.wakeups - before.wakeups <= (reads + 2) * wakeups_per_read;
+}
+
+static void expect_quiet(struct collect *collect, unsigned int wakeups_per_read)
+{
+	struct activity last = activity(collect);
+	int patience = 1000;
+
+	while (!quiet_stretch(collect, wakeups_per_read) && patience-- > 0)
+		last = activity(collect);
+	ck_assert_msg(patience > 0, "never quiet: %llu wake-ups, %llu records in %llu reads",
+	              (unsigned long long)last.wakeups, (unsigned long long)last.records,
+	              (unsigned long long)last.reads);
+}
+
+START_TEST(reads_are_not_heard)
+{
+	struct collect collect;
+
+	watch_oneself(&collect, _i);
+	expect_quiet(&collect, 1);
+	ck_assert_uint_eq(collect_total(&collect), 0);
+	collect_free(&collect);
+}
+END_TEST
+
+/* It wakes for the answers of the helper as well. */
+START_TEST(a_helper_is_not_heard)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	struct collect collect;
+
+	fixture_listen(&server, "127.0.0.1", 8000);
+	watch_oneself(&collect, _i);
+	ck_assert_uint_eq(stat(&collect, PORTWATCH_STAT_HELPERS), 1);
+	/* Two namespaces: three wake-ups in two reads. */
+	expect_quiet(&collect, 2);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+/* They are children of the watched process, and so are those of the tests, in its tree. */
+START_TEST(helpers_are_no_members)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS), more[3];
+	const pid_t known[] = {server.pid, 0};
+	struct collect collect;
+	char joined[64];
+	pid_t helper;
+
+	fixture_listen(&server, "127.0.0.1", 8000);
+	watch_oneself(&collect, _i);
+	for (uint64_t i = 1; i <= 5; i++) {
+		helper = process_other_child(known);
+		ck_assert_int_gt(helper, 0);
+		snprintf(joined, sizeof(joined), "joined: PID %d ", (int)helper);
+		collect_sync(&collect, &server, 1);
+		ck_assert_uint_eq(collect_count_messages(&collect, joined), 0);
+		kill(helper, SIGKILL);
+		wait_stat(&collect, PORTWATCH_STAT_HELPERS, i + 1);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		more[i] = fixture_start(SANDBOX_NETNS);
+		fixture_listen(&more[i], "127.0.0.1", 8000);
+		collect_wait_count(&collect, OPEN, NULL, 8000, i + 2);
+	}
+	collect_sync(&collect, &server, 3);
+	/* Nobody but the three. */
+	ck_assert_uint_eq(collect_count_messages(&collect, "joined: PID "), 3);
+	ck_assert_uint_eq(collect_count_messages(&collect, "left: PID "), 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
+	for (size_t i = 0; i < 3; i++)
+		fixture_end(&more[i]);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+static int listen_here(uint16_t *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* Helpers that are started while it is open have a copy of it for a moment. */
+START_TEST(its_own_ports_are_its_own)
+{
+	struct collect collect;
+	struct collected event;
+	struct fixture server;
+	uint16_t port;
+	int fd;
+
+	watch_oneself(&collect, _i);
+	fd = listen_here(&port);
+	event = collect_wait(&collect, OPEN, "127.0.0.1", port);
+	ck_assert_int_eq(event.pid, getpid());
+	ck_assert_uint_eq(event.owners, 1);
+	server = fixture_start(SANDBOX_NETNS);
+	fixture_listen(&server, "127.0.0.1", 8000);
+	collect_wait(&collect, OPEN, NULL, 8000);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, port), 1);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, port), 0);
+	close(fd);
+	event = collect_wait(&collect, CLOSE, "127.0.0.1", port);
+	ck_assert_int_eq(event.pid, getpid());
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("oneself");
+	TCase *quiet = tcase_create("quiet"), *tree = tcase_create("tree");
+
+	tcase_add_loop_test(quiet, reads_are_not_heard, 0, 2);
+	tcase_add_loop_test(quiet, a_helper_is_not_heard, 0, 2);
+	suite_add_tcase(suite, quiet);
+	tcase_add_loop_test(tree, helpers_are_no_members, 0, 2);
+	tcase_add_loop_test(tree, its_own_ports_are_its_own, 0, 2);
+	suite_add_tcase(suite, tree);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
