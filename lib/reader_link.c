@@ -11,8 +11,6 @@
 #define READ_SIZE 16384
 /* At most so much in one go: a child that never stops must not hold up all the others. */
 #define READ_ROUNDS 64
-/* The greatest errno that a system call can return (MAX_ERRNO in include/linux/err.h). */
-#define ERRNO_MAX 4095
 
 /* Takes "COOKIE DEVICE INODE", if any; 0 means not known. */
 static int take_hello(struct reader *reader, const char *bytes, size_t size)

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "failure.h"
 #include "tcp_diag.h"
 
 /* What is left of a datagram or of one message in it. */
@@ -131,7 +132,7 @@ static int parse_row(struct tcp_diag *diag, struct span span)
 /* The number with which NLMSG_ERROR and NLMSG_DONE begin: zero or a negative errno. */
 static int parse_status(struct span span, int *status)
 {
-	if (!span_get(span, status, sizeof(*status)) || *status > 0)
+	if (!span_get(span, status, sizeof(*status)) || *status > 0 || *status < -ERRNO_MAX)
 		return -EPROTO;
 	return 0;
 }
