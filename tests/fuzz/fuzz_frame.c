@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_frame.c - any bytes as the answers of a child, whole and cut into pieces, and as a request
- */
-#include <stdlib.h>
-#include <string.h>
+/* fuzz_frame.c - any bytes as the answers of a child, whole and cut into pieces, as a request, and
+ * as a number */
+#include <errno.h>
 
+#include "fuzz.h"
 #include "frame.h"
 
 struct result {
@@ -17,16 +17,45 @@ static void mix(struct result *result, uint64_t value)
 	result->digest = result->digest * 31 + value + 1;
 }
 
+static int compare(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
+                   size_t size)
+{
+	const struct frame *expected = data;
+
+	(void)bytes;
+	REQUIRE(offset == 0 && size <= FRAME_NOTE_MAX);
+	REQUIRE(frame->kind == expected->kind && frame->sequence == expected->sequence);
+	REQUIRE(frame->argument == expected->argument && frame->length == expected->length);
+	return -ECANCELED;
+}
+
+/* A header that is understood says the same when it is written again. */
+static void check_header(const struct frame *frame)
+{
+	char text[FRAME_HEADER_MAX + FRAME_NOTE_MAX] = {0};
+	struct frame expected = *frame;
+	struct frame_decoder decoder;
+	size_t size = frame_format(text, frame);
+
+	REQUIRE(size < FRAME_HEADER_MAX && text[size - 1] == '\n');
+	frame_decoder_init(&decoder, compare, &expected);
+	/* The bytes of H and E are handed on whole, those of D as they come. */
+	if (frame->kind == FRAME_DATA && frame->length > 0)
+		size++;
+	else
+		size += frame->length;
+	REQUIRE(frame_decode(&decoder, text, size) == -ECANCELED);
+}
+
 static int digest(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
                   size_t size)
 {
 	struct result *result = data;
 
-	if (offset + size > frame->length || (offset > 0 && offset != result->end))
-		abort();
-	if (frame->kind != FRAME_DATA && (size != frame->length || size > FRAME_NOTE_MAX))
-		abort();
+	REQUIRE(offset + size <= frame->length && (offset == 0 || offset == result->end));
+	REQUIRE(frame->kind == FRAME_DATA || (size == frame->length && size <= FRAME_NOTE_MAX));
 	if (offset == 0) {
+		check_header(frame);
 		mix(result, (uint64_t)frame->kind);
 		mix(result, frame->sequence);
 		mix(result, frame->argument);
@@ -60,13 +89,28 @@ static void check_request(const char *bytes, size_t size)
 	if (frame_parse_request(bytes, size, &request) < 0)
 		return;
 	size = frame_format_request(line, &request);
-	if (size > sizeof(line) || line[size - 1] != '\n' ||
-	    frame_parse_request(line, size - 1, &again) < 0 || again.sequence != request.sequence ||
-	    again.table != request.table)
-		abort();
+	REQUIRE(size <= sizeof(line) && line[size - 1] == '\n');
+	REQUIRE(frame_parse_request(line, size - 1, &again) == 0);
+	REQUIRE(again.sequence == request.sequence && again.table == request.table);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+/* So does a number, and it ends at the end or behind a blank. */
+static void check_number(const char *bytes, size_t size)
+{
+	const char *at = bytes, *end = bytes + size;
+	uint64_t number, again;
+	char text[20];
+
+	if (frame_read_number(&at, end, UINT64_MAX, &number) < 0)
+		return;
+	REQUIRE(at > bytes && at <= end && (at == end || at[-1] == ' '));
+	end = frame_write_number(text, number);
+	at = text;
+	REQUIRE(end <= text + sizeof(text));
+	REQUIRE(frame_read_number(&at, end, number, &again) == 0 && again == number && at == end);
+	at = text;
+	REQUIRE(number == 0 || frame_read_number(&at, end, number - 1, &again) == -EPROTO);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
@@ -77,9 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	decode(&whole, text, size, size ? size : 1);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		decode(&cut, text, size, pieces[i]);
-		if (cut.error != whole.error || cut.digest != whole.digest)
-			abort();
+		REQUIRE(cut.error == whole.error && cut.digest == whole.digest);
 	}
 	check_request(text, size);
+	check_number(text, size);
 	return 0;
 }

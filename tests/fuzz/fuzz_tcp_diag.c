@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_tcp_diag.c - any bytes as a datagram of NETLINK_SOCK_DIAG */
 #include <linux/netlink.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
+#include "failure.h"
+#include "fuzz.h"
 #include "tcp_diag.h"
 
 static int check_listener(void *data, const struct listener *listener)
 {
 	const struct tcp_diag *diag = data;
 
-	if (listener->port == 0 || listener->inode == 0)
-		abort();
-	if (listener->family != diag->family && listener->family != AF_INET)
-		abort();
-	if (listener->v6only < -1 || listener->v6only > 1 ||
-	    (listener->family == AF_INET && listener->v6only != -1))
-		abort();
+	REQUIRE(listener->port != 0 && listener->inode != 0);
+	REQUIRE(listener->family == diag->family || listener->family == AF_INET);
+	REQUIRE(listener->v6only >= -1 && listener->v6only <= 1);
+	REQUIRE(listener->family == AF_INET6 || listener->v6only == -1);
 	return 0;
 }
 
@@ -28,18 +25,14 @@ static void check(int family, uint32_t sequence, const uint8_t *bytes, size_t si
 	struct tcp_diag diag;
 	int error;
 
-	if (!copy)
-		return;
+	REQUIRE(copy);
 	if (size > 0)
 		memcpy(copy + 1, bytes, size);
 	tcp_diag_init(&diag, family, sequence, check_listener, &diag);
 	error = tcp_diag_feed(&diag, copy + 1, size);
-	if (error > 0 || (size == 0 && error == 0))
-		abort();
+	REQUIRE(error <= 0 && error >= -ERRNO_MAX && (error < 0 || size > 0));
 	free(copy);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_tcp_table.c - any bytes as /proc/net/tcp and /proc/net/tcp6, whole and cut into pieces */
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
+#include "fuzz.h"
 #include "tcp_table.h"
 
 struct result {
@@ -16,11 +15,9 @@ static int digest(void *data, const struct listener *listener)
 	struct result *result = data;
 	size_t i;
 
-	if (listener->port == 0 || listener->inode == 0 || listener->v6only != -1 ||
-	    listener->cookie != 0)
-		abort();
-	if (listener->family != AF_INET && listener->family != AF_INET6)
-		abort();
+	REQUIRE(listener->port != 0 && listener->inode != 0);
+	REQUIRE(listener->v6only == -1 && listener->cookie == 0);
+	REQUIRE(listener->family == AF_INET || listener->family == AF_INET6);
 	result->digest = result->digest * 31 + listener->inode;
 	result->digest = result->digest * 31 + listener->port;
 	for (i = 0; i < sizeof(listener->address); i++)
@@ -37,9 +34,8 @@ static void parse(struct result *result, int family, const uint8_t *bytes, size_
 	tcp_table_init(&result->table, family, digest, result);
 	for (at = 0; at < size; at += piece) {
 		left = size - at;
-		if (tcp_table_feed(&result->table, (const char *)bytes + at,
-		                   left < piece ? left : piece) != 0)
-			abort();
+		REQUIRE(tcp_table_feed(&result->table, (const char *)bytes + at,
+		                       left < piece ? left : piece) == 0);
 	}
 	tcp_table_end(&result->table);
 }
@@ -53,14 +49,11 @@ static void check(int family, const uint8_t *bytes, size_t size)
 	parse(&whole, family, bytes, size, size ? size : 1);
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		parse(&cut, family, bytes, size, pieces[i]);
-		if (cut.digest != whole.digest || cut.table.rows != whole.table.rows ||
-		    cut.table.rejected != whole.table.rejected ||
-		    cut.table.finished != whole.table.finished)
-			abort();
+		REQUIRE(cut.digest == whole.digest && cut.table.rows == whole.table.rows);
+		REQUIRE(cut.table.rejected == whole.table.rejected);
+		REQUIRE(cut.table.finished == whole.table.finished);
 	}
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_command_line.c - any words as pwatch's arguments; in the input each ends with a NUL */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../cmd/message.h"
+#include "../cmd/options.h"
+#include "../cmd/values.h"
+#include "fuzz.h"
+
+#define WORDS_MAX 128
+
+struct words {
+	char *list[WORDS_MAX + 1];
+	int count;
+};
+
+static void add_word(struct words *words, char *word)
+{
+	REQUIRE(words->count < WORDS_MAX);
+	words->list[words->count++] = word;
+	words->list[words->count] = NULL;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(struct words *words, const char *format, ...)
+{
+	va_list arguments;
+	char *word;
+
+	va_start(arguments, format);
+	REQUIRE(vasprintf(&word, format, arguments) >= 0);
+	va_end(arguments);
+	add_word(words, word);
+}
+
+static void free_words(struct words *words)
+{
+	while (words->count > 0)
+		free(words->list[--words->count]);
+}
+
+static void split(struct words *words, const uint8_t *bytes, size_t size)
+{
+	size_t length;
+
+	words->count = 0;
+	add(words, "pwatch");
+	for (; size > 0 && words->count < WORDS_MAX / 4; bytes += length, size -= length) {
+		length = strnlen((const char *)bytes, size);
+		add_word(words, (char *)fuzz_string(bytes, length));
+		length += length < size;
+	}
+}
+
+/* What pwatch says to the user: one line of plain ASCII. */
+static void check_message(const char *error)
+{
+	static int file = -1, standard_error;
+	char line[4096];
+	ssize_t length;
+
+	if (file < 0) {
+		file = memfd_create("messages", MFD_CLOEXEC);
+		standard_error = dup(STDERR_FILENO);
+		REQUIRE(file >= 0 && standard_error >= 0);
+	}
+	REQUIRE(ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
+	REQUIRE(dup2(file, STDERR_FILENO) >= 0);
+	message_error("%s", error);
+	REQUIRE(dup2(standard_error, STDERR_FILENO) >= 0);
+	length = pread(file, line, sizeof(line), 0);
+	REQUIRE(length > 9 && length < 2048 && memcmp(line, "pwatch: ", 8) == 0);
+	REQUIRE(line[length - 1] == '\n');
+	for (ssize_t i = 0; i < length - 1; i++)
+		REQUIRE(line[i] >= ' ' && line[i] <= '~');
+}
+
+static void check_pids(const struct options *options, int words)
+{
+	REQUIRE(options->pid_count < (size_t)words);
+	for (size_t i = 0; i < options->pid_count; i++) {
+		REQUIRE(options->pids[i] > 0);
+		for (size_t j = 0; j < i; j++)
+			REQUIRE(options->pids[i] != options->pids[j]);
+	}
+}
+
+static void check_values(const struct options *options)
+{
+	REQUIRE(options->events > 0 && options->events < 8);
+	REQUIRE(options->interval <= 86400000);
+	REQUIRE(options->addresses >= PORTWATCH_ADDRESSES_DEFAULT &&
+	        options->addresses <= PORTWATCH_ADDRESSES_ALL);
+	REQUIRE(options->scope == PORTWATCH_SCOPE_TREE || options->scope == PORTWATCH_SCOPE_NETNS);
+	REQUIRE(portwatch_reader_name((enum portwatch_reader)options->reader));
+	REQUIRE(portwatch_table_name((enum portwatch_table)options->table));
+	REQUIRE(!options->output || options->output[0] != '\0');
+	REQUIRE(!options->command || options->command[0]);
+	/* There is something to do, and one thing only. */
+	REQUIRE(!options->command || options->pid_count == 0);
+	REQUIRE(options->command || options->pid_count > 0 || options->action == OPTIONS_CHECK);
+}
+
+static void write_switches(struct words *words, const struct options *options)
+{
+	if (options->action == OPTIONS_CHECK)
+		add(words, "--check");
+	if (options->json)
+		add(words, "--json");
+	if (options->once)
+		add(words, "--once");
+	if (!options->doorbell)
+		add(words, "--no-doorbell");
+	if (options->stats)
+		add(words, "--stats");
+	if (options->log_level != PORTWATCH_LOG_WARNING)
+		add(words, options->log_level == PORTWATCH_LOG_ERROR ? "--quiet" : "--verbose");
+}
+
+/* The same command line, as one would write it out. */
+static void write_words(struct words *words, const struct options *options)
+{
+	static const char *const events[] = {"open",     "close",     "open,close",    "end",
+	                                     "open,end", "close,end", "open,close,end"};
+	static const char *const addresses[] = {"default", "loopback", "all"};
+
+	words->count = 0;
+	add(words, "pwatch");
+	write_switches(words, options);
+	add(words, "--events=%s", events[options->events - 1]);
+	if (options->interval > 0)
+		add(words, "--interval=%u.%03u", options->interval / 1000,
+		    options->interval % 1000);
+	add(words, "--addresses=%s", addresses[options->addresses]);
+	add(words, "--scope=%s", options->scope == PORTWATCH_SCOPE_TREE ? "tree" : "netns");
+	add(words, "--reader=%s", portwatch_reader_name((enum portwatch_reader)options->reader));
+	add(words, "--table=%s", portwatch_table_name((enum portwatch_table)options->table));
+	if (options->output)
+		add(words, "--output=%s", options->output);
+	for (size_t i = 0; i < options->pid_count; i++)
+		add(words, "%d", (int)options->pids[i]);
+	if (options->command)
+		add(words, "--");
+	for (char **word = options->command; word && *word; word++)
+		add(words, "%s", *word);
+}
+
+static void check_same(const struct options *a, const struct options *b)
+{
+	REQUIRE(a->action == b->action && a->json == b->json && a->once == b->once);
+	REQUIRE(a->events == b->events && a->interval == b->interval);
+	REQUIRE(a->addresses == b->addresses && a->scope == b->scope);
+	REQUIRE(a->reader == b->reader && a->table == b->table);
+	REQUIRE(a->doorbell == b->doorbell && a->stats == b->stats);
+	REQUIRE(a->log_level == b->log_level && !a->output == !b->output);
+	REQUIRE(!a->output || strcmp(a->output, b->output) == 0);
+	REQUIRE(a->pid_count == b->pid_count);
+	REQUIRE(a->pid_count == 0 ||
+	        memcmp(a->pids, b->pids, a->pid_count * sizeof(*a->pids)) == 0);
+	REQUIRE(!a->command == !b->command);
+	for (size_t i = 0; a->command && (a->command[i] || b->command[i]); i++)
+		REQUIRE(strcmp(a->command[i], b->command[i]) == 0);
+}
+
+static void check_understood(const struct options *options, int words)
+{
+	char error[OPTIONS_ERROR_MAX];
+	struct options again;
+	struct words canonical;
+
+	if (options->action > OPTIONS_CHECK)
+		return; /* the rest wasn't looked at */
+	check_pids(options, words);
+	check_values(options);
+	write_words(&canonical, options);
+	REQUIRE(options_parse(&again, canonical.count, canonical.list, error) == 0);
+	check_same(options, &again);
+	options_free(&again);
+	free_words(&canonical);
+}
+
+/* The C library's idea of the same number. */
+static void check_seconds(const char *word)
+{
+	unsigned int milliseconds;
+	long double expected;
+	char *end;
+
+	if (!values_seconds(word, &milliseconds))
+		return;
+	expected = ceill(strtold(word, &end) * 1000);
+	REQUIRE(*end == '\0' && milliseconds > 0);
+	REQUIRE(fabsl(expected - milliseconds) <= 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	char error[OPTIONS_ERROR_MAX];
+	struct options options;
+	struct words words;
+	int result;
+
+	split(&words, bytes, size);
+	result = options_parse(&options, words.count, words.list, error);
+	REQUIRE(result == 0 || result == -EINVAL);
+	REQUIRE((result == 0) == (error[0] == '\0'));
+	if (result < 0)
+		check_message(error);
+	else
+		check_understood(&options, words.count);
+	options_free(&options);
+	for (int i = 1; i < words.count; i++)
+		check_seconds(words.list[i]);
+	free_words(&words);
+	return 0;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_format.c - an event with any values, whose process has any bytes for a name, as text and as
+ * JSON */
+#include <arpa/inet.h>
+
+#include "../cmd/format.h"
+#include "fuzz.h"
+#include "json.h"
+
+struct input {
+	uint64_t realtime, netns, inode;
+	int32_t pid;
+	uint32_t owners;
+	uint8_t address[16];
+	uint16_t port;
+	uint8_t kind, family, initial, utf8, colour, foreign;
+};
+
+/* The name in JSON: its first bytes, and U+FFFD for each that is no part of a character. */
+static void check_name(void *data, const struct json_string *string)
+{
+	const char *name = data, *end = name + strnlen(name, FORMAT_NAME_MAX);
+	uint32_t character;
+
+	if (strcmp(string->key, "process") != 0)
+		return;
+	for (size_t i = 0; i < string->length; i++) {
+		REQUIRE(name < end);
+		if (!utf8_next(&name, end, &character)) {
+			character = 0xfffd;
+			name++;
+		}
+		REQUIRE(string->characters[i] == character);
+	}
+	REQUIRE(name == end);
+}
+
+static const char *skip_colour(const char *at)
+{
+	static const char *const colours[] = {"\033[32m", "\033[31m", "\033[33m", "\033[0m"};
+
+	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
+		if (strncmp(at, colours[i], strlen(colours[i])) == 0)
+			return at + strlen(colours[i]);
+	return at;
+}
+
+/* Nothing in it moves the cursor, or is more than the terminal can show. */
+static void check_text(const char *at, const char *end, const struct format_style *style)
+{
+	uint32_t character;
+
+	while (at < end) {
+		const char *next = style->colour ? skip_colour(at) : at;
+
+		if (next > at) {
+			at = next;
+			continue;
+		}
+		REQUIRE(utf8_next(&at, end, &character));
+		REQUIRE(character >= ' ' && (character < 0x7f || style->utf8));
+		REQUIRE(character < 0x7f || character > 0x9f);
+		REQUIRE(character < 0x202a || character > 0x202e);
+	}
+}
+
+static void check(const struct format_fields *fields, struct format_style style)
+{
+	char line[FORMAT_LINE_MAX], *end;
+	size_t length;
+
+	style.json = true;
+	length = format_line(fields, &style, line);
+	end = line + length - 1;
+	REQUIRE(length > 1 && length < sizeof(line) && *end == '\n' && end[1] == '\0');
+	REQUIRE(json_is_object(line, end, check_name, (void *)fields->process));
+	style.json = false;
+	length = format_line(fields, &style, line);
+	end = line + length - 1;
+	REQUIRE(length > 1 && length < sizeof(line) && *end == '\n' && end[1] == '\0');
+	check_text(line, end, &style);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct format_fields fields = {0};
+	char address[INET6_ADDRSTRLEN];
+	struct format_style style;
+	struct input input;
+	char *name;
+
+	fuzz_take(&bytes, &size, &input, sizeof(input));
+	name = fuzz_string(bytes, size);
+	fields.realtime = input.realtime;
+	fields.kind = (enum portwatch_event_kind)(1U << input.kind % 3);
+	fields.family = input.family & 1 ? AF_INET6 : AF_INET;
+	inet_ntop(fields.family, input.address, address, sizeof(address));
+	fields.address = input.family & 2 ? "" : address;
+	fields.port = input.port;
+	fields.pid = input.pid & 0x7fffffff;
+	fields.process = name;
+	fields.owners = input.owners;
+	fields.netns = input.netns;
+	fields.inode = input.inode;
+	fields.initial = input.initial & 1;
+	style = (struct format_style){
+		.colour = input.colour & 1,
+		.utf8 = input.utf8 & 1,
+		.own_netns = input.foreign & 1 ? 0 : input.netns,
+	};
+	check(&fields, style);
+	free(name);
+	return 0;
+}
