@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "message.h"
 #include "target.h"
@@ -27,8 +28,6 @@ static int complain(struct target *target, const struct options *options, int er
 static const char *common_reason(int error)
 {
 	switch (error) {
-	case -ESRCH:
-		return "no such process; ps -e lists what runs";
 	case -ENOENT:
 		return "/proc is not mounted or is that of another PID namespace; "
 		       "mount -t proc proc /proc in this one";
@@ -36,10 +35,8 @@ static const char *common_reason(int error)
 		return "too many open files; raise the limit (ulimit -n) or watch fewer processes";
 	case -ENFILE:
 		return "too many open files in the system; raise fs.file-max";
-	case -ETIMEDOUT:
-		return "no complete read within ten seconds; --verbose tells more";
-	case -ENOTSUP:
-		return "this system is not Linux";
+	case -EAGAIN:
+		return "no thread or process can be made; raise the limit (ulimit -u)";
 	default:
 		return NULL;
 	}
@@ -47,20 +44,52 @@ static const char *common_reason(int error)
 
 static const char *open_reason(int error)
 {
-	if (error == -EINVAL)
+	switch (error) {
+	case -ESRCH:
+		return "no such process; ps -e lists what runs";
+	case -EINVAL:
 		return "it is a thread; give the process it belongs to";
-	if (error == -EACCES)
+	case -EACCES: /* hidepid=2 */
+	case -EPERM:  /* hidepid=1 */
 		return "/proc hides it (hidepid); run pwatch as its user or as root";
-	return common_reason(error);
+	case -ENOTSUP:
+		return "this system is not Linux";
+	default:
+		return common_reason(error);
+	}
 }
 
-static const char *start_reason(int error)
+/* Why no reader may enter the network namespace. */
+static const char *entry_reason(const struct options *options)
 {
-	if (error == -ESRCH)
+	if (options->reader == PORTWATCH_READER_NSENTER && getauxval(AT_SECURE) != 0)
+		return "nsenter is never run by a pwatch that has file capabilities; "
+		       "choose another --reader, or none";
+	return "permission denied to enter its network namespace; run pwatch as root or with the "
+	       "capability cap_sys_admin, or with --reader=procfs";
+}
+
+static const char *start_reason(const struct options *options, int error)
+{
+	switch (error) {
+	case -ESRCH:
 		return "it has exited";
-	if (error == -EACCES || error == -EPERM)
+	case -EACCES:
 		return "permission denied; run pwatch as its user or as root, or with the "
 		       "capabilities cap_sys_ptrace and cap_dac_read_search";
+	case -EPERM:
+		return entry_reason(options);
+	case -EXDEV:
+		return "it is in another network namespace, which --reader=local does not read";
+	case -ENOTSUP:
+		return "this --reader has not this --table";
+	case -ETIMEDOUT:
+		return "no complete read within ten seconds; --verbose tells more";
+	default:
+		break;
+	}
+	if (error == -ENOENT && options->reader == PORTWATCH_READER_NSENTER)
+		return "nsenter is not installed";
 	return common_reason(error);
 }
 
@@ -121,7 +150,7 @@ int target_start(struct target *target, const struct options *options)
 	result = portwatch_start(target->watcher);
 	if (!verbose)
 		message_release(result == 0);
-	return result < 0 ? complain(target, options, result, start_reason(result)) : 0;
+	return result < 0 ? complain(target, options, result, start_reason(options, result)) : 0;
 }
 
 void target_close(struct target *target)

@@ -55,6 +55,7 @@ static int enter_through_owner(int netns)
 	raw_close(owner);
 	/* New credentials: the kernel has set what /proc/sys/fs/suid_dumpable says. */
 	stay_hidden();
+	helper_die_with_parent();
 	return error < 0 ? (int)error : (int)enter(netns, CLONE_NEWNET);
 }
 

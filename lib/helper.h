@@ -50,6 +50,9 @@ int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
  * mask. Returns 0 or a negative errno. */
 int helper_isolate(const int *descriptors, int count, int keep);
 
+/* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
+void helper_die_with_parent(void);
+
 /* What a helper still does, once it serves. */
 enum {
 	HELPER_DIAG = 1,

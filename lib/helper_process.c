@@ -89,8 +89,16 @@ static void close_between(unsigned first, unsigned last)
 		raw_close((int)fd);
 }
 
+void helper_die_with_parent(void)
+{
+	raw_call(SYS_prctl, PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+}
+
 int helper_isolate(const int *descriptors, int count, int keep)
 {
+	/* The end of the pipe says that the host has died, but not to a child that is stopped. Its
+	 * parent is the monitor's thread, which outlives it. */
+	helper_die_with_parent();
 	/* No core dump and no ptrace by whoever may have less than the host had. */
 	raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 	for (int i = 0; i < count; i++) {

@@ -41,6 +41,7 @@ static struct reader *make(const struct reader_ops *ops, enum portwatch_table ta
 	reader->link.child.pidfd = -1;
 	reader->link.requests = -1;
 	reader->link.responses = -1;
+	reader->link.complaints = -1;
 	reader->link.process = -1;
 	reader->buffer = malloc(TABLE_SOURCE_BUFFER);
 	reader->link.datagram = reader->buffer;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "reader_ops.h"
 #include "step.h"
 
@@ -38,6 +39,9 @@ static int greet(struct reader *reader, const struct frame *frame, const char *b
 	if (error == 0 && link->process >= 0)
 		error = reader_check_netns(reader, link->process);
 	link->greeted = error == 0;
+	/* From now on it speaks in frames. */
+	cleanup_close(&link->complaints);
+	link->complaints = -1;
 	return error;
 }
 
@@ -140,13 +144,14 @@ int reader_link_open(struct reader *reader, int ends[2])
 	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
 }
 
-/* SIGPIPE is blocked in the library's threads. A full pipe: nobody reads it, nor ever will. */
+/* A full pipe: nobody reads it, nor ever will. SIGPIPE is blocked in the library's threads. */
 enum reader_state reader_link_request(struct reader *reader)
 {
 	struct frame_request request = {reader->sequence, reader->form};
 	char line[FRAME_REQUEST_MAX];
 	size_t size = frame_format_request(line, &request);
 	ssize_t written;
+	int error;
 
 	do {
 		written = write(reader->link.requests, line, size);
@@ -154,11 +159,12 @@ enum reader_state reader_link_request(struct reader *reader)
 	reader->link.awaiting = true;
 	if (written == (ssize_t)size)
 		return READER_PENDING;
+	error = written < 0 && errno != EAGAIN ? errno : ETIMEDOUT;
 	/* What it has said before it died tells more. */
-	if (written < 0 && errno == EPIPE)
-		return READER_PENDING;
+	if (error == EPIPE && reader_link_process(reader) == READER_BROKEN)
+		return READER_BROKEN;
 	reader->broken = true;
-	reader_fail(reader, STEP_ASK, written < 0 && errno != EAGAIN ? errno : ETIMEDOUT);
+	reader_fail(reader, STEP_ASK, error);
 	return READER_BROKEN;
 }
 
@@ -170,6 +176,15 @@ static enum reader_state give_up(struct reader *reader, const char *step, int er
 		reader_fail(reader, step, -error);
 	reader->broken = true;
 	return READER_BROKEN;
+}
+
+static enum reader_state take_exit(struct reader *reader)
+{
+	struct reader_link *link = &reader->link;
+
+	if (link->greeted)
+		return give_up(reader, STEP_ANSWER, -EPIPE);
+	return give_up(reader, link->exit_step, -reader_complaint(link->complaints));
 }
 
 static enum reader_state state_now(struct reader *reader, bool was_awaiting)
@@ -198,8 +213,7 @@ enum reader_state reader_link_process(struct reader *reader)
 		if (got < 0)
 			return give_up(reader, STEP_ANSWER, -errno);
 		if (got == 0)
-			return give_up(reader, link->greeted ? STEP_ANSWER : link->exit_step,
-			               -EPIPE);
+			return take_exit(reader);
 		error = frame_decode(&link->decoder, buffer, (size_t)got);
 		if (error < 0)
 			return give_up(reader, STEP_PROTOCOL, error);
@@ -218,6 +232,8 @@ void reader_link_close(struct reader *reader)
 		close(link->requests);
 	if (link->responses >= 0)
 		close(link->responses);
+	if (link->complaints >= 0)
+		close(link->complaints);
 	if (link->process >= 0)
 		close(link->process);
 }

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
 
 #include "caps.h"
 #include "cleanup.h"
@@ -24,6 +26,7 @@
 /* table TAG FILE: one frame with the heading and the listeners, which come first. The substitution
  * takes away the last newline only, and ${#text} counts bytes in the C locale. */
 static const char script[] =
+	"exec 2>/dev/null\n"
 	"table() {\n"
 	"  text=$(" SED_PATH
 	" -n '1p;1d;/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /!q;p' "
@@ -65,19 +68,23 @@ static int nsenter_main(void *arg)
 	}
 	if (setup->netns >= 0)
 		raw_call(SYS_fcntl, setup->netns, F_SETFD, 0);
+	/* Root's exec would give back what the host has given up, and take away the signal at the
+	 * host's death. To anybody else it gives what nsenter was given, or nothing. */
+	if (raw_call(SYS_geteuid) == 0)
+		raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
 	error = (int)raw_call(SYS_execve, setup->path, setup->arguments, environment);
 	helper_send_failure(STDOUT_FILENO, 0, STEP_NSENTER_EXEC, -error);
 	return 1;
 }
 
-static int start(struct reader *reader, const struct reader_target *target, int netns, int null,
-                 const int ends[2])
+static int start(struct reader *reader, const struct reader_target *target, int netns,
+                 const int ends[2], int complaints)
 {
 	char descriptor[48], pid[24];
 	char *by_descriptor[] = {"nsenter", descriptor, SH_PATH, "-c", (char *)script, NULL};
 	char *by_pid[] = {"nsenter", "--target", pid, "--net", SH_PATH, "-c", (char *)script, NULL};
 	struct nsenter_setup setup = {
-		.descriptors = {ends[0], ends[1], null},
+		.descriptors = {ends[0], ends[1], complaints},
 		.netns = netns,
 		.path = target->nsenter,
 		.arguments = netns >= 0 ? by_descriptor : by_pid,
@@ -130,11 +137,36 @@ static int find_netns(struct reader *reader, const struct reader_target *target)
 	return error < 0 ? error : procfs_open_netns(process);
 }
 
+/* nsenter says why it can't on standard error, and nowhere else. */
+static int open_complaints(struct reader *reader, int ends[2])
+{
+	int error = spawn_pipe(ends);
+
+	if (error < 0)
+		return reader_fail(reader, STEP_MAKE_PIPES, -error);
+	reader->link.complaints = ends[0];
+	error = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
+}
+
+int reader_complaint(int fd)
+{
+	/* What it may be refused. In the C locale each has this name in every libc. */
+	static const int errors[] = {EPERM, EACCES};
+	char text[512];
+	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[size > 0 ? size : 0] = '\0';
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (strstr(text, strerrordesc_np(errors[i])))
+			return errors[i];
+	return EPIPE;
+}
+
 static int nsenter_open(struct reader *reader, const struct reader_target *target)
 {
 	CLEANUP_CLOSE int netns = -1;
-	CLEANUP_CLOSE int null = -1;
-	int ends[2] = {-1, -1};
+	int ends[2] = {-1, -1}, complaints[2] = {-1, -1};
 	int error = check_allowed(reader, target);
 
 	if (error < 0)
@@ -145,16 +177,16 @@ static int nsenter_open(struct reader *reader, const struct reader_target *targe
 	/* Without a failure it is only that the kernel refuses to open it to us. */
 	if (netns < 0 && reader->failure.error != 0)
 		return netns;
-	null = spawn_above_stdio(raw_open(AT_FDCWD, "/dev/null", O_RDWR));
-	if (null < 0)
-		return reader_fail(reader, STEP_START_CHILD, -null);
 	error = reader_link_open(reader, ends);
 	if (error == 0)
-		error = start(reader, target, netns, null, ends);
+		error = open_complaints(reader, complaints);
+	if (error == 0)
+		error = start(reader, target, netns, ends, complaints[1]);
 	if (error == 0)
 		watch_child(reader, target->procfs);
 	cleanup_close(&ends[0]);
 	cleanup_close(&ends[1]);
+	cleanup_close(&complaints[1]);
 	return error;
 }
 

@@ -31,14 +31,14 @@ extern const struct reader_ops reader_procfs_ops;
 /* The other side of a helper or of nsenter. */
 struct reader_link {
 	struct child child;
-	int requests;  /* written to, without blocking; -1: none */
-	int responses; /* read from, without blocking; -1: none */
+	int requests;   /* written to, without blocking; -1: none */
+	int responses;  /* read from, without blocking; -1: none */
+	int complaints; /* what nsenter says on standard error, until the hello has come; or -1 */
 	struct frame_decoder decoder;
 	bool greeted;  /* its hello has come */
 	bool awaiting; /* the answer to the last request has not ended */
 	int process;   /* /proc/PID of the child, to see which namespace it has entered; or -1 */
-	const char *exit_step; /* what it can't do if it ends without a word */
-	size_t used;
+	const char *exit_step;   /* what it can't do if it ends without a word */
 	unsigned char *datagram; /* a diag datagram that has not fully arrived */
 };
 
@@ -77,6 +77,10 @@ int reader_check_netns(struct reader *reader, int process);
 /* request of the kinds that read directly: reads reader->source, asks `after` (may be NULL) whether
  * that was worth something (0 or a negative errno with reader->failure set). */
 enum reader_state reader_read_source(struct reader *reader, int (*after)(struct reader *reader));
+
+/* The positive errno that a program's complaints on a descriptor name; EPIPE: none that is known.
+ */
+int reader_complaint(int fd);
 
 /* The link. Open: makes both pipes; the child's ends go to ends[0] (requests) and ends[1]
  * (responses), to be closed by the caller. */

@@ -74,14 +74,14 @@ static int identify(pid_t pid, uint64_t *start_time)
 	else
 		process = -ENOENT;
 	procfs_close(&procfs);
-	/* /proc hides it (hidepid), if it lives. */
+	/* /proc hides it, if it lives: as if it were not there (hidepid=2), or with EPERM (1). */
 	if (process == -ESRCH && pidfd >= 0)
 		return has_exited(pidfd) ? -ESRCH : -EACCES;
 	if (process < 0)
-		return process;
+		return process == -EPERM ? -EACCES : process;
 	result = procfs_read_stat(process, &stat);
 	if (result < 0)
-		return result;
+		return result == -EPERM ? -EACCES : result;
 	if (stat.state == 'X' || (pidfd >= 0 && has_exited(pidfd)))
 		return -ESRCH;
 	*start_time = stat.start_time;

@@ -205,6 +205,18 @@ START_TEST(a_helper_that_is_killed)
 }
 END_TEST
 
+/* There is nothing to wait for then. */
+START_TEST(a_request_that_nobody_can_read)
+{
+	start(PORTWATCH_TABLE_AUTO);
+	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGKILL), 0);
+	fixture_wait_exit(reader_pid(reading.reader));
+	ck_assert_int_eq(reader_request(reading.reader), READER_BROKEN);
+	ck_assert_int_eq(reader_failure(reading.reader).error, EPIPE);
+	end();
+}
+END_TEST
+
 /* Killed after the request was made: what it may have said before is not an answer. */
 START_TEST(a_helper_that_is_killed_before_it_answers)
 {
@@ -466,6 +478,7 @@ static TCase *make_lives(void)
 	TCase *lives = tcase_create("lives");
 
 	tcase_add_test(lives, a_helper_that_is_killed);
+	tcase_add_test(lives, a_request_that_nobody_can_read);
 	tcase_add_test(lives, a_helper_that_is_killed_before_it_answers);
 	tcase_add_test(lives, a_helper_that_is_stopped_is_closed);
 	tcase_add_test(lives, a_helper_that_is_stopped_for_ever);
