@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# environment.sh - attacks: the environment and PATH of a pwatch with file capabilities
+# shellcheck source=tests/attacks/support.sh
+. "${srcdir:?}/tests/attacks/support.sh"
+
+# mapped_with_lies PROGRAM: with an environment that brings foreign code into a program that isn't
+# privileged; whether it is there.
+mapped_with_lies()
+{
+	start_watching LD_PRELOAD="$here/lies/preload.so" LD_LIBRARY_PATH="$here/lies" \
+		LD_AUDIT="$here/lies/preload.so" GCONV_PATH="$here/lies" LOCPATH="$here/lies" \
+		PATH="$here/lies:$bins" PORTWATCH_DEBUG=1 "$1" "$own"
+	grep -q "$here/lies" "/proc/$watcher/maps"
+	mapped=$?
+	stop_watching
+	return $mapped
+}
+
+lies_of_the_loader()
+{
+	mapped_with_lies "$here/plain" || fail "the attack doesn't even work without privilege"
+	! mapped_with_lies "$here/own" || fail "foreign code is in the privileged pwatch"
+}
+
+lies_about_debugging()
+{
+	mapped_with_lies "$here/plain"
+	[ -s "$work/errors" ] || fail "PORTWATCH_DEBUG says nothing even without privilege"
+	mapped_with_lies "$here/own"
+	[ ! -s "$work/errors" ] || fail "PORTWATCH_DEBUG is obeyed: $(cat "$work/errors")"
+}
+
+# Not even by its true path, and never by PATH.
+nsenter_is_not_run()
+{
+	as_mallory env PATH="$here/lies:$bins" "$here/own" -v --once --reader=nsenter "$own"
+	expect_status 1 $?
+	expect_nothing
+	expect_text "nsenter is never run by a pwatch that has file capabilities"
+	as_mallory env PATH="$here/lies:$bins" "$here/plain" --once --reader=nsenter "$own"
+	expect_status 1 $?
+	expect_text "permission denied to enter its network namespace"
+	expect_text cap_sys_admin
+	PATH=$here/lies:$PATH "$here/plain" --once --reader=nsenter "$own" >"$work/log" 2>&1
+	expect_port "$own_port"
+	[ ! -e "$here/lies/ran" ] || fail "a program of PATH was run: $(cat "$here/lies/ran")"
+	rm -f "$here/lies/ran"
+}
+
+# COMMAND runs as if pwatch were not there.
+what_a_command_gets()
+{
+	(become $mallory "$here/rogue" show) >"$work/direct" 2>&1
+	for program in plain own any; do
+		as_mallory "$here/$program" --output=/dev/null -- "$here/rogue" show
+		expect_status 0 $?
+		diff "$work/direct" "$work/log" || fail "$program: COMMAND gets something else"
+	done
+	(become $mallory "$here/rogue" with blocked ignored -- "$here/rogue" show) \
+		>"$work/direct" 2>&1
+	as_mallory "$here/rogue" with blocked ignored -- \
+		"$here/own" --output=/dev/null -- "$here/rogue" show
+	diff "$work/direct" "$work/log" || fail "COMMAND gets other signals"
+}
+
+run_cases lies_of_the_loader lies_about_debugging nsenter_is_not_run what_a_command_gets

@@ -1,0 +1,200 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: MIT
+# support.sh - what the attacks of an unprivileged user on a pwatch with file capabilities share
+#
+# To be read by them: becomes ready to attack, or ends with 77. Takes root, to become that user and
+# to set the capabilities. Environment: PWATCH, ROGUE, builddir, srcdir.
+# Much of this is for those that read it.
+# shellcheck disable=SC2034
+set -u
+: "${builddir:?}"
+PATH=$PATH:/usr/sbin:/sbin
+# Who attacks, and whom else there is.
+mallory=54321
+victim=54322
+bins=/usr/bin:/bin:/usr/sbin:/sbin
+failures=0
+passed=0
+
+# --- what the cases are made of ------------------------------------------------------------------
+
+fail()
+{
+	echo "FAIL: $case_name: $*"
+	failed=yes
+}
+
+# skip REASON: of one case.
+skip()
+{
+	echo "SKIP: $case_name: $*" >&2
+	[ -z "${PORTWATCH_TEST_NO_SKIP-}" ] || fail "may not be skipped: $*"
+}
+
+skip_all()
+{
+	echo "SKIP: $*"
+	[ -z "${PORTWATCH_TEST_NO_SKIP-}" ] || exit 1
+	exit 77
+}
+
+# become USER COMMAND...: with nothing of the environment. Replaces the shell, so in a subshell.
+become()
+{
+	user=$1
+	shift
+	exec setpriv --reuid "$user" --regid "$user" --clear-groups \
+		env -i PATH="$bins" timeout -k 60 60 "$@"
+}
+
+# as_mallory COMMAND...: standard output and error go to $work/log; returns the status.
+as_mallory()
+{
+	(become $mallory "$@") >"$work/log" 2>&1
+}
+
+# serve USER: starts a server in a network namespace of its own; sets $pid and $port. What it says
+# from then on is lost, but may be said.
+serve()
+{
+	unshare --net setpriv --reuid "$1" --regid "$1" --clear-groups "$here/rogue" serve \
+		>"$work/ports" &
+	pid=$!
+	servers="$servers $pid"
+	exec 4<"$work/ports"
+	read -r port <&4
+}
+
+# Whether the last command reported this port, or any.
+reported()
+{
+	grep -q "open  *[0-9.:]*:$1 " "$work/log"
+}
+
+expect_port()
+{
+	reported "$1" || fail "port $1 isn't reported: $(cat "$work/log")"
+}
+
+expect_nothing()
+{
+	! reported '[0-9]*' || fail "a port is reported: $(cat "$work/log")"
+}
+
+# expect_status WANTED STATUS
+expect_status()
+{
+	[ "$2" -eq "$1" ] || fail "the status is $2, not $1: $(cat "$work/log")"
+}
+
+expect_text()
+{
+	grep -qF -- "$1" "$work/log" || fail "'$1' isn't said: $(cat "$work/log")"
+}
+
+# start_watching PROGRAM [ARGUMENT...]: in the background, as $watcher; lines come on descriptor 5.
+# Returns when the first has come, which is in $line.
+start_watching()
+{
+	setpriv --reuid $mallory --regid $mallory --clear-groups env -i PATH="$bins" \
+		"$@" >"$work/lines" 2>"$work/errors" &
+	watcher=$!
+	exec 5<"$work/lines"
+	# For a line that never comes: the pipe ends with the watcher.
+	(timeout 120 tail -f /dev/null --pid="$watcher" || kill "$watcher") >/dev/null 2>&1 &
+	next_line
+}
+
+next_line()
+{
+	read -r line <&5 || line=
+}
+
+stop_watching()
+{
+	kill "$watcher" 2>/dev/null
+	wait "$watcher" 2>/dev/null
+	exec 5<&-
+}
+
+# The child of $watcher that reads another network namespace.
+find_helper()
+{
+	helper=
+	# shellcheck disable=SC2013
+	for child in $(cat "/proc/$watcher/task/"*/children); do
+		[ "$(cat "/proc/$child/comm")" != portwatch-ns ] || helper=$child
+	done
+	[ -n "$helper" ] || fail "there is no helper"
+}
+
+# run_cases CASE...: the functions of these names; the last thing that is called.
+run_cases()
+{
+	for case_name in "$@"; do
+		failed=no
+		$case_name
+		if [ $failed = no ]; then
+			passed=$((passed + 1))
+		else
+			failures=$((failures + 1))
+		fi
+	done
+	echo "$passed cases passed, $failures failed"
+	[ $failures -eq 0 ]
+}
+
+# --- the place -----------------------------------------------------------------------------------
+
+# A directory that the attacker can reach, on a file system where file capabilities work.
+find_place()
+{
+	for parent in ${TMPDIR:+"$TMPDIR"} "$builddir" /var/tmp /tmp; do
+		here=$(mktemp -d "$parent/attacks.XXXXXX" 2>/dev/null) || continue
+		chmod 755 "$here"
+		cp "$ROGUE" "$here/rogue" && cp "$here/rogue" "$here/probe" && chmod 755 "$here"/* &&
+			setcap cap_sys_admin=p "$here/probe" 2>/dev/null &&
+			(become $mallory "$here/probe" secure) 2>/dev/null && return 0
+		rm -rf "$here"
+	done
+	return 1
+}
+
+clean_up()
+{
+	# shellcheck disable=SC2086
+	[ -z "$servers" ] || kill $servers 2>/dev/null
+	rm -rf "$here" "$work"
+}
+
+if [ ! -x "$PWATCH" ] || [ ! -x "$ROGUE" ]; then
+	skip_all "pwatch isn't built on this system"
+fi
+[ "$(id -u)" -eq 0 ] || skip_all "takes root, to become somebody else"
+for program in setpriv setcap unshare timeout; do
+	command -v $program >/dev/null || skip_all "takes $program"
+done
+case_name=start
+servers=
+find_place || skip_all "no place that others can reach and where file capabilities work"
+work=$(mktemp -d "${TMPDIR:-$builddir}/attacks.XXXXXX")
+trap clean_up EXIT
+mkfifo "$work/ports" "$work/lines" "$work/container"
+echo gold >"$work/treasure"
+mkdir "$here/lies" "$here/mine"
+chown $mallory "$here/mine" "$here/lies"
+for program in plain own any; do
+	install -m 755 "$PWATCH" "$here/$program"
+done
+setcap cap_sys_admin=p "$here/own"
+setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p "$here/any"
+cp "$(ldd "$PWATCH" | sed -n 's/.*libcap[^ ]* => \([^ ]*\) .*/\1/p')" "$here/lies/preload.so"
+for program in nsenter sh sed cat; do
+	printf '#!/bin/sh\necho %s >>%s/lies/ran\n' "$program" "$here" >"$here/lies/$program"
+	chmod 755 "$here/lies/$program"
+done
+serve $victim
+other=$pid other_port=$port
+serve $mallory
+own=$pid own_port=$port
+[ -n "$own_port" ] || skip_all "no network namespaces"

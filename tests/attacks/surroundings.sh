@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# surroundings.sh - attacks: surroundings that the caller, or whoever started it, has limited
+# shellcheck source=tests/attacks/support.sh
+. "${srcdir:?}/tests/attacks/support.sh"
+
+# hostile THING...: status 0 with the port, or status 1 with a message.
+hostile()
+{
+	for program in own any; do
+		rm -f "$here/mine/out"
+		as_mallory "$here/rogue" with "$@" -- "$here/$program" --once \
+			--output="$here/mine/out" "$own"
+		status=$?
+		case $status in
+		0) cat "$here/mine/out" >>"$work/log" && expect_port "$own_port" ;;
+		1) [ -s "$work/log" ] || [ "$1" = closed ] || fail "$*: not a word" ;;
+		*) fail "$*: status $status: $(cat "$work/log")" ;;
+		esac
+	done
+}
+
+hostile_surroundings()
+{
+	hostile closed
+	hostile files
+	hostile processes
+	hostile blocked
+	expect_status 0 "$status"
+	hostile ignored
+	expect_status 0 "$status"
+	hostile closed files processes blocked
+}
+
+# degraded: $work/log is of `own -v --once` on our own process, which has not the way of setns.
+degraded()
+{
+	expect_status 0 "$1"
+	expect_port "$own_port"
+	expect_text "procfs reader"
+	[ "$(grep -c 'because setns' "$work/log")" -eq 1 ] ||
+		fail "the reason isn't told once: $(cat "$work/log")"
+}
+
+limited_from_outside()
+{
+	setpriv --bounding-set -sys_admin --reuid $mallory --regid $mallory --clear-groups \
+		"$here/own" -v --once "$own" >"$work/log" 2>&1
+	degraded $?
+	as_mallory setpriv --no-new-privs "$here/own" -v --once "$own"
+	degraded $?
+	# shellcheck disable=SC2016
+	unshare --mount sh -c '
+		mount --bind "$1" "$1" && mount -o remount,bind,nosuid "$1" || exit 77
+		exec setpriv --reuid "$2" --regid "$2" --clear-groups "$1/own" -v --once "$3"
+	' sh "$here" $mallory "$own" >"$work/log" 2>&1
+	status=$?
+	if [ $status -eq 77 ]; then skip "no bind mount"; else degraded $status; fi
+}
+
+# refused CALL...: under a filter that lets them fail, put in place by root: file capabilities work.
+refused()
+{
+	rules=
+	for call in "$@"; do rules="$rules refused:$call=1"; done
+	# shellcheck disable=SC2086
+	"$here/rogue" with $rules -- "$(command -v setpriv)" --reuid $mallory --regid $mallory \
+		--clear-groups "$here/$program" -v $how "$own" >"$work/log" 2>&1
+}
+
+# What a container's default profile refuses, and more.
+refused_by_a_filter()
+{
+	program=own how=--once
+	refused setns perf_event_open bpf
+	degraded $?
+	expect_text "cannot run nsenter while privileged by exec (AT_SECURE)"
+	program=any
+	refused perf_event_open bpf
+	expect_status 0 $?
+	expect_port "$own_port"
+	how=--check
+	refused perf_event_open bpf
+	expect_text "cannot open the tracepoint (perf_event_open): Operation not permitted"
+	how=--once
+	for call in pidfd_open socket fsopen; do
+		refused $call
+		expect_status 0 $?
+		expect_port "$own_port"
+	done
+}
+
+in_a_user_namespace()
+{
+	as_mallory unshare --user --map-root-user true || { skip "no user namespaces"; return; }
+	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016
+	as_mallory unshare --user --map-root-user --net sh -c '
+		"$1/rogue" serve >"$1/mine/port" &
+		until [ -s "$1/mine/port" ]; do kill -0 $! || exit 1; done
+		"$1/own" --once $!
+		status=$?
+		kill $!
+		exit $status
+	' sh "$here"
+	expect_status 0 $?
+	expect_port "$(cat "$here/mine/port")"
+}
+
+hidden_processes()
+{
+	for hidepid in 1 2; do
+		# The leak sanitizer, if built in, doesn't see itself there.
+		# shellcheck disable=SC2016
+		ASAN_OPTIONS=detect_leaks=0 unshare --mount sh -c '
+			mount -t proc -o "hidepid=$1" proc /proc || exit 77
+			become="setpriv --reuid $2 --regid $2 --clear-groups"
+			$become "$3/own" --once "$4" || exit 3
+			! $become "$3/own" --once "$5"
+		' sh $hidepid $mallory "$here" "$own" "$other" >"$work/log" 2>&1
+		status=$?
+		if [ $status -eq 77 ]; then
+			skip "no /proc with hidepid"
+			return
+		fi
+		expect_status 0 $status
+		expect_port "$own_port"
+		! reported "$other_port" || fail "a hidden process is reported"
+		expect_text "watch process $other: /proc hides it (hidepid); run pwatch as its user"
+	done
+}
+
+run_cases hostile_surroundings limited_from_outside refused_by_a_filter in_a_user_namespace hidden_processes
