@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -133,6 +135,18 @@ void sandbox_enter(void)
 	ck_assert_int_eq(loopback_up(), 0);
 }
 
+/* To where the tests are built, so that what is there can be run when the way to it is closed. */
+static bool go_to_tests(void)
+{
+	char self[1024];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (length < 0)
+		return false;
+	self[length] = '\0';
+	return chdir(dirname(self)) == 0;
+}
+
 void sandbox_run_as_nobody(void (*body)(void *data), void *data)
 {
 	int status;
@@ -143,8 +157,8 @@ void sandbox_run_as_nobody(void (*body)(void *data), void *data)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-		    setresuid(NOBODY, NOBODY, NOBODY) < 0)
+		if (!go_to_tests() || setgroups(0, NULL) < 0 ||
+		    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
 			_exit(SKIP_STATUS);
 		body(data);
 		_exit(0);
@@ -154,6 +168,11 @@ void sandbox_run_as_nobody(void (*body)(void *data), void *data)
 		test_skip("no other user here to become");
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "as nobody: status %#x",
 	              (unsigned int)status);
+}
+
+bool sandbox_own_mounts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", "", MS_REC | MS_PRIVATE, "") == 0;
 }
 
 ino_t sandbox_netns(pid_t pid)

@@ -31,8 +31,14 @@ int sandbox_veth(const char *name, pid_t pid);
  * `milliseconds`. */
 bool sandbox_link_gone(const char *name, int milliseconds);
 
-/* Runs body in a forked child process as an ordinary user (nobody) and waits for it. Takes root,
- * else the case is skipped. The body reports failure by ck_assert as usual. */
+/* Gives the calling process mounts of its own, so that none of what it changes is seen elsewhere.
+ * False where that is refused (errno): without privilege, or in a chroot(2), whose root is no mount
+ * point. */
+bool sandbox_own_mounts(void);
+
+/* Runs body in a forked child process as an ordinary user (nobody) and waits for it; its working
+ * directory is that of the test program. Takes root, else the case is skipped. The body reports
+ * failure by ck_assert as usual. */
 void sandbox_run_as_nobody(void (*body)(void *data), void *data);
 
 /* The inode number of the network namespace of a process, or of the calling thread (0). */
