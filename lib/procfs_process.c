@@ -167,7 +167,7 @@ bool procfs_is_hidden(const struct procfs *procfs, pid_t pid)
 	if (!procfs_is_ours(procfs))
 		return false;
 	pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
-	if (pidfd == -ENOSYS || pidfd == -EPERM)
+	if (pidfd == -ENOSYS || pidfd == -EPERM || pidfd == -EACCES)
 		return kill(pid, 0) == 0 || errno == EPERM;
 	if (pidfd < 0)
 		return pidfd != -ESRCH && pidfd != -EINVAL && pidfd != -ENOENT;

@@ -64,7 +64,7 @@ static int identify(pid_t pid, uint64_t *start_time)
 	int result;
 
 	/* No such call, or a filter refuses it. */
-	if (pidfd < 0 && pidfd != -ENOSYS && pidfd != -EPERM)
+	if (pidfd < 0 && pidfd != -ENOSYS && pidfd != -EPERM && pidfd != -EACCES)
 		return pidfd == -EINVAL || pidfd == -ENOENT ? -EINVAL : pidfd;
 	result = procfs_open(&procfs, "/proc");
 	if (result < 0)
