@@ -47,7 +47,8 @@ static void arrange_tracefs(bool wanted)
 	for (size_t i = 0; !wanted && i < sizeof(tracefs) / sizeof(tracefs[0]); i++)
 		while (umount2(tracefs[i], MNT_DETACH) == 0)
 			continue;
-	ck_assert_int_eq(tracefs_is_there(), wanted);
+	if (tracefs_is_there() != wanted)
+		test_skip("tracefs is mounted by somebody with more privileges");
 }
 
 /* What is told at the level of `pwatch --verbose`. */
@@ -176,10 +177,11 @@ static const struct refusal {
          "no doorbell, polling instead: cannot open the file system tracefs (fsopen): "},
 	/* Other sockets aren't refused with it: one of them has the cookie of the namespace. */
 	{"socket", 1, false, "procfs table, because table diag: cannot open a sock_diag socket: "},
-	{"send", 0, false, "procfs table, because table diag: cannot "},
+	{"send", 0, false,
+         "procfs table, because table diag: cannot dump the listening sockets (sock_diag): "},
 };
 
-#define REFUSALS (int)(sizeof(refusals) / sizeof(refusals[0]))
+#define AT_START 3 /* the first of them; the last is refused later */
 
 static void refuse(const struct refusal *refusal, int error, unsigned int place)
 {
@@ -201,12 +203,13 @@ static void open_some(const struct fixture *server)
 
 START_TEST(the_next_way_tells_the_same)
 {
-	const struct refusal *refusal = &refusals[_i % REFUSALS];
-	int error = errors[_i / REFUSALS % 3];
-	unsigned int place = places[_i / REFUSALS / 3];
+	const struct refusal *refusal = &refusals[_i % AT_START];
+	int error = errors[_i / AT_START % 3];
+	unsigned int place = places[_i / AT_START / 3];
 	struct remote undisturbed;
 	struct collect collect;
 	struct fixture server;
+	char told[256];
 
 	if (strcmp(refusal->call, "fsopen") == 0 && geteuid() == 0)
 		arrange_tracefs(false);
@@ -220,8 +223,9 @@ START_TEST(the_next_way_tells_the_same)
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
 	come_and_go(&server, &collect, &undisturbed);
 	ck_assert_uint_ge(wrap_struck(), 1);
+	snprintf(told, sizeof(told), "%s%s", refusal->told, strerror(error));
+	assert_told(&collect, told, 1);
 	assert_told(&collect, refusal->told, 1);
-	assert_told(&collect, strerror(error), 1);
 	assert_same_events(&collect, &undisturbed);
 	collect_free(&collect);
 	remote_end(&undisturbed);
@@ -282,7 +286,7 @@ START_TEST(a_table_that_is_refused_later)
 {
 	struct fixture server = fixture_start(places[_i]);
 	struct fixture_socket kept = fixture_listen(&server, "127.0.0.1", 0);
-	const struct refusal *refusal = &refusals[REFUSALS - 1];
+	const struct refusal *refusal = &refusals[AT_START];
 	const pid_t known[] = {server.pid, 0};
 	struct collect collect;
 
@@ -316,7 +320,7 @@ static Suite *make(void)
 	Suite *suite = suite_create("degrade");
 	TCase *refused = tcase_create("refused"), *told = tcase_create("told");
 
-	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, REFUSALS * 3 * 2);
+	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, AT_START * 3 * 2);
 	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
 	suite_add_tcase(suite, refused);
 	tcase_add_test(told, each_watcher_is_told_once);

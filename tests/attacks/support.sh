@@ -92,6 +92,11 @@ expect_text()
 	grep -qF -- "$1" "$work/log" || fail "'$1' isn't said: $(cat "$work/log")"
 }
 
+expect_once()
+{
+	[ "$(grep -cF -- "$1" "$work/log")" -eq 1 ] || fail "'$1' isn't said once: $(cat "$work/log")"
+}
+
 # start_watching PROGRAM [ARGUMENT...]: in the background, as $watcher; lines come on descriptor 5.
 # Returns when the first has come, which is in $line.
 start_watching()

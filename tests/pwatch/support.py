@@ -13,6 +13,7 @@ import time
 import unittest
 
 PWATCH = os.path.abspath(os.environ.get('PWATCH', './pwatch'))
+ROGUE = os.path.abspath(os.environ.get('ROGUE', './tests/fixtures/rogue'))
 DEADLINE = 120  # seconds for what takes milliseconds, on a machine that does much else
 NO_SUCH_PID = str(2**31 - 1)
 NOBODY = 65534

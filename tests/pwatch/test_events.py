@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """test_events.py - the events that pwatch tells, by each way of reading"""
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
 
-from support import Case, DEADLINE, KEYS, main, read_line, SERVER_COMMAND, unshare_net, works
+from support import (Case, DEADLINE, KEYS, main, PWATCH, read_line, ROGUE, SERVER_COMMAND,
+                     unshare_net, works)
 
 
 class Events(Case):
@@ -121,6 +124,30 @@ class Events(Case):
         port = int(self.tell(server, 'open 0.0.0.0'))
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual((event['event'], event['port']), ('open', port))
+
+    def test_a_refused_way_is_told_once(self):
+        def refuse(call, error):
+            return [ROGUE, 'with', f'refused:{call}={error}', '--']
+        if not works(*refuse('bpf', errno.EPERM), shutil.which('true')):
+            self.skipTest('no system calls can be refused')
+        server, _ = self.serve('127.0.0.1')
+        for call, words in (('perf_event_open', b'no doorbell, polling instead: '),
+                            ('socket', b'procfs table, because table diag: ')):
+            for error in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+                with self.subTest(call=call, error=error):
+                    pwatch = self.start([*refuse(call, error), PWATCH, '-jv', '-i', '0.005',
+                                         str(server.pid)])
+                    read_line(pwatch.stdout)
+                    for _ in range(3):
+                        port = self.tell(server, 'open 127.0.0.1')
+                        self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
+                        self.tell(server, f'close {port}')
+                        self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
+                    pwatch.terminate()
+                    self.assertEqual(pwatch.wait(DEADLINE), 0)
+                    told = pwatch.stderr.read()
+                    self.assertEqual((told.count(words), told.count(b'info: port open')), (1, 4),
+                                     told)
 
 
 if __name__ == '__main__':
