@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bells.h"
+#include "caps.h"
 #include "cpu_list.h"
 #include "procfs.h"
 #include "spawn.h"
@@ -159,13 +160,16 @@ static int follow_cpu(struct bells *bells, size_t cpu)
 {
 	bool online = is_online(bells, cpu), open = bells->each[cpu].tracepoint.fd >= 0;
 	const char *step;
+	unsigned int taken;
 	int error;
 
 	if (open && !online)
 		close_bell(bells, &bells->each[cpu]);
 	if (open || !online)
 		return 0;
+	taken = caps_begin(CAPS_DOORBELL);
 	error = open_bell(bells, cpu, &step);
+	caps_end(taken);
 	return error < 0 ? error : 1;
 }
 
