@@ -159,8 +159,10 @@ void run_pass_on(const struct run *run, const struct signalfd_siginfo *info)
 {
 	if (run->reaped || run->pid <= 0)
 		return;
-	/* What the terminal sends (SI_KERNEL) goes to the whole process group. */
-	if (info->ssi_code == SI_KERNEL && getpgid(run->pid) == getpgrp())
+	/* What the terminal sends (SI_KERNEL) goes to the whole process group; but to the leader of
+	 * the session alone, when it hangs up. */
+	if (info->ssi_code == SI_KERNEL && getpgid(run->pid) == getpgrp() &&
+	    (info->ssi_signo != SIGHUP || getsid(0) != getpid()))
 		return;
 	kill(run->pid, (int)info->ssi_signo);
 }

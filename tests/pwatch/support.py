@@ -14,6 +14,7 @@ import unittest
 
 PWATCH = os.path.abspath(os.environ.get('PWATCH', './pwatch'))
 ROGUE = os.path.abspath(os.environ.get('ROGUE', './tests/fixtures/rogue'))
+TREE = os.path.abspath(os.environ.get('TREE', './tests/fixtures/tree'))
 DEADLINE = 120  # seconds for what takes milliseconds, on a machine that does much else
 NO_SUCH_PID = str(2**31 - 1)
 NOBODY = 65534
@@ -26,7 +27,7 @@ NO_LEAK_CHECK = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
 
 # Does what it is told on standard input, and ends with it.
 SERVER = '''
-import ctypes, os, socket, sys
+import ctypes, os, resource, socket, sys
 listeners = {}
 for line in sys.stdin:
     verb, _, rest = line.strip().partition(" ")
@@ -46,6 +47,11 @@ for line in sys.stdin:
         ctypes.CDLL(None).prctl(15, bytes.fromhex(rest), 0, 0, 0)
     elif verb == "netns":
         answer = os.stat("/proc/self/ns/net").st_ino
+    elif verb == "descriptors":
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for _ in range(int(rest)):
+            os.dup(0)
     elif verb == "exit":
         sys.exit(int(rest))
     print(answer, flush=True)
@@ -73,6 +79,20 @@ def read_line(stream):
     return line.decode()
 
 
+def read_lines(stream, count):
+    """The next so many lines of an unbuffered stream."""
+    text = b''
+    deadline = time.monotonic() + DEADLINE
+    while text.count(b'\n') < count:
+        if not select.select([stream], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise AssertionError(f'{text.count(10)} lines of {count} within {DEADLINE} s')
+        piece = os.read(stream.fileno(), 65536)
+        if not piece:
+            raise AssertionError(f'the end after {text.count(10)} lines of {count}')
+        text += piece
+    return text.decode().splitlines()
+
+
 def wait_until(condition):
     """For what nothing tells of."""
     deadline = time.monotonic() + DEADLINE
@@ -90,12 +110,16 @@ def works(*command):
     return shutil.which(command[0]) and subprocess.run(command, capture_output=True).returncode == 0
 
 
-def unshare_net():
-    """A command that runs another one in a network namespace of its own, or None."""
-    for command in (['unshare', '--net'], ['unshare', '--user', '--map-root-user', '--net']):
-        if works(*command, 'true'):
-            return command
+def unshare(*namespaces):
+    """A command that runs another one in namespaces of its own, or None."""
+    for command in (['unshare'], ['unshare', '--user', '--map-root-user']):
+        if works(*command, *namespaces, 'true'):
+            return [*command, *namespaces]
     return None
+
+
+def unshare_net():
+    return unshare('--net')
 
 
 class Case(unittest.TestCase):
@@ -134,6 +158,15 @@ class Case(unittest.TestCase):
     def tell(server, words):
         server.stdin.write(words.encode() + b'\n')
         return read_line(server.stdout).strip()
+
+    @staticmethod
+    def helpers(pwatch):
+        """The PIDs of its children."""
+        found = []
+        for task in os.listdir(f'/proc/{pwatch.pid}/task'):
+            with open(f'/proc/{pwatch.pid}/task/{task}/children') as children:
+                found += map(int, children.read().split())
+        return found
 
     def once(self, *arguments):
         """The objects that --once --json prints."""

@@ -115,10 +115,7 @@ class Events(Case):
         server, _ = self.serve('0.0.0.0', prefix=['unshare', '--net'])
         pwatch = self.watch('-jq', '-i', '0.01', '--reader=setns', server.pid)
         read_line(pwatch.stdout)
-        helpers = []
-        for task in os.listdir(f'/proc/{pwatch.pid}/task'):
-            with open(f'/proc/{pwatch.pid}/task/{task}/children') as children:
-                helpers += map(int, children.read().split())
+        helpers = self.helpers(pwatch)
         self.assertEqual(len(helpers), 1)
         os.kill(helpers[0], signal.SIGKILL)
         port = int(self.tell(server, 'open 0.0.0.0'))

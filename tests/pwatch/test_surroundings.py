@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_surroundings.py - pwatch where the surroundings are hostile
+
+PORTWATCH_TEST_TREE: how many processes the tree of the test has that forks while it is read."""
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+
+from support import (Case, DEADLINE, main, PWATCH, read_line, read_lines,
+                     SERVER_COMMAND, TREE, unshare, unshare_net, wait_until, works)
+
+TREE_SIZE = int(os.environ.get('PORTWATCH_TEST_TREE', '300'))
+EVERY_SIGNAL = set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
+
+
+def block_all():
+    signal.pthread_sigmask(signal.SIG_BLOCK, EVERY_SIGNAL)
+
+
+def ignore_all():
+    for number in EVERY_SIGNAL:
+        signal.signal(number, signal.SIG_IGN)
+
+
+class Signals(Case):
+    def test_all_blocked(self):
+        server, ports = self.serve('127.0.0.1')
+        options = {'preexec_fn': block_all, 'restore_signals': False}
+        pwatch = self.watch('-j', server.pid, **options)
+        self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
+        pwatch.terminate()
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+        self.assertEqual(self.run_pwatch('--', 'sh', '-c', 'exit 7', **options).returncode, 7)
+
+    def test_all_ignored(self):
+        server, ports = self.serve('127.0.0.1')
+        options = {'preexec_fn': ignore_all, 'restore_signals': False}
+        pwatch = self.watch('-j', server.pid, **options)
+        self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            pwatch.send_signal(number)
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
+        server.stdin.close()
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+        self.assertEqual(self.run_pwatch('--', 'sh', '-c', 'exit 7', **options).returncode, 7)
+
+
+class Files(Case):
+    def with_mounts(self, script, *arguments):
+        """The command of a shell script with these arguments whose mounts are its own."""
+        prefix = unshare('--mount')
+        if not prefix or not works(*prefix, 'mount', '-t', 'tmpfs', 'none', '/mnt'):
+            self.skipTest('no file system can be mounted')
+        return [*prefix, 'sh', '-c', script, 'sh', PWATCH, *map(str, arguments)]
+
+    def run_with_mounts(self, *arguments):
+        return subprocess.run(self.with_mounts(*arguments), capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=DEADLINE)
+
+    def test_no_proc(self):
+        hide = 'mount -t tmpfs none /proc && exec "$@"'
+        for arguments, status in (([os.getpid()], 1), (['--', 'true'], 125), (['--check'], 1)):
+            self.assert_refused(self.run_with_mounts(hide, *arguments), status,
+                                b'/proc is not mounted')
+
+    def test_a_full_disk(self):
+        """It takes about 20 lines."""
+        serve = 'import signal, socket\n' \
+                'listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(60)]\n' \
+                'print("up", flush=True)\n' \
+                'signal.pause()'
+        fill = 'mount -t tmpfs -o size=4k none /mnt && mkfifo /mnt/up || exit 99\n' \
+               f"{sys.executable} -c '{serve}' >/mnt/up &\n" \
+               'read up </mnt/up; "$@" -o /mnt/out $!\n' \
+               'status=$?; kill $!; cat /mnt/out; exit $status'
+        for once in ['-1'], []:
+            result = self.run_with_mounts(fill, '-j', *once)
+            self.assertEqual(result.stderr, b'pwatch: /mnt/out: No space left on device\n')
+            self.assertEqual(result.returncode, 1)
+            lines = result.stdout.splitlines()
+            self.assertGreater(len(lines), 10)
+            written = [json.loads(line)['port'] for line in lines[:-1]]
+            self.assertEqual(len(set(written)), len(lines) - 1)
+
+    def test_a_full_disk_is_not_commands_business(self):
+        fill = 'mount -t tmpfs -o size=4k none /mnt && exec "$@"'
+        pwatch = self.start(self.with_mounts(fill, '-o', '/mnt/out', '-j', '--', *SERVER_COMMAND))
+        for _ in range(60):
+            self.tell(pwatch, 'open 127.0.0.1')
+        self.assertEqual(read_line(pwatch.stderr), 'pwatch: /mnt/out: No space left on device\n')
+        pwatch.stdin.write(b'exit 9\n')
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (9, b''))
+
+
+class Terminals(Case):
+    @staticmethod
+    def start_on_terminal(*arguments, ignore=False):
+        pid, terminal = pty.fork()
+        if pid == 0:
+            if ignore:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            os.execv(PWATCH, [PWATCH, *map(str, arguments)])
+        return pid, open(terminal, 'rb', buffering=0)
+
+    @staticmethod
+    def status_of(pid):
+        def has_exited():
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        try:
+            wait_until(has_exited)
+        finally:
+            if not has_exited():
+                os.kill(pid, signal.SIGKILL)
+            status = os.waitpid(pid, 0)[1]
+        return os.waitstatus_to_exitcode(status)
+
+    def test_one_that_hangs_up_ends_it(self):
+        server, _ = self.serve('127.0.0.1')
+        for ignore in (False, True):
+            pid, terminal = self.start_on_terminal(server.pid, ignore=ignore)
+            with terminal:
+                read_line(terminal)
+            self.assertEqual(self.status_of(pid), 0, f'SIGHUP ignored: {ignore}')
+
+    def test_one_that_hangs_up_is_told_to_command(self):
+        script = 'import signal, sys\n' \
+                 'signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(6))\n' \
+                 'print("up", flush=True)\n' \
+                 'while True: signal.pause()'
+        pid, terminal = self.start_on_terminal('--', sys.executable, '-c', script)
+        with terminal:
+            read_line(terminal)
+        self.assertEqual(self.status_of(pid), 6)
+
+
+class Crowds(Case):
+    def test_ten_thousand_descriptors(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        count = 10000 if most == resource.RLIM_INFINITY else min(10000, most - 100)
+        server, _ = self.serve()
+        self.tell(server, f'descriptors {count // 2}')
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        self.tell(server, f'descriptors {count - count // 2}')
+        self.assertEqual([(event['port'], event['pid']) for event in self.once(server.pid)],
+                         [(port, server.pid)])
+
+    def watch_a_tree_grow(self, *options):
+        tree = self.start([TREE, str(TREE_SIZE)])
+        pwatch = self.watch('-jv', *options, tree.pid)
+        while 'read by' not in read_line(pwatch.stderr):
+            pass
+        # What pwatch says on standard error isn't read any more, and needn't be.
+        tree.stdin.write(b'x')
+        members = dict(map(int, reversed(line.split())) for line in read_lines(tree.stdout,
+                                                                               TREE_SIZE))
+        self.assertEqual(len(members), TREE_SIZE)
+        events = [json.loads(line) for line in read_lines(pwatch.stdout, TREE_SIZE)]
+        pwatch.terminate()
+        events += map(json.loads, pwatch.stdout.read().splitlines())
+        self.assertEqual([event for event in events if event['event'] != 'open'], [])
+        self.assertEqual(len(events), TREE_SIZE)
+        self.assertEqual({event['port']: event['pid'] for event in events}, members)
+        tree.kill()
+
+    def test_a_tree_that_forks_while_it_is_read(self):
+        for options in [], ['--no-doorbell']:
+            with self.subTest(options=options):
+                self.watch_a_tree_grow(*options)
+
+
+class Helpers(Case):
+    def assert_goes_with_pwatch(self, server, reader):
+        pwatch = self.watch('-j', f'--reader={reader}', server.pid)
+        read_line(pwatch.stdout)
+        helper = self.helpers(pwatch)[0]
+        state = f'/proc/{helper}/stat'
+        os.kill(helper, signal.SIGSTOP)
+        pwatch.kill()
+        pwatch.wait(DEADLINE)
+
+        def is_gone():
+            try:
+                with open(state) as file:
+                    return file.read().rpartition(')')[2].split()[0] == 'Z'
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+        wait_until(is_gone)
+
+    def test_one_that_is_stopped_goes_with_pwatch(self):
+        prefix = unshare_net()
+        if not prefix:
+            self.skipTest('no network namespace can be made')
+        server, _ = self.serve('0.0.0.0', prefix=prefix)
+        self.assert_goes_with_pwatch(server, 'setns')
+        # Without privilege nsenter doesn't get in.
+        if '--user' not in prefix:
+            self.assert_goes_with_pwatch(server, 'nsenter')
+
+    def test_one_in_anothers_user_namespace_too(self):
+        prefix = ['unshare', '--user', '--map-root-user', '--net']
+        if not works(*prefix, 'true'):
+            self.skipTest('no user namespace can be made')
+        server, _ = self.serve('0.0.0.0', prefix=prefix)
+        self.assert_goes_with_pwatch(server, 'setns')
+
+
+if __name__ == '__main__':
+    main()
