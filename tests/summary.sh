@@ -3,6 +3,12 @@
 # summary.sh RESULT.trs... - sums up what Automake's test driver noted of each test program
 #
 # With PORTWATCH_TEST_NO_SKIP set, a skipped test is a failure of the whole.
+cases=$(for result in "$@"; do
+	! grep -q '^:global-test-result: PASS' "$result" 2>/dev/null ||
+		grep '^SKIP: ' "${result%.trs}.log"
+done | wc -l)
+[ "$cases" -eq 0 ] ||
+	echo "$cases cases of the tests that passed could not be run: grep SKIP in their .log files"
 cat "$@" 2>/dev/null | awk -v no_skip="$PORTWATCH_TEST_NO_SKIP" '
 	$1 == ":global-test-result:" { count[$2]++ }
 	END {
