@@ -1,113 +1,294 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fault_sweep.c - every call of a start and a stop fails once, at each of its first uses */
+/* test_fault_sweep.c - each call of the library fails, in each way, at each of its uses
+ *
+ * By default each call fails in each way at one use, chosen by PORTWATCH_SWEEP_SEED.
+ * PORTWATCH_SWEEP=all: at every use, in every way to watch. PORTWATCH_SWEEP_PART=I/N: the I-th of N
+ * parts of that. PORTWATCH_SWEEP_RUN="WAY CALL FAULT host|child USE": that alone, as a failure
+ * tells it. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "caps.h"
 #include "support/check_main.h"
-#include "support/collect.h"
-#include "support/fixture.h"
-#include "support/process_list.h"
-#include "support/wrap.h"
+#include "support/scenario.h"
+#include "support/skip.h"
+#include "support/tally.h"
+#include "support/wrap_errors.h"
 
-#define OPEN PORTWATCH_EVENT_OPEN
-#define CLOSE PORTWATCH_EVENT_CLOSE
-#define END PORTWATCH_EVENT_END
+/* More than the uses of an undisturbed run: a failure may cause further ones. */
+#define SLACK 4
 
-/* Starts, sees a port, and stops. Returns what start said. */
-static int run_scenario(const struct fixture *server, const char *call, bool *false_close)
+#define CALLS_MAX 128
+
+enum privilege {
+	FULL,
+	LOWERED, /* capabilities are permitted, but not in effect */
+};
+
+#define WAY(reader, table, doorbell, privilege)                                                    \
+	{                                                                                          \
+#reader "-" #table "-" #doorbell "-" #privilege,                                   \
+			{PORTWATCH_READER_##reader, PORTWATCH_TABLE_##table,                       \
+		         PORTWATCH_DELIVERY_THREAD, doorbell },                                    \
+		         privilege                                                                 \
+	}
+
+/* AUTO is the local reader in our own namespace, and setns in the other. */
+static const struct {
+	const char *name;
+	struct way way;
+	enum privilege privilege;
+} ways[] = {
+	WAY(AUTO, DIAG, 1, FULL),    WAY(AUTO, DIAG, 0, FULL),      WAY(AUTO, PROCFS, 1, FULL),
+	WAY(AUTO, PROCFS, 0, FULL),  WAY(SETNS, DIAG, 0, FULL),     WAY(PROCFS, PROCFS, 0, FULL),
+	WAY(AUTO, DIAG, 1, LOWERED), WAY(NSENTER, PROCFS, 1, FULL), /* last: it is slow */
+};
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+/* Beside the others, so many times less is tried of the last way. */
+#define LAST_SHARE 4
+
+/* Shared by the cases, each of which runs in a process of its own. */
+static struct uses {
+	bool counted[WAYS];
+	unsigned long each[WAYS][CALLS_MAX][2]; /* in the host, in its children */
+} * uses;
+
+static bool all;
+static unsigned int seed, part, parts = 1;
+
+static void describe(char *name, size_t size, size_t way, const struct scenario_fault *fault)
 {
-	struct collect collect;
-	struct fixture_socket socket;
-	int result;
+	char by[32];
 
-	collect_init(&collect);
-	result = wrap_inside(portwatch_new(&collect.watcher, server->pid, collect_event, &collect));
-	if (result < 0) {
-		collect.watcher = NULL;
-		collect_free(&collect);
-		return result;
-	}
-	portwatch_set_events(collect.watcher, OPEN | CLOSE | END);
-	portwatch_set_interval(collect.watcher, 10);
-	portwatch_set_log(collect.watcher, PORTWATCH_LOG_DEBUG, collect_message);
-	result = wrap_inside(portwatch_start(collect.watcher));
-	if (result == 0) {
-		socket = fixture_listen(server, "127.0.0.1", 0);
-		collect_wait(&collect, OPEN, NULL, socket.port);
-		*false_close = collect_count(&collect, CLOSE, NULL, 0) > 0 ||
-		               collect_count(&collect, END, NULL, 0) > 0;
-		fixture_close(server, socket);
-		wrap_clear(call);
-		collect_wait(&collect, CLOSE, NULL, socket.port);
-	}
-	wrap_enter(true);
-	portwatch_free(collect.watcher);
-	wrap_enter(false);
-	collect.watcher = NULL;
-	collect_free(&collect);
-	return result;
+	if (fault->way < 0)
+		snprintf(by, sizeof(by), "%d", fault->way);
+	else
+		snprintf(by, sizeof(by), "%s", fault->call ? strerrorname_np(fault->way) : "0");
+	snprintf(name, size, "%s %s %s %s %u", ways[way].name, fault->call ? fault->call : "none",
+	         by, fault->where == WRAP_CHILDREN ? "child" : "host", fault->nth);
 }
 
-/* Fails each of the first uses of the call in turn, once: whatever comes of it, nothing is left
- * over. */
-static void sweep(const struct fixture *server, const char *call, int error)
+static bool run(size_t way, size_t call, const struct scenario_fault *fault)
 {
-	size_t descriptors = process_descriptors();
-	bool struck = true;
+	bool started, struck;
+	char name[128];
 
-	for (unsigned int nth = 1; struck && nth <= 40; nth++) {
-		bool false_close = false;
-		int result;
+	describe(name, sizeof(name), way, fault);
+	tally_begin(name);
+	started = scenario_run(ways[way].way, fault);
+	struck = wrap_struck() > 0;
+	tally_end(struck ? (int)call : -1, fault->way < 0 ? 0 : fault->way, started);
+	return struck;
+}
 
-		wrap_reset();
-		wrap_fail(call, WRAP_ANYWHERE, nth, 1, error);
-		result = run_scenario(server, call, &false_close);
-		struck = wrap_struck() > 0;
-		ck_assert_msg(!false_close, "%s, use %u: a false close", call, nth);
-		ck_assert_msg(result <= 0, "%s, use %u: start returned %d", call, nth, result);
-		ck_assert_msg(process_descriptors() <= descriptors,
-		              "%s, use %u, start %d: a descriptor is left", call, nth, result);
-		ck_assert_msg(process_children() == 1, "%s, use %u: a child is left", call, nth);
+/* Notes how often each call is made when none fails. */
+static void prepare(size_t way)
+{
+	const struct scenario_fault none = {0};
+	const char *call;
+
+	scenario_prepare(ways[way].privilege == LOWERED);
+	if (uses->counted[way])
+		return;
+	run(way, 0, &none);
+	for (size_t i = 0; (call = wrap_name(i)); i++) {
+		uses->each[way][i][0] = wrap_count(call, WRAP_HOST);
+		uses->each[way][i][1] = wrap_count(call, WRAP_CHILDREN);
+	}
+	uses->counted[way] = true;
+}
+
+static void require(size_t way)
+{
+	if (ways[way].way.reader == PORTWATCH_READER_NSENTER) {
+		if (access("/usr/bin/nsenter", X_OK) < 0)
+			test_skip("nsenter is not installed");
+		if (!caps_effective(CAP_SYS_ADMIN))
+			test_skip("nsenter may not enter the namespace");
+	}
+	if (ways[way].way.reader == PORTWATCH_READER_SETNS && geteuid() != 0)
+		test_skip("our own namespace is not ours to enter");
+}
+
+/* All uses of one call. */
+static void sweep(size_t way, size_t call, enum wrap_where where)
+{
+	struct scenario_fault fault = {.call = wrap_name(call), .where = where};
+	const int *fails = wrap_errors(fault.call);
+	unsigned long count = uses->each[way][call][where == WRAP_CHILDREN];
+	bool struck;
+
+	for (; count > 0 && *fails; fails++) {
+		fault.way = *fails;
+		struck = true;
+		for (fault.nth = 1; fault.nth <= count + (struck ? SLACK : 0); fault.nth++)
+			struck = run(way, call, &fault);
 	}
 }
 
-START_TEST(each_call_may_fail_once)
+START_TEST(every_use_may_fail)
 {
-	const char *call = wrap_name((size_t)_i);
-	struct fixture server = fixture_start(SANDBOX_NETNS);
-	bool unused;
+	size_t way = (size_t)_i / CALLS_MAX, call = (size_t)_i % CALLS_MAX;
 
-	/* A failed close is a lost descriptor nowhere, and these end a process whose parent asked.
-	 */
-	fixture_listen(&server, "127.0.0.1", 8000);
-	wrap_reset();
-	ck_assert_int_eq(run_scenario(&server, call, &unused), 0);
-	sweep(&server, call,
-	      strstr(call, "alloc") || strcmp(call, "tsearch") == 0 ? ENOMEM : EMFILE);
-	fixture_end(&server);
+	require(way);
+	prepare(way);
+	sweep(way, call, WRAP_HOST);
+	sweep(way, call, WRAP_CHILDREN);
 }
 END_TEST
 
-static int count_calls(void)
+/* A number that looks random, the same for the same seed. */
+static unsigned int draw(unsigned int number)
 {
-	int count = 0;
+	unsigned int x = (seed * 2654435761U) ^ (number * 40503U + 1);
 
-	while (wrap_name((size_t)count))
-		count++;
-	return count;
+	x ^= x >> 16;
+	x *= 0x7feb352dU;
+	x ^= x >> 15;
+	x *= 0x846ca68bU;
+	return x ^ x >> 16;
+}
+
+static void sample(size_t way, size_t call, int fails, unsigned int random)
+{
+	const unsigned long *count = uses->each[way][call];
+	unsigned long use;
+	struct scenario_fault fault = {.call = wrap_name(call), .way = fails};
+
+	if (count[0] + count[1] == 0)
+		return;
+	use = random % (count[0] + count[1]);
+	fault.where = use < count[0] ? WRAP_HOST : WRAP_CHILDREN;
+	fault.nth = (unsigned int)(use < count[0] ? use : use - count[0]) + 1;
+	run(way, call, &fault);
+}
+
+/* What there is to fail is dealt out among the ways to watch. */
+static size_t deal(unsigned int number)
+{
+	size_t turn = (number + seed) % (LAST_SHARE * (WAYS - 1) + 1);
+
+	return turn == LAST_SHARE * (WAYS - 1) ? WAYS - 1 : turn % (WAYS - 1);
+}
+
+START_TEST(some_use_of_each_call_may_fail)
+{
+	size_t way = (size_t)_i;
+	unsigned int number = 0;
+	const char *call;
+
+	require(way);
+	prepare(way);
+	for (size_t i = 0; (call = wrap_name(i)); i++)
+		for (const int *fails = wrap_errors(call); fails && *fails; fails++, number++)
+			if (deal(number) == way)
+				sample(way, i, *fails, draw(number));
+}
+END_TEST
+
+START_TEST(one_run)
+{
+	struct scenario_fault fault = {0};
+	char name[64], call[32], by[32], where[32];
+	size_t way = 0;
+
+	ck_assert_int_eq(sscanf(getenv("PORTWATCH_SWEEP_RUN"), "%63s %31s %31s %31s %u", name, call,
+	                        by, where, &fault.nth),
+	                 5);
+	while (way < WAYS && strcmp(ways[way].name, name) != 0)
+		way++;
+	ck_assert_uint_lt(way, WAYS);
+	fault.call = strcmp(call, "none") == 0 ? NULL : call;
+	fault.where = strcmp(where, "child") == 0 ? WRAP_CHILDREN : WRAP_HOST;
+	fault.way = atoi(by);
+	for (int error = 1; fault.way == 0 && error < 256; error++)
+		if (strerrorname_np(error) && strcmp(strerrorname_np(error), by) == 0)
+			fault.way = error;
+	scenario_prepare(ways[way].privilege == LOWERED);
+	run(way, 0, &fault);
+}
+END_TEST
+
+START_TEST(every_call_has_its_errors)
+{
+	const char *call;
+
+	for (size_t i = 0; (call = wrap_name(i)); i++)
+		ck_assert_msg(wrap_errors(call) || strcmp(call, "other") == 0, "%s", call);
+}
+END_TEST
+
+static void add_case(Suite *suite, const char *name, const TTest *test, int number)
+{
+	TCase *one = tcase_create(name);
+
+	tcase_set_timeout(one, 6 * 3600);
+	tcase_add_unchecked_fixture(one, NULL, tally_tell_unfinished);
+	tcase_add_loop_test(one, test, number, number + 1);
+	suite_add_tcase(suite, one);
+}
+
+static void add_all(Suite *suite)
+{
+	unsigned int turn = 0;
+	const char *call;
+
+	for (size_t i = 0; (call = wrap_name(i)); i++)
+		for (size_t way = 0; way < WAYS; way++) {
+			static char names[WAYS * CALLS_MAX][64];
+			char *name = names[way * CALLS_MAX + i];
+
+			snprintf(name, sizeof(names[0]), "%s %s", ways[way].name, call);
+			if (turn++ % parts == part && wrap_errors(call))
+				add_case(suite, name, every_use_may_fail,
+				         (int)(way * CALLS_MAX + i));
+		}
 }
 
 static Suite *make(void)
 {
 	Suite *suite = suite_create("fault sweep");
-	TCase *all = tcase_create("every call");
 
-	tcase_add_loop_test(all, each_call_may_fail_once, 0, count_calls());
-	suite_add_tcase(suite, all);
+	add_case(suite, "table", every_call_has_its_errors, 0);
+	if (getenv("PORTWATCH_SWEEP_RUN"))
+		add_case(suite, "one run", one_run, 0);
+	else if (all)
+		add_all(suite);
+	else
+		for (size_t way = 0; way < WAYS; way++)
+			add_case(suite, ways[way].name, some_use_of_each_call_may_fail, (int)way);
 	return suite;
+}
+
+static void read_environment(void)
+{
+	const char *mode = getenv("PORTWATCH_SWEEP"), *seeded = getenv("PORTWATCH_SWEEP_SEED");
+	const char *share = getenv("PORTWATCH_SWEEP_PART");
+
+	all = mode && strcmp(mode, "all") == 0;
+	seed = seeded ? (unsigned int)strtoul(seeded, NULL, 10) : (unsigned int)time(NULL);
+	if (share && sscanf(share, "%u/%u", &part, &parts) == 2 && part >= 1 && part <= parts)
+		part--;
+	else
+		part = 0, parts = 1;
 }
 
 int main(int argc, char **argv)
 {
-	return check_main(argc, argv, make);
+	int status;
+
+	uses = mmap(NULL, sizeof(*uses), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (uses == MAP_FAILED)
+		return EXIT_FAILURE;
+	tally_open();
+	read_environment();
+	status = check_main(argc, argv, make);
+	tally_report();
+	printf("; PORTWATCH_SWEEP_SEED=%u\n", seed);
+	return status;
 }

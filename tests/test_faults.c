@@ -17,6 +17,9 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 #define END PORTWATCH_EVENT_END
 
+/* How much faster time goes while the library waits for a deadline or for the end of a pause. */
+#define HASTE 10
+
 /* --- helpers ---------------------------------------------------------------------------------- */
 
 static pid_t helper_besides(pid_t a, pid_t b, pid_t c)
@@ -47,11 +50,14 @@ static void disturb_helper(enum portwatch_reader reader, int signal)
 	watch_by(&collect, server.pid, reader);
 	helper = helper_besides(server.pid, other.pid, 0);
 	watch_by(&beside, other.pid, reader);
+	wrap_reset();
+	wrap_hasten(HASTE);
 	ck_assert_int_eq(kill(helper, signal), 0);
 	fixture_listen(&other, "127.0.0.1", 8001);
 	collect_wait(&beside, OPEN, NULL, 8001);
 	fixture_listen(&server, "127.0.0.1", 8001);
 	collect_wait(&collect, OPEN, NULL, 8001);
+	wrap_hasten(1);
 	collect_sync(&collect, &server, 3);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, 8000), 1);
@@ -79,6 +85,32 @@ START_TEST(a_stopped_helper_is_replaced)
 }
 END_TEST
 
+static void note_reader(const struct portwatch_namespace *ns, void *reader)
+{
+	*(enum portwatch_reader *)reader = portwatch_namespace_get_reader(ns);
+}
+
+/* Two helpers die before they have answered; but one before them did. */
+START_TEST(a_way_that_has_worked_is_taken_again)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	enum portwatch_reader reader = PORTWATCH_READER_AUTO;
+	struct collect collect;
+
+	watch_by(&collect, server.pid, PORTWATCH_READER_AUTO);
+	wrap_reset();
+	wrap_fail("setns", WRAP_ANYWHERE, 1, 2, ENOMEM);
+	kill(helper_besides(server.pid, 0, 0), SIGKILL);
+	fixture_listen(&server, "127.0.0.1", 8000);
+	collect_wait(&collect, OPEN, NULL, 8000);
+	collect_sync(&collect, &server, 1);
+	ck_assert_int_eq(portwatch_each_namespace(collect.watcher, note_reader, &reader), 1);
+	ck_assert_int_eq(reader, PORTWATCH_READER_SETNS);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
 /* The namespaces' reads fail for a while, also with half an answer: no information, no close. */
 static const struct {
 	const char *call;
@@ -99,6 +131,7 @@ static const struct {
 static void make_trouble(size_t which)
 {
 	wrap_reset();
+	wrap_hasten(HASTE);
 	if (troubles[which].error)
 		wrap_fail(troubles[which].call, WRAP_ANYWHERE, 1, 3, troubles[which].error);
 	else
@@ -122,7 +155,9 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 	fixture_listen(&server, "127.0.0.1", 8001);
 	collect_wait(&collect, OPEN, NULL, 8001);
 	wrap_clear(troubles[which].call);
-	collect_sync(&collect, &server, 4);
+	collect_sync(&collect, &server, 1);
+	wrap_hasten(1);
+	collect_sync(&collect, &server, 3);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
 	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
@@ -142,6 +177,7 @@ static Suite *make(void)
 
 	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
 	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
+	tcase_add_test(helper, a_way_that_has_worked_is_taken_again);
 	suite_add_tcase(suite, helper);
 	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
 	                    2 * (int)TROUBLES);

@@ -79,6 +79,22 @@ size_t process_descriptors(void)
 	return found - 3;
 }
 
+void process_show_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+	char target[128];
+
+	while (directory && (entry = readdir(directory))) {
+		ssize_t size = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target));
+
+		if (size > 0)
+			fprintf(stderr, "descriptor %s: %.*s\n", entry->d_name, (int)size, target);
+	}
+	if (directory)
+		closedir(directory);
+}
+
 size_t process_resident(void)
 {
 	FILE *statm = fopen("/proc/self/statm", "re");

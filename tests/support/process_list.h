@@ -11,6 +11,9 @@ size_t process_children(void);
 size_t process_descriptors(void);
 size_t process_resident(void);
 
+/* Tells on standard error what its descriptors are. */
+void process_show_descriptors(void);
+
 /* A child process other than those given (ended by 0): a helper of the library. 0 where there is
  * none. */
 pid_t process_other_child(const pid_t *known);

@@ -90,6 +90,7 @@ void wrap_reset(void)
 	}
 	atomic_store(&shared->struck, 0);
 	atomic_store(&shared->noted, 0);
+	wrap_hasten(1);
 }
 
 static void set_rule(const char *call, enum wrap_where where, unsigned int nth, unsigned int times,
@@ -149,20 +150,20 @@ unsigned long wrap_noted(void)
 	return atomic_load(&shared->noted);
 }
 
-static bool is_outside(void)
+bool wrap_is_outside(void)
 {
 	return in_child ? child_outside : outside;
 }
 
 void wrap_forked(void)
 {
-	child_outside = is_outside();
+	child_outside = wrap_is_outside();
 	in_child = true;
 }
 
 bool wrap_enter(bool inside)
 {
-	bool before = !is_outside();
+	bool before = !wrap_is_outside();
 
 	if (in_child)
 		child_outside = !inside;
@@ -175,7 +176,7 @@ void wrap_note_path(const char *path)
 {
 	const char *slash;
 
-	if (!shared || is_outside() || !shared->name[0])
+	if (!shared || wrap_is_outside() || !shared->name[0])
 		return;
 	slash = strrchr(path, '/');
 	if (strcmp(slash ? slash + 1 : path, shared->name) == 0)
@@ -200,7 +201,7 @@ bool wrap_strike(enum wrap_call call, size_t *size)
 	struct rule *rule;
 	int error;
 
-	if (!shared || is_outside())
+	if (!shared || wrap_is_outside())
 		return false;
 	rule = &shared->rules[call];
 	atomic_fetch_add(&shared->counts[call][in_child], 1);

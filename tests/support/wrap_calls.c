@@ -7,12 +7,15 @@
 #include <search.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/capability.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,11 +54,6 @@ WRAP(int, -1, cap_set_proc, (cap_t caps), caps)
 WRAP(int, -1, cap_set_flag,
      (cap_t caps, cap_flag_t flag, int count, const cap_value_t *values, cap_flag_value_t value),
      caps, flag, count, values, value)
-/* Returns its error. */
-WRAP(int, errno, pthread_create,
-     (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *data),
-     thread, attributes, start, data)
-WRAP(pid_t, -1, waitpid, (pid_t pid, int *status, int options), pid, status, options)
 WRAP(int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size), fd, level,
      name, value, size)
 WRAP(void *, MAP_FAILED, mmap,
@@ -66,8 +64,6 @@ WRAP(int, -1, poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count
 WRAP(int, -1, epoll_create1, (int flags), flags)
 WRAP(int, -1, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), epoll,
      operation, fd, event)
-WRAP(int, -1, epoll_wait, (int epoll, struct epoll_event *events, int count, int timeout), epoll,
-     events, count, timeout)
 WRAP(int, -1, eventfd, (unsigned int value, int flags), value, flags)
 WRAP(int, -1, eventfd_read, (int fd, eventfd_t *value), fd, value)
 WRAP(int, -1, eventfd_write, (int fd, eventfd_t value), fd, value)
@@ -78,8 +74,15 @@ WRAP(int, -1, faccessat, (int directory, const char *path, int mode, int flags),
 WRAP(ssize_t, -1, readlinkat, (int directory, const char *path, char *buffer, size_t size),
      directory, path, buffer, size)
 WRAP(int, -1, kill, (pid_t pid, int signal), pid, signal)
-WRAP(int, -1, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), type, id, info,
-     options)
+WRAP(int, -1, munmap, (void *address, size_t size), address, size)
+/* These return their error. */
+WRAP(int, errno, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *data),
+     thread, attributes, start, data)
+WRAP(int, errno, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*child)(void)),
+     before, parent, child)
+WRAP(int, errno, clock_getcpuclockid, (pid_t pid, clockid_t *clock), pid, clock)
+WRAP(int, errno, pthread_getcpuclockid, (pthread_t thread, clockid_t *clock), thread, clock)
 
 WRAP_SIZED(read, read, (int fd, void *buffer, size_t size), fd, buffer, size)
 WRAP_SIZED(write, write, (int fd, const void *buffer, size_t size), fd, buffer, size)
@@ -103,6 +106,39 @@ int __wrap_close(int fd)
 		return result;
 	errno = error;
 	return -1;
+}
+
+/* No child to wait for: somebody else has reaped it, so it must be gone. Those of lib/ are told to
+ * go before they are waited for. */
+static bool is_reaped(bool fails)
+{
+	return fails && errno == ECHILD;
+}
+
+int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	bool fails = wrap_strike(CALL_waitid, NULL);
+
+	if (is_reaped(fails)) {
+		__real_waitid(type, id, info, options & ~WNOHANG);
+		errno = ECHILD;
+	}
+	return fails ? -1 : __real_waitid(type, id, info, options);
+}
+
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	bool fails = wrap_strike(CALL_waitpid, NULL);
+
+	if (is_reaped(fails)) {
+		__real_waitpid(pid, status, options & ~WNOHANG);
+		errno = ECHILD;
+	}
+	return fails ? -1 : __real_waitpid(pid, status, options);
 }
 
 pid_t __real_fork(void);
@@ -181,6 +217,23 @@ static int transfers(enum wrap_call call)
 	       call == CALL_send;
 }
 
+#define VECTORS 4
+
+/* As much of the vectors as `size` allows. Returns how many those are. */
+static unsigned long shorten(struct iovec *to, const struct iovec *from, unsigned long count,
+                             size_t size)
+{
+	unsigned long used = 0;
+
+	for (; used < count && used < VECTORS && size > 0; used++) {
+		to[used] = from[used];
+		if (to[used].iov_len > size)
+			to[used].iov_len = size;
+		size -= to[used].iov_len;
+	}
+	return used;
+}
+
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 /* How many arguments there are isn't known, so it takes six, and passes on some that were never
@@ -188,6 +241,7 @@ long __wrap_syscall(long number, ...);
 __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 {
 	enum wrap_call call = wrap_find_number(number);
+	struct iovec vectors[VECTORS];
 	unsigned long a[6];
 	va_list arguments;
 	size_t size;
@@ -199,7 +253,7 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 	va_end(arguments);
 	if (call == CALL_openat)
 		wrap_note_path((const char *)a[1]);
-	size = a[2];
+	size = call == CALL_writev ? SIZE_MAX : a[2];
 	if (wrap_strike(call, &size)) {
 		int error = errno;
 
@@ -208,8 +262,12 @@ __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 		errno = error;
 		return -1;
 	}
-	if (transfers(call))
+	if (transfers(call)) {
 		a[2] = size;
+	} else if (call == CALL_writev && size != SIZE_MAX) {
+		a[2] = shorten(vectors, (const struct iovec *)a[1], a[2], size);
+		a[1] = (unsigned long)vectors;
+	}
 	result = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if ((call == CALL_clone || call == CALL_fork) && result == 0)
 		wrap_forked();

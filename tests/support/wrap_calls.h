@@ -36,6 +36,9 @@
 	X(cap_set_proc, -1)                                                                        \
 	X(cap_set_flag, -1)                                                                        \
 	X(pthread_create, -1)                                                                      \
+	X(pthread_atfork, -1)                                                                      \
+	X(clock_getcpuclockid, -1)                                                                 \
+	X(pthread_getcpuclockid, -1)                                                               \
 	X(fork, WRAP_FORK)                                                                         \
 	X(waitpid, -1)                                                                             \
 	X(open, WRAP_OPEN)                                                                         \
@@ -49,6 +52,7 @@
 	X(getsockopt, SYS_getsockopt)                                                              \
 	X(fcntl, SYS_fcntl)                                                                        \
 	X(ioctl, SYS_ioctl)                                                                        \
+	X(munmap, SYS_munmap)                                                                      \
 	X(mmap, SYS_mmap)                                                                          \
 	X(pipe2, SYS_pipe2)                                                                        \
 	X(poll, WRAP_POLL)                                                                         \
@@ -78,7 +82,6 @@
 	X(fsconfig, SYS_fsconfig)                                                                  \
 	X(fsmount, SYS_fsmount)                                                                    \
 	X(getdents, SYS_getdents64)                                                                \
-	X(munmap, SYS_munmap)                                                                      \
 	X(perf_event_open, SYS_perf_event_open)                                                    \
 	X(pidfd_open, SYS_pidfd_open)                                                              \
 	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \
@@ -103,5 +106,8 @@ _Bool wrap_strike(enum wrap_call call, size_t *size);
 void wrap_forked(void);
 void wrap_note_path(const char *path);
 enum wrap_call wrap_find_number(long number);
+
+/* Whether the calling thread is outside, or the process was forked by one that was. */
+_Bool wrap_is_outside(void);
 
 #endif
