@@ -14,9 +14,10 @@ enum {
 	LACKS_ENTRY = 1, /* into network namespaces */
 	LACKS_DOORBELL = 2,
 	LACKS_OWNERS = 4,
+	LACKS_CALLS = 8, /* a filter refuses them */
 };
 
-static unsigned int find_lacks(const struct privileges *privileges)
+static unsigned int find_lacks(const struct privileges *privileges, bool degraded)
 {
 	const uint64_t owners = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
 	unsigned int lacks = 0;
@@ -29,6 +30,8 @@ static unsigned int find_lacks(const struct privileges *privileges)
 		lacks |= LACKS_DOORBELL;
 	if ((privileges->permitted & owners) != owners)
 		lacks |= LACKS_OWNERS;
+	if (degraded && privileges->seccomp != 0)
+		lacks |= LACKS_CALLS;
 	return lacks;
 }
 
@@ -49,9 +52,16 @@ static void report_missing(const struct privileges *privileges, unsigned int lac
 		             "to see what processes of other users hold, and those that "
 		             "can't be dumped",
 		             "with cap_dac_read_search");
+	if (lacks & LACKS_CALLS)
+		findings_add(findings, TOPIC_MISSING, "system calls",
+		             "setns to enter other network namespaces, perf_event_open to be told "
+		             "by the kernel",
+		             "a seccomp filter may refuse them");
 	if (!privileges->initial_user_namespace)
 		findings_add(findings, TOPIC_MISSING, "user namespace",
-		             "the initial one, to be told by the kernel", "");
+		             "the initial one, to be told by the kernel and to see what is "
+		             "outside of this one",
+		             "run pwatch there");
 }
 
 /* What keeps file capabilities from working, or "". */
@@ -61,6 +71,8 @@ static const char *file_obstacle(const struct privileges *privileges)
 
 	if (privileges->no_new_privs)
 		return "no use here: no_new_privs is set";
+	if ((privileges->bounding & PRIVILEGES_OF_FILE) != PRIVILEGES_OF_FILE)
+		return "no use here: the bounding set lacks some";
 	if (statvfs(SELF, &file_system) == 0 && (file_system.f_flag & ST_NOSUID))
 		return "no use there: the file system is mounted nosuid";
 	return "";
@@ -76,23 +88,44 @@ static void report_files(const struct privileges *privileges, const char *path,
 	findings_add(findings, TOPIC_GRANT, "lastingly", line, file_obstacle(privileges));
 }
 
+/* As an option of setpriv(1): those that pwatch has now. */
+static void list_groups(char *buffer, size_t size)
+{
+	gid_t groups[32];
+	int count = getgroups(32, groups);
+	struct text text;
+
+	text_init(&text, buffer, size);
+	if (count < 0)
+		text_add(&text, "--init-groups");
+	else if (count == 0)
+		text_add(&text, "--clear-groups");
+	for (int i = 0; i < count; i++)
+		text_add(&text, "%s%u", i ? "," : "--groups=", groups[i]);
+}
+
 static void report_once(const struct privileges *privileges, const char *path, pid_t pid,
                         struct findings *findings)
 {
 	static const char caps[] = "+sys_admin,+sys_ptrace,+dac_read_search";
-	char line[PATH_MAX + 256], process[16] = "PID";
+	char line[PATH_MAX + 1024], process[16] = "PID", groups[512];
 
+	list_groups(groups, sizeof(groups));
 	if (pid > 0)
 		snprintf(process, sizeof(process), "%d", (int)pid);
 	snprintf(line, sizeof(line),
-	         "setpriv --reuid=%u --regid=%u --init-groups --inh-caps=%s --ambient-caps=%s "
-	         "%s %s",
-	         privileges->uid, privileges->gid, caps, caps, path, process);
+	         "setpriv --reuid=%u --regid=%u %s --inh-caps=%s --ambient-caps=%s %s %s",
+	         privileges->uid, privileges->gid, groups, caps, caps, path, process);
 	findings_add(findings, TOPIC_GRANT, "once, as root", line, "");
 }
 
-static void report_containers(struct findings *findings)
+static void report_containers(struct findings *findings, unsigned int lacks)
 {
+	if (lacks & LACKS_CALLS)
+		findings_add(findings, TOPIC_GRANT, "docker, podman",
+		             "--security-opt=seccomp=unconfined", "or a profile that allows them");
+	if (lacks == LACKS_CALLS)
+		return;
 	findings_add(findings, TOPIC_GRANT, "docker, podman",
 	             "--pid=host --cap-add=SYS_ADMIN --cap-add=SYS_PTRACE "
 	             "--cap-add=DAC_READ_SEARCH",
@@ -104,9 +137,10 @@ static void report_containers(struct findings *findings)
 	             "without PrivateUsers=, RestrictNamespaces= and ProtectProc=");
 }
 
-void advice_report(const struct privileges *privileges, pid_t pid, struct findings *findings)
+void advice_report(const struct privileges *privileges, pid_t pid, bool degraded,
+                   struct findings *findings)
 {
-	unsigned int lacks = find_lacks(privileges);
+	unsigned int lacks = find_lacks(privileges, degraded);
 	char path[PATH_MAX];
 	ssize_t length;
 
@@ -118,9 +152,9 @@ void advice_report(const struct privileges *privileges, pid_t pid, struct findin
 		length = snprintf(path, sizeof(path), "pwatch");
 	path[length] = '\0';
 	/* They would be of no use to root, who has them unless they were taken away. */
-	if (privileges->uid != 0) {
+	if (privileges->uid != 0 && lacks != LACKS_CALLS) {
 		report_files(privileges, path, findings);
 		report_once(privileges, path, pid, findings);
 	}
-	report_containers(findings);
+	report_containers(findings, lacks);
 }

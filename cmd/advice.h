@@ -8,7 +8,9 @@
 #include "findings.h"
 #include "privileges.h"
 
-/* Reports both for who wants to watch the process, or any (0). Nothing where nothing is missing. */
-void advice_report(const struct privileges *privileges, pid_t pid, struct findings *findings);
+/* Reports both for who wants to watch the process, or any (0). Nothing where nothing is missing;
+ * `degraded`: a way has failed that its capabilities allow. */
+void advice_report(const struct privileges *privileges, pid_t pid, bool degraded,
+                   struct findings *findings);
 
 #endif

@@ -32,6 +32,7 @@ struct check {
 	struct seen_namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
 	size_t unread; /* of these, no reader works for so many */
+	bool degraded; /* not all is by the best way that there is */
 	unsigned int ports;
 	struct findings findings;
 };
@@ -59,6 +60,8 @@ static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
 
 	if (seen.reader == PORTWATCH_READER_AUTO)
 		check->unread++;
+	if (seen.reader == PORTWATCH_READER_NSENTER || seen.reader == PORTWATCH_READER_PROCFS)
+		check->degraded = true;
 	snprintf(seen.reason, sizeof(seen.reason), "%s", portwatch_namespace_get_reason(ns));
 	if (check->namespace_count < NAMESPACES_MAX)
 		check->namespaces[check->namespace_count] = seen;
@@ -96,6 +99,8 @@ static void report_doorbell(struct check *check)
 	char reason[512];
 	int result = portwatch_get_doorbell(check->target.watcher, reason, sizeof(reason));
 
+	if (result <= 0 && check->options.doorbell)
+		check->degraded = true;
 	findings_add(&check->findings, TOPIC_DOORBELL, "doorbell", result > 0 ? "yes" : "no",
 	             result < 0 ? strerror(-result) : reason);
 }
@@ -140,7 +145,7 @@ static bool report(struct check *check)
 		report_doorbell(check);
 	}
 	advice_report(&check->privileges, check->options.pid_count > 0 ? check->target.pid : 0,
-	              &check->findings);
+	              check->degraded, &check->findings);
 	return visible;
 }
 

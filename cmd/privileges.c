@@ -95,7 +95,8 @@ int privileges_read(struct privileges *privileges)
 	return result;
 }
 
-static void report_capabilities(struct findings *findings, const char *name, uint64_t set)
+static void report_capabilities(struct findings *findings, const char *name, uint64_t set,
+                                const char *note)
 {
 	char buffer[256];
 	struct text text;
@@ -106,7 +107,7 @@ static void report_capabilities(struct findings *findings, const char *name, uin
 			text_add(&text, "%s%s", text.length > 0 ? " " : "", capabilities[i].name);
 	}
 	findings_add(findings, TOPIC_PRIVILEGE, name,
-	             text.length > 0 ? buffer : "none that is of use", "");
+	             text.length > 0 ? buffer : "none that is of use", note);
 }
 
 static void report_flag(struct findings *findings, const char *name, bool value, const char *note)
@@ -127,8 +128,11 @@ void privileges_report(const struct privileges *privileges, struct findings *fin
 	findings_add(findings, TOPIC_PRIVILEGE, "user", user, "");
 	report_flag(findings, "more by exec", privileges->secure,
 	            "file capabilities or setuid (AT_SECURE): no nsenter is run");
-	report_capabilities(findings, "permitted", privileges->permitted);
-	report_capabilities(findings, "in effect", privileges->effective);
+	report_capabilities(findings, "permitted", privileges->permitted, "");
+	report_capabilities(findings, "in effect", privileges->effective, "");
+	if ((privileges->bounding & PRIVILEGES_OF_FILE) != PRIVILEGES_OF_FILE)
+		report_capabilities(findings, "bounding set", privileges->bounding,
+		                    "no program can be given another");
 	report_flag(findings, "no_new_privs", privileges->no_new_privs,
 	            "file capabilities are ignored");
 	findings_add(findings, TOPIC_PRIVILEGE, "seccomp", seccomp_name(privileges->seccomp),

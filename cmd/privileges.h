@@ -13,6 +13,9 @@
 #define PRIVILEGES_SYS_PTRACE (UINT64_C(1) << 19)
 #define PRIVILEGES_SYS_ADMIN (UINT64_C(1) << 21)
 #define PRIVILEGES_PERFMON (UINT64_C(1) << 38)
+/* Those that a file is given. */
+#define PRIVILEGES_OF_FILE                                                                         \
+	(PRIVILEGES_DAC_READ_SEARCH | PRIVILEGES_SYS_PTRACE | PRIVILEGES_SYS_ADMIN)
 
 struct privileges {
 	unsigned int uid, gid; /* effective */

@@ -103,6 +103,18 @@ refused_by_a_filter()
 	done
 }
 
+# As root, whom the file capabilities of others don't matter to.
+giving_up_refused()
+{
+	"$here/rogue" with refused:capset=1 -- "$here/plain" --once "$own" >"$work/log" 2>&1
+	expect_status 1 $?
+	expect_nothing
+	expect_text "cannot start: Operation not permitted"
+	"$here/rogue" with refused:capset=1 -- "$here/plain" --check "$own" >"$work/log" 2>&1
+	expect_status 1 $?
+	expect_text "cannot check: Operation not permitted"
+}
+
 in_a_user_namespace()
 {
 	as_mallory unshare --user --map-root-user true || { skip "no user namespaces"; return; }
@@ -144,4 +156,5 @@ hidden_processes()
 	done
 }
 
-run_cases hostile_surroundings limited_from_outside refused_by_a_filter in_a_user_namespace hidden_processes
+run_cases hostile_surroundings limited_from_outside refused_by_a_filter \
+	giving_up_refused in_a_user_namespace hidden_processes

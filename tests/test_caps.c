@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* test_caps.c - capabilities are raised for one purpose, lowered after it, and given up */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "caps.h"
+#include "portwatch.h"
+#include "support/check_main.h"
+#include "support/skip.h"
+#include "support/wrap.h"
+
+static const cap_value_t useful[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
+#define USEFUL ((int)(sizeof(useful) / sizeof(useful[0])))
+
+/* All capabilities of the calling thread as text, to be freed by the caller. */
+static char *state(void)
+{
+	cap_t caps = cap_get_proc();
+	char *text = cap_to_text(caps, NULL), *copy = strdup(text);
+
+	cap_free(text);
+	cap_free(caps);
+	return copy;
+}
+
+static bool is_permitted(cap_value_t capability)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+	cap_t caps = cap_get_proc();
+
+	cap_get_flag(caps, capability, CAP_PERMITTED, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+/* As a program with file capabilities begins: permitted, and not in effect. */
+static void start_like_a_file(void)
+{
+	cap_t caps = cap_get_proc();
+
+	wrap_reset();
+	for (int i = 0; i < USEFUL; i++)
+		if (!is_permitted(useful[i]))
+			test_skip("takes capabilities");
+	cap_clear_flag(caps, CAP_EFFECTIVE);
+	ck_assert_int_eq(cap_set_proc(caps), 0);
+	cap_free(caps);
+}
+
+START_TEST(what_is_taken_is_given_back)
+{
+	char *before, *after;
+	unsigned int taken;
+
+	start_like_a_file();
+	before = state();
+	taken = caps_begin(CAPS_READ_PROCESS);
+	ck_assert(caps_effective(CAP_SYS_PTRACE));
+	ck_assert(caps_effective(CAP_DAC_READ_SEARCH));
+	ck_assert(!caps_effective(CAP_SYS_ADMIN));
+	caps_end(taken);
+	after = state();
+	ck_assert_str_eq(after, before);
+	free(after);
+	free(before);
+}
+END_TEST
+
+/* Also where libcap has no memory, or the call is refused once. */
+START_TEST(what_is_taken_is_given_back_whatever_fails)
+{
+	static const char *const calls[] = {"cap_get_proc", "cap_set_flag", "cap_set_proc"};
+	unsigned int taken;
+
+	start_like_a_file();
+	taken = caps_begin(CAPS_READ_PROCESS);
+	ck_assert_uint_ne(taken, 0);
+	wrap_fail(calls[_i], WRAP_ANYWHERE, 1, 1, ENOMEM);
+	(void)wrap_inside((caps_end(taken), 0));
+	ck_assert_uint_eq(wrap_struck(), 1);
+	ck_assert(!caps_effective(CAP_SYS_PTRACE));
+	ck_assert(!caps_effective(CAP_DAC_READ_SEARCH));
+}
+END_TEST
+
+START_TEST(what_cannot_be_taken_is_not)
+{
+	static const char *const calls[] = {"cap_get_proc", "cap_set_proc"};
+
+	start_like_a_file();
+	wrap_fail(calls[_i], WRAP_ANYWHERE, 1, 1, EPERM);
+	ck_assert_uint_eq(wrap_inside(caps_begin(CAPS_READ_PROCESS)), 0);
+	ck_assert_uint_eq(wrap_struck(), 1);
+	ck_assert(!caps_effective(CAP_SYS_PTRACE));
+}
+END_TEST
+
+/* Nothing but what the library uses is left, and nothing of it in effect that wasn't. */
+START_TEST(the_rest_is_given_up)
+{
+	start_like_a_file();
+	ck_assert_int_eq(portwatch_limit_privileges(), 0);
+	for (cap_value_t capability = 0; capability <= CAP_LAST_CAP; capability++) {
+		bool kept = capability == 38; /* CAP_PERFMON */
+
+		for (int i = 0; i < USEFUL; i++)
+			kept |= useful[i] == capability;
+		ck_assert(kept || !is_permitted(capability));
+		ck_assert(!caps_effective(capability));
+	}
+	for (int i = 0; i < USEFUL; i++)
+		ck_assert(is_permitted(useful[i]));
+	/* Again, and from here on for ever. */
+	ck_assert_int_eq(portwatch_limit_privileges(), 0);
+}
+END_TEST
+
+static const struct {
+	const char *call;
+	int error, result;
+} failures[] = {
+	{"cap_set_proc", EPERM, -EPERM},
+	{"cap_get_proc", ENOMEM, -ENOMEM},
+	{"cap_init", ENOMEM, -ENOMEM},
+};
+#define FAILURES ((int)(sizeof(failures) / sizeof(failures[0])))
+
+/* Then nothing has changed, and whoever asked is told. */
+START_TEST(what_cannot_be_given_up_is_told)
+{
+	char *before, *after;
+
+	wrap_reset();
+	before = state();
+	wrap_fail(failures[_i].call, WRAP_ANYWHERE, 1, 1, failures[_i].error);
+	ck_assert_int_eq(wrap_inside(portwatch_limit_privileges()), failures[_i].result);
+	ck_assert_uint_eq(wrap_struck(), 1);
+	after = state();
+	ck_assert_str_eq(after, before);
+	free(after);
+	free(before);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("caps");
+	TCase *raise = tcase_create("raise"), *limit = tcase_create("limit");
+
+	tcase_add_test(raise, what_is_taken_is_given_back);
+	tcase_add_loop_test(raise, what_is_taken_is_given_back_whatever_fails, 0, 3);
+	tcase_add_loop_test(raise, what_cannot_be_taken_is_not, 0, 2);
+	suite_add_tcase(suite, raise);
+	tcase_add_test(limit, the_rest_is_given_up);
+	tcase_add_loop_test(limit, what_cannot_be_given_up_is_told, 0, FAILURES);
+	suite_add_tcase(suite, limit);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
