@@ -92,7 +92,7 @@ static void prepare(size_t way)
 	const struct scenario_fault none = {0};
 	const char *call;
 
-	scenario_prepare(ways[way].privilege == LOWERED);
+	scenario_prepare(ways[way].way, ways[way].privilege == LOWERED);
 	if (uses->counted[way])
 		return;
 	run(way, 0, &none);
@@ -209,7 +209,7 @@ START_TEST(one_run)
 	for (int error = 1; fault.way == 0 && error < 256; error++)
 		if (strerrorname_np(error) && strcmp(strerrorname_np(error), by) == 0)
 			fault.way = error;
-	scenario_prepare(ways[way].privilege == LOWERED);
+	scenario_prepare(ways[way].way, ways[way].privilege == LOWERED);
 	run(way, 0, &fault);
 }
 END_TEST

@@ -102,11 +102,13 @@ static bool all_lowered(void *unused)
 	return !raised;
 }
 
-void scenario_prepare(bool lower)
+void scenario_prepare(struct way way, bool lower)
 {
 	if (lower && !caps_effective(CAP_SYS_ADMIN))
 		test_skip("there are no capabilities to lower");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (geteuid() != 0 && way.table == PORTWATCH_TABLE_PROCFS)
+		sandbox_enter();
 	make_tables_small();
 	if (lower)
 		lower_capabilities();

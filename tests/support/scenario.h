@@ -18,12 +18,12 @@ struct scenario_fault {
 	int way; /* wrap_errors.h */
 };
 
-/* Once in a process, before the first run. Where it may, it goes to a network namespace of its own
- * whose tables, and those of its children, are small (tcp_child_ehash_entries, ip-sysctl): the text
- * of a table of the usual size costs 10 ms to read, be it empty. Lowered: its capabilities are
- * permitted from there on, but not in effect, as with file capabilities; skipped where it has none.
- */
-void scenario_prepare(bool lowered);
+/* Once in a process, before the first run, all of which go one way. Where it may, it goes to a
+ * network namespace of its own whose tables, and those of its children, are small
+ * (tcp_child_ehash_entries, ip-sysctl): the text of a table of the usual size costs 10 ms to read,
+ * be it empty. Lowered: its capabilities are permitted from there on, but not in effect, as with
+ * file capabilities; skipped where it has none. */
+void scenario_prepare(struct way way, bool lowered);
 
 /* Asserts that, whatever fails: what stays open is reported once and never closed; what opens and
  * closes is reported once each, also after the fault; where starting fails it succeeds when it is
