@@ -176,9 +176,7 @@ int check_run(const struct options *options)
 	if (result == 0)
 		result = portwatch_limit_privileges();
 	if (result < 0) {
-		message_error("cannot check: %s",
-		              result == -ENOENT ? "/proc is not mounted; mount -t proc proc /proc"
-		                                : strerror(-result));
+		message_error("cannot check: %s", message_reason(result));
 		return 1;
 	}
 	visible = report(&check);

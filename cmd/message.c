@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* message.c - what pwatch says about itself, on standard error */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -111,4 +112,21 @@ void message_release(bool print)
 	held.active = false;
 	held.length = 0;
 	pthread_mutex_unlock(&held.lock);
+}
+
+const char *message_reason(int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return "/proc is not mounted or is that of another PID namespace; "
+		       "mount -t proc proc /proc in this one";
+	case -EMFILE:
+		return "too many open files; raise the limit (ulimit -n) or watch fewer processes";
+	case -ENFILE:
+		return "too many open files in the system; raise fs.file-max";
+	case -EAGAIN:
+		return "no thread or process can be made; raise the limit (ulimit -u)";
+	default:
+		return strerror(-error);
+	}
 }

@@ -29,4 +29,7 @@ void message_hold(void);
 /* Ends that: prints what was held back, or drops it. */
 void message_release(bool print);
 
+/* Why that error, a negative errno, keeps pwatch from watching at all, and what to do. */
+const char *message_reason(int error);
+
 #endif

@@ -2,7 +2,6 @@
 /* target.c - one process tree that pwatch watches */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/auxv.h>
 
 #include "message.h"
@@ -12,8 +11,6 @@
 static int complain(struct target *target, const struct options *options, int error,
                     const char *because)
 {
-	if (!because)
-		because = strerror(-error);
 	snprintf(target->failure, sizeof(target->failure), "%s", because);
 	if (options->action == OPTIONS_CHECK)
 		return error;
@@ -22,24 +19,6 @@ static int complain(struct target *target, const struct options *options, int er
 	else
 		message_error("cannot watch process %d: %s", (int)target->pid, because);
 	return error;
-}
-
-/* What is the same at every step; NULL for what only strerror(3) knows. */
-static const char *common_reason(int error)
-{
-	switch (error) {
-	case -ENOENT:
-		return "/proc is not mounted or is that of another PID namespace; "
-		       "mount -t proc proc /proc in this one";
-	case -EMFILE:
-		return "too many open files; raise the limit (ulimit -n) or watch fewer processes";
-	case -ENFILE:
-		return "too many open files in the system; raise fs.file-max";
-	case -EAGAIN:
-		return "no thread or process can be made; raise the limit (ulimit -u)";
-	default:
-		return NULL;
-	}
 }
 
 static const char *open_reason(int error)
@@ -55,7 +34,7 @@ static const char *open_reason(int error)
 	case -ENOTSUP:
 		return "this system is not Linux";
 	default:
-		return common_reason(error);
+		return message_reason(error);
 	}
 }
 
@@ -90,7 +69,7 @@ static const char *start_reason(const struct options *options, int error)
 	}
 	if (error == -ENOENT && options->reader == PORTWATCH_READER_NSENTER)
 		return "nsenter is not installed";
-	return common_reason(error);
+	return message_reason(error);
 }
 
 static int configure(struct portwatch *watcher, const struct options *options)
@@ -136,7 +115,7 @@ int target_open(struct target *target, const struct options *options, portwatch_
 	}
 	result = configure(target->watcher, options);
 	if (result < 0)
-		return complain(target, options, result, common_reason(result));
+		return complain(target, options, result, message_reason(result));
 	return 0;
 }
 

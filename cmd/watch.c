@@ -101,7 +101,7 @@ static int prepare(struct watch *watch)
 		result = limit_privileges(watch->options);
 	if (result < 0) {
 		watch->target_count = 0;
-		message_error("cannot start: %s", strerror(-result));
+		message_error("cannot start: %s", message_reason(result));
 	}
 	return result;
 }

@@ -68,7 +68,7 @@ static int identify(pid_t pid, uint64_t *start_time)
 		return pidfd == -EINVAL || pidfd == -ENOENT ? -EINVAL : pidfd;
 	result = procfs_open(&procfs, "/proc");
 	if (result < 0)
-		return -ENOENT;
+		return result == -ENOTDIR ? -ENOENT : result;
 	if (procfs_is_ours(&procfs))
 		process = procfs_open_process(&procfs, pid);
 	else

@@ -51,6 +51,23 @@ expect_mode()
 	[ "$found" = "$1" ] || fail "the mode is $found, not $1"
 }
 
+# By way of a shell: setpriv still has the right to read any file when it executes another.
+run_with_group()
+{
+	# shellcheck disable=SC2016
+	setpriv --reuid 54321 --regid 54321 --groups "$1" sh -c '"$0" --version' "$installed" \
+		>"$work/log" 2>&1
+}
+
+# Where others can reach it at all, and $group isn't one that all have.
+expect_members_only()
+{
+	chmod 755 "$work"
+	setpriv --reuid 54321 --regid 54321 --clear-groups test -x "$work/root/bin" 2>/dev/null || return 0
+	run_with_group "$group" || fail "a member may not run it: $(cat "$work/log")"
+	! run_with_group 54321 || fail "others than members may run it"
+}
+
 installed=$work/root/bin/pwatch
 group=$(id -g)
 own=cap_sys_admin=p
@@ -88,6 +105,7 @@ if [ "$(id -u)" -eq 0 ] && setcap "$own" "$work/probe" 2>/dev/null; then
 	install_with setcap-any-uid privileges_group="$group"
 	expect_caps "$any_listed"
 	expect_mode 750
+	expect_members_only
 	# The old ones don't stay.
 	install_with none
 	expect_caps ""

@@ -24,7 +24,15 @@ hostile_surroundings()
 {
 	hostile closed
 	hostile files
+	expect_text "too many open files; raise the limit (ulimit -n)"
 	hostile processes
+	expect_text "no thread or process can be made; raise the limit (ulimit -u)"
+	as_mallory "$here/rogue" with processes -- "$here/own" -- true
+	expect_status 125 $?
+	expect_text "no thread or process can be made; raise the limit (ulimit -u)"
+	as_mallory "$here/rogue" with files -- "$here/own" --check "$own"
+	expect_status 1 $?
+	expect_text "too many open files; raise the limit (ulimit -n)"
 	hostile blocked
 	expect_status 0 "$status"
 	hostile ignored
