@@ -123,7 +123,6 @@ static void show_figures(struct portwatch *watcher, uint64_t distinct, uint64_t 
 		       (unsigned long long)portwatch_get_stat(watcher, (enum portwatch_stat)i));
 }
 
-/* Never all of the 500 are closed, so that their port stays open. */
 START_TEST(stable_ports_stay_open)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -156,6 +155,42 @@ START_TEST(stable_ports_stay_open)
 }
 END_TEST
 
+static void wait_reads(struct portwatch *watcher, uint64_t reads)
+{
+	uint64_t until = portwatch_get_stat(watcher, PORTWATCH_STAT_READS) + reads;
+	time_t end = monotonic() + COLLECT_PATIENCE;
+
+	while (portwatch_get_stat(watcher, PORTWATCH_STAT_READS) < until && monotonic() < end)
+		poll(NULL, 0, 1);
+	ck_assert_uint_ge(portwatch_get_stat(watcher, PORTWATCH_STAT_READS), until);
+}
+
+/* Each read shows listeners there that are gone before anybody can be asked who holds them. */
+START_TEST(a_port_that_each_read_shows_stays_open)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS), child = fixture_fork(&server);
+	struct fixture_socket first;
+	struct portwatch *watcher;
+
+	first = fixture_listen_with(&server, "127.0.0.1", SHARED, LISTEN_REUSEPORT);
+	watcher = watch(server.pid, _i);
+	ck_assert_uint_eq(told.open, 1);
+	fixture_storm(&child, "127.0.0.1", SHARED, 2, LISTEN_REUSEPORT);
+	wait_reads(watcher, 5);
+	fixture_close(&server, first);
+	wait_reads(watcher, 20);
+	fixture_calm(&child);
+	wait_reads(watcher, 5);
+	ck_assert_uint_eq(told.opened[SHARED], 1);
+	ck_assert_uint_eq(told.closed[SHARED], 0);
+	fixture_end(&child);
+	await_all(0);
+	ck_assert_uint_eq(told.closed[SHARED], 1);
+	portwatch_free(watcher);
+	fixture_end(&server);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("churn");
@@ -163,6 +198,7 @@ static Suite *make(void)
 
 	tcase_set_timeout(churn, 2 * COLLECT_PATIENCE + seconds());
 	tcase_add_loop_test(churn, stable_ports_stay_open, 0, 4);
+	tcase_add_loop_test(churn, a_port_that_each_read_shows_stays_open, 0, 4);
 	suite_add_tcase(suite, churn);
 	return suite;
 }
