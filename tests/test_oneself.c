@@ -17,7 +17,7 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 
 #define INTERVAL 1 /* ms */
-#define READS 10   /* in a row in which nothing but the clock may wake the watcher */
+#define READS 10   /* in a row, which alone must not wake the watcher */
 
 static uint64_t stat(struct collect *collect, enum portwatch_stat which)
 {
@@ -56,16 +56,17 @@ static struct activity activity(struct collect *collect)
 	};
 }
 
-/* Others listen and fork as well: some stretch is quiet, unless the reads themselves are heard.
- * Without a doorbell each fork anywhere is a reason to look at the tree. */
+/* Others listen and fork as well, which wakes it: but in some stretch less often than it reads,
+ * unless the reads themselves are heard. Without a doorbell each fork anywhere is a reason to look
+ * at the tree. */
 static bool is_quiet(const struct activity *before, const struct activity *after, bool doorbell,
                      unsigned int wakeups_per_read)
 {
+	uint64_t reads = after->reads - before->reads, records = after->records - before->records;
+
 	/* One more may have begun, and the figures weren't all taken in the same moment. */
-	return after->records == before->records &&
-	       (!doorbell || after->tree_reads == before->tree_reads) &&
-	       after->wakeups - before->wakeups <=
-	               (after->reads - before->reads + 2) * wakeups_per_read;
+	return records < reads && (!doorbell || after->tree_reads - before->tree_reads < reads) &&
+	       after->wakeups - before->wakeups <= (reads + 2) * wakeups_per_read + records;
 }
 
 static void expect_quiet(struct collect *collect, unsigned int wakeups_per_read)
