@@ -372,7 +372,8 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  *
  * Reports what is open already, marked initial, before it returns: with PORTWATCH_DELIVERY_THREAD
  * the callback has returned for each of them (called from inside a callback in that thread, it
- * calls them itself); with PORTWATCH_DELIVERY_DISPATCH they wait for portwatch_dispatch().
+ * calls them itself); with PORTWATCH_DELIVERY_DISPATCH they wait for portwatch_dispatch(). If some
+ * network namespaces of the tree take longer than ten seconds to be read, it returns without them.
  *
  * Returns: 0; -EINVAL (NULL); -EALREADY (started before); -ESRCH (the process has exited, and no
  * descendant is known); -EACCES (its descriptors can't be read, and the scope is

@@ -130,18 +130,21 @@ static void plant(struct subscription *subscription)
 
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready)
 {
+	bool any_waiting = false, any_awaited = false;
 	struct view *view;
 
 	*any_ready = false;
-	if (list_empty(&subscription->views) || subscription->unplaced)
-		return false;
+	/* A tree that makes namespaces all the time would never have all of them read. */
 	list_each (view, &subscription->views, struct view, of_subscription) {
-		if (view->ready)
-			*any_ready = true;
-		else if (!view->ns->exhausted)
-			return false;
+		bool waiting = !view->ready && !view->ns->exhausted;
+
+		*any_ready |= view->ready;
+		any_waiting |= waiting;
+		any_awaited |= waiting && !view->joined;
 	}
-	return true;
+	if (list_empty(&subscription->views) || subscription->unplaced || any_awaited)
+		return false;
+	return *any_ready || !any_waiting;
 }
 
 static void fail_unreadable(struct subscription *subscription)
@@ -155,28 +158,37 @@ static void fail_unreadable(struct subscription *subscription)
 	fail(subscription, failure.error ? -failure.error : -EACCES, message);
 }
 
+/* The namespaces that can't be read now are told of when they can. */
+static void do_without(struct subscription *subscription, uint64_t now)
+{
+	if (!attribution_run(subscription, now))
+		subscription->attribute_again = true;
+	decide(subscription, 0);
+}
+
 void subscription_advance(struct subscription *subscription, uint64_t now)
 {
-	bool any_ready;
+	bool any_ready, all_read;
 
 	if (!subscription->tree) {
 		plant(subscription);
 		return;
 	}
+	subscription->placed |= !list_empty(&subscription->views);
 	if (process_tree_count(subscription->tree) == 0) {
 		fail(subscription, -ESRCH, "no such process (it has exited)");
 		return;
 	}
-	if (subscription_is_read(subscription, &any_ready) && subscription->unsettled == 0) {
-		if (any_ready)
-			decide(subscription, 0);
-		else
-			fail_unreadable(subscription);
-		return;
-	}
-	if (subscription->scan_error)
+	all_read = subscription_is_read(subscription, &any_ready) && subscription->unsettled == 0;
+	if (all_read && !any_ready)
+		fail_unreadable(subscription);
+	else if (all_read)
+		decide(subscription, 0);
+	else if (subscription->scan_error)
 		fail(subscription, subscription->scan_error,
 		     strerrordesc_np(-subscription->scan_error));
+	else if (now >= subscription->deadline && any_ready)
+		do_without(subscription, now);
 	else if (now >= subscription->deadline)
 		fail(subscription, -ETIMEDOUT,
 		     "its listening sockets were not read within ten seconds");

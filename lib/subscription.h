@@ -46,8 +46,9 @@ struct view {
 	struct list leaving; /* those that listen no more, while their ports are still held */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
-	bool late;               /* rows were missing when it was made: they may come back */
-	bool marked;             /* by topology.c: a member lives there */
+	bool joined; /* made when others were waited for already: nobody waits for this one */
+	bool late;   /* rows were missing when it was made: they may come back */
+	bool marked; /* by topology.c: a member lives there */
 	struct process *witness; /* by topology.c: one that does */
 	uint64_t anchor_start;   /* start time of the anchor */
 	pid_t anchor;            /* a member there whose exit is waited for ... */
@@ -74,6 +75,7 @@ struct subscription {
 	struct ports ports;
 	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
 	bool target_known;
+	bool placed;            /* the views of the members at its start are made */
 	bool unplaced;          /* there was no memory to look into some member's namespace */
 	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
 	int scan_error;         /* why not all members could be asked; 0: they could */
@@ -121,8 +123,8 @@ void view_free(struct view *view);
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
 /* A socket that the last reads have shown; NULL if there is none. */
 struct socket *view_find(const struct view *view, const struct listener *listener);
-/* After the owners have been looked for: closes the ports of sockets that listen no more, unless the
- * last read shows others there of which it isn't known yet whether they are in scope. */
+/* After the owners have been looked for: closes the ports of sockets that listen no more, unless
+ * the last read shows others there of which it isn't known yet whether they are in scope. */
 void view_settle(struct view *view);
 /* Closes the ports of sockets that listen no more. */
 void view_part(struct view *view);
@@ -139,7 +141,7 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 /* The member that held it is gone or has let go: others are to be asked, after the next reads. */
 void socket_orphan(struct view *view, struct socket *socket);
 
-/* Whether all its namespaces have been read, or can't be; and whether any was. */
+/* Whether all namespaces that it began with have been read, or can't be; and whether any was. */
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready);
 
 /* Finds the owners of all sockets that need one (attribution.c). False where some members couldn't

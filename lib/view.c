@@ -275,6 +275,7 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	view->subscription = subscription;
 	view->exit.fd = -1;
 	view->after = ns->requests;
+	view->joined = subscription->placed;
 	list_init(&view->sockets);
 	list_init(&view->leaving);
 	list_append(&ns->views, &view->of_namespace);

@@ -8,6 +8,7 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
+#include "subscription.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
@@ -199,9 +200,38 @@ START_TEST(bind_is_not_listen)
 }
 END_TEST
 
+/* A tree that makes network namespaces all the time must not keep a start waiting for ever. */
+START_TEST(a_start_waits_for_the_namespaces_it_began_with)
+{
+	struct portwatch_namespace namespaces[2] = {{.serial = 0}};
+	struct view views[2] = {{.ns = &namespaces[0]}, {.ns = &namespaces[1], .joined = true}};
+	struct subscription subscription = {.state = SUBSCRIPTION_STARTING};
+	bool any;
+
+	list_init(&subscription.views);
+	ck_assert(!subscription_is_read(&subscription, &any));
+	list_append(&subscription.views, &views[1].of_subscription);
+	ck_assert(!subscription_is_read(&subscription, &any));
+	list_append(&subscription.views, &views[0].of_subscription);
+	views[1].ready = true;
+	ck_assert(!subscription_is_read(&subscription, &any));
+	views[0].ready = true;
+	views[1].ready = false;
+	ck_assert(subscription_is_read(&subscription, &any));
+	ck_assert(any);
+	views[0].ready = false;
+	namespaces[0].exhausted = true;
+	ck_assert(!subscription_is_read(&subscription, &any));
+	namespaces[1].exhausted = true;
+	ck_assert(subscription_is_read(&subscription, &any));
+	ck_assert(!any);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("watch");
+	TCase *start = tcase_create("start");
 	TCase *ways = tcase_create("each way of reading and delivering");
 	int count = way_count();
 
@@ -214,6 +244,8 @@ static Suite *make(void)
 	tcase_add_loop_test(ways, addresses_outside_are_passed_over, 0, count);
 	tcase_add_loop_test(ways, bind_is_not_listen, 0, count);
 	suite_add_tcase(suite, ways);
+	tcase_add_test(start, a_start_waits_for_the_namespaces_it_began_with);
+	suite_add_tcase(suite, start);
 	return suite;
 }
 
