@@ -18,8 +18,6 @@
  * its length. */
 #define CONFIRM_PAUSE (20 * NSEC_PER_MSEC)
 #define CONFIRM_REST 32
-/* A reader that lasted so long counts as one that works. */
-#define RELIABLE (10 * NSEC_PER_SEC)
 /* How often an answer without information is asked for again at once. */
 #define RETRIES_MAX 5
 /* Pause before the next read where there was no memory for this one. */
@@ -124,7 +122,7 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
 	if (pause)
 		look_at(ns, now + pause);
-	if (now - ns->opened > RELIABLE)
+	if (namespace_is_reliable(ns, now))
 		ns->failures = 0;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
 	if (missing < 0) {

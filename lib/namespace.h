@@ -25,7 +25,8 @@ struct portwatch_namespace {
 	pid_t pid;             /* the process by which it is entered */
 	struct reader *reader; /* NULL: none now */
 	struct source source;  /* of the reader */
-	size_t kind;           /* which reader, an index of namespace.c's order */
+	size_t kind;           /* which reader, an index of namespace_reader.c's order */
+	unsigned int worked;   /* the kinds that have read it, as bits */
 	bool pending;          /* a request is under way */
 	bool again;            /* something has happened since it was made: ask once more at once */
 	bool confirming;       /* the next read is the second look at missing rows */
@@ -85,6 +86,8 @@ void namespace_close_reader(struct portwatch_namespace *ns);
 void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now);
 /* The reader has died: pause and open it again, or take the next way. */
 void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now);
+/* Whether its reader has lasted long enough that earlier failures count no more. */
+bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now);
 /* Its first complete table is in: tells by which way, and why. */
 void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now);
 /* The reader's descriptor is readable (namespace.c). */

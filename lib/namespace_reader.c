@@ -13,6 +13,8 @@
 #define RESTART_MAX (30 * NSEC_PER_SEC)
 /* After so many failures in a row the next way is taken. */
 #define FAILURES_MAX 4
+/* A reader that lasted so long counts as one that works. */
+#define RELIABLE (10 * NSEC_PER_SEC)
 /* Pause before a better way is tried again; doubled each time. */
 #define IMPROVE_FIRST (60 * NSEC_PER_SEC)
 #define IMPROVE_MAX (3600 * NSEC_PER_SEC)
@@ -170,21 +172,37 @@ void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
 	ns->exhausted = true;
 	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
 	ns->kind = 0;
+	/* Without a reason it is only that nobody is left in it. */
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
-	namespace_warn_once(ns, text);
+	if (ns->reason[0])
+		namespace_warn_once(ns, text);
 	ns->monitor->moved = true; /* those who wait for it, or for its end */
 }
 
-/* The reader has died. One that never answered is given up for the next way; one that did is opened
+bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now)
+{
+	return ns->reads > 0 && now - ns->opened > RELIABLE;
+}
+
+/* Whether this way has worked here, with this reader or one before it. */
+static bool has_worked(const struct portwatch_namespace *ns)
+{
+	return ns->reads > 0 || (ns->worked & 1U << ns->kind) != 0;
+}
+
+/* The reader has died. A way that never worked is given up for the next; one that did is taken
  * again after a pause, unless that happens too often. */
 void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now)
 {
-	bool worked = ns->reads > 0;
 	uint64_t pause;
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
 
 	namespace_close_reader(ns);
-	if (!worked || ns->failures >= FAILURES_MAX) {
+	/* With a doorbell it is seldom read: it may have lasted without being asked. */
+	if (namespace_is_reliable(ns, now))
+		ns->failures = 0;
+	if (!has_worked(ns) || ns->failures >= FAILURES_MAX) {
+		ns->worked &= ~(1U << ns->kind);
 		note(ns, failure);
 		ns->kind++;
 		ns->next = now;
@@ -209,6 +227,7 @@ void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
 
 	ns->cookie = reader_cookie(ns->reader) ? reader_cookie(ns->reader) : ns->cookie;
 	ns->exhausted = false;
+	ns->worked |= 1U << ns->kind;
 	ns->improve = UINT64_MAX;
 	if (!best && ns->forced_reader == PORTWATCH_READER_AUTO) {
 		if (ns->improve_delay < IMPROVE_MAX)

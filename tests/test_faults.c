@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "subscription.h"
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
@@ -111,6 +113,22 @@ START_TEST(a_way_that_has_worked_is_taken_again)
 }
 END_TEST
 
+/* One that is seldom asked must not add up the deaths of a day. */
+START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
+{
+	static struct monitor monitor;
+	struct portwatch_namespace ns = {.monitor = &monitor, .reads = 1, .failures = 4};
+
+	list_init(&ns.views);
+	namespace_reader_broke(&ns, (struct failure){"live", EPIPE}, 11 * NSEC_PER_SEC);
+	ck_assert_uint_eq(ns.failures, 1);
+	ck_assert_uint_eq(ns.kind, 0);
+	ns.failures = 4;
+	namespace_reader_broke(&ns, (struct failure){"live", EPIPE}, 9 * NSEC_PER_SEC);
+	ck_assert_uint_eq(ns.kind, 1);
+}
+END_TEST
+
 /* The namespaces' reads fail for a while, also with half an answer: no information, no close. */
 static const struct {
 	const char *call;
@@ -178,6 +196,7 @@ static Suite *make(void)
 	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
 	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
 	tcase_add_test(helper, a_way_that_has_worked_is_taken_again);
+	tcase_add_test(helper, a_reader_that_has_lasted_has_no_failures_behind_it);
 	suite_add_tcase(suite, helper);
 	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
 	                    2 * (int)TROUBLES);
