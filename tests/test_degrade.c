@@ -139,7 +139,7 @@ static void come_and_go(const struct fixture *server, struct collect *collect,
 	                                        "::"};
 	size_t count = access("/proc/net/if_inet6", F_OK) == 0 ? 5 : 2;
 	struct fixture child = fixture_fork(server), grandchild = fixture_fork(&child);
-	struct fixture_socket socket, last;
+	struct fixture_socket socket = {0}, last;
 
 	for (size_t i = 0; i < count; i++) {
 		socket = open_seen(&child, addresses[i], collect, undisturbed);
@@ -188,7 +188,6 @@ static void refuse(const struct refusal *refusal, int error, unsigned int place)
 
 	if (!refusal->needs_doorbell)
 		where = place & SANDBOX_NETNS ? WRAP_CHILDREN : WRAP_HOST;
-	wrap_reset();
 	wrap_fail(refusal->call, where, 1, refusal->times, error);
 }
 
@@ -217,6 +216,7 @@ START_TEST(the_next_way_tells_the_same)
 	remote_start(&undisturbed, server.pid, INTERVAL);
 	if (refusal->needs_doorbell && !undisturbed.doorbell)
 		test_skip("no doorbell here that could be refused");
+	wrap_reset();
 	refuse(refusal, error, place);
 	watch_verbosely(&collect, server.pid);
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
