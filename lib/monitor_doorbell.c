@@ -8,7 +8,9 @@
 #include "cleanup.h"
 #include "subscription.h"
 
-/* Sockets of members whose end may be told by a stranger; more are left to the poll. */
+/* Sockets of members whose end may be told by a stranger. More than that at once there hardly are,
+ * but those whose end was lost with a record stay: then it begins anew, and leaves the ends of
+ * those that were dropped to the poll. */
 #define BELLS_MAX 65536
 
 /* A socket of a member that listens. */
@@ -38,12 +40,19 @@ static struct portwatch_namespace *find_by_id(struct monitor *monitor, const str
 	return NULL;
 }
 
+static void forget_all(struct monitor *monitor)
+{
+	tdestroy(monitor->bells, free);
+	monitor->bells = NULL;
+	monitor->bell_count = 0;
+}
+
 static void remember(struct monitor *monitor, uint64_t socket, uint64_t netns)
 {
 	struct bell *bell, **place;
 
 	if (monitor->bell_count >= BELLS_MAX)
-		return;
+		forget_all(monitor);
 	bell = malloc(sizeof(*bell));
 	if (!bell)
 		return;
@@ -237,9 +246,7 @@ static void close_doorbell(struct monitor *monitor)
 	else
 		doorbell_close(monitor->doorbell);
 	monitor->doorbell = NULL;
-	tdestroy(monitor->bells, free);
-	monitor->bells = NULL;
-	monitor->bell_count = 0;
+	forget_all(monitor);
 }
 
 static bool wants_doorbell(const struct subscription *subscription)
