@@ -106,7 +106,7 @@ refused_by_a_filter()
 			refused $call
 			expect_status 0 $?
 			expect_port "$own_port"
-			[ $call != socket ] || expect_once "because table diag: cannot open"
+			[ "$call" != socket ] || expect_once "because table diag: cannot open"
 		done
 	done
 }
