@@ -2,14 +2,20 @@
 /* lock.c - the one lock of the library, and what fork(2) does to it */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "lock.h"
 
+#define REGISTERED (-1)
+
 static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 static pthread_cond_t changed;
-static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-static int prepare_result;
+static pthread_once_t condition_made = PTHREAD_ONCE_INIT;
+/* Whether the handlers of fork(2) are registered: 0: not, REGISTERED, or the process of which a
+ * thread is at it. */
+static pid_t registrar;
 static void (*forked_hook)(void);
 static bool fork_took_lock;
 static unsigned int generation;
@@ -54,17 +60,26 @@ static void after_fork_in_child(void)
 	forked_hook();
 }
 
-static void prepare(void)
-{
-	init_condition();
-	prepare_result = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
-}
-
+/* One thread does it, and the others wait. In the child of a fork(2) in another thread it may never
+ * end: there it is begun anew. Where it fails it is tried again by the next that comes. */
 int library_prepare(void (*forked)(void))
 {
+	pid_t self = getpid(), seen = __atomic_load_n(&registrar, __ATOMIC_ACQUIRE);
+	int result;
+
 	__atomic_store_n(&forked_hook, forked, __ATOMIC_RELAXED);
-	pthread_once(&prepared, prepare);
-	return prepare_result;
+	pthread_once(&condition_made, init_condition);
+	while (seen == self || (seen != REGISTERED &&
+	                        !__atomic_compare_exchange_n(&registrar, &seen, self, false,
+	                                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))) {
+		sched_yield();
+		seen = __atomic_load_n(&registrar, __ATOMIC_ACQUIRE);
+	}
+	if (seen == REGISTERED)
+		return 0;
+	result = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
+	__atomic_store_n(&registrar, result == 0 ? REGISTERED : 0, __ATOMIC_RELEASE);
+	return result;
 }
 
 unsigned int library_generation(void)
