@@ -19,7 +19,7 @@ harmless='
 	snprintf vsnprintf
 	strchr strchrnul strcmp strlen strncmp strrchr strspn strcspn strstr strtol strtoul strtoull
 	qsort sigfillset sigemptyset tdelete tdestroy tfind twalk
-	getpid sysconf pthread_self pthread_sigmask
+	getpid sched_yield sysconf pthread_self pthread_sigmask
 	pthread_cond_broadcast pthread_cond_init pthread_cond_timedwait pthread_cond_wait
 	pthread_condattr_destroy pthread_condattr_init pthread_condattr_setclock
 	pthread_detach pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_once
