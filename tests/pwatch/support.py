@@ -56,6 +56,13 @@ for line in sys.stdin:
         sys.exit(int(rest))
     print(answer, flush=True)
 '''
+# The beginning and the end of a script that does nothing but handle signals. To signal.pause() one is
+# lost that comes right before it: so each also writes a byte.
+BEFORE_SIGNALS = 'import os, signal, sys\n' \
+                 'ends = os.pipe()\n' \
+                 'os.set_blocking(ends[1], False)\n' \
+                 'signal.set_wakeup_fd(ends[1])\n'
+AWAIT_SIGNALS = 'while True: os.read(ends[0], 1)\n'
 SERVER_COMMAND = [sys.executable, '-c', SERVER]
 
 

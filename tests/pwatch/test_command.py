@@ -11,8 +11,8 @@ import subprocess
 import sys
 import termios
 
-from support import (Case, DEADLINE, main, PWATCH, read_line, SERVER, SERVER_COMMAND,
-                     without_internal_signals, works)
+from support import (AWAIT_SIGNALS, BEFORE_SIGNALS, Case, DEADLINE, main, PWATCH, read_line,
+                     SERVER, SERVER_COMMAND, without_internal_signals, works)
 
 
 class Command(Case):
@@ -34,11 +34,10 @@ class Command(Case):
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stdout.read()), (3, b''))
 
     def test_signals_are_passed_on(self):
-        script = 'import signal, sys\n' \
+        script = BEFORE_SIGNALS + \
                  'for number in map(int, sys.argv[1:]):\n' \
                  '    signal.signal(number, lambda number, frame: sys.exit(number))\n' \
-                 'print("up", flush=True)\n' \
-                 'while True: signal.pause()'
+                 'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
                        signal.SIGUSR1, signal.SIGUSR2):
             pwatch = self.watch('--', sys.executable, '-c', script, int(number))
@@ -57,7 +56,7 @@ class Command(Case):
     def test_a_terminals_signal_comes_once(self):
         # The second signal comes by way of pwatch, after whatever came of the first. A handler may
         # come in the middle of print(), so it writes by itself.
-        script = 'import os, signal, sys\n' \
+        script = BEFORE_SIGNALS + \
                  'count = 0\n' \
                  'def interrupt(number, frame):\n' \
                  '    global count\n' \
@@ -65,8 +64,7 @@ class Command(Case):
                  '    os.write(1, b"interrupted\\n")\n' \
                  'signal.signal(signal.SIGINT, interrupt)\n' \
                  'signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(count))\n' \
-                 'os.write(1, b"up\\n")\n' \
-                 'while True: signal.pause()'
+                 'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
         pid, terminal = pty.fork()
         if pid == 0:
             # Or else the terminal may throw away what is written right after the signal.

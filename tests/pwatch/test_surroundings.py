@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 
-from support import (Case, DEADLINE, main, PWATCH, read_line, read_lines,
-                     SERVER_COMMAND, TREE, unshare, unshare_net, wait_until, works)
+from support import (AWAIT_SIGNALS, BEFORE_SIGNALS, Case, DEADLINE, main, PWATCH, read_line,
+                     read_lines, SERVER_COMMAND, TREE, unshare, unshare_net, wait_until, works)
 
 TREE_SIZE = int(os.environ.get('PORTWATCH_TEST_TREE', '300'))
 EVERY_SIGNAL = set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}
@@ -129,10 +129,9 @@ class Terminals(Case):
             self.assertEqual(self.status_of(pid), 0, f'SIGHUP ignored: {ignore}')
 
     def test_one_that_hangs_up_is_told_to_command(self):
-        script = 'import signal, sys\n' \
+        script = BEFORE_SIGNALS + \
                  'signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(6))\n' \
-                 'print("up", flush=True)\n' \
-                 'while True: signal.pause()'
+                 'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
         pid, terminal = self.start_on_terminal('--', sys.executable, '-c', script)
         with terminal:
             read_line(terminal)
