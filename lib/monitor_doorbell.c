@@ -8,9 +8,8 @@
 #include "cleanup.h"
 #include "subscription.h"
 
-/* Sockets of members whose end may be told by a stranger. More than that at once there hardly are,
- * but those whose end was lost with a record stay: then it begins anew, and leaves the ends of
- * those that were dropped to the poll. */
+/* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
+ * leaves the ends of those that were dropped to the poll. */
 #define BELLS_MAX 65536
 
 /* A socket of a member that listens. */
@@ -166,7 +165,8 @@ static void exited(void *data, pid_t pid)
 		monitor->exited = true;
 }
 
-/* What the records would have told is found by looking at everything. */
+/* What the records would have told is found by looking at everything. The ends of sockets may have
+ * been among it: those would be kept for ever. */
 static void lost(void *data, uint64_t records)
 {
 	struct monitor *monitor = data;
@@ -174,6 +174,7 @@ static void lost(void *data, uint64_t records)
 
 	(void)records;
 	monitor->forked = true;
+	forget_all(monitor);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_read_now(ns);
 }
