@@ -19,7 +19,6 @@ grep -h -e '^failed: ' -e ':[FE]:' "$work"/* | sort
 awk '
 	$1 == "sweep:" {
 		parts++; runs += $2; struck += $4; refused += $8
-		if ($0 ~ /slowest/) { split($0, text, "slowest "); print "slowest of a part: " text[2] }
 	}
 	/^failed: / { failed++ }
 	END {
