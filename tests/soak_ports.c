@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* soak.c - many polls and many ports, to see that nothing grows; not run by make check
+/* soak_ports.c - many polls and many ports, to see that nothing grows; not run by make check
  *
  * PORTWATCH_SOAK_PORTS in the environment says how many ports are opened and closed, and how many
  * polls there are at least; 10,000 by default. Prints what the process holds at its start, after a
