@@ -6,11 +6,16 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+
+# Whoever runs this may ignore some (nohup(1), a shell in the background), and pwatch leaves it at that.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
 
 PWATCH = os.path.abspath(os.environ.get('PWATCH', './pwatch'))
 ROGUE = os.path.abspath(os.environ.get('ROGUE', './tests/fixtures/rogue'))
