@@ -63,8 +63,8 @@ START_TEST(an_overflow_ends_in_the_truth)
 	fixture_close(&server, gone);
 	fixture_close(&server, reopened);
 	collect_wait_total(&guide, 5);
-	reopened = fixture_listen(&server, "127.0.0.1", reopened.port);
 	collect_forget(&guide);
+	reopened = fixture_listen(&server, "127.0.0.1", reopened.port);
 	collect_wait(&guide, OPEN, NULL, reopened.port);
 	collect_forget(&guide);
 	for (size_t round = 0; round < ROUNDS; round++)
