@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,20 +54,24 @@ class Signals(Case):
 
 class Files(Case):
     def with_mounts(self, script, *arguments):
-        """The command of a shell script with these arguments whose mounts are its own."""
+        """The command of a shell script with these arguments whose mounts are its own. It finds
+        an empty directory as $disk."""
+        disk = self.directory()
         prefix = unshare('--mount')
-        if not prefix or not works(*prefix, 'mount', '-t', 'tmpfs', 'none', '/mnt'):
+        if not prefix or not works(*prefix, 'mount', '-t', 'tmpfs', 'none', disk):
             self.skipTest('no file system can be mounted')
-        return [*prefix, 'sh', '-c', script, 'sh', PWATCH, *map(str, arguments)]
+        script = f'disk={shlex.quote(disk)}\n{script}'
+        return disk, [*prefix, 'sh', '-c', script, 'sh', PWATCH, *map(str, arguments)]
 
     def run_with_mounts(self, *arguments):
-        return subprocess.run(self.with_mounts(*arguments), capture_output=True,
-                              stdin=subprocess.DEVNULL, timeout=DEADLINE)
+        disk, command = self.with_mounts(*arguments)
+        return disk, subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL,
+                                    timeout=DEADLINE)
 
     def test_no_proc(self):
         hide = 'mount -t tmpfs none /proc && exec "$@"'
         for arguments, status in (([os.getpid()], 1), (['--', 'true'], 125), (['--check'], 1)):
-            result = self.run_with_mounts(hide, *arguments)
+            _, result = self.run_with_mounts(hide, *arguments)
             # A leak checker, if built in, ends pwatch for want of /proc as well.
             if b'LeakSanitizer' not in result.stderr:
                 self.assertEqual(result.returncode, status, result)
@@ -79,13 +84,14 @@ class Files(Case):
                 'listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(60)]\n' \
                 'print("up", flush=True)\n' \
                 'signal.pause()'
-        fill = 'mount -t tmpfs -o size=4k none /mnt && mkfifo /mnt/up || exit 99\n' \
-               f"{sys.executable} -c '{serve}' >/mnt/up &\n" \
-               'read up </mnt/up; "$@" -o /mnt/out $!\n' \
-               'status=$?; kill $!; cat /mnt/out; exit $status'
+        fill = 'mount -t tmpfs -o size=4k none "$disk" && mkfifo "$disk/up" || exit 99\n' \
+               f"{sys.executable} -c '{serve}' >\"$disk/up\" &\n" \
+               'read up <"$disk/up"; "$@" -o "$disk/out" $!\n' \
+               'status=$?; kill $!; cat "$disk/out"; exit $status'
         for once in ['-1'], []:
-            result = self.run_with_mounts(fill, '-j', *once)
-            self.assertEqual(result.stderr, b'pwatch: /mnt/out: No space left on device\n')
+            disk, result = self.run_with_mounts(fill, '-j', *once)
+            self.assertEqual(result.stderr.decode(),
+                             f'pwatch: {disk}/out: No space left on device\n')
             self.assertEqual(result.returncode, 1)
             lines = result.stdout.splitlines()
             self.assertGreater(len(lines), 10)
@@ -93,11 +99,14 @@ class Files(Case):
             self.assertEqual(len(set(written)), len(lines) - 1)
 
     def test_a_full_disk_is_not_commands_business(self):
-        fill = 'mount -t tmpfs -o size=4k none /mnt && exec "$@"'
-        pwatch = self.start(self.with_mounts(fill, '-o', '/mnt/out', '-j', '--', *SERVER_COMMAND))
+        fill = 'mount -t tmpfs -o size=4k none "$disk" && pwatch=$1 && shift && ' \
+               'exec "$pwatch" -o "$disk/out" -j -- "$@"'
+        disk, command = self.with_mounts(fill, *SERVER_COMMAND)
+        pwatch = self.start(command)
         for _ in range(60):
             self.tell(pwatch, 'open 127.0.0.1')
-        self.assertEqual(read_line(pwatch.stderr), 'pwatch: /mnt/out: No space left on device\n')
+        self.assertEqual(read_line(pwatch.stderr),
+                         f'pwatch: {disk}/out: No space left on device\n')
         pwatch.stdin.write(b'exit 9\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (9, b''))
 
