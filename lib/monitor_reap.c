@@ -6,6 +6,10 @@
 
 #include "monitor.h"
 
+/* 5 s in all. */
+#define REAP_ROUNDS 500
+#define REAP_ROUND_MSEC 10
+
 /* A child that was told to go. */
 struct reaper {
 	struct source source;
@@ -39,11 +43,20 @@ static void try_reap(struct source *source)
 	}
 }
 
-/* Without memory for waiting: a killed child takes no time worth a thought. */
+/* Where nobody will come back to it. A killed child takes no time worth a thought, but on a machine
+ * with more to do than it can; one that is traced may never be ours to reap. */
 static void reap_now(struct child *child)
 {
-	for (int i = 0; i < 100 && spawn_reap(child) < 0; i++)
-		poll(NULL, 0, 10);
+	struct pollfd exited = {.fd = child->pidfd, .events = POLLIN};
+
+	for (int i = 0; i < REAP_ROUNDS; i++) {
+		if (spawn_reap(child) == 0)
+			return;
+		/* Without a pidfd it only waits. */
+		poll(&exited, 1, REAP_ROUND_MSEC);
+	}
+	if (child->pidfd >= 0)
+		close(child->pidfd);
 }
 
 void monitor_reap(struct monitor *monitor, const struct child *child)
