@@ -79,7 +79,21 @@ size_t process_descriptors(void)
 	return found - 3;
 }
 
-void process_show_descriptors(void)
+static void show(pid_t pid, void *data)
+{
+	char path[64], line[512];
+	FILE *stat;
+
+	(void)data;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	stat = fopen(path, "re");
+	if (stat && fgets(line, sizeof(line), stat))
+		fprintf(stderr, "child %s", line);
+	if (stat)
+		fclose(stat);
+}
+
+void process_show(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	struct dirent *entry;
@@ -93,6 +107,7 @@ void process_show_descriptors(void)
 	}
 	if (directory)
 		closedir(directory);
+	each_child(show, NULL);
 }
 
 size_t process_resident(void)

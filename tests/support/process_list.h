@@ -11,8 +11,8 @@ size_t process_children(void);
 size_t process_descriptors(void);
 size_t process_resident(void);
 
-/* Tells on standard error what its descriptors are. */
-void process_show_descriptors(void);
+/* Tells on standard error what its descriptors are, and its children (/proc/PID/stat). */
+void process_show(void);
 
 /* A child process other than those given (ended by 0): a helper of the library. 0 where there is
  * none. */

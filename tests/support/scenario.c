@@ -149,8 +149,10 @@ static int start(struct collect *collect, const struct stage *stage, struct way 
 	return result;
 }
 
+/* In good time: it is waited for that helpers die, which takes a busy machine a while. */
 static void release(struct collect *collect)
 {
+	wrap_hasten(1);
 	wrap_enter(true);
 	portwatch_free(collect->watcher);
 	wrap_enter(false);
@@ -172,8 +174,8 @@ static bool start_until_it_works(struct collect *collect, const struct stage *st
 		              strerror(-result));
 		struck = wrap_struck() > 0;
 		haste = slow && haste > CALM ? haste / CALM : slow ? 1 : haste;
-		wrap_hasten(haste);
 		release(collect);
+		wrap_hasten(haste);
 		collect_free(collect);
 		collect_init(collect);
 	}
@@ -249,7 +251,7 @@ static void recover(struct collect *collect, const struct stage *stage)
 static void check_nothing_left(size_t descriptors)
 {
 	if (process_descriptors() != descriptors)
-		process_show_descriptors();
+		process_show();
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
 	ck_assert_uint_eq(process_children(), 0);
