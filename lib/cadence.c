@@ -4,13 +4,16 @@
 #include "clock.h"
 #include "namespace.h"
 
-/* A round takes at most one part in so many of the time: 0.2%. With a doorbell half of that, so
- * that with the search for owners (attribution.c) 0.2% is not passed. */
+/* A round takes at most one part in so many of the time: 0.2%. With a doorbell 0.05%: what a round
+ * costs beside its reads, the search for owners (attribution.c), and the cold caches after so long
+ * a pause come to as much again, and 0.2% is not to be passed. */
 #define SHARE 500
-#define SHARE_WITH_DOORBELL 1000
+#define SHARE_WITH_DOORBELL 2000
 #define SHORTEST (50 * NSEC_PER_MSEC)
 #define LONGEST NSEC_PER_SEC
-#define LONGEST_WITH_DOORBELL (60 * NSEC_PER_SEC)
+#define LONGEST_WITH_DOORBELL (600 * NSEC_PER_SEC)
+/* What failed for want of memory or descriptors is tried again with the next round. */
+#define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
 
 uint64_t cadence_interval(uint64_t cost, int doorbell)
 {
@@ -50,9 +53,14 @@ static uint64_t round_cost(const struct monitor *monitor)
 
 void cadence_next(struct monitor *monitor, uint64_t now)
 {
-	monitor->rounds++;
+	bool in_need = monitor->unplaced || monitor->unanchored || monitor->refresh_failed;
 	/* Without a table to read, the round looks after the trees alone. */
-	monitor->round = now + (monitor->adapts ? cadence_interval(round_cost(monitor),
-	                                                           monitor->doorbell != NULL)
-	                                        : LONGEST);
+	uint64_t interval = LONGEST;
+
+	if (monitor->adapts)
+		interval = cadence_interval(round_cost(monitor), monitor->doorbell != NULL);
+	if (in_need && interval > LONGEST_IN_NEED)
+		interval = LONGEST_IN_NEED;
+	monitor->rounds++;
+	monitor->round = now + interval;
 }

@@ -18,7 +18,7 @@ uint64_t cadence_smooth(uint64_t smoothed, uint64_t figure);
 void cadence_next(struct monitor *monitor, uint64_t now);
 
 /* The pause that a round of this cost (ns of CPU) may be followed by: so long that it takes 0.2% of
- * one CPU, from 50 ms to a second; with a doorbell 0.1%, from a second to a minute. */
+ * one CPU, from 50 ms to a second; with a doorbell 0.05%, from a second to ten minutes. */
 uint64_t cadence_interval(uint64_t cost, int doorbell);
 
 #endif
