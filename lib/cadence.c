@@ -12,6 +12,10 @@
 #define SHORTEST (50 * NSEC_PER_MSEC)
 #define LONGEST NSEC_PER_SEC
 #define LONGEST_WITH_DOORBELL (600 * NSEC_PER_SEC)
+/* What the first quiet read of a small table takes after a pause, with the helper's part. Assumed
+ * until there was one: many namespaces would otherwise all be read again a second after the start.
+ */
+#define ASSUMED_COST UINT64_C(60000)
 /* What failed for want of memory or descriptors is tried again with the next round. */
 #define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
 
@@ -47,7 +51,7 @@ static uint64_t round_cost(const struct monitor *monitor)
 
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		if (ns->adapts)
-			cost += ns->cost;
+			cost += ns->cost ? ns->cost : ASSUMED_COST;
 	return cost;
 }
 
