@@ -122,6 +122,25 @@ static bool is_done(const struct watch *watch)
 	return !watch->options->command || watch->run.reaped;
 }
 
+static void count_nothing(const struct portwatch_namespace *ns, void *user_data)
+{
+	(void)ns;
+	(void)user_data;
+}
+
+/* A member in another PID namespace becomes a child of the init there, not of pwatch. */
+static bool has_members(const struct watch *watch)
+{
+	return watch->live > 0 &&
+	       portwatch_each_namespace(watch->targets[0].watcher, count_nothing, NULL) > 0;
+}
+
+/* Whether nothing is left to wait for but the word that the tree has ended. */
+static bool is_ending(const struct watch *watch)
+{
+	return watch->run.reaped && watch->run.alone && !watch->paused;
+}
+
 void loop_run(struct watch *watch)
 {
 	struct epoll_event ready[8];
@@ -129,9 +148,9 @@ void loop_run(struct watch *watch)
 
 	while (!is_done(watch)) {
 		pause_targets(watch);
-		timeout = watch->run.reaped && watch->run.alone ? END_TIMEOUT : -1;
+		timeout = is_ending(watch) ? END_TIMEOUT : -1;
 		count = epoll_wait(watch->epoll_fd, ready, 8, timeout);
-		if (count == 0)
+		if (count == 0 && !has_members(watch))
 			return;
 		for (int i = 0; i < count && !watch->stopped; i++)
 			take_source(watch, &ready[i]);
