@@ -2,6 +2,7 @@
 /* check.c - what pwatch can see here, and what it takes to see more */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,6 +160,9 @@ static int print(const struct check *check)
 		result = output_line(&output, check->findings.buffer, check->findings.text.length);
 	if (result == 0)
 		result = output_finish(&output);
+	/* A reader that has gone wants no more. */
+	if (result == -EPIPE)
+		result = 0;
 	if (result < 0)
 		message_error("%s: %s", output.name, strerror(-result));
 	output_close(&output);
@@ -171,6 +175,7 @@ int check_run(const struct options *options)
 	int result = privileges_read(&check.privileges);
 	bool visible;
 
+	signal(SIGPIPE, SIG_IGN);
 	/* What else there is to say is in the report. */
 	check.options.log_level = PORTWATCH_LOG_ERROR;
 	if (result == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - pwatch: prints the ports on which process trees listen */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,10 +21,13 @@ static int print(const char *string)
 	size_t length = strlen(string);
 	ssize_t written;
 
+	signal(SIGPIPE, SIG_IGN);
 	for (; length > 0; length -= (size_t)written, string += written) {
 		written = write(STDOUT_FILENO, string, length);
 		if (written < 0 && errno == EINTR) {
 			written = 0;
+		} else if (written < 0 && errno == EPIPE) {
+			return 0; /* its reader wants no more */
 		} else if (written < 0) {
 			message_error("standard output: %s", strerror(errno));
 			return 1;
@@ -63,29 +67,32 @@ static int act(const struct options *options)
 	return watch_run(options);
 }
 
+static bool is_setuid_root(void)
+{
+	return geteuid() == 0 && getuid() != 0;
+}
+
 int main(int argc, char **argv)
 {
 	char error[OPTIONS_ERROR_MAX];
-	struct options options;
-	int result, status;
+	struct options options = {0};
+	int filled = surroundings_fill_standard_fds();
+	int result = options_parse(&options, argc, argv, error);
+	int status = options.command ? RUN_FAILED : 1;
 
-	if (geteuid() == 0 && getuid() != 0) {
+	if (is_setuid_root())
 		message_error(
 			"must not be setuid root; give it file capabilities instead (setcap)");
-		return 1;
-	}
-	result = surroundings_fill_standard_fds();
-	if (result < 0) {
+	else if (filled < 0)
+		message_error("cannot start: %s", strerror(-filled));
+	else if (result == -EINVAL)
+		message_error("%s", error);
+	else if (result < 0)
 		message_error("cannot start: %s", strerror(-result));
-		return 1;
-	}
-	result = options_parse(&options, argc, argv, error);
-	if (result < 0) {
-		message_error("%s", result == -EINVAL ? error : strerror(-result));
-		status = result == -EINVAL ? USAGE : 1;
-	} else {
+	else
 		status = act(&options);
-	}
+	if (result == -EINVAL)
+		status = USAGE;
 	options_free(&options);
 	return status;
 }

@@ -30,6 +30,15 @@ class Output(Case):
         pwatch.stdout.close()
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
 
+    def test_what_is_asked_of_pwatch_itself_needs_no_reader(self):
+        for option in '--check', '--help', '--version':
+            read_end, write_end = os.pipe()
+            os.close(read_end)
+            with open(write_end, 'wb') as stream:
+                result = subprocess.run([PWATCH, option], stdout=stream, stderr=subprocess.PIPE,
+                                        timeout=DEADLINE)
+            self.assertEqual((option, result.returncode, result.stderr), (option, 0, b''))
+
     def test_a_full_disk(self):
         server, _ = self.serve('127.0.0.1')
         result = self.run_pwatch('-1', '-o', '/dev/full', server.pid)
