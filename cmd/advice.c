@@ -2,12 +2,14 @@
 /* advice.c - what pwatch lacks, and what to grant to it */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "advice.h"
 
 #define SELF "/proc/self/exe"
+#define QUOTED_MAX (2 * PATH_MAX)
 
 /* What is lacking, as bits. */
 enum {
@@ -17,6 +19,11 @@ enum {
 	LACKS_CALLS = 8, /* a filter refuses them */
 };
 
+static bool may_open_doorbell(const struct privileges *privileges)
+{
+	return privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_PERFMON);
+}
+
 static unsigned int find_lacks(const struct privileges *privileges, bool degraded)
 {
 	const uint64_t owners = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
@@ -25,7 +32,7 @@ static unsigned int find_lacks(const struct privileges *privileges, bool degrade
 	if (!(privileges->permitted & PRIVILEGES_SYS_ADMIN))
 		lacks |= LACKS_ENTRY;
 	/* The description of the event is a file of root's. */
-	if (!(privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_PERFMON)) ||
+	if (!may_open_doorbell(privileges) ||
 	    (privileges->uid != 0 && !(privileges->permitted & PRIVILEGES_DAC_READ_SEARCH)))
 		lacks |= LACKS_DOORBELL;
 	if ((privileges->permitted & owners) != owners)
@@ -43,10 +50,11 @@ static void report_missing(const struct privileges *privileges, unsigned int lac
 		             "to enter other network namespaces",
 		             "without it they are read from outside, which costs more");
 	if (lacks & LACKS_DOORBELL)
-		findings_add(findings, TOPIC_MISSING, "cap_perfmon",
-		             "to be told by the kernel when a socket begins to listen",
-		             "or cap_sys_admin, and cap_dac_read_search; without them pwatch looks "
-		             "from time to time");
+		findings_add(findings, TOPIC_MISSING,
+		             may_open_doorbell(privileges) ? "cap_dac_read_search" : "cap_perfmon",
+		             "to be told by the kernel when a socket starts listening",
+		             "that takes cap_perfmon or cap_sys_admin, and cap_dac_read_search "
+		             "unless root; without them pwatch looks from time to time");
 	if (lacks & LACKS_OWNERS)
 		findings_add(findings, TOPIC_MISSING, "cap_sys_ptrace",
 		             "to see what processes of other users hold, and those that "
@@ -81,7 +89,7 @@ static const char *file_obstacle(const struct privileges *privileges)
 static void report_files(const struct privileges *privileges, const char *path,
                          struct findings *findings)
 {
-	char line[PATH_MAX + 128];
+	char line[QUOTED_MAX + 128];
 
 	snprintf(line, sizeof(line), "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p %s",
 	         path);
@@ -108,7 +116,7 @@ static void report_once(const struct privileges *privileges, const char *path, p
                         struct findings *findings)
 {
 	static const char caps[] = "+sys_admin,+sys_ptrace,+dac_read_search";
-	char line[PATH_MAX + 1024], process[16] = "PID", groups[512];
+	char line[QUOTED_MAX + 1024], process[16] = "PID", groups[512];
 
 	list_groups(groups, sizeof(groups));
 	if (pid > 0)
@@ -134,23 +142,45 @@ static void report_containers(struct findings *findings, unsigned int lacks)
 	             "--security-opt=apparmor=unconfined");
 	findings_add(findings, TOPIC_GRANT, "systemd",
 	             "AmbientCapabilities=CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
-	             "without PrivateUsers=, RestrictNamespaces= and ProtectProc=");
+	             "without PrivateUsers= and ProtectProc=; RestrictNamespaces= must allow "
+	             "net and user");
+}
+
+/* As a shell needs it: as it is, or in quotes. */
+static void quote(char quoted[QUOTED_MAX], const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "@%+=:,./-_";
+	struct text text;
+
+	text_init(&text, quoted, QUOTED_MAX);
+	if (path[strspn(path, plain)] == '\0') {
+		text_add(&text, "%s", path);
+		return;
+	}
+	text_add(&text, "'");
+	for (; *path; path++) {
+		if (*path == '\'')
+			text_add(&text, "'\"'\"'");
+		else
+			text_add(&text, "%c", *path);
+	}
+	text_add(&text, "'");
 }
 
 void advice_report(const struct privileges *privileges, pid_t pid, bool degraded,
                    struct findings *findings)
 {
 	unsigned int lacks = find_lacks(privileges, degraded);
-	char path[PATH_MAX];
+	char link[PATH_MAX], path[QUOTED_MAX];
 	ssize_t length;
 
 	report_missing(privileges, lacks, findings);
 	if (lacks == 0)
 		return;
-	length = readlink(SELF, path, sizeof(path) - 1);
-	if (length < 0)
-		length = snprintf(path, sizeof(path), "pwatch");
-	path[length] = '\0';
+	length = readlink(SELF, link, sizeof(link) - 1);
+	link[length < 0 ? 0 : length] = '\0';
+	quote(path, length < 0 ? "pwatch" : link);
 	/* They would be of no use to root, who has them unless they were taken away. */
 	if (privileges->uid != 0 && lacks != LACKS_CALLS) {
 		report_files(privileges, path, findings);

@@ -3,8 +3,12 @@
 """test_check.py - what --check finds"""
 import json
 import os
+import shlex
+import shutil
 
 from support import Case, main, NO_SUCH_PID, PWATCH
+
+GRANT = 'setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p '
 
 
 class Check(Case):
@@ -44,8 +48,16 @@ class Check(Case):
         found = [json.loads(line) for line in result.stdout.splitlines()]
         self.assertIn('cap_sys_admin', [finding['name'] for finding in found
                                         if finding['topic'] == 'missing'])
-        self.assertIn(f'setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p {PWATCH}',
+        self.assertIn(GRANT + shlex.quote(PWATCH),
                       [finding['value'] for finding in found if finding['topic'] == 'grant'])
+
+    def test_a_path_is_quoted_for_the_shell(self):
+        directory = os.path.join(self.directory(), "it's here")
+        os.mkdir(directory)
+        copy = shutil.copy(PWATCH, directory)
+        options = self.as_nobody(copy) if os.geteuid() == 0 else {'executable': copy}
+        found = self.run_pwatch('--check', **options).stdout.decode()
+        self.assertIn(GRANT + shlex.quote(copy) + '\n', found)
 
 
 if __name__ == '__main__':
