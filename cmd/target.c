@@ -2,6 +2,7 @@
 /* target.c - one process tree that pwatch watches */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 
 #include "message.h"
@@ -28,8 +29,7 @@ static const char *open_reason(int error)
 		return "no such process; ps -e lists what runs";
 	case -EINVAL:
 		return "it is a thread; give the process it belongs to";
-	case -EACCES: /* hidepid=2 */
-	case -EPERM:  /* hidepid=1 */
+	case -EACCES: /* hidepid */
 		return "/proc hides it (hidepid); run pwatch as its user or as root";
 	case -ENOTSUP:
 		return "this system is not Linux";
@@ -121,7 +121,8 @@ int target_open(struct target *target, const struct options *options, portwatch_
 
 int target_start(struct target *target, const struct options *options)
 {
-	bool verbose = options->log_level >= PORTWATCH_LOG_INFO;
+	const char *debug = secure_getenv("PORTWATCH_DEBUG");
+	bool verbose = options->log_level >= PORTWATCH_LOG_INFO || (debug && *debug);
 	int result;
 
 	if (!verbose)

@@ -24,6 +24,9 @@ class Refusals(Case):
         else:
             self.skipTest('process 1 is our own')
         self.assert_refused(self.run_pwatch(pid, **options), 1, str(pid).encode())
+        options['env'] = {**options.get('env', os.environ), 'PORTWATCH_DEBUG': '1'}
+        told = self.run_pwatch(pid, **options).stderr
+        self.assertGreater(told.count(b'\n'), 1, told)
 
     def test_a_wrong_pid_is_told_before_any_event(self):
         server, _ = self.serve('127.0.0.1')
