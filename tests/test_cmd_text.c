@@ -57,6 +57,9 @@ END_TEST
 
 START_TEST(what_hides_or_reorders_is_escaped)
 {
+	/* U+3164 HANGUL FILLER, U+2800 BRAILLE PATTERN BLANK */
+	ck_assert_str_eq(visible("a\xe3\x85\xa4", true), "a\\xe3\\x85\\xa4");
+	ck_assert_str_eq(visible("\xe2\xa0\x80", true), "\\xe2\\xa0\\x80");
 	ck_assert_str_eq(visible("a\xe2\x80\xae"
 	                         "b",
 	                         true),
