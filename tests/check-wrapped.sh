@@ -14,7 +14,7 @@ status=0
 # They make no system call, or one that can't fail as they are called here.
 harmless='
 	__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_
-	cap_free cap_get_flag free getauxval inet_ntop secure_getenv strerrordesc_np strerrorname_np
+	cap_free cap_get_flag free getauxval inet_ntop secure_getenv strerror strerrordesc_np
 	bcmp memchr memcmp memcpy memmem memmove memset
 	snprintf vsnprintf
 	strchr strchrnul strcmp strlen strncmp strrchr strspn strcspn strstr strtol strtoul strtoull

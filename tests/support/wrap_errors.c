@@ -82,6 +82,40 @@ static const struct {
          {EACCES, EAFNOSUPPORT, EINVAL, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTONOSUPPORT}},
 };
 
+#define NAME(error)                                                                                \
+	{                                                                                          \
+#error, error                                                                      \
+	}
+
+static const struct {
+	const char *name;
+	int error;
+} names[] = {
+	NAME(E2BIG),           NAME(EACCES),       NAME(EAFNOSUPPORT), NAME(EAGAIN),  NAME(EBUSY),
+	NAME(ECHILD),          NAME(ECONNREFUSED), NAME(EINTR),        NAME(EINVAL),  NAME(EIO),
+	NAME(ELOOP),           NAME(EMFILE),       NAME(ENFILE),       NAME(ENOBUFS), NAME(ENODEV),
+	NAME(ENOENT),          NAME(ENOMEM),       NAME(ENOPROTOOPT),  NAME(ENOSPC),  NAME(ENOSYS),
+	NAME(ENOTDIR),         NAME(ENOTTY),       NAME(EOPNOTSUPP),   NAME(EPERM),   NAME(EPIPE),
+	NAME(EPROTONOSUPPORT), NAME(ESPIPE),       NAME(ESRCH),        NAME(ETXTBSY),
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+const char *wrap_error_name(int error)
+{
+	for (size_t i = 0; i < NAMES; i++)
+		if (names[i].error == error)
+			return names[i].name;
+	return NULL;
+}
+
+int wrap_error_number(const char *name)
+{
+	for (size_t i = 0; i < NAMES; i++)
+		if (strcmp(names[i].name, name) == 0)
+			return names[i].error;
+	return 0;
+}
+
 const int *wrap_errors(const char *call)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
