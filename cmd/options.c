@@ -47,15 +47,15 @@ struct row {
 static const struct row rows[] = {
 	{'j', "json", NULL, NULL, "print one JSON object a line", take_set, MEMBER(json), true},
 	{'e', "events", "LIST", "a list of open, close and end, such as open,close",
-         "which events: of open,close,end; default open,close", take_events, 0, 0},
+         "which of open,close,end; default open,close", take_events, 0, 0},
 	{'1', "once", NULL, NULL, "print what is open now, and exit", take_set, MEMBER(once), true},
 	{'i', "interval", "SECONDS", "0.001 to 86400 seconds",
-         "the longest a change may stay unseen; default 1", take_interval, 0, 0},
+         "the longest time between two looks; default: as cheap", take_interval, 0, 0},
 	{'A', "addresses", "default|loopback|all", "default, loopback and all",
-         "0.0.0.0, 127.0.0.1, :: and ::1; all of 127.0.0.0/8 too; or every address", take_choice,
+         "0.0.0.0, 127.0.0.1, ::, ::1 (default); 127.0.0.0/8 too; all", take_choice,
          MEMBER(addresses), 0},
 	{'s', "scope", "tree|netns", "tree and netns",
-         "ports held by the tree, or all in its network namespace", take_choice, MEMBER(scope), 0},
+         "ports held by the tree (default), or all in its netns", take_choice, MEMBER(scope), 0},
 	{'o', "output", "FILE", "the name of a file", "write events to FILE", take_output, 0, 0},
 	{KEY_READER, "reader", "auto|local|setns|nsenter|procfs",
          "auto, local, setns, nsenter and procfs", "force the way of reading", take_choice,
@@ -273,8 +273,9 @@ size_t options_help(char buffer[OPTIONS_HELP_MAX])
 	text_init(&help, buffer, OPTIONS_HELP_MAX);
 	text_add(&help, "Usage: pwatch [OPTION]... PID...\n"
 	                "  or:  pwatch [OPTION]... -- COMMAND [ARGUMENT]...\n"
+	                "  or:  pwatch [OPTION]... --check [PID]\n"
 	                "Print each TCP port on which a process, or anything that it starts, "
-	                "begins or stops\nto listen: of running processes, or of COMMAND.\n\n");
+	                "starts or stops\nlistening: of running processes, or of COMMAND.\n\n");
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		start = help.length;
 		if (rows[i].key < KEY_READER)

@@ -23,7 +23,7 @@ struct doorbell_change {
 	pid_t pid; /* the process in whose context it happened, in the PID namespace of who opened
 	              the doorbell; 0: not in it */
 	pid_t tid;
-	bool listening; /* true: a socket begins to listen; false: one ceases to, or failed to begin
+	bool listening; /* true: a socket starts listening; false: one stops, or failed to begin
 	                 */
 	int family;     /* AF_INET or AF_INET6, as the socket was made: an IPv4-mapped address stays
 	                   AF_INET6 */

@@ -3,13 +3,14 @@
  * portwatch.h - watch process trees for listening TCP ports
  *
  * A watcher follows one process and everything that it starts, into whatever network namespace
- * its processes go, and reports each TCP port on which one of them begins or stops to listen.
+ * its processes go, and reports each TCP port on which one of them starts or stops listening.
  *
  *     static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
  *                          void *user_data)
  *     {
- *             printf("%s:%u\n", portwatch_event_get_address_text(event),
- *                    (unsigned)portwatch_event_get_port(event));
+ *             if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_OPEN)
+ *                     printf("%s:%u\n", portwatch_event_get_address_text(event),
+ *                            (unsigned)portwatch_event_get_port(event));
  *     }
  *
  *     struct portwatch *watcher;
@@ -265,8 +266,10 @@ int portwatch_set_events(struct portwatch *watcher, unsigned int kinds);
 /**
  * portwatch_set_interval: sets the time between two reads of the tables.
  * @watcher: a watcher that was not started yet
- * @milliseconds: 1 to 86,400,000; kept exactly. 0, the default, adapts: no change stays unseen
- * longer than a second, and less where reading is cheap.
+ * @milliseconds: 1 to 86,400,000; kept exactly. 0, the default, adapts: a second at most,
+ *   less where reading is cheap, and more, up to ten minutes, where the doorbell tells of changes.
+ * A listening socket that was passed to a member may be seen up to five seconds later, or more in
+ *   very large trees.
  *
  * Returns: 0; -EINVAL (out of range, or NULL); -EBUSY (started).
  * Since: 0.1
@@ -332,8 +335,8 @@ int portwatch_set_subreaper(struct portwatch *watcher, int enabled);
  * the tracepoint sock:inet_sock_set_state).
  * @watcher: a watcher that was not started yet
  * @enabled: 0 to poll alone. Default 1: used where the kernel allows it, which takes CAP_PERFMON or
- *   CAP_SYS_ADMIN. The doorbell is one for all watchers of the process: it is open while one wants
- * it.
+ *   CAP_SYS_ADMIN, and CAP_DAC_READ_SEARCH unless root. The doorbell is one for all watchers of the
+ *   process: it is open while one wants it.
  *
  * Returns: 0; -EINVAL (NULL); -EBUSY (started).
  * Since: 0.1
@@ -357,8 +360,9 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  * PORTWATCH_DEBUG (secure_getenv(3)) makes it PORTWATCH_LOG_DEBUG.
  * @callback: receives the messages; NULL for none
  *
- * Errors say what failed and what to do; warnings tell of a degraded way of reading, once each;
- * information tells each discovery with its PID; debugging the rest, skipped addresses for example.
+ * Errors say what failed and what to do; warnings tell, once each, that a way of reading has
+ * failed, or what can't be told; information tells each discovery with its PID, and by which way
+ * each namespace is read and why; debugging the rest, skipped addresses for example.
  *
  * Returns: 0; -EINVAL (unknown value, or NULL); -EBUSY (started).
  * Since: 0.1
@@ -377,8 +381,11 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  *
  * Returns: 0; -EINVAL (NULL); -EALREADY (started before); -ESRCH (the process has exited, and no
  * descendant is known); -EACCES (its descriptors can't be read, and the scope is
- * PORTWATCH_SCOPE_TREE; or its network namespace can't be read at all); -ENOENT (/proc isn't
- * mounted or belongs to another PID namespace); -ETIMEDOUT (no complete read within ten seconds);
+ * PORTWATCH_SCOPE_TREE; or its network namespace can't be read at all); -EPERM (no reader may enter
+ * its network namespace); -EXDEV (PORTWATCH_READER_LOCAL, for another namespace); -ENOTSUP (the
+ * reader that was set hasn't the table that was set); -ENOENT (/proc isn't mounted or belongs to
+ * another PID namespace; nsenter(1), which was set, isn't installed); -ETIMEDOUT (no complete read
+ * within ten seconds); or another error of the last reader that was tried;
  * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread). After a failure the watcher can only be freed.
  * The log says more. Since: 0.1
  */

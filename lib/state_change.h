@@ -26,7 +26,7 @@ struct state_format {
 	struct tracefs_field fields[STATE_FIELDS];
 };
 
-/* TCP alone (6), sockets that begin to listen (10) or go from there to closed (7), which is the
+/* TCP alone (6), sockets that start listening (10) or go from there to closed (7), which is the
  * only way out. Not all that leave it: each connection that a listener accepts begins as its copy,
  * and so "leaves" that state as well. MPTCP listens on a TCP socket, which is what the tables show.
  */
