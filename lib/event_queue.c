@@ -6,6 +6,9 @@
 
 #include "event.h"
 
+/* Room for so many events is kept when all are delivered: 27 KiB. */
+#define EVENT_QUEUE_KEPT 128
+
 static int grow(struct event_queue *queue)
 {
 	size_t capacity = queue->capacity ? queue->capacity * 2 : 16;
@@ -46,7 +49,7 @@ bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event)
 	queue->head = (queue->head + 1) & (queue->capacity - 1);
 	queue->count--;
 	/* A burst must not hold its memory for months. */
-	if (queue->count == 0 && queue->capacity > 1024)
+	if (queue->count == 0 && queue->capacity > EVENT_QUEUE_KEPT)
 		event_queue_clear(queue);
 	return true;
 }
