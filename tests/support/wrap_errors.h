@@ -9,8 +9,8 @@
  * NULL for one that isn't known. */
 const int *wrap_errors(const char *call);
 
-/* The name of such an errno, and back; NULL and 0 for one that isn't in use here. Not every libc has
- * strerrorname_np(3). */
+/* The name of such an errno, and back; NULL and 0 for one that isn't in use here. Not every libc
+ * has strerrorname_np(3). */
 const char *wrap_error_name(int error);
 int wrap_error_number(const char *name);
 
