@@ -282,6 +282,14 @@ START_TEST(each_watcher_is_told_once)
 END_TEST
 
 /* What worked may be refused later: to the reader that goes on, and to the next helper. */
+static void kill_helper(const pid_t *known)
+{
+	pid_t helper = process_other_child(known);
+
+	ck_assert_int_gt(helper, 0);
+	kill(helper, SIGKILL);
+}
+
 START_TEST(a_table_that_is_refused_later)
 {
 	struct fixture server = fixture_start(places[_i]);
@@ -298,12 +306,12 @@ START_TEST(a_table_that_is_refused_later)
 	collect_sync(&collect, &server, 5);
 	assert_told(&collect, refusal->told, 1);
 	if (places[_i]) {
-		kill(process_other_child(known), SIGKILL);
+		kill_helper(known);
 		collect_wait_message(&collect, "is started again");
 		collect_sync(&collect, &server, 5);
 		assert_told(&collect, refusal->told, 1);
 		wrap_clear(refusal->call);
-		kill(process_other_child(known), SIGKILL);
+		kill_helper(known);
 		collect_sync(&collect, &server, 5);
 		assert_told(&collect, "setns reader, diag table", 2);
 		assert_told(&collect, "because", 1);

@@ -98,11 +98,13 @@ START_TEST(a_way_that_has_worked_is_taken_again)
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 	enum portwatch_reader reader = PORTWATCH_READER_AUTO;
 	struct collect collect;
+	pid_t helper;
 
 	watch_by(&collect, server.pid, PORTWATCH_READER_AUTO);
+	helper = helper_besides(server.pid, 0, 0);
 	wrap_reset();
 	wrap_fail("setns", WRAP_ANYWHERE, 1, 2, ENOMEM);
-	kill(helper_besides(server.pid, 0, 0), SIGKILL);
+	kill(helper, SIGKILL);
 	fixture_listen(&server, "127.0.0.1", 8000);
 	collect_wait(&collect, OPEN, NULL, 8000);
 	collect_sync(&collect, &server, 1);
@@ -164,12 +166,15 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 	struct collect collect;
 	size_t descriptors = process_descriptors();
+	pid_t helper;
 
 	fixture_listen(&server, "127.0.0.1", 8000);
 	watch_by(&collect, server.pid, forced ? PORTWATCH_READER_SETNS : PORTWATCH_READER_AUTO);
 	collect_sync(&collect, &server, 1);
+	/* A poll may lose it as soon as calls fail: then it is gone already. */
+	helper = helper_besides(server.pid, 0, 0);
 	make_trouble(which);
-	kill(helper_besides(server.pid, 0, 0), SIGKILL);
+	kill(helper, SIGKILL);
 	fixture_listen(&server, "127.0.0.1", 8001);
 	collect_wait(&collect, OPEN, NULL, 8001);
 	wrap_clear(troubles[which].call);
