@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "advice.h"
 #include "check.h"
-#include "findings.h"
+#include "hints.h"
 #include "message.h"
 #include "output.h"
 #include "privileges.h"
+#include "report.h"
 #include "target.h"
 
 /* More of them are counted, not told. */
@@ -35,7 +35,7 @@ struct check {
 	size_t unread; /* of these, no reader works for so many */
 	bool degraded; /* not all is by the best way that there is */
 	unsigned int ports;
-	struct findings findings;
+	struct report report;
 };
 
 static void count_port(struct portwatch *watcher, const struct portwatch_event *event,
@@ -80,7 +80,7 @@ static void report_namespace(struct check *check, const struct seen_namespace *s
 		snprintf(value, sizeof(value), "%s reader, %s table, through process %d",
 		         portwatch_reader_name(seen->reader), portwatch_table_name(seen->table),
 		         (int)seen->pid);
-	findings_add(&check->findings, TOPIC_NAMESPACE, name, value, seen->reason);
+	report_add(&check->report, TOPIC_NAMESPACE, name, value, seen->reason);
 }
 
 static void report_namespaces(struct check *check)
@@ -92,18 +92,18 @@ static void report_namespaces(struct check *check)
 	if (check->namespace_count <= NAMESPACES_MAX)
 		return;
 	snprintf(more, sizeof(more), "%zu", check->namespace_count - NAMESPACES_MAX);
-	findings_add(&check->findings, TOPIC_NAMESPACE, "and more", more, "");
+	report_add(&check->report, TOPIC_NAMESPACE, "and more", more, "");
 }
 
-static void report_doorbell(struct check *check)
+static void report_notifier(struct check *check)
 {
 	char reason[512];
 	int result = portwatch_get_doorbell(check->target.watcher, reason, sizeof(reason));
 
-	if (result <= 0 && check->options.doorbell)
+	if (result <= 0 && check->options.notify)
 		check->degraded = true;
-	findings_add(&check->findings, TOPIC_DOORBELL, "doorbell", result > 0 ? "yes" : "no",
-	             result < 0 ? strerror(-result) : reason);
+	report_add(&check->report, TOPIC_NOTIFIER, "notifier", result > 0 ? "yes" : "no",
+	           result < 0 ? strerror(-result) : reason);
 }
 
 static void report_result(struct check *check, bool visible)
@@ -115,8 +115,8 @@ static void report_result(struct check *check, bool visible)
 		snprintf(note, sizeof(note), "open now: %u", check->ports);
 	else if (check->unread > 0)
 		snprintf(note, sizeof(note), "no reader works for a network namespace");
-	findings_add(&check->findings, TOPIC_RESULT, name, visible ? "yes" : "no",
-	             visible || check->unread > 0 ? note : check->target.failure);
+	report_add(&check->report, TOPIC_RESULT, name, visible ? "yes" : "no",
+	           visible || check->unread > 0 ? note : check->target.failure);
 }
 
 /* Watches for a moment, to see what works. Returns whether the ports can be seen. */
@@ -134,19 +134,19 @@ static bool look(struct check *check)
 }
 
 /* Returns whether the ports can be seen. */
-static bool report(struct check *check)
+static bool make_report(struct check *check)
 {
 	bool visible = look(check);
 
-	findings_init(&check->findings, check->options.json);
+	report_init(&check->report, check->options.json);
 	report_result(check, visible);
-	privileges_report(&check->privileges, &check->findings);
+	privileges_report(&check->privileges, &check->report);
 	if (check->namespace_count > 0) {
 		report_namespaces(check);
-		report_doorbell(check);
+		report_notifier(check);
 	}
-	advice_report(&check->privileges, check->options.pid_count > 0 ? check->target.pid : 0,
-	              check->degraded, &check->findings);
+	hints_report(&check->privileges, check->options.pid_count > 0 ? check->target.pid : 0,
+	             check->degraded, &check->report);
 	return visible;
 }
 
@@ -157,7 +157,7 @@ static int print(const struct check *check)
 	int result = output_open(&output, check->options.output, STDOUT_FILENO);
 
 	if (result == 0)
-		result = output_line(&output, check->findings.buffer, check->findings.text.length);
+		result = output_line(&output, check->report.buffer, check->report.text.length);
 	if (result == 0)
 		result = output_finish(&output);
 	/* A reader that has gone wants no more. */
@@ -184,7 +184,7 @@ int check_run(const struct options *options)
 		message_error("cannot check: %s", message_reason(result));
 		return 1;
 	}
-	visible = report(&check);
+	visible = make_report(&check);
 	result = print(&check);
 	target_close(&check.target);
 	return result == 0 && visible ? 0 : 1;

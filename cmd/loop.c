@@ -80,7 +80,7 @@ static void take_output(struct watch *watch, uint32_t events)
 	if (result == 0 && (events & (EPOLLERR | EPOLLHUP)))
 		result = -EPIPE;
 	if (result < 0)
-		report_failure(watch, result);
+		events_fail(watch, result);
 }
 
 static void take_command(struct watch *watch)

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "inherited.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "surroundings.h"
 #include "watch.h"
 
 #define USAGE 2
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 {
 	char error[OPTIONS_ERROR_MAX];
 	struct options options = {0};
-	int filled = surroundings_fill_standard_fds();
+	int filled = inherited_fill_standard_fds();
 	int result = options_parse(&options, argc, argv, error);
 	int status = options.command ? RUN_FAILED : 1;
 

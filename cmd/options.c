@@ -21,7 +21,7 @@ static take_function take_set, take_choice, take_events, take_interval, take_out
 enum {
 	KEY_READER = 0x100,
 	KEY_TABLE,
-	KEY_NO_DOORBELL,
+	KEY_NO_NOTIFY,
 	KEY_CHECK,
 	KEY_STATS,
 };
@@ -62,8 +62,8 @@ static const struct row rows[] = {
          MEMBER(reader), 0},
 	{KEY_TABLE, "table", "auto|diag|procfs", "auto, diag and procfs",
          "force the form of the table that is read", take_choice, MEMBER(table), 0},
-	{KEY_NO_DOORBELL, "no-doorbell", NULL, NULL, "only look from time to time", take_set,
-         MEMBER(doorbell), false},
+	{KEY_NO_NOTIFY, "no-notify", NULL, NULL, "only look from time to time", take_set,
+         MEMBER(notify), false},
 	{KEY_CHECK, "check", NULL, NULL,
          "print what can be seen here, how, and what it takes to see more", take_set,
          MEMBER(action), OPTIONS_CHECK},
@@ -240,7 +240,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 	text_init(&message, error, OPTIONS_ERROR_MAX);
 	memset(options, 0, sizeof(*options));
 	options->events = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
-	options->doorbell = true;
+	options->notify = true;
 	options->log_level = PORTWATCH_LOG_WARNING;
 	options->pids = calloc((size_t)argc + 1, sizeof(*options->pids));
 	if (!options->pids)

@@ -28,7 +28,7 @@ struct options {
 	int scope;             /* enum portwatch_scope */
 	int reader;            /* enum portwatch_reader */
 	int table;             /* enum portwatch_table */
-	int doorbell;
+	int notify;
 	int stats;
 	int log_level;      /* enum portwatch_log_level */
 	const char *output; /* a file name, or NULL */

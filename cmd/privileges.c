@@ -95,7 +95,7 @@ int privileges_read(struct privileges *privileges)
 	return result;
 }
 
-static void report_capabilities(struct findings *findings, const char *name, uint64_t set,
+static void report_capabilities(struct report *report, const char *name, uint64_t set,
                                 const char *note)
 {
 	char buffer[256];
@@ -106,13 +106,13 @@ static void report_capabilities(struct findings *findings, const char *name, uin
 		if (set & capabilities[i].bit)
 			text_add(&text, "%s%s", text.length > 0 ? " " : "", capabilities[i].name);
 	}
-	findings_add(findings, TOPIC_PRIVILEGE, name,
-	             text.length > 0 ? buffer : "none that is of use", note);
+	report_add(report, TOPIC_PRIVILEGE, name, text.length > 0 ? buffer : "none that is of use",
+	           note);
 }
 
-static void report_flag(struct findings *findings, const char *name, bool value, const char *note)
+static void report_flag(struct report *report, const char *name, bool value, const char *note)
 {
-	findings_add(findings, TOPIC_PRIVILEGE, name, value ? "yes" : "no", value ? note : "");
+	report_add(report, TOPIC_PRIVILEGE, name, value ? "yes" : "no", value ? note : "");
 }
 
 static const char *seccomp_name(unsigned int seccomp)
@@ -120,31 +120,31 @@ static const char *seccomp_name(unsigned int seccomp)
 	return seccomp == 0 ? "off" : seccomp == 1 ? "strict" : "filter";
 }
 
-void privileges_report(const struct privileges *privileges, struct findings *findings)
+void privileges_report(const struct privileges *privileges, struct report *report)
 {
 	char user[16];
 
 	snprintf(user, sizeof(user), "%u", privileges->uid);
-	findings_add(findings, TOPIC_PRIVILEGE, "user", user, "");
-	report_flag(findings, "more by exec", privileges->secure,
+	report_add(report, TOPIC_PRIVILEGE, "user", user, "");
+	report_flag(report, "more by exec", privileges->secure,
 	            "file capabilities or setuid (AT_SECURE): no nsenter is run");
-	report_capabilities(findings, "permitted", privileges->permitted, "");
-	report_capabilities(findings, "in effect", privileges->effective, "");
+	report_capabilities(report, "permitted", privileges->permitted, "");
+	report_capabilities(report, "in effect", privileges->effective, "");
 	if ((privileges->bounding & PRIVILEGES_OF_FILE) != PRIVILEGES_OF_FILE)
-		report_capabilities(findings, "bounding set", privileges->bounding,
+		report_capabilities(report, "bounding set", privileges->bounding,
 		                    "no program can be given another");
-	report_flag(findings, "no_new_privs", privileges->no_new_privs,
+	report_flag(report, "no_new_privs", privileges->no_new_privs,
 	            "file capabilities are ignored");
-	findings_add(findings, TOPIC_PRIVILEGE, "seccomp", seccomp_name(privileges->seccomp),
-	             privileges->seccomp ? "system calls may be refused" : "");
-	findings_add(findings, TOPIC_PRIVILEGE, "user namespace",
-	             privileges->initial_user_namespace ? "the initial one" : "another",
-	             privileges->initial_user_namespace
-	                     ? ""
-	                     : "capabilities count only for what belongs to it");
-	findings_add(findings, TOPIC_PRIVILEGE, "hidepid",
-	             *privileges->hidepid != '\0' ? privileges->hidepid : "off",
-	             *privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0
-	                     ? "/proc hides processes of other users"
-	                     : "");
+	report_add(report, TOPIC_PRIVILEGE, "seccomp", seccomp_name(privileges->seccomp),
+	           privileges->seccomp ? "system calls may be refused" : "");
+	report_add(report, TOPIC_PRIVILEGE, "user namespace",
+	           privileges->initial_user_namespace ? "the initial one" : "another",
+	           privileges->initial_user_namespace
+	                   ? ""
+	                   : "capabilities count only for what belongs to it");
+	report_add(report, TOPIC_PRIVILEGE, "hidepid",
+	           *privileges->hidepid != '\0' ? privileges->hidepid : "off",
+	           *privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0
+	                   ? "/proc hides processes of other users"
+	                   : "");
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "findings.h"
+#include "report.h"
 
 /* Capabilities that are of use, as bits: capabilities(7). */
 #define PRIVILEGES_DAC_READ_SEARCH (UINT64_C(1) << 2)
@@ -30,6 +30,6 @@ struct privileges {
 /* Reads those of this process. 0 or a negative errno. */
 int privileges_read(struct privileges *privileges);
 
-void privileges_report(const struct privileges *privileges, struct findings *findings);
+void privileges_report(const struct privileges *privileges, struct report *report);
 
 #endif

@@ -1,62 +1,119 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - prints events */
-#include <errno.h>
+/* report.c - what --check finds, as text for people and as JSON */
+#include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 
-#include "message.h"
-#include "watch.h"
+#include "report.h"
 
-void report_failure(struct watch *watch, int error)
+#define NAME_WIDTH 22
+/* What a finding shows of each of its strings: more than any needs but a path of absurd length. So
+ * a line always has its end. */
+#define STRING_MAX_LENGTH 1000
+#define ELLIPSIS "..."
+/* Escaped, a byte takes six. */
+#define LINE_MAX_LENGTH (3 * (6 * STRING_MAX_LENGTH + sizeof(ELLIPSIS)) + 256)
+
+struct topic_look {
+	const char *name;
+	const char *headline;
+};
+
+static struct topic_look topic_look(enum topic topic)
 {
-	/* A reader that has gone wants no more: nothing is wrong with that. */
-	if (error != -EPIPE) {
-		message_error("%s: %s", watch->output.name, strerror(-error));
-		watch->status = 1;
+	switch (topic) {
+	case TOPIC_RESULT:
+		return (struct topic_look){"result", "Can the ports be seen?"};
+	case TOPIC_PRIVILEGE:
+		return (struct topic_look){"privilege", "What pwatch may do here"};
+	case TOPIC_NAMESPACE:
+		return (struct topic_look){"namespace", "How the network namespaces are read"};
+	case TOPIC_NOTIFIER:
+		return (struct topic_look){"notifier", "Does the kernel notify pwatch?"};
+	case TOPIC_MISSING:
+		return (struct topic_look){"missing", "What is missing"};
+	case TOPIC_GRANT:
+		return (struct topic_look){"grant", "What to grant to see more, one of these"};
 	}
-	/* It may not be there; but if it stayed, it would wake the loop for ever. */
-	epoll_ctl(watch->epoll_fd, EPOLL_CTL_DEL, watch->output.fd, NULL);
-	output_close(&watch->output);
-	/* COMMAND isn't to suffer for it. */
-	if (!watch->options->command)
-		watch->stopped = true;
+	return (struct topic_look){"?", "?"};
 }
 
-static void print_event(struct watch *watch, const struct portwatch_event *event)
+void report_init(struct report *report, bool json)
 {
-	char line[FORMAT_LINE_MAX];
-	struct format_fields fields = {
-		.realtime = portwatch_event_get_realtime(event),
-		.kind = portwatch_event_get_kind(event),
-		.family = portwatch_event_get_family(event),
-		.address = portwatch_event_get_address_text(event),
-		.port = portwatch_event_get_port(event),
-		.pid = portwatch_event_get_pid(event),
-		.process = portwatch_event_get_process(event),
-		.owners = portwatch_event_get_owners(event),
-		.netns = portwatch_event_get_netns(event),
-		.inode = portwatch_event_get_inode(event),
-		.initial = portwatch_event_get_initial(event) != 0,
-	};
-	size_t length = format_line(&fields, &watch->style, line);
-	int result = output_line(&watch->output, line, length);
-
-	if (result < 0)
-		report_failure(watch, result);
+	report->json = json;
+	report->begun = false;
+	text_init(&report->text, report->buffer, sizeof(report->buffer));
 }
 
-void report_event(struct portwatch *watcher, const struct portwatch_event *event, void *user_data)
-{
-	struct target *target = user_data;
-	struct watch *watch = target->user_data;
-	enum portwatch_event_kind kind = portwatch_event_get_kind(event);
-	int wanted = overlap_count(&watch->overlap, event);
+struct shown {
+	char string[STRING_MAX_LENGTH + sizeof(ELLIPSIS)];
+};
 
-	(void)watcher;
-	if (kind == PORTWATCH_EVENT_END)
-		target->ended = true;
-	if (wanted < 0)
-		message_error("an event is not printed: %s", strerror(-wanted));
-	if (wanted > 0 && (watch->options->events & (unsigned int)kind))
-		print_event(watch, event);
+static const char *show(struct shown *shown, const char *string)
+{
+	bool whole = strlen(string) <= STRING_MAX_LENGTH;
+
+	snprintf(shown->string, sizeof(shown->string), "%.*s%s", STRING_MAX_LENGTH, string,
+	         whole ? "" : ELLIPSIS);
+	return shown->string;
+}
+
+static void add_string(struct text *line, const char *key, const char *value)
+{
+	if (*value == '\0') {
+		text_add(line, "\"%s\":null", key);
+		return;
+	}
+	text_add(line, "\"%s\":\"", key);
+	text_add_json(line, value);
+	text_add(line, "\"");
+}
+
+static void add_json(struct text *line, const char *topic, const char *const values[3])
+{
+	text_add(line, "{\"topic\":\"%s\",", topic);
+	add_string(line, "name", values[0]);
+	text_add(line, ",");
+	add_string(line, "value", values[1]);
+	text_add(line, ",");
+	add_string(line, "note", values[2]);
+	text_add(line, "}\n");
+}
+
+static void add_text(struct text *line, const char *const values[3])
+{
+	size_t start = line->length, width;
+
+	text_add(line, "  ");
+	text_add_visible(line, values[0], false);
+	width = line->length - start;
+	text_add(line, "%*s", width < NAME_WIDTH ? (int)(NAME_WIDTH - width) : 1, "");
+	text_add_visible(line, values[1], false);
+	if (*values[2] != '\0') {
+		text_add(line, "%s", *values[1] != '\0' ? " - " : "");
+		text_add_visible(line, values[2], false);
+	}
+	text_add(line, "\n");
+}
+
+void report_add(struct report *report, enum topic topic, const char *name, const char *value,
+                const char *note)
+{
+	struct shown shown[3];
+	const char *const values[] = {show(&shown[0], name), show(&shown[1], value),
+	                              show(&shown[2], note)};
+	struct topic_look look = topic_look(topic);
+	char buffer[LINE_MAX_LENGTH];
+	struct text line;
+
+	text_init(&line, buffer, sizeof(buffer));
+	if (report->json) {
+		add_json(&line, look.name, values);
+	} else {
+		if (!report->begun || topic != report->topic)
+			text_add(&line, "%s%s\n", report->begun ? "\n" : "", look.headline);
+		add_text(&line, values);
+	}
+	report->begun = true;
+	report->topic = topic;
+	text_add(&report->text, "%s", buffer);
 }

@@ -54,7 +54,7 @@ static int disown_capabilities(void)
 
 /* The body of the forked process. All its other descriptors close at exec. */
 static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
-                                     const struct surroundings *surroundings)
+                                     const struct inherited *inherited)
 {
 	char go;
 	int error;
@@ -65,7 +65,7 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 	/* The end without a byte: pwatch has failed or is gone. */
 	if (read_whole(go_fd, &go, 1) != 1)
 		_exit(RUN_FAILED);
-	surroundings_restore(surroundings);
+	inherited_restore(inherited);
 	execvp(command[0], command);
 	error = errno;
 	/* If not even that can be written, the exit status tells. */
@@ -75,7 +75,7 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 }
 
 static int fork_command(struct run *run, const int go[2], const int failure[2], char **command,
-                        const struct surroundings *surroundings)
+                        const struct inherited *inherited)
 {
 	char ready;
 
@@ -84,7 +84,7 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 		return -errno;
 	if (run->pid == 0) {
 		close(go[1]);
-		become_command(go[0], failure[1], command, surroundings);
+		become_command(go[0], failure[1], command, inherited);
 	}
 	run->go_fd = go[1];
 	run->failure_fd = failure[0];
@@ -95,7 +95,7 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 	return 0;
 }
 
-int run_prepare(struct run *run, char **command, const struct surroundings *surroundings)
+int run_prepare(struct run *run, char **command, const struct inherited *inherited)
 {
 	int go[2] = {-1, -1}, failure[2] = {-1, -1};
 	int result = 0;
@@ -105,7 +105,7 @@ int run_prepare(struct run *run, char **command, const struct surroundings *surr
 	    pipe2(failure, O_CLOEXEC) < 0)
 		result = -errno;
 	if (result == 0)
-		result = fork_command(run, go, failure, command, surroundings);
+		result = fork_command(run, go, failure, command, inherited);
 	if (result < 0) {
 		run->pid = 0;
 		for (int i = 0; i < 2; i++) {

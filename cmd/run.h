@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/types.h>
 
-#include "surroundings.h"
+#include "inherited.h"
 
 /* Exit statuses of pwatch where COMMAND has none. */
 #define RUN_FAILED 125
@@ -26,7 +26,7 @@ struct run {
 
 /* Makes pwatch the reaper of orphaned descendants and forks a process that waits to become COMMAND.
  * 0 or a negative errno. */
-int run_prepare(struct run *run, char **command, const struct surroundings *surroundings);
+int run_prepare(struct run *run, char **command, const struct inherited *inherited);
 
 /* Lets COMMAND go. */
 void run_go(struct run *run);

@@ -19,7 +19,7 @@ static void choose_style(struct watch *watch)
 	watch->style.json = watch->options->json;
 	watch->style.colour = isatty(watch->output.fd) && (!no_color || *no_color == '\0') &&
 	                      (!terminal || strcmp(terminal, "dumb") != 0);
-	watch->style.utf8 = surroundings_take_utf8();
+	watch->style.utf8 = inherited_take_utf8();
 	if (stat("/proc/self/ns/net", &own) == 0)
 		watch->style.own_netns = own.st_ino;
 }
@@ -47,7 +47,7 @@ static int open_descriptors(struct watch *watch)
 {
 	int result;
 
-	watch->signal_fd = surroundings_change(&watch->surroundings, watch->options->command);
+	watch->signal_fd = inherited_change(&watch->inherited, watch->options->command);
 	if (watch->signal_fd < 0)
 		return watch->signal_fd;
 	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -69,7 +69,7 @@ static int prepare_command(struct watch *watch)
 
 	if (!watch->options->command)
 		return 0;
-	result = run_prepare(&watch->run, watch->options->command, &watch->surroundings);
+	result = run_prepare(&watch->run, watch->options->command, &watch->inherited);
 	if (result < 0)
 		return result;
 	return add_source(watch->epoll_fd, watch->run.failure_fd, EPOLLIN, SOURCE_COMMAND);
@@ -116,7 +116,7 @@ static int open_targets(struct watch *watch)
 		watch->targets[i].pid =
 			watch->options->command ? watch->run.pid : watch->options->pids[i];
 		watch->targets[i].user_data = watch;
-		result = target_open(&watch->targets[i], watch->options, report_event);
+		result = target_open(&watch->targets[i], watch->options, events_print);
 	}
 	return result;
 }

@@ -12,7 +12,7 @@
 #include "output.h"
 #include "overlap.h"
 #include "run.h"
-#include "surroundings.h"
+#include "inherited.h"
 #include "target.h"
 
 /* What the loop waits for. */
@@ -25,7 +25,7 @@ enum source {
 
 struct watch {
 	const struct options *options;
-	struct surroundings surroundings;
+	struct inherited inherited;
 	struct format_style style;
 	struct output output;
 	struct overlap overlap;
@@ -51,10 +51,10 @@ void watch_close_target(struct watch *watch, struct target *target);
 /* loop.c: runs until all targets and COMMAND have ended, or it is told to stop. */
 void loop_run(struct watch *watch);
 
-/* report.c: a portwatch_callback that prints what the options want; its user_data is the target. */
-void report_event(struct portwatch *watcher, const struct portwatch_event *event, void *user_data);
+/* events.c: a portwatch_callback that prints what the options want; its user_data is the target. */
+void events_print(struct portwatch *watcher, const struct portwatch_event *event, void *user_data);
 
-/* report.c: no more can be printed. */
-void report_failure(struct watch *watch, int error);
+/* events.c: no more can be printed. */
+void events_fail(struct watch *watch, int error);
 
 #endif

@@ -45,7 +45,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(options.reader, PORTWATCH_READER_AUTO);
 	ck_assert_int_eq(options.table, PORTWATCH_TABLE_AUTO);
 	ck_assert_int_eq(options.log_level, PORTWATCH_LOG_WARNING);
-	ck_assert_int_eq(options.doorbell, 1);
+	ck_assert_int_eq(options.notify, 1);
 	ck_assert_int_eq(options.stats, 0);
 	ck_assert_ptr_null(options.output);
 	ck_assert_ptr_null(options.command);
@@ -63,7 +63,7 @@ static void check_all_set(void)
 	ck_assert_int_eq(options.addresses, PORTWATCH_ADDRESSES_ALL);
 	ck_assert_int_eq(options.scope, PORTWATCH_SCOPE_NETNS);
 	ck_assert_str_eq(options.output, "file");
-	ck_assert_int_eq(options.doorbell, 0);
+	ck_assert_int_eq(options.notify, 0);
 	ck_assert_int_eq(options.stats, 1);
 	ck_assert_int_eq(options.log_level, PORTWATCH_LOG_INFO);
 	ck_assert_int_eq(options.pids[0], 7);
@@ -72,11 +72,11 @@ static void check_all_set(void)
 START_TEST(long_and_short_names_are_the_same)
 {
 	ck_assert_int_eq(parse("--json --once --events=close,end --interval=0.25 --addresses all "
-	                       "--scope=netns --output=file --no-doorbell --stats --verbose 7"),
+	                       "--scope=netns --output=file --no-notify --stats --verbose 7"),
 	                 0);
 	check_all_set();
 	ck_assert_int_eq(
-		parse("-j1 -e close,end -i.25 -Aall -s netns -o file --no-doorbell --stats -v "
+		parse("-j1 -e close,end -i.25 -Aall -s netns -o file --no-notify --stats -v "
 	              "7"),
 		0);
 	check_all_set();
@@ -212,7 +212,7 @@ START_TEST(help_lists_every_option)
 {
 	static const char *const names[] = {"json",      "events",      "once",   "interval",
 	                                    "addresses", "scope",       "output", "reader",
-	                                    "table",     "no-doorbell", "check",  "stats",
+	                                    "table",     "no-notify", "check",  "stats",
 	                                    "quiet",     "verbose",     "help",   "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 

@@ -35,16 +35,16 @@ no_finding()
 	! grep -q "^{\"topic\":\"$1\"" "$work/log" || fail "$1: $(cat "$work/log")"
 }
 
-# Whether this kernel and whoever runs the tests have a doorbell at all.
-has_doorbell()
+# Whether this kernel and whoever runs the tests have a notifier at all.
+has_notifier()
 {
-	"$here/plain" --check --json "$own" | grep -q '"name":"doorbell","value":"yes"'
+	"$here/plain" --check --json "$own" | grep -q '"name":"notifier","value":"yes"'
 }
 
-doorbell_is()
+notifier_is()
 {
-	if [ "$1" = no ] || has_doorbell; then
-		finding doorbell doorbell "$1" "${2-}"
+	if [ "$1" = no ] || has_notifier; then
+		finding notifier notifier "$1" "${2-}"
 	fi
 }
 
@@ -69,7 +69,7 @@ read_by()
 lacks_all()
 {
 	read_by procfs procfs "cannot enter the network namespace (setns): Operation not permitted"
-	doorbell_is no
+	notifier_is no
 	finding privilege permitted "none that is of use"
 	finding missing cap_sys_admin "to enter other network namespaces"
 	finding missing cap_perfmon "to be told by the kernel"
@@ -84,7 +84,7 @@ root()
 		checks "$here/plain"
 		visible $?
 		read_by setns diag
-		doorbell_is yes
+		notifier_is yes
 		no_finding missing
 		no_finding grant
 	done
@@ -124,7 +124,7 @@ what_it_says_to_grant_is_enough()
 	user_checks "$here/granted"
 	visible $?
 	read_by setns diag
-	doorbell_is yes
+	notifier_is yes
 	no_finding missing
 	rm -f "$here/granted"
 }
@@ -145,7 +145,7 @@ file_capabilities()
 	user_checks "$here/any"
 	visible $?
 	read_by setns diag
-	doorbell_is yes
+	notifier_is yes
 	no_finding missing
 }
 
@@ -194,7 +194,7 @@ seccomp_filter()
 	checks "$here/rogue" with refused:perf_event_open=1 refused:bpf=1 -- "$here/plain"
 	visible $?
 	read_by setns diag
-	doorbell_is no "cannot open the tracepoint (perf_event_open): Operation not permitted"
+	notifier_is no "cannot open the tracepoint (perf_event_open): Operation not permitted"
 	finding privilege seccomp filter
 	finding missing "system calls" "setns"
 	finding grant "docker, podman" "--security-opt=seccomp=unconfined"

@@ -112,8 +112,8 @@ static void write_switches(struct words *words, const struct options *options)
 		add(words, "--json");
 	if (options->once)
 		add(words, "--once");
-	if (!options->doorbell)
-		add(words, "--no-doorbell");
+	if (!options->notify)
+		add(words, "--no-notify");
 	if (options->stats)
 		add(words, "--stats");
 	if (options->log_level != PORTWATCH_LOG_WARNING)
@@ -154,7 +154,7 @@ static void check_same(const struct options *a, const struct options *b)
 	REQUIRE(a->events == b->events && a->interval == b->interval);
 	REQUIRE(a->addresses == b->addresses && a->scope == b->scope);
 	REQUIRE(a->reader == b->reader && a->table == b->table);
-	REQUIRE(a->doorbell == b->doorbell && a->stats == b->stats);
+	REQUIRE(a->notify == b->notify && a->stats == b->stats);
 	REQUIRE(a->log_level == b->log_level && !a->output == !b->output);
 	REQUIRE(!a->output || strcmp(a->output, b->output) == 0);
 	REQUIRE(a->pid_count == b->pid_count);

@@ -12,7 +12,7 @@ GRANT = 'setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p '
 
 
 class Check(Case):
-    def findings(self, *arguments):
+    def report(self, *arguments):
         result = self.run_pwatch('--check', '--json', *arguments)
         found = [json.loads(line) for line in result.stdout.splitlines()]
         for finding in found:
@@ -21,7 +21,7 @@ class Check(Case):
 
     def test_what_can_be_seen(self):
         server, _ = self.serve('127.0.0.1', '127.0.0.1')
-        status, found = self.findings('--no-doorbell', server.pid)
+        status, found = self.report('--no-notify', server.pid)
         self.assertEqual(status, 0)
         self.assertEqual(found[0], {'topic': 'result', 'name': f'process {server.pid}',
                                     'value': 'yes', 'note': 'open now: 2'})
@@ -29,8 +29,8 @@ class Check(Case):
         self.assertEqual(values['user']['value'], str(os.geteuid()))
         netns = values[f'netns {os.stat("/proc/self/ns/net").st_ino}']
         self.assertRegex(netns['value'], '^local reader, (diag|procfs) table')
-        self.assertEqual(values['doorbell']['value'], 'no')
-        self.assertTrue(values['doorbell']['note'])
+        self.assertEqual(values['notifier']['value'], 'no')
+        self.assertTrue(values['notifier']['note'])
 
     def test_itself_by_default_in_words(self):
         result = self.run_pwatch('--check')
@@ -38,7 +38,7 @@ class Check(Case):
         self.assertTrue(result.stdout.startswith(b'Can the ports be seen?\n  process '), result)
 
     def test_what_cannot(self):
-        status, found = self.findings(NO_SUCH_PID)
+        status, found = self.report(NO_SUCH_PID)
         self.assertEqual((status, found[0]['value']), (1, 'no'))
         self.assertIn('no such process', found[0]['note'])
 

@@ -81,7 +81,7 @@ class Command(Case):
             os.kill(pid, signal.SIGUSR1)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 1)
 
-    def test_surroundings_are_the_callers(self):
+    def test_inherited_environment_is_the_callers(self):
         def prepare():
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -127,7 +127,7 @@ class Command(Case):
         for count in (*range(4, 18), 64):
             def limit(count=count):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
-            for arguments in (['-q', '--no-doorbell'], ['-q']):
+            for arguments in (['-q', '--no-notify'], ['-q']):
                 with self.subTest(count=count, arguments=arguments):
                     result = self.run_pwatch(*arguments, '--', 'true', preexec_fn=limit)
                     if result.returncode != 0:

@@ -39,7 +39,7 @@ class Events(Case):
 
     def test_selected_events_and_interval(self):
         server, ports = self.serve('127.0.0.1')
-        pwatch = self.watch('-jv', '-e', 'close', '-i', '0.01', '--no-doorbell', server.pid)
+        pwatch = self.watch('-jv', '-e', 'close', '-i', '0.01', '--no-notify', server.pid)
         while str(ports[0]) not in read_line(pwatch.stderr):
             pass
         self.tell(server, f'close {ports[0]}')

@@ -98,7 +98,7 @@ class Output(Case):
 
     def test_stats(self):
         server, _ = self.serve('127.0.0.1', '0.0.0.0')
-        result = self.run_pwatch('-1', '--stats', '--no-doorbell', server.pid)
+        result = self.run_pwatch('-1', '--stats', '--no-notify', server.pid)
         rows = [line.rsplit(None, 1) for line in result.stderr.decode().splitlines()]
         figures = dict(rows)
         self.assertEqual(len(figures), len(rows))

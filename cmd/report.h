@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* findings.h - what --check finds, as text for people and as JSON */
-#ifndef FINDINGS_H
-#define FINDINGS_H
+/* report.h - what --check finds, as text for people and as JSON */
+#ifndef REPORT_H
+#define REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@ enum topic {
 	TOPIC_RESULT,
 	TOPIC_PRIVILEGE,
 	TOPIC_NAMESPACE,
-	TOPIC_DOORBELL,
+	TOPIC_NOTIFIER,
 	TOPIC_MISSING,
 	TOPIC_GRANT,
 };
@@ -20,7 +20,7 @@ enum topic {
 /* More than all findings need; of what doesn't fit whole lines are left out. */
 #define FINDINGS_TEXT_MAX 32768
 
-struct findings {
+struct report {
 	bool json;
 	bool begun;
 	enum topic topic; /* of the last finding */
@@ -28,11 +28,11 @@ struct findings {
 	char buffer[FINDINGS_TEXT_MAX];
 };
 
-void findings_init(struct findings *findings, bool json);
+void report_init(struct report *report, bool json);
 
 /* Adds one finding: one line of JSON, or of text below the headline of its topic. The note may be
  * empty. Bytes of strangers are escaped here, and what is much too long ends in "...". */
-void findings_add(struct findings *findings, enum topic topic, const char *name, const char *value,
-                  const char *note);
+void report_add(struct report *report, enum topic topic, const char *name, const char *value,
+                const char *note);
 
 #endif

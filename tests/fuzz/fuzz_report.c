@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_findings.c - any strings as what --check has found, as text and as JSON
+/* fuzz_report.c - any strings as what --check has found, as text and as JSON
  *
  * The input: a byte for the topic, then the three strings of a finding, each ended by a NUL; and so
  * on. */
-#include "../cmd/findings.h"
+#include "../cmd/report.h"
 #include "fuzz.h"
 #include "json.h"
 
@@ -18,7 +18,7 @@ static char *take_string(const uint8_t **bytes, size_t *size)
 	return string;
 }
 
-static void add(struct findings *findings, const uint8_t **bytes, size_t *size)
+static void add(struct report *report, const uint8_t **bytes, size_t *size)
 {
 	char *strings[3];
 	uint8_t topic;
@@ -26,37 +26,37 @@ static void add(struct findings *findings, const uint8_t **bytes, size_t *size)
 	fuzz_take(bytes, size, &topic, sizeof(topic));
 	for (int i = 0; i < 3; i++)
 		strings[i] = take_string(bytes, size);
-	findings_add(findings, (enum topic)(topic % (TOPIC_GRANT + 1)), strings[0], strings[1],
-	             strings[2]);
+	report_add(report, (enum topic)(topic % (TOPIC_GRANT + 1)), strings[0], strings[1],
+	           strings[2]);
 	for (int i = 0; i < 3; i++)
 		free(strings[i]);
 }
 
-static void check_lines(const struct findings *findings)
+static void check_lines(const struct report *report)
 {
-	const char *line = findings->text.data, *end = line + findings->text.length, *newline;
+	const char *line = report->text.data, *end = line + report->text.length, *newline;
 
-	REQUIRE(*end == '\0' && strlen(line) == findings->text.length);
+	REQUIRE(*end == '\0' && strlen(line) == report->text.length);
 	for (; line < end; line = newline + 1) {
 		newline = memchr(line, '\n', (size_t)(end - line));
 		REQUIRE(newline);
-		if (findings->json)
+		if (report->json)
 			REQUIRE(json_is_object(line, newline, NULL, NULL));
-		for (const char *at = line; at < newline && !findings->json; at++)
+		for (const char *at = line; at < newline && !report->json; at++)
 			REQUIRE(*at >= ' ' && *at <= '~');
 	}
 }
 
 static void check(const uint8_t *bytes, size_t size, bool json)
 {
-	struct findings *findings = malloc(sizeof(*findings));
+	struct report *report = malloc(sizeof(*report));
 
-	REQUIRE(findings);
-	findings_init(findings, json);
+	REQUIRE(report);
+	report_init(report, json);
 	while (size > 0)
-		add(findings, &bytes, &size);
-	check_lines(findings);
-	free(findings);
+		add(report, &bytes, &size);
+	check_lines(report);
+	free(report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

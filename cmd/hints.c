@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* advice.c - what pwatch lacks, and what to grant to it */
+/* hints.c - what pwatch lacks, and what to grant to it */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "advice.h"
+#include "hints.h"
 
 #define SELF "/proc/self/exe"
 #define QUOTED_MAX (2 * PATH_MAX)
@@ -14,12 +14,12 @@
 /* What is lacking, as bits. */
 enum {
 	LACKS_ENTRY = 1, /* into network namespaces */
-	LACKS_DOORBELL = 2,
+	LACKS_NOTIFIER = 2,
 	LACKS_OWNERS = 4,
 	LACKS_CALLS = 8, /* a filter refuses them */
 };
 
-static bool may_open_doorbell(const struct privileges *privileges)
+static bool may_open_notifier(const struct privileges *privileges)
 {
 	return privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_PERFMON);
 }
@@ -32,9 +32,9 @@ static unsigned int find_lacks(const struct privileges *privileges, bool degrade
 	if (!(privileges->permitted & PRIVILEGES_SYS_ADMIN))
 		lacks |= LACKS_ENTRY;
 	/* The description of the event is a file of root's. */
-	if (!may_open_doorbell(privileges) ||
+	if (!may_open_notifier(privileges) ||
 	    (privileges->uid != 0 && !(privileges->permitted & PRIVILEGES_DAC_READ_SEARCH)))
-		lacks |= LACKS_DOORBELL;
+		lacks |= LACKS_NOTIFIER;
 	if ((privileges->permitted & owners) != owners)
 		lacks |= LACKS_OWNERS;
 	if (degraded && privileges->seccomp != 0)
@@ -43,33 +43,33 @@ static unsigned int find_lacks(const struct privileges *privileges, bool degrade
 }
 
 static void report_missing(const struct privileges *privileges, unsigned int lacks,
-                           struct findings *findings)
+                           struct report *report)
 {
 	if (lacks & LACKS_ENTRY)
-		findings_add(findings, TOPIC_MISSING, "cap_sys_admin",
-		             "to enter other network namespaces",
-		             "without it they are read from outside, which costs more");
-	if (lacks & LACKS_DOORBELL)
-		findings_add(findings, TOPIC_MISSING,
-		             may_open_doorbell(privileges) ? "cap_dac_read_search" : "cap_perfmon",
-		             "to be told by the kernel when a socket starts listening",
-		             "that takes cap_perfmon or cap_sys_admin, and cap_dac_read_search "
-		             "unless root; without them pwatch looks from time to time");
+		report_add(report, TOPIC_MISSING, "cap_sys_admin",
+		           "to enter other network namespaces",
+		           "without it they are read from outside, which costs more");
+	if (lacks & LACKS_NOTIFIER)
+		report_add(report, TOPIC_MISSING,
+		           may_open_notifier(privileges) ? "cap_dac_read_search" : "cap_perfmon",
+		           "to be told by the kernel when a socket starts listening",
+		           "that takes cap_perfmon or cap_sys_admin, and cap_dac_read_search "
+		           "unless root; without them pwatch looks from time to time");
 	if (lacks & LACKS_OWNERS)
-		findings_add(findings, TOPIC_MISSING, "cap_sys_ptrace",
-		             "to see what processes of other users hold, and those that "
-		             "can't be dumped",
-		             "with cap_dac_read_search");
+		report_add(report, TOPIC_MISSING, "cap_sys_ptrace",
+		           "to see what processes of other users hold, and those that "
+		           "can't be dumped",
+		           "with cap_dac_read_search");
 	if (lacks & LACKS_CALLS)
-		findings_add(findings, TOPIC_MISSING, "system calls",
-		             "setns to enter other network namespaces, perf_event_open to be told "
-		             "by the kernel",
-		             "a seccomp filter may refuse them");
+		report_add(report, TOPIC_MISSING, "system calls",
+		           "setns to enter other network namespaces, perf_event_open to be told "
+		           "by the kernel",
+		           "a seccomp filter may refuse them");
 	if (!privileges->initial_user_namespace)
-		findings_add(findings, TOPIC_MISSING, "user namespace",
-		             "the initial one, to be told by the kernel and to see what is "
-		             "outside of this one",
-		             "run pwatch there");
+		report_add(report, TOPIC_MISSING, "user namespace",
+		           "the initial one, to be told by the kernel and to see what is "
+		           "outside of this one",
+		           "run pwatch there");
 }
 
 /* What keeps file capabilities from working, or "". */
@@ -87,13 +87,13 @@ static const char *file_obstacle(const struct privileges *privileges)
 }
 
 static void report_files(const struct privileges *privileges, const char *path,
-                         struct findings *findings)
+                         struct report *report)
 {
 	char line[QUOTED_MAX + 128];
 
 	snprintf(line, sizeof(line), "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p %s",
 	         path);
-	findings_add(findings, TOPIC_GRANT, "lastingly", line, file_obstacle(privileges));
+	report_add(report, TOPIC_GRANT, "lastingly", line, file_obstacle(privileges));
 }
 
 /* As an option of setpriv(1): those that pwatch has now. */
@@ -113,7 +113,7 @@ static void list_groups(char *buffer, size_t size)
 }
 
 static void report_once(const struct privileges *privileges, const char *path, pid_t pid,
-                        struct findings *findings)
+                        struct report *report)
 {
 	static const char caps[] = "+sys_admin,+sys_ptrace,+dac_read_search";
 	char line[QUOTED_MAX + 1024], process[16] = "PID", groups[512];
@@ -124,26 +124,26 @@ static void report_once(const struct privileges *privileges, const char *path, p
 	snprintf(line, sizeof(line),
 	         "setpriv --reuid=%u --regid=%u %s --inh-caps=%s --ambient-caps=%s %s %s",
 	         privileges->uid, privileges->gid, groups, caps, caps, path, process);
-	findings_add(findings, TOPIC_GRANT, "once, as root", line, "");
+	report_add(report, TOPIC_GRANT, "once, as root", line, "");
 }
 
-static void report_containers(struct findings *findings, unsigned int lacks)
+static void report_containers(struct report *report, unsigned int lacks)
 {
 	if (lacks & LACKS_CALLS)
-		findings_add(findings, TOPIC_GRANT, "docker, podman",
-		             "--security-opt=seccomp=unconfined", "or a profile that allows them");
+		report_add(report, TOPIC_GRANT, "docker, podman",
+		           "--security-opt=seccomp=unconfined", "or a profile that allows them");
 	if (lacks == LACKS_CALLS)
 		return;
-	findings_add(findings, TOPIC_GRANT, "docker, podman",
-	             "--pid=host --cap-add=SYS_ADMIN --cap-add=SYS_PTRACE "
-	             "--cap-add=DAC_READ_SEARCH",
-	             "the default seccomp profile refuses setns and perf_event_open without "
-	             "SYS_ADMIN; where AppArmor confines containers also "
-	             "--security-opt=apparmor=unconfined");
-	findings_add(findings, TOPIC_GRANT, "systemd",
-	             "AmbientCapabilities=CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
-	             "without PrivateUsers= and ProtectProc=; RestrictNamespaces= must allow "
-	             "net and user");
+	report_add(report, TOPIC_GRANT, "docker, podman",
+	           "--pid=host --cap-add=SYS_ADMIN --cap-add=SYS_PTRACE "
+	           "--cap-add=DAC_READ_SEARCH",
+	           "the default seccomp profile refuses setns and perf_event_open without "
+	           "SYS_ADMIN; where AppArmor confines containers also "
+	           "--security-opt=apparmor=unconfined");
+	report_add(report, TOPIC_GRANT, "systemd",
+	           "AmbientCapabilities=CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH",
+	           "without PrivateUsers= and ProtectProc=; RestrictNamespaces= must allow "
+	           "net and user");
 }
 
 /* As a shell needs it: as it is, or in quotes. */
@@ -168,14 +168,14 @@ static void quote(char quoted[QUOTED_MAX], const char *path)
 	text_add(&text, "'");
 }
 
-void advice_report(const struct privileges *privileges, pid_t pid, bool degraded,
-                   struct findings *findings)
+void hints_report(const struct privileges *privileges, pid_t pid, bool degraded,
+                  struct report *report)
 {
 	unsigned int lacks = find_lacks(privileges, degraded);
 	char link[PATH_MAX], path[QUOTED_MAX];
 	ssize_t length;
 
-	report_missing(privileges, lacks, findings);
+	report_missing(privileges, lacks, report);
 	if (lacks == 0)
 		return;
 	length = readlink(SELF, link, sizeof(link) - 1);
@@ -183,8 +183,8 @@ void advice_report(const struct privileges *privileges, pid_t pid, bool degraded
 	quote(path, length < 0 ? "pwatch" : link);
 	/* They would be of no use to root, who has them unless they were taken away. */
 	if (privileges->uid != 0 && lacks != LACKS_CALLS) {
-		report_files(privileges, path, findings);
-		report_once(privileges, path, pid, findings);
+		report_files(privileges, path, report);
+		report_once(privileges, path, pid, report);
 	}
-	report_containers(findings, lacks);
+	report_containers(report, lacks);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* surroundings.c - what pwatch was started with, changed for itself and given back to COMMAND */
+/* inherited.c - what pwatch was started with, changed for itself and given back to COMMAND */
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -8,9 +8,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "surroundings.h"
+#include "inherited.h"
 
-int surroundings_fill_standard_fds(void)
+int inherited_fill_standard_fds(void)
 {
 	int fd;
 
@@ -24,7 +24,7 @@ int surroundings_fill_standard_fds(void)
 	return 0;
 }
 
-bool surroundings_take_utf8(void)
+bool inherited_take_utf8(void)
 {
 	return setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
@@ -57,7 +57,7 @@ static void add_signals(sigset_t *signals, bool run)
 	sigaddset(signals, SIGCHLD);
 }
 
-static void change_dispositions(struct surroundings *surroundings)
+static void change_dispositions(struct inherited *inherited)
 {
 	struct sigaction ignore, standard;
 
@@ -65,25 +65,25 @@ static void change_dispositions(struct surroundings *surroundings)
 	memset(&standard, 0, sizeof(standard));
 	ignore.sa_handler = SIG_IGN;
 	standard.sa_handler = SIG_DFL;
-	sigaction(SIGPIPE, &ignore, &surroundings->broken_pipe);
-	sigaction(SIGXFSZ, &ignore, &surroundings->file_size);
+	sigaction(SIGPIPE, &ignore, &inherited->broken_pipe);
+	sigaction(SIGXFSZ, &ignore, &inherited->file_size);
 	/* Where SIGCHLD is ignored the kernel throws COMMAND's status away. */
-	sigaction(SIGCHLD, &standard, &surroundings->child);
+	sigaction(SIGCHLD, &standard, &inherited->child);
 }
 
-int surroundings_change(struct surroundings *surroundings, bool run)
+int inherited_change(struct inherited *inherited, bool run)
 {
 	sigset_t signals;
 	struct rlimit files;
 	int fd;
 
 	add_signals(&signals, run);
-	if (sigprocmask(SIG_BLOCK, &signals, &surroundings->mask) < 0)
+	if (sigprocmask(SIG_BLOCK, &signals, &inherited->mask) < 0)
 		return -errno;
-	change_dispositions(surroundings);
-	if (getrlimit(RLIMIT_NOFILE, &surroundings->files) < 0)
+	change_dispositions(inherited);
+	if (getrlimit(RLIMIT_NOFILE, &inherited->files) < 0)
 		return -errno;
-	files = surroundings->files;
+	files = inherited->files;
 	files.rlim_cur = files.rlim_max;
 	/* Where that is refused the limit that there is must do. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -91,11 +91,11 @@ int surroundings_change(struct surroundings *surroundings, bool run)
 	return fd < 0 ? -errno : fd;
 }
 
-void surroundings_restore(const struct surroundings *surroundings)
+void inherited_restore(const struct inherited *inherited)
 {
-	sigaction(SIGPIPE, &surroundings->broken_pipe, NULL);
-	sigaction(SIGXFSZ, &surroundings->file_size, NULL);
-	sigaction(SIGCHLD, &surroundings->child, NULL);
-	(void)setrlimit(RLIMIT_NOFILE, &surroundings->files);
-	sigprocmask(SIG_SETMASK, &surroundings->mask, NULL);
+	sigaction(SIGPIPE, &inherited->broken_pipe, NULL);
+	sigaction(SIGXFSZ, &inherited->file_size, NULL);
+	sigaction(SIGCHLD, &inherited->child, NULL);
+	(void)setrlimit(RLIMIT_NOFILE, &inherited->files);
+	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 }

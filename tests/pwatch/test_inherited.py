@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_surroundings.py - pwatch where the surroundings are hostile
+"""test_inherited.py - pwatch where the inherited environment is hostile
 
 PORTWATCH_TEST_TREE: how many processes the tree of the test has that forks while it is read."""
 import json
@@ -181,7 +181,7 @@ class Crowds(Case):
         tree.kill()
 
     def test_a_tree_that_forks_while_it_is_read(self):
-        for options in [], ['--no-doorbell']:
+        for options in [], ['--no-notify']:
             with self.subTest(options=options):
                 self.watch_a_tree_grow(*options)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# surroundings.sh - attacks: surroundings that the caller, or whoever started it, has limited
+# inherited.sh - attacks: an inherited environment that the caller, or whoever started it, has limited
 # shellcheck source=tests/attacks/support.sh
 . "${srcdir:?}/tests/attacks/support.sh"
 
@@ -20,7 +20,7 @@ hostile()
 	done
 }
 
-hostile_surroundings()
+hostile_environment()
 {
 	hostile closed
 	hostile files
@@ -166,5 +166,5 @@ hidden_processes()
 	done
 }
 
-run_cases hostile_surroundings limited_from_outside refused_by_a_filter \
+run_cases hostile_environment limited_from_outside refused_by_a_filter \
 	giving_up_refused in_a_user_namespace hidden_processes
