@@ -5,7 +5,7 @@
 set -u
 srcdir=${srcdir:-.}
 pwatch=${PWATCH:-./pwatch}
-header=$srcdir/lib/portwatch.h
+header=$srcdir/lib/api/portwatch.h
 page1=$srcdir/docs/pwatch.1
 page3=$srcdir/docs/libportwatch.3
 status=0

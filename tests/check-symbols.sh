@@ -3,8 +3,8 @@
 # check-symbols.sh - the header, the list of symbols and the library name the same functions
 set -u
 srcdir=${srcdir:-.}
-header=$srcdir/lib/portwatch.h
-symbols=$srcdir/lib/libportwatch.sym
+header=$srcdir/lib/api/portwatch.h
+symbols=$srcdir/lib/api/libportwatch.sym
 library=.libs/libportwatch.so
 status=0
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "support/check_main.h"
-#include "cadence.h"
-#include "clock.h"
+#include "watch/schedule.h"
+#include "util/clock.h"
 
 #define USEC UINT64_C(1000)
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "caps.h"
+#include "util/caps.h"
 #include "portwatch.h"
 #include "support/check_main.h"
 #include "support/skip.h"

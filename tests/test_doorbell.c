@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "doorbell.h"
+#include "util/clock.h"
+#include "notify/notifier.h"
 #include "support/check_main.h"
 #include "support/sandbox.h"
 #include "support/skip.h"

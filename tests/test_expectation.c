@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 #include "support/check_main.h"
-#include "clock.h"
-#include "expectation.h"
+#include "util/clock.h"
+#include "watch/expectation.h"
 
 static struct expectations expected;
 static struct snapshot table;

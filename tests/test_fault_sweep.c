@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "caps.h"
+#include "util/caps.h"
 #include "support/check_main.h"
 #include "support/scenario.h"
 #include "support/skip.h"

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "subscription.h"
+#include "util/clock.h"
+#include "watch/subscription.h"
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"

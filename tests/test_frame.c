@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frame.h"
+#include "table/frame.h"
 #include "support/check_main.h"
 
 /* What a decoder has said, as text: "H0,1,3:abc" and so on; pieces of one D are joined. */

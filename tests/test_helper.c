@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "caps.h"
-#include "helper.h"
+#include "util/caps.h"
+#include "table/helper.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
 #include "support/reading.h"

@@ -6,8 +6,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "inode_scan.h"
+#include "util/cleanup.h"
+#include "proc/fds.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"
 #include "support/puppet.h"

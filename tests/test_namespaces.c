@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "util/clock.h"
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "perf_ring.h"
+#include "notify/perf.h"
 #include "support/check_main.h"
 
 #define SIZE 4096

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "support/check_main.h"
-#include "ports.h"
+#include "watch/ports.h"
 
 #define NETNS 1
 

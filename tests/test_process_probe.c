@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "process_tree.h"
+#include "proc/process_tree.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"
 

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "process_tree.h"
+#include "util/cleanup.h"
+#include "proc/process_tree.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"
 #include "support/puppet.h"

@@ -9,8 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "cleanup.h"
-#include "procfs.h"
+#include "util/cleanup.h"
+#include "proc/procfs.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"
 #include "support/puppet.h"

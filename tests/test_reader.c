@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "caps.h"
+#include "util/caps.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
 #include "support/reading.h"

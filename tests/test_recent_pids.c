@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "support/check_main.h"
-#include "clock.h"
-#include "recent_pids.h"
+#include "util/clock.h"
+#include "proc/recent_pids.h"
 
 #define SEC NSEC_PER_SEC
 #define BEGIN (1000 * SEC)

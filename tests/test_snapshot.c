@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "support/check_main.h"
-#include "snapshot.h"
+#include "table/snapshot.h"
 
 /* The listeners of these tests: 127.0.0.1, the inode is the port unless said otherwise. */
 static struct listener on(uint16_t port)

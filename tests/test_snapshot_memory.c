@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "snapshot.h"
+#include "table/snapshot.h"
 #include "support/check_main.h"
 #include "support/wrap.h"
 

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "raw.h"
-#include "spawn.h"
+#include "util/sys.h"
+#include "util/spawn.h"
 #include "support/check_main.h"
 #include "support/skip.h"
 

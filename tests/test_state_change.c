@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "cpu_list.h"
-#include "state_change.h"
+#include "notify/cpu_list.h"
+#include "notify/tcp_state.h"
 #include "support/check_main.h"
 
 #define RAW_SIZE 72

@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "snapshot.h"
+#include "table/snapshot.h"
 #include "support/check_main.h"
 #include "support/loopback.h"
 #include "support/skip.h"
-#include "tcp_diag.h"
-#include "tcp_table.h"
+#include "table/parse_diag.h"
+#include "table/parse_text.h"
 
 #define SEQUENCE 4711
 #define EACH_KIND 40

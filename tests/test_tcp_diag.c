@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "support/check_main.h"
-#include "tcp_diag.h"
+#include "table/parse_diag.h"
 
 #define SEQUENCE 4711
 

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include "support/check_main.h"
-#include "tcp_table.h"
+#include "table/parse_text.h"
 
 #define HEADING                                                                                    \
 	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "      \

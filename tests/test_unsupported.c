@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_unsupported.c - what takes the place of the watcher where the system isn't Linux
  *
- * Linked with lib/unsupported.c instead of the core, so that it runs on Linux too. */
+ * Linked with lib/api/unsupported.c instead of the core, so that it runs on Linux too. */
 #include <errno.h>
 #include <stddef.h>
 #include <unistd.h>

@@ -8,7 +8,7 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
-#include "subscription.h"
+#include "watch/subscription.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE

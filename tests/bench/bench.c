@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "doorbell.h"
+#include "notify/notifier.h"
 
 /* A part that takes longer hangs. */
 #define PART_MAX 400

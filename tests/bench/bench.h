@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "clock.h"
+#include "util/clock.h"
 #include "report.h"
 
 struct bench {

@@ -3,7 +3,7 @@
 #include <poll.h>
 
 #include "bench.h"
-#include "doorbell.h"
+#include "notify/notifier.h"
 #include "latency.h"
 #include "polling.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_cpu_list.c - any bytes as a list of CPUs */
-#include "cpu_list.h"
+#include "notify/cpu_list.h"
 #include "fuzz.h"
 
 /* Each CPU of the list is below its limit, and the limit is no more than that takes. */

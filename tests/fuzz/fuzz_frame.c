@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "frame.h"
+#include "table/frame.h"
 
 struct result {
 	uint64_t digest; /* of all frames and bytes in their order */

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "perf_ring.h"
+#include "notify/perf.h"
 
 struct input {
 	uint16_t size; /* 64 bytes to 8 KiB */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "procfs.h"
+#include "proc/procfs.h"
 
 /* The directory of a process. All files in it are links to one, which has the input. */
 static char path[256];

@@ -3,7 +3,7 @@
 #include <limits.h>
 
 #include "fuzz.h"
-#include "procfs.h"
+#include "proc/procfs.h"
 
 #define LAST_FIELD 22
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "reader_ops.h"
-#include "step.h"
+#include "table/reader_ops.h"
+#include "table/step.h"
 
 #define REQUESTS_MAX 8
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "state_change.h"
+#include "notify/tcp_state.h"
 
 /* Behind the body the record is filled with `rest`. */
 static void make_record(struct perf_record *record, const uint8_t *body, size_t size, int rest)

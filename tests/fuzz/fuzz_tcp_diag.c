@@ -3,9 +3,9 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-#include "failure.h"
+#include "util/failure.h"
 #include "fuzz.h"
-#include "tcp_diag.h"
+#include "table/parse_diag.h"
 
 static int check_listener(void *data, const struct listener *listener)
 {

@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "fuzz.h"
-#include "tcp_table.h"
+#include "table/parse_text.h"
 
 struct result {
 	struct tcp_table table;

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "util/clock.h"
 #include "direct.h"
 
 #define HELPERS_MAX 256

@@ -2,7 +2,7 @@
 /* samples.c - what the watching process holds while nothing happens, again and again */
 #include <stdio.h>
 
-#include "clock.h"
+#include "util/clock.h"
 #include "direct.h"
 
 #define PATIENCE (120 * NSEC_PER_SEC)

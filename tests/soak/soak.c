@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "util/clock.h"
 #include "direct.h"
 
 #define SECONDS_DEFAULT 3

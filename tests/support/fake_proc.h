@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "procfs.h"
+#include "proc/procfs.h"
 
 struct fake_process {
 	pid_t pid;

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "procfs.h"
+#include "proc/procfs.h"
 #include "puppet.h"
 
 #define PATIENCE 60 /* seconds */

@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-#include "reader.h"
-#include "spawn.h"
+#include "table/reader.h"
+#include "util/spawn.h"
 
 struct reading {
 	struct procfs procfs;

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "caps.h"
+#include "util/caps.h"
 #include "check_main.h"
 #include "loopback.h"
 #include "process_list.h"

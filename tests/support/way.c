@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "check_main.h"
-#include "caps.h"
+#include "util/caps.h"
 #include "collect.h"
 #include "skip.h"
 

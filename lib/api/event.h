@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* event.h - one event, and the bounded queue in which events wait for delivery */
+#ifndef EVENT_H
+#define EVENT_H
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "table/listener.h"
+#include "portwatch.h"
+
+/* More events than this don't wait: the watcher resynchronises from state (see subscription.h). */
+#define EVENT_QUEUE_MAX 16384
+
+struct port;
+
+struct portwatch_event {
+	enum portwatch_event_kind kind;
+	struct listener listener; /* family 0 for the end */
+	struct port *port; /* what was opened or closed; NULL for the end. Not for the callback. */
+	char address[INET6_ADDRSTRLEN];
+	pid_t pid;
+	char process[64];
+	unsigned int owners;
+	uint64_t netns;
+	uint64_t cookie;
+	uint64_t realtime;
+	uint64_t monotonic;
+	bool initial;
+};
+
+/* Sets the times to now and the text of the address. */
+void event_stamp(struct portwatch_event *event);
+
+/* A ring that grows up to EVENT_QUEUE_MAX. A zeroed one is empty. */
+struct event_queue {
+	struct portwatch_event *ring;
+	size_t capacity; /* zero or a power of two */
+	size_t head;
+	size_t count;
+};
+
+/* Returns 0, -ENOMEM or -ENOBUFS (full). */
+int event_queue_push(struct event_queue *queue, const struct portwatch_event *event);
+/* Takes the oldest. False if there is none. */
+bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event);
+void event_queue_clear(struct event_queue *queue);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* options.c - what is set between portwatch_new() and portwatch_start(), and names for it */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/lock.h"
+#include "portwatch.h"
+#include "api/watcher.h"
+
+#define INTERVAL_MAX 86400000
+#define ALL_KINDS (PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END)
+
+/* Whether an option may be set to a value that is `valid`; then the lock is held until the value is
+ * set. */
+static int begin_set(const struct portwatch *watcher, bool valid)
+{
+	int result;
+
+	if (!watcher || !valid)
+		return -EINVAL;
+	if (watcher_is_inert(watcher))
+		return -EBUSY;
+	library_lock();
+	result = watcher->state == WATCHER_NEW ? 0 : -EBUSY;
+	if (result < 0)
+		library_unlock();
+	return result;
+}
+
+int portwatch_set_events(struct portwatch *watcher, unsigned int kinds)
+{
+	int result = begin_set(watcher, (kinds & ~(unsigned int)ALL_KINDS) == 0);
+
+	if (result < 0)
+		return result;
+	watcher->options.kinds = kinds;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_interval(struct portwatch *watcher, unsigned int milliseconds)
+{
+	int result = begin_set(watcher, milliseconds <= INTERVAL_MAX);
+
+	if (result < 0)
+		return result;
+	watcher->options.interval = milliseconds;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_addresses(struct portwatch *watcher, enum portwatch_addresses addresses)
+{
+	int result = begin_set(watcher, addresses <= PORTWATCH_ADDRESSES_ALL);
+
+	if (result < 0)
+		return result;
+	watcher->options.addresses = addresses;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_scope(struct portwatch *watcher, enum portwatch_scope scope)
+{
+	int result = begin_set(watcher, scope <= PORTWATCH_SCOPE_NETNS);
+
+	if (result < 0)
+		return result;
+	watcher->options.scope = scope;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader)
+{
+	int result = begin_set(watcher, reader <= PORTWATCH_READER_PROCFS);
+
+	if (result < 0)
+		return result;
+	watcher->options.reader = reader;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
+{
+	int result = begin_set(watcher, table <= PORTWATCH_TABLE_PROCFS);
+
+	if (result < 0)
+		return result;
+	watcher->options.table = table;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
+{
+	int result = begin_set(watcher, true);
+
+	if (result < 0)
+		return result;
+	watcher->options.subreaper = enabled != 0;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
+{
+	int result = begin_set(watcher, true);
+
+	if (result < 0)
+		return result;
+	watcher->options.doorbell = enabled != 0;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
+{
+	int result = begin_set(watcher, delivery <= PORTWATCH_DELIVERY_DISPATCH);
+
+	if (result < 0)
+		return result;
+	watcher->options.delivery = delivery;
+	library_unlock();
+	return 0;
+}
+
+int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
+                      portwatch_log_callback callback)
+{
+	bool valid = level == PORTWATCH_LOG_ERROR || level == PORTWATCH_LOG_WARNING ||
+	             level == PORTWATCH_LOG_INFO || level == PORTWATCH_LOG_DEBUG;
+	const char *debug = secure_getenv("PORTWATCH_DEBUG");
+	int result = begin_set(watcher, valid);
+
+	if (result < 0)
+		return result;
+	watcher->options.log_level = debug && *debug ? PORTWATCH_LOG_DEBUG : level;
+	watcher->options.log = callback;
+	library_unlock();
+	return 0;
+}
+
+pid_t portwatch_get_pid(const struct portwatch *watcher)
+{
+	return watcher->pid;
+}
+
+void *portwatch_get_user_data(const struct portwatch *watcher)
+{
+	return watcher->user_data;
+}
+
+/* --- the names of the values of the public enumerations */
+
+const char *portwatch_reader_name(enum portwatch_reader reader)
+{
+	static const char *const names[] = {"auto", "local", "setns", "nsenter", "procfs"};
+
+	return reader <= PORTWATCH_READER_PROCFS ? names[reader] : 0;
+}
+
+const char *portwatch_stat_name(enum portwatch_stat stat)
+{
+	static const char *const names[] = {
+		"reads",
+		"failed reads",
+		"rows",
+		"events",
+		"wake-ups",
+		"tree reads",
+		"descriptor scans",
+		"doorbell records",
+		"doorbell records lost",
+		"helpers started",
+		"readers restarted",
+		"CPU time (ns)",
+	};
+
+	return (size_t)stat < sizeof(names) / sizeof(names[0]) ? names[stat] : 0;
+}
+
+const char *portwatch_table_name(enum portwatch_table table)
+{
+	static const char *const names[] = {"auto", "diag", "procfs"};
+
+	return table <= PORTWATCH_TABLE_PROCFS ? names[table] : 0;
+}

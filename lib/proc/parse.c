@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* parse.c - the text of /proc/PID/stat */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/number.h"
+#include "proc/procfs.h"
+
+/* Numbers of the fields, as proc(5) counts them. */
+enum {
+	FIELD_STATE = 3,
+	FIELD_PPID = 4,
+	FIELD_FLAGS = 9,
+	FIELD_THREADS = 20,
+	FIELD_START_TIME = 22,
+};
+
+/* PF_EXITING of the flags (include/linux/sched.h). */
+#define EXITING 0x4
+
+static bool take(const char **at, const char *end, char expected)
+{
+	if (*at >= end || **at != expected)
+		return false;
+	(*at)++;
+	return true;
+}
+
+static const char *last_parenthesis(const char *start, const char *end)
+{
+	while (end > start)
+		if (*--end == ')')
+			return end;
+	return NULL;
+}
+
+/* The name stands between the first "(" and the last ")", whatever is in it. */
+static bool take_name(const char **at, const char *end, struct process_stat *stat)
+{
+	const char *close = last_parenthesis(*at, end);
+	size_t size;
+
+	if (!close || !take(at, end, '('))
+		return false;
+	size = (size_t)(close - *at);
+	if (size > sizeof(stat->name) - 1)
+		size = sizeof(stat->name) - 1;
+	memcpy(stat->name, *at, size);
+	memset(stat->name + size, 0, sizeof(stat->name) - size);
+	*at = close + 1;
+	return true;
+}
+
+/* Fields that don't matter may be negative. */
+static bool take_field(const char **at, const char *end, uint64_t *value)
+{
+	return take(at, end, ' ') && (take(at, end, '-') || true) && decimal_parse(at, end, value);
+}
+
+static bool take_numbers(const char **at, const char *end, struct process_stat *stat)
+{
+	uint64_t fields[FIELD_START_TIME + 1];
+
+	for (int field = FIELD_PPID; field <= FIELD_START_TIME; field++)
+		if (!take_field(at, end, &fields[field]))
+			return false;
+	if (fields[FIELD_PPID] > INT_MAX || fields[FIELD_THREADS] > UINT_MAX)
+		return false;
+	stat->ppid = (pid_t)fields[FIELD_PPID];
+	stat->exiting = fields[FIELD_FLAGS] & EXITING;
+	stat->threads = (unsigned)fields[FIELD_THREADS];
+	stat->start_time = fields[FIELD_START_TIME];
+	return true;
+}
+
+int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat)
+{
+	const char *at = text, *end = text + size;
+	uint64_t pid;
+
+	if (!decimal_parse(&at, end, &pid) || pid > INT_MAX || !take(&at, end, ' ') ||
+	    !take_name(&at, end, stat) || !take(&at, end, ' ') || at == end)
+		return -EPROTO;
+	stat->pid = (pid_t)pid;
+	stat->state = *at++;
+	return take_numbers(&at, end, stat) ? 0 : -EPROTO;
+}
+
+bool procfs_is_dead(const struct process_stat *stat)
+{
+	/* A leader that has exited before its other threads looks the same, but for their number.
+	 */
+	return (stat->state == 'Z' || stat->state == 'X' || stat->state == 'x') &&
+	       stat->threads <= 1;
+}
+
+/* --- what /proc/PID/status says of PID namespaces */
+
+#define NSPID "NSpid:"
+
+/* The start of a line. The one that is looked for fits: the kernel nests 32 PID namespaces, a field
+ * each. That of the groups, before it, can have 65,536 fields. */
+struct line {
+	char text[512];
+	size_t size; /* of the whole line */
+};
+
+/* NSpid:, and for each namespace, outermost first, a tab and the PID there. */
+static int parse_nspid(const struct line *line, pid_t *innermost, unsigned *depth)
+{
+	const char *at = line->text + strlen(NSPID), *end;
+	uint64_t pid = 0;
+
+	if (line->size > sizeof(line->text))
+		return -EPROTO;
+	end = line->text + line->size;
+	for (*depth = 0; at < end; (*depth)++)
+		if (*at++ != '\t' || !decimal_parse(&at, end, &pid) || pid > INT_MAX)
+			return -EPROTO;
+	*innermost = (pid_t)pid;
+	return *depth > 0 ? 0 : -EPROTO;
+}
+
+static bool is_nspid(const struct line *line)
+{
+	return line->size >= strlen(NSPID) && memcmp(line->text, NSPID, strlen(NSPID)) == 0;
+}
+
+/* Whether this character ends the line that is looked for. */
+static bool take_character(struct line *line, char character)
+{
+	if (character == '\n') {
+		if (is_nspid(line))
+			return true;
+		line->size = 0;
+		return false;
+	}
+	if (line->size < sizeof(line->text))
+		line->text[line->size] = character;
+	line->size++;
+	return false;
+}
+
+int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth)
+{
+	CLEANUP_CLOSE int fd = procfs_open_at(process, "status", O_RDONLY);
+	struct line line = {.size = 0};
+	char text[2048];
+	ssize_t size;
+
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	while ((size = read(fd, text, sizeof(text))) != 0) {
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		for (ssize_t i = 0; i < size; i++)
+			if (take_character(&line, text[i]))
+				return parse_nspid(&line, innermost, depth);
+	}
+	return -EPROTO;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* process_scan.c - reads the members again: who has exited, who has new children */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "proc/process_table.h"
+
+/* How far up an orphan may find a new parent. */
+#define ANCESTORS 64
+/* How often our own children are listed in one pass, at most. */
+#define ADOPTIONS 8
+
+/* The children of one member, which this pass has found alive. */
+struct children {
+	struct process_table *table;
+	struct entry *parent;
+};
+
+static bool was_found_alive(const struct process_table *table, const struct entry *entry)
+{
+	return entry->pass == table->pass;
+}
+
+/* Adds a process to the trees of its parent. */
+static int add_child(struct process_table *table, struct entry *parent, pid_t pid,
+                     const struct process_stat *stat, int directory)
+{
+	struct entry *entry = entry_new(table, pid, parent->process.pid, stat, directory);
+	int result;
+
+	if (!entry)
+		return -ENOMEM;
+	result = tree_inherit(entry, parent);
+	if (list_empty(&entry->memberships))
+		table_free_entry(table, entry);
+	return result;
+}
+
+/* A child that the table doesn't know. Where it says that it has another parent, either its own has
+ * exited just now, or it has, and a stranger got its number. */
+static int discover(struct process_table *table, struct entry *parent, pid_t pid)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result = process_read(table, pid, &directory, &stat);
+	int lives;
+
+	if (result == PROCESS_CLOSED)
+		return add_child(table, parent, pid, NULL, -1);
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	if (stat.ppid != parent->process.pid) {
+		lives = process_still_lives(table, parent);
+		if (lives != 0)
+			return lives < 0 ? lives : 0;
+	}
+	return add_child(table, parent, pid, &stat, directory);
+}
+
+static int visit_child(void *data, long pid)
+{
+	struct children *children = data;
+	struct process_table *table = children->table;
+	struct entry *child;
+
+	if (pid > INT_MAX)
+		return 0;
+	child = table_find(table, (pid_t)pid);
+	if (!child && table->hooks.ignored(table->data, (pid_t)pid))
+		return 0;
+	if (!child)
+		return discover(table, children->parent, (pid_t)pid);
+	if (was_found_alive(table, child))
+		return tree_inherit(child, children->parent);
+	/* Perhaps the number of an old member: its own turn tells, and looks for its parent. */
+	table_queue(table, child);
+	return 0;
+}
+
+/* The parent that a process says it has, if that is a member. Not one that is still to be examined:
+ * that will find its child itself. */
+static struct entry *find_parent(struct process_table *table, pid_t ppid)
+{
+	struct entry *parent = table_find(table, ppid);
+
+	return parent && was_found_alive(table, parent) ? parent : NULL;
+}
+
+/* The children of a process that exits go to the nearest of its ancestors that takes orphans:
+ * those that were listed before its exit was known are listed once more. */
+static void queue_ancestors(struct process_table *table, const struct entry *entry)
+{
+	for (int i = 0; i < ANCESTORS; i++) {
+		struct entry *parent = table_find(table, entry->process.ppid);
+
+		if (!parent || parent == entry)
+			return;
+		table_queue(table, parent);
+		entry = parent;
+	}
+}
+
+static void leave(struct process_table *table, struct entry *entry)
+{
+	queue_ancestors(table, entry);
+	table_leave(table, entry);
+}
+
+/* The process in the table has exited, another one has its number. */
+static int replace(struct process_table *table, struct entry *entry,
+                   const struct process_stat *stat, int directory)
+{
+	pid_t pid = entry->process.pid;
+	struct entry *parent;
+
+	leave(table, entry);
+	parent = find_parent(table, stat->ppid);
+	if (!parent || table->hooks.ignored(table->data, pid))
+		return 0;
+	return add_child(table, parent, pid, stat, directory);
+}
+
+/* Whether it is the one that a fork record has told of, for a process whose start time isn't known
+ * yet. */
+static int is_as_told(struct process_table *table, const struct entry *entry,
+                      const struct process_stat *stat)
+{
+	const struct entry *parent = table_find(table, entry->process.ppid);
+	int lives;
+
+	if (entry->start_known || stat->ppid == entry->process.ppid || !parent)
+		return 1;
+	lives = process_still_lives(table, parent);
+	return lives < 0 ? lives : !lives;
+}
+
+static int examine_living(struct process_table *table, struct entry *entry,
+                          const struct process_stat *stat, int directory)
+{
+	struct children children = {table, entry};
+	struct entry *parent = find_parent(table, stat->ppid);
+	int result = 0;
+
+	entry_update(entry, stat);
+	entry->pass = table->pass;
+	if (parent)
+		result = tree_inherit(entry, parent);
+	if (result < 0)
+		return result;
+	list_remove(&entry->queued);
+	return table_each_child(table, directory, stat, visit_child, &children);
+}
+
+static int examine(struct process_table *table, struct entry *entry)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result = process_read(table, entry->process.pid, &directory, &stat);
+	int told;
+
+	if (result == PROCESS_GONE || (result == PROCESS_CLOSED && entry->exited)) {
+		leave(table, entry);
+		return 0;
+	}
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	told = is_as_told(table, entry, &stat);
+	if (told < 0)
+		return told;
+	if (!told || entry->exited || !entry_is(entry, &stat))
+		return replace(table, entry, &stat, directory);
+	return examine_living(table, entry, &stat, directory);
+}
+
+/* Ends: a process is examined once, and again only when another has exited or it has got another
+ * tree. */
+int table_examine_queue(struct process_table *table)
+{
+	int first = 0, result;
+
+	while (!list_empty(&table->queue)) {
+		struct entry *entry = container_of(table->queue.next, struct entry, queued);
+
+		list_remove(&entry->queued);
+		result = examine(table, entry);
+		if (result < 0 && first == 0)
+			first = result;
+	}
+	return first;
+}
+
+/* Orphans come to us while we look, when their parents exit: until nothing moves any more. */
+static int adopt_all(struct process_table *table)
+{
+	int first = 0;
+
+	for (int round = 0; round < ADOPTIONS; round++) {
+		uint64_t before = table->changes;
+		int result = table_adopt_orphans(table), examined = table_examine_queue(table);
+
+		if (first == 0)
+			first = result < 0 ? result : examined;
+		if (table->changes == before)
+			break;
+	}
+	return first;
+}
+
+int process_table_refresh(struct process_table *table)
+{
+	int members, orphans;
+
+	table->pass++;
+	for (size_t i = 0; i < table->bucket_count; i++)
+		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
+			table_queue(table, entry);
+	members = table_examine_queue(table);
+	/* Last, when it is known whose children have become ours. */
+	orphans = adopt_all(table);
+	return members < 0 ? members : orphans;
+}
+
+/* --- what /proc says of one process of the table */
+
+static int classify(const struct process_table *table, pid_t pid, int error)
+{
+	if (error == -EACCES || error == -EPERM)
+		return PROCESS_CLOSED;
+	if (error != -ESRCH)
+		return error;
+	return procfs_is_hidden(table->procfs, pid) ? PROCESS_CLOSED : PROCESS_GONE;
+}
+
+int process_read(const struct process_table *table, pid_t pid, int *directory,
+                 struct process_stat *stat)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(table->procfs, pid);
+	int result = process < 0 ? process : procfs_read_stat(process, stat);
+
+	if (result < 0)
+		return classify(table, pid, result);
+	if (procfs_is_dead(stat))
+		return PROCESS_GONE;
+	*directory = process;
+	process = -1;
+	return PROCESS_ALIVE;
+}
+
+int process_still_lives(const struct process_table *table, const struct entry *entry)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result;
+
+	if (entry->exited)
+		return 0;
+	result = process_read(table, entry->process.pid, &directory, &stat);
+	if (result < 0)
+		return result;
+	return result == PROCESS_CLOSED || (result == PROCESS_ALIVE && entry_is(entry, &stat));
+}
+
+bool entry_is(const struct entry *entry, const struct process_stat *stat)
+{
+	return !entry->start_known || entry->process.start_time == stat->start_time;
+}
+
+void entry_update(struct entry *entry, const struct process_stat *stat)
+{
+	struct process *process = &entry->process;
+
+	process->ppid = stat->ppid;
+	process->start_time = stat->start_time;
+	memcpy(process->name, stat->name, sizeof(process->name));
+	entry->start_known = true;
+}
+
+struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
+                        const struct process_stat *stat, int directory)
+{
+	struct entry *entry = table_add(table, pid);
+
+	if (!entry)
+		return NULL;
+	entry->process.ppid = ppid;
+	if (stat) {
+		entry_update(entry, stat);
+		entry->process.netns_known = procfs_netns(directory, &entry->process.netns) == 0;
+	}
+	return entry;
+}
+
+/* One call where nothing has changed. Whether the number is still that of the process doesn't
+ * matter then. */
+static bool is_where_it_was(const struct process_table *table, const struct process *process)
+{
+	struct netns_id netns;
+
+	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
+	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;
+}
+
+static int locate_anew(struct process_table *table, struct process *process)
+{
+	CLEANUP_CLOSE int directory = procfs_open_process(table->procfs, process->pid);
+	struct netns_id netns;
+	struct process_stat stat;
+	int result;
+
+	if (directory < 0)
+		return directory;
+	result = procfs_netns(directory, &netns);
+	if (result < 0)
+		return result;
+	if (process->netns_known && netns.dev == process->netns.dev &&
+	    netns.ino == process->netns.ino)
+		return 0;
+	result = procfs_read_stat(directory, &stat);
+	if (result < 0)
+		return result;
+	if (!entry_is(container_of(process, struct entry, process), &stat))
+		return -ESRCH;
+	process->netns = netns;
+	process->netns_known = true;
+	return 1;
+}
+
+int process_locate(struct process_table *table, struct process *process)
+{
+	return is_where_it_was(table, process) ? 0 : locate_anew(table, process);
+}
+
+/* --- the children of a process, also where the kernel doesn't list them
+ *
+ * Without CONFIG_PROC_CHILDREN every process of the system is asked for its parent, once in a pass.
+ */
+
+/* The children of a parent by their PIDs, as the kernel usually lists them. */
+static int compare_parents(const void *left, const void *right)
+{
+	const struct parentage *a = left, *b = right;
+
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	return (a->child > b->child) - (a->child < b->child);
+}
+
+static int add_row(struct parents *parents, pid_t parent, pid_t child)
+{
+	if (parents->count == parents->capacity) {
+		size_t capacity = parents->capacity ? parents->capacity * 2 : 256;
+		void *rows = realloc(parents->rows, capacity * sizeof(*parents->rows));
+
+		if (!rows)
+			return -ENOMEM;
+		parents->rows = rows;
+		parents->capacity = capacity;
+	}
+	parents->rows[parents->count++] = (struct parentage){parent, child};
+	return 0;
+}
+
+static int ask_parent(void *data, long pid)
+{
+	struct process_table *table = data;
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result;
+
+	if (pid > INT_MAX)
+		return 0;
+	result = process_read(table, (pid_t)pid, &directory, &stat);
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	return add_row(&table->parents, stat.ppid, (pid_t)pid);
+}
+
+static int ask_everyone(struct process_table *table)
+{
+	struct parents *parents = &table->parents;
+	int result;
+
+	if (parents->pass == table->pass)
+		return 0;
+	parents->count = 0;
+	result = procfs_each_number(table->procfs->fd, ".", ask_parent, table);
+	if (result < 0)
+		return result;
+	if (parents->count > 1)
+		qsort(parents->rows, parents->count, sizeof(*parents->rows), compare_parents);
+	parents->pass = table->pass;
+	return 0;
+}
+
+/* The first row of a parent, or where it would stand. */
+static size_t first_row(const struct parents *parents, pid_t parent)
+{
+	size_t low = 0, high = parents->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (parents->rows[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int each_known_child(struct process_table *table, pid_t parent, procfs_visit visit,
+                            void *data)
+{
+	const struct parents *parents = &table->parents;
+	int result = ask_everyone(table);
+
+	if (result < 0)
+		return result;
+	for (size_t i = first_row(parents, parent); i < parents->count; i++) {
+		if (parents->rows[i].parent != parent)
+			break;
+		result = visit(data, parents->rows[i].child);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
+                     procfs_visit visit, void *data)
+{
+	int result;
+
+	if (table->lists_no_children)
+		return each_known_child(table, stat->pid, visit, data);
+	result = procfs_each_child(directory, stat, visit, data);
+	if (result == -ENOENT) {
+		table->lists_no_children = true;
+		return each_known_child(table, stat->pid, visit, data);
+	}
+	return result == -ESRCH ? 0 : result;
+}
+
+/* --- looks at new PIDs alone: for a large tree on a system that forks elsewhere */
+
+/* Reads the beginning of a file of a process, in one call. The size, or a negative errno. */
+static ssize_t read_start(const struct procfs *procfs, pid_t pid, const char *name, char *text,
+                          size_t size)
+{
+	CLEANUP_CLOSE int fd = -1;
+	char path[48];
+	ssize_t count;
+
+	snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
+	fd = procfs_open_at(procfs->fd, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	count = read(fd, text, size - 1);
+	text[count > 0 ? count : 0] = '\0';
+	return count;
+}
+
+/* Threads have numbers, too, and name the parent of their process as theirs. */
+static bool is_thread(const struct procfs *procfs, pid_t pid)
+{
+	char text[512];
+	const char *group;
+
+	if (read_start(procfs, pid, "status", text, sizeof(text)) <= 0)
+		return true; /* gone */
+	group = strstr(text, "\nTgid:\t");
+	return !group || atol(group + strlen("\nTgid:\t")) != pid;
+}
+
+static int probe(struct process_table *table, pid_t pid)
+{
+	struct process_stat stat;
+	char text[1024];
+	ssize_t size = read_start(table->procfs, pid, "stat", text, sizeof(text));
+
+	if (size <= 0 || procfs_parse_stat(text, (size_t)size, &stat) < 0 ||
+	    !table_find(table, stat.ppid) || is_thread(table->procfs, pid))
+		return 0;
+	return process_table_forked(table, stat.ppid, pid);
+}
+
+bool process_table_probe(struct process_table *table, pid_t after, pid_t last)
+{
+	struct process_tree *tree;
+
+	/* Once round, or more than there is to read otherwise. Orphans keep the numbers that they
+	 * had. */
+	if (after <= 0 || last < after || (size_t)(last - after) > table->count)
+		return false;
+	list_each (tree, &table->trees, struct process_tree, link)
+		if (tree->adopts_orphans)
+			return false;
+	for (pid_t pid = after + 1; pid <= last; pid++)
+		if (probe(table, pid) < 0)
+			return false;
+	return true;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* process_table.h - the inside of a process table, shared by the files that make it up
+ *
+ * Every process stands in the hash once, and has a membership for each tree that it belongs to. A
+ * pass examines the processes of a queue until it is empty; whatever may have new children, or new
+ * trees to hand on to its children, is put into the queue. */
+#ifndef PROCESS_TABLE_H
+#define PROCESS_TABLE_H
+
+#include "util/list.h"
+#include "proc/process_tree.h"
+
+struct entry {
+	struct process process; /* first: a struct process is its entry */
+	struct entry *next;     /* in its bucket */
+	struct list memberships;
+	struct list queued;
+	uint64_t pass;    /* the last one that found it alive, the same process as before */
+	bool start_known; /* process.start_time is set */
+	bool exited;      /* before it could be read: known by a fork record alone */
+};
+
+struct membership {
+	struct list of_process;
+	struct list of_tree;
+	struct entry *entry;
+	struct process_tree *tree;
+};
+
+/* A child of ours that was there before the tree, and so is no orphan of it. */
+struct bystander {
+	pid_t pid;
+	uint64_t start_time;
+};
+
+struct process_tree {
+	struct list link; /* in the table */
+	struct list members;
+	struct process_table *table;
+	struct bystander *bystanders;
+	size_t bystander_count;
+	size_t count;
+	uint64_t start_time;
+	pid_t root;
+	unsigned references;
+	bool adopts_orphans;
+};
+
+/* Who is whose child, for kernels that don't list children. */
+struct parentage {
+	pid_t parent;
+	pid_t child;
+};
+
+struct parents {
+	struct parentage *rows; /* sorted by parent */
+	size_t count;
+	size_t capacity;
+	uint64_t pass; /* in which it was read */
+};
+
+struct process_table {
+	const struct procfs *procfs;
+	struct process_hooks hooks;
+	void *data;
+	struct list trees;
+	struct list queue;
+	struct entry **buckets;
+	size_t bucket_count; /* a power of two */
+	size_t count;
+	uint64_t pass;
+	uint64_t changes; /* processes that came, went, or were gone when they were looked at */
+	pid_t self;       /* as /proc knows the calling process, once it was asked */
+	bool lists_no_children; /* the kernel has no task/TID/children */
+	struct parents parents;
+};
+
+/* --- process_table.c: the hash --- */
+struct entry *table_find(const struct process_table *table, pid_t pid);
+/* Makes an entry that belongs to no tree yet; NULL: out of memory. */
+struct entry *table_add(struct process_table *table, pid_t pid);
+/* Takes it out of the hash, so that its number is free for another process. */
+void table_remove(struct process_table *table, struct entry *entry);
+/* Frees an entry without memberships, in the hash or not. */
+void table_free_entry(struct process_table *table, struct entry *entry);
+/* Has it examined in this pass, once more if it was. */
+void table_queue(struct process_table *table, struct entry *entry);
+
+/* --- process_member.c: who belongs where --- */
+bool tree_has(const struct process_tree *tree, const struct entry *entry);
+/* Makes it a member, if it isn't one, and calls the hook. 0 or -ENOMEM. */
+int tree_join(struct process_tree *tree, struct entry *entry);
+/* Makes it a member of all trees of its parent. 0 or -ENOMEM. */
+int tree_inherit(struct entry *entry, const struct entry *parent);
+/* Ends one membership; with leave the hook is called. The entry stays. */
+void membership_end(struct membership *membership, bool leave);
+/* Has it leave all its trees, and frees it. */
+void table_leave(struct process_table *table, struct entry *entry);
+
+/* --- process_read.c: what /proc says of one process --- */
+enum process_reading {
+	PROCESS_ALIVE,
+	PROCESS_CLOSED, /* alive, but /proc hides it or keeps it to itself */
+	PROCESS_GONE,   /* or dead, waiting to be reaped */
+};
+
+/* Opens and reads it; *directory, to be closed, is set only when it says PROCESS_ALIVE. Returns one
+ * of the above; a negative errno where that can't be told. */
+int process_read(const struct process_table *table, pid_t pid, int *directory,
+                 struct process_stat *stat);
+/* Whether the process in the table still has its number. */
+int process_still_lives(const struct process_table *table, const struct entry *entry);
+/* Whether what was read is the process in the table. */
+bool entry_is(const struct entry *entry, const struct process_stat *stat);
+void entry_update(struct entry *entry, const struct process_stat *stat);
+/* Adds what was read (stat NULL: a child of ppid that can't be read) to the table, without
+ * membership, its network namespace looked up; NULL: out of memory. */
+struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
+                        const struct process_stat *stat, int directory);
+
+/* --- process_children.c: children, whatever the kernel lists --- */
+int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
+                     procfs_visit visit, void *data);
+
+/* --- process_refresh.c: the pass --- */
+/* Examines what is queued until nothing is. 0, or the first error. */
+int table_examine_queue(struct process_table *table);
+
+/* --- process_adopt.c: orphans that became our children --- */
+/* Notes who is no orphan of this tree. */
+int tree_note_bystanders(struct process_tree *tree);
+int table_adopt_orphans(struct process_table *table);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* process_tree.h - who belongs to a watched root
+ *
+ * A process_table holds every process that belongs to some tree, once, found by its PID in one hash
+ * lookup. A process_tree is a root and all its descendants; trees may overlap. Once a member, a
+ * process stays one until it exits, also after it is reparented. Not thread-safe: the monitor calls
+ * it with its lock held. */
+#ifndef PROCESS_TREE_H
+#define PROCESS_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proc/procfs.h"
+
+struct process_table;
+struct process_tree;
+
+struct process {
+	pid_t pid;
+	pid_t ppid;            /* when it was read last */
+	uint64_t start_time;   /* clock ticks since boot; (pid, start_time) is its identity */
+	uint64_t seen;         /* CLOCK_MONOTONIC when it became known */
+	char name[64];         /* comm when it was read last */
+	bool netns_known;      /* netns is set */
+	struct netns_id netns; /* where it was last seen; set by the monitor, see process_locate */
+};
+
+/* The hooks may look around (process_table_find, process_locate, ...), but must not call what adds
+ * or drops members or trees. */
+struct process_hooks {
+	/* Whether pid must never become a member: the library's own helpers. A root is a member
+	 * whatever this says. */
+	bool (*ignored)(void *data, pid_t pid);
+	/* A process has become a member of tree; its netns has been looked up. */
+	void (*joined)(void *data, struct process_tree *tree, struct process *process);
+	/* A member has exited: it is no longer found or counted. It is freed after the last of
+	 * these calls. */
+	void (*left)(void *data, struct process_tree *tree, struct process *process);
+};
+
+/* Returns 0 or -ENOMEM. procfs must outlive the table. */
+int process_table_new(struct process_table **table, const struct procfs *procfs,
+                      const struct process_hooks *hooks, void *data);
+/* Frees it with all its trees; calls no hooks. NULL allowed. */
+void process_table_free(struct process_table *table);
+
+/* Makes the tree of one root, or takes another reference to an existing one with the same (pid,
+ * start_time) and adopts_orphans. The root joins, and its descendants known from /proc, before it
+ * returns. -ESRCH: no such process, or a stranger with its number. adopts_orphans: children of the
+ * calling process (getpid) that aren't ignored and weren't there at the time of this call (unless
+ * they are the root) belong to the tree as well. */
+int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,
+                     uint64_t start_time, bool adopts_orphans);
+/* Drops a reference; the last frees the tree, and forgets its processes without calling `left`. */
+void process_tree_unref(struct process_tree *tree);
+
+/* Reads every process of the table again: exited members leave, new children join (repeated until
+ * nothing new is found, so that a child found in this pass has its own children read as well). A
+ * member whose PID was given to another process left. Where the kernel has no task/TID/children,
+ * /proc/PID/stat of all processes is read for its ppid instead. A failure to read one process never
+ * drops it while it lives. Returns 0 or -ENOMEM, -EMFILE... (then the pass may be incomplete: call
+ * again). */
+int process_table_refresh(struct process_table *table);
+
+/* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the
+ * parent, if it has any, even where the child has exited by now (then it leaves at the next
+ * refresh, but its own children, told by later records, belong). Returns 0 (also for strangers) or
+ * -ENOMEM. */
+int process_table_forked(struct process_table *table, pid_t parent, pid_t child);
+
+/* Takes in the children of members among the processes with a number above `after` up to `last`:
+ * cheaper than a refresh in a large tree, where few processes were forked. False where that won't
+ * do: refresh then. It finds nobody whose parent has exited by now, and doesn't notice who has
+ * exited; nor does the refresh find the former. */
+bool process_table_probe(struct process_table *table, pid_t after, pid_t last);
+
+/* A pidfd has told that a process has exited: it leaves at the next refresh, even where another
+ * process has got its number within the same clock tick. */
+void process_table_exited(struct process_table *table, struct process *process);
+
+struct process *process_table_find(const struct process_table *table, pid_t pid);
+size_t process_table_count(const struct process_table *table);
+
+/* Looks up where a process is now; sets process->netns. Returns 1 if it changed, 0 if not, or a
+ * negative errno (the previous value stays). Verifies the start time before it believes a change.
+ */
+int process_locate(struct process_table *table, struct process *process);
+
+/* The members of a tree, oldest first by joining order; NULL after the last. Stable while no
+ * function above that adds or drops members runs. */
+struct process *process_tree_next(const struct process_tree *tree, const struct process *previous);
+bool process_tree_contains(const struct process_tree *tree, const struct process *process);
+size_t process_tree_count(const struct process_tree *tree);
+pid_t process_tree_root(const struct process_tree *tree);
+
+#endif

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs.c - the /proc directory: opening, reading and listing what is in it */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/number.h"
+#include "proc/procfs.h"
+#include "util/spawn.h"
+
+/* One call lists some 600 descriptors of a process. */
+#define LIST_BUFFER 16384
+
+/* What getdents64(2) fills in. */
+struct directory_entry {
+	uint64_t inode;
+	int64_t next;
+	uint16_t size; /* of this entry */
+	uint8_t type;
+	char name[];
+};
+
+int procfs_open(struct procfs *procfs, const char *path)
+{
+	procfs->loadavg = -1;
+	procfs->fd = spawn_above_stdio(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	return procfs->fd < 0 ? procfs->fd : 0;
+}
+
+void procfs_close(struct procfs *procfs)
+{
+	if (procfs->fd >= 0)
+		close(procfs->fd);
+	if (procfs->loadavg >= 0)
+		close(procfs->loadavg);
+	procfs->fd = -1;
+	procfs->loadavg = -1;
+}
+
+bool procfs_is_ours(const struct procfs *procfs)
+{
+	char self[32];
+	ssize_t size = readlinkat(procfs->fd, "self", self, sizeof(self));
+	const char *at = self;
+	uint64_t pid;
+
+	return size > 0 && decimal_parse(&at, self + size, &pid) && at == self + size &&
+	       pid == (uint64_t)getpid();
+}
+
+int procfs_open_at(int directory, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(directory, name, flags | O_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	return spawn_above_stdio(fd);
+}
+
+int procfs_open_process(const struct procfs *procfs, pid_t pid)
+{
+	char name[16];
+	int fd;
+
+	if (pid <= 0)
+		return -ESRCH;
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	/* Not O_PATH, which gets at the directory of a process that /proc hides. */
+	fd = procfs_open_at(procfs->fd, name, O_RDONLY | O_DIRECTORY);
+	return fd == -ENOENT ? -ESRCH : fd;
+}
+
+ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size)
+{
+	CLEANUP_CLOSE int fd = procfs_open_at(directory, name, O_RDONLY);
+	size_t used = 0;
+
+	if (fd < 0)
+		return fd;
+	while (used < size) {
+		ssize_t count = read(fd, buffer + used, size - used);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return -errno;
+		if (count == 0) {
+			buffer[used] = '\0';
+			return (ssize_t)used;
+		}
+		used += (size_t)count;
+	}
+	return -EFBIG;
+}
+
+/* Hands on the entries of one getdents64(2) that are numbers. */
+static int visit_numbers(const char *entries, size_t size, procfs_visit visit, void *data)
+{
+	size_t at = 0;
+	int result;
+
+	while (at < size) {
+		const struct directory_entry *entry = (const void *)(entries + at);
+		const char *name = entry->name, *end = name + strlen(name);
+		uint64_t number;
+
+		at += entry->size;
+		if (!decimal_parse(&name, end, &number) || name != end || number > LONG_MAX)
+			continue;
+		result = visit(data, (long)number);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+int procfs_list_numbers(int list, procfs_visit visit, void *data)
+{
+	_Alignas(struct directory_entry) char entries[LIST_BUFFER];
+	long size;
+	int result;
+
+	for (;;) {
+		size = syscall(SYS_getdents64, list, entries, sizeof(entries));
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return size < 0 ? -errno : 0;
+		result = visit_numbers(entries, (size_t)size, visit, data);
+		if (result != 0)
+			return result;
+	}
+}
+
+int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data)
+{
+	CLEANUP_CLOSE int list = procfs_open_at(directory, name, O_RDONLY | O_DIRECTORY);
+
+	return list < 0 ? list : procfs_list_numbers(list, visit, data);
+}
+
+int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number)
+{
+	char link[64];
+	ssize_t size = readlinkat(directory, path, link, sizeof(link) - 1);
+	size_t length = strlen(type);
+	const char *at;
+
+	if (size < 0)
+		return -errno;
+	link[size] = '\0';
+	if (strncmp(link, type, length) != 0 || strncmp(link + length, ":[", 2) != 0)
+		return 0;
+	at = link + length + 2;
+	return decimal_parse(&at, link + size, number) && strcmp(at, "]") == 0;
+}
+
+pid_t procfs_last_pid(struct procfs *procfs)
+{
+	char text[128], *at;
+	ssize_t size;
+	const char *number;
+	uint64_t pid;
+
+	if (procfs->loadavg < 0)
+		procfs->loadavg = procfs_open_at(procfs->fd, "loadavg", O_RDONLY);
+	/* One call reads it whole, from the start again. */
+	size = procfs->loadavg < 0 ? -1 : pread(procfs->loadavg, text, sizeof(text) - 1, 0);
+	if (size <= 0)
+		return 0;
+	text[size] = '\0';
+	at = strrchr(text, ' ');
+	number = at ? at + 1 : text;
+	if (!decimal_parse(&number, text + size, &pid) || pid > INT_MAX)
+		return 0;
+	return (pid_t)pid;
+}
+
+/* --- one process, its threads and its children */
+
+int procfs_read_stat(int process, struct process_stat *stat)
+{
+	CLEANUP_CLOSE int fd = procfs_open_at(process, "stat", O_RDONLY);
+	char text[2048];
+	ssize_t size = fd;
+
+	/* The kernel makes it whole in one call (fs/proc/array.c): there is no need to look for its
+	 * end. */
+	if (fd >= 0) {
+		do
+			size = read(fd, text, sizeof(text));
+		while (size < 0 && errno == EINTR);
+		if (size < 0)
+			size = -errno;
+	}
+	if (size < 0)
+		return size == -ENOENT ? -ESRCH : (int)size;
+	return procfs_parse_stat(text, (size_t)size, stat);
+}
+
+struct attempts {
+	int process;
+	const char *path;
+	procfs_attempt attempt;
+	void *data;
+	int result;
+};
+
+static int attempt_thread(void *data, long tid)
+{
+	struct attempts *attempts = data;
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%ld/%s", tid, attempts->path);
+	attempts->result = attempts->attempt(attempts->process, path, attempts->data);
+	return attempts->result != -ENOENT && attempts->result != -ESRCH;
+}
+
+int procfs_through_threads(int process, const char *path, procfs_attempt attempt, void *data)
+{
+	struct attempts attempts = {process, path, attempt, data, attempt(process, path, data)};
+	int listed;
+
+	if (attempts.result != -ENOENT && attempts.result != -ESRCH)
+		return attempts.result;
+	listed = procfs_each_number(process, "task", attempt_thread, &attempts);
+	if (listed < 0)
+		return listed == -ENOENT ? -ESRCH : listed;
+	return attempts.result;
+}
+
+/* Collects a number digit by digit, as it may stand across the end of a buffer. */
+struct number {
+	long value;
+	bool begun;
+};
+
+static int end_number(struct number *number, procfs_visit visit, void *data)
+{
+	long value = number->value;
+	bool begun = number->begun;
+
+	*number = (struct number){0};
+	return begun ? visit(data, value) : 0;
+}
+
+static int take_character(struct number *number, char character, procfs_visit visit, void *data)
+{
+	int digit = character - '0';
+
+	if (character == ' ' || character == '\n')
+		return end_number(number, visit, data);
+	if (digit < 0 || digit > 9 || number->value > (INT_MAX - digit) / 10)
+		return -EPROTO;
+	number->value = number->value * 10 + digit;
+	number->begun = true;
+	return 0;
+}
+
+static int visit_text(int fd, procfs_visit visit, void *data)
+{
+	struct number number = {0};
+	char text[4096];
+	ssize_t size;
+	int result;
+
+	while ((size = read(fd, text, sizeof(text))) != 0) {
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return -errno;
+		for (ssize_t i = 0; i < size; i++) {
+			result = take_character(&number, text[i], visit, data);
+			if (result != 0)
+				return result;
+		}
+	}
+	return end_number(&number, visit, data);
+}
+
+/* A descriptor; -ENOENT where the kernel has no such files, -ESRCH where the thread is gone. */
+static int open_children(int process, long tid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "task/%ld/children", tid);
+	fd = procfs_open_at(process, path, O_RDONLY);
+	if (fd != -ENOENT)
+		return fd;
+	snprintf(path, sizeof(path), "task/%ld/stat", tid);
+	return faccessat(process, path, F_OK, 0) == 0 ? -ENOENT : -ESRCH;
+}
+
+struct children {
+	int process;
+	procfs_visit visit;
+	void *data;
+};
+
+static int visit_thread(void *data, long tid)
+{
+	const struct children *children = data;
+	CLEANUP_CLOSE int fd = open_children(children->process, tid);
+
+	/* The children of a thread that has exited belong to another one now. */
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
+	return visit_text(fd, children->visit, children->data);
+}
+
+int procfs_each_child(int process, const struct process_stat *stat, procfs_visit visit, void *data)
+{
+	struct children children = {process, visit, data};
+	CLEANUP_CLOSE int fd = -1;
+	int result;
+
+	if (stat->threads > 1) {
+		result = procfs_each_number(process, "task", visit_thread, &children);
+		return result == -ENOENT && faccessat(process, "stat", F_OK, 0) < 0 ? -ESRCH
+		                                                                    : result;
+	}
+	fd = open_children(process, stat->pid);
+	return fd < 0 ? fd : visit_text(fd, visit, data);
+}
+
+bool procfs_is_hidden(const struct procfs *procfs, pid_t pid)
+{
+	struct pollfd exit = {.events = POLLIN};
+	CLEANUP_CLOSE int pidfd = -1;
+
+	if (!procfs_is_ours(procfs))
+		return false;
+	pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
+	if (pidfd == -ENOSYS || pidfd == -EPERM || pidfd == -EACCES)
+		return kill(pid, 0) == 0 || errno == EPERM;
+	if (pidfd < 0)
+		return pidfd != -ESRCH && pidfd != -EINVAL && pidfd != -ENOENT;
+	exit.fd = pidfd;
+	return poll(&exit, 1, 0) <= 0;
+}
+
+/* --- the network namespace of a process */
+
+static int identify(int process, const char *path, void *data)
+{
+	struct netns_id *id = data;
+	struct stat status;
+
+	if (fstatat(process, path, &status, 0) < 0)
+		return -errno;
+	*id = (struct netns_id){.dev = status.st_dev, .ino = status.st_ino};
+	return 0;
+}
+
+int procfs_netns(int process, struct netns_id *id)
+{
+	return procfs_through_threads(process, "net/tcp", identify, id);
+}
+
+int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/net/tcp", (int)pid);
+	return identify(procfs->fd, path, id);
+}
+
+static int read_number(int process, const char *path, void *data)
+{
+	int result = procfs_read_link(process, path, "net", data);
+
+	return result == 0 ? -EPROTO : result;
+}
+
+int procfs_netns_inode(int process, uint64_t *inode)
+{
+	int result;
+
+	*inode = 0;
+	result = procfs_through_threads(process, "ns/net", read_number, inode);
+	if (result == -EACCES || result == -EPERM)
+		return 0;
+	return result < 0 ? result : 0;
+}
+
+static int open_path(int process, const char *path, void *data)
+{
+	(void)data;
+	return procfs_open_at(process, path, O_RDONLY);
+}
+
+int procfs_open_netns(int process)
+{
+	return procfs_through_threads(process, "ns/net", open_path, NULL);
+}

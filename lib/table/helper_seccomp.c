@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* helper_seccomp.c - allows a helper nothing but the system calls that it makes to serve
+ *
+ * A classic BPF program (seccomp(2)), made on the stack. What isn't listed fails with EPERM: a
+ * helper that is killed would take its last words along, and an unforeseen call of libc has an
+ * answer.
+ *
+ * There is no filter
+ *
+ * - on architectures whose audit number isn't known below, and where the kernel, or a filter that
+ *   the host lives under, refuses one: all the other bounds remain;
+ * - under sanitizers and valgrind, which make system calls of their own to report what they found.
+ */
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+#include "table/helper.h"
+#include "util/sys.h"
+
+#if defined(__x86_64__) && defined(__LP64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__i386__)
+#define ARCHITECTURE AUDIT_ARCH_I386
+#elif defined(__aarch64__) && defined(__AARCH64EL__) && defined(__LP64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#elif defined(__arm__) && defined(__ARM_EABI__) && !defined(__ARM_BIG_ENDIAN)
+#define ARCHITECTURE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCHITECTURE AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#define ARCHITECTURE AUDIT_ARCH_PPC64LE
+#elif defined(__s390x__)
+#define ARCHITECTURE AUDIT_ARCH_S390X
+#elif defined(__loongarch__) && __loongarch_grlen == 64 && defined(AUDIT_ARCH_LOONGARCH64)
+#define ARCHITECTURE AUDIT_ARCH_LOONGARCH64
+#endif
+
+#ifdef ARCHITECTURE
+
+#define CODE_MAX 48
+
+/* The half of a 64-bit argument that holds a number of 32 bits. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define LOW_HALF 4U
+#else
+#define LOW_HALF 0U
+#endif
+
+#define REFUSE (SECCOMP_RET_ERRNO | EPERM)
+
+struct program {
+	struct sock_filter code[CODE_MAX];
+	unsigned short count;
+};
+
+static void add(struct program *program, unsigned code, uint32_t value, unsigned yes, unsigned no)
+{
+	struct sock_filter *place = &program->code[program->count++];
+
+	place->code = (uint16_t)code;
+	place->k = value;
+	place->jt = (uint8_t)yes;
+	place->jf = (uint8_t)no;
+}
+
+static void add_load(struct program *program, size_t offset)
+{
+	add(program, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+static void add_result(struct program *program, uint32_t result)
+{
+	add(program, BPF_RET | BPF_K, result, 0, 0);
+}
+
+/* The next `no` instructions are passed over where the value loaded is another. */
+static void add_equal(struct program *program, uint32_t value, unsigned no)
+{
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, no);
+}
+
+/* x32, the second ABI of x86_64, has the same audit number, but a bit in the numbers of its calls
+ * that makes them others than those allowed. */
+static void begin(struct program *program)
+{
+	program->count = 0;
+	add_load(program, offsetof(struct seccomp_data, arch));
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
+	add_result(program, REFUSE);
+	add_load(program, offsetof(struct seccomp_data, nr));
+}
+
+static void allow(struct program *program, long call)
+{
+	add_equal(program, (uint32_t)call, 1);
+	add_result(program, SECCOMP_RET_ALLOW);
+}
+
+/* Where one argument, of 32 bits, has this value. */
+static void allow_with(struct program *program, long call, int argument, uint32_t value)
+{
+	add_equal(program, (uint32_t)call, 4);
+	add_load(program, offsetof(struct seccomp_data, args[argument]) + LOW_HALF);
+	add_equal(program, value, 1);
+	add_result(program, SECCOMP_RET_ALLOW);
+	add_result(program, REFUSE);
+}
+
+static void make(struct program *program, unsigned int ways)
+{
+	begin(program);
+	allow(program, SYS_read);
+	allow(program, SYS_writev);
+	allow(program, SYS_exit_group);
+	if (ways & HELPER_DIAG) {
+		allow(program, SYS_sendto);
+		allow(program, SYS_recvfrom);
+	}
+	if (ways & HELPER_TEXT)
+		allow(program, SYS_pread64);
+	if (ways & HELPER_REOPENS) {
+		allow_with(program, SYS_openat, 2, O_RDONLY | O_CLOEXEC);
+		allow_with(program, SYS_fcntl, 1, F_DUPFD_CLOEXEC);
+		allow(program, SYS_close);
+	}
+	add_result(program, REFUSE);
+}
+
+/* valgrind passes on no vDSO; and it cannot run a program that exec has made privileged. */
+bool helper_can_filter(void)
+{
+	return !HELPER_SANITIZED && (getauxval(AT_SYSINFO_EHDR) != 0 || getauxval(AT_SECURE) != 0);
+}
+
+int helper_seccomp(unsigned int ways)
+{
+	struct program program;
+	struct sock_fprog prog = {.filter = program.code};
+	long error;
+
+	make(&program, ways);
+	prog.len = program.count;
+	error = raw_call(SYS_prctl, PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, &prog, 0L, 0L);
+	return error == -ENOMEM ? -ENOMEM : 0;
+}
+
+#else
+
+bool helper_can_filter(void)
+{
+	return false;
+}
+
+int helper_seccomp(unsigned int ways)
+{
+	(void)ways;
+	return 0;
+}
+
+#endif

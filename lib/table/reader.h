@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* reader.h - ways to fetch the table of listening sockets of one network namespace
+ *
+ * The four ways are an ops table; the rest of the library is blind to which one works. A reader is
+ * asked for a table, and answers at once (local, procfs) or when its descriptor gets readable
+ * (setns, nsenter: a child that answers over a pipe). */
+#ifndef READER_H
+#define READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/failure.h"
+#include "portwatch.h"
+#include "proc/procfs.h"
+#include "table/snapshot.h"
+
+struct reader;
+
+struct reader_target {
+	const struct procfs *procfs;
+	pid_t pid;             /* a process in the namespace: its init, else the oldest */
+	uint64_t start_time;   /* of that process */
+	struct netns_id netns; /* what must be reached: refuse with -ESTALE if the process has moved
+	                          elsewhere */
+	const char *nsenter;   /* absolute path of nsenter(1); NULL: not installed */
+};
+
+enum reader_state {
+	READER_PENDING,  /* no answer yet, or only a part of it */
+	READER_COMPLETE, /* reader_snapshot() holds a complete table */
+	READER_RETRY,    /* no information this time (for example an interrupted dump); the reader
+	                    works on */
+	READER_BROKEN,   /* the reader is dead: reader_failure() tells why; only reader_close() is
+	                    left */
+};
+
+/* Opens a reader of the given kind (not AUTO) with a form of the table (AUTO: diag, and procfs
+ * where diag is refused or missing). Returns 0 or a negative errno with *failure set. A child's own
+ * failure (setns refused, ...) comes later, as READER_BROKEN of the first request. */
+int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwatch_table table,
+                const struct reader_target *target, struct failure *failure);
+
+/* Closes it: kills its child. *child receives the child to reap (pid 0: there is none); the caller
+ * reaps it. Until it is gone its pid must not be taken for a member of a tree. NULL reader allowed.
+ */
+struct child;
+void reader_close(struct reader *reader, struct child *child);
+
+/* The same in the child of a fork(2), where its child is another process' child: closes descriptors
+ * and frees memory alone. */
+void reader_forget(struct reader *reader);
+
+/* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once. Constant for the
+ * reader's life. */
+int reader_fd(const struct reader *reader);
+/* The PID of its child; 0 where it has none. */
+pid_t reader_pid(const struct reader *reader);
+
+/* Asks for the table. One request at a time. */
+enum reader_state reader_request(struct reader *reader);
+/* Takes what the descriptor has to give, without blocking. */
+enum reader_state reader_process(struct reader *reader);
+
+/* The last complete table, sealed. Valid until the next request. */
+const struct snapshot *reader_snapshot(const struct reader *reader);
+/* Why the reader is broken, or why it said RETRY. */
+struct failure reader_failure(const struct reader *reader);
+/* The form in use: DIAG or PROCFS; AUTO before the first complete table. */
+enum portwatch_table reader_table(const struct reader *reader);
+/* Why it isn't diag: the failure that made AUTO fall back; {NULL, 0} if it didn't. */
+struct failure reader_table_failure(const struct reader *reader);
+/* The cookie of the namespace; 0 where it isn't known (before the first complete table, procfs,
+ * nsenter). */
+uint64_t reader_cookie(const struct reader *reader);
+/* Malformed rows since it was opened. */
+uint64_t reader_rejected(const struct reader *reader);
+/* Rows read and bytes received since it was opened. */
+uint64_t reader_rows(const struct reader *reader);
+
+#endif

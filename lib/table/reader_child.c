@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: MIT */
+/* reader_child.c - our side of the pipes to a helper or to nsenter */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "util/caps.h"
+#include "util/cleanup.h"
+#include "config.h"
+#include "table/helper.h"
+#include "util/sys.h"
+#include "table/reader_ops.h"
+#include "table/step.h"
+
+#define READ_SIZE 16384
+/* At most so much in one go: a child that never stops must not hold up all the others. */
+#define READ_ROUNDS 64
+
+/* Takes "COOKIE DEVICE INODE", if any; 0 means not known. */
+static int take_hello(struct reader *reader, const char *bytes, size_t size)
+{
+	const char *end = bytes + size;
+	uint64_t numbers[3] = {0};
+
+	for (int i = 0; i < 3 && bytes < end; i++)
+		if (frame_read_number(&bytes, end, UINT64_MAX, &numbers[i]) < 0)
+			return -EPROTO;
+	reader->cookie = numbers[0];
+	if (numbers[2] != 0 && (numbers[1] != reader->netns.dev || numbers[2] != reader->netns.ino))
+		return reader_fail(reader, STEP_REACH_NETNS, ESTALE);
+	return 0;
+}
+
+static int greet(struct reader *reader, const struct frame *frame, const char *bytes, size_t size)
+{
+	struct reader_link *link = &reader->link;
+	int error;
+
+	if (link->greeted || frame->argument != FRAME_VERSION)
+		return -EPROTO;
+	error = take_hello(reader, bytes, size);
+	if (error == 0 && link->process >= 0)
+		error = reader_check_netns(reader, link->process);
+	link->greeted = error == 0;
+	/* From now on it speaks in frames. */
+	cleanup_close(&link->complaints);
+	link->complaints = -1;
+	return error;
+}
+
+/* A datagram is parsed whole, but comes in pieces. */
+static int take_datagram(struct reader *reader, const struct frame *frame, uint32_t offset,
+                         const char *bytes, size_t size)
+{
+	unsigned char *datagram = reader->link.datagram;
+
+	if (frame->length > TABLE_SOURCE_BUFFER)
+		return -EPROTO;
+	memcpy(datagram + offset, bytes, size);
+	if (offset + size < frame->length)
+		return 0;
+	return table_collector_feed(&reader->collector, (enum table_tag)frame->argument, datagram,
+	                            frame->length);
+}
+
+/* A piece of the table; what can't be kept is remembered, the rest of the answer passed over. */
+static void take_data(struct reader *reader, const struct frame *frame, uint32_t offset,
+                      const char *bytes, size_t size)
+{
+	if (reader->error != 0)
+		return;
+	if (reader->form == PORTWATCH_TABLE_DIAG)
+		reader->error = take_datagram(reader, frame, offset, bytes, size);
+	else
+		reader->error = table_collector_feed(&reader->collector,
+		                                     (enum table_tag)frame->argument, bytes, size);
+	if (reader->error < 0)
+		reader_fail(reader,
+		            reader->form == PORTWATCH_TABLE_DIAG ? STEP_READ_DIAG : STEP_PARSE,
+		            -reader->error);
+}
+
+static void take_end(struct reader *reader, const struct frame *frame, const char *bytes,
+                     size_t size)
+{
+	reader->link.awaiting = false;
+	if (frame->argument != 0) {
+		reader->error = frame->argument <= ERRNO_MAX ? -(int)frame->argument : -EPROTO;
+		reader_fail(reader, step_find(bytes, size), -reader->error);
+	} else if (reader->error == 0) {
+		reader->error = table_collector_end(&reader->collector);
+		if (reader->error < 0)
+			reader_fail(reader, STEP_PROTOCOL, -reader->error);
+	}
+}
+
+/* A frame_sink. Answers to earlier requests are passed over. */
+static int take_frame(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
+                      size_t size)
+{
+	struct reader *reader = data;
+	bool current = reader->link.awaiting && frame->sequence == reader->sequence;
+
+	if (frame->kind == FRAME_HELLO)
+		return greet(reader, frame, bytes, size);
+	if (frame->kind == FRAME_END && frame->sequence == 0) {
+		take_end(reader, frame, bytes, size);
+		return reader->error < 0 ? reader->error : -EPROTO;
+	}
+	if (!reader->link.greeted)
+		return -EPROTO;
+	if (current && frame->kind == FRAME_END)
+		take_end(reader, frame, bytes, size);
+	else if (current)
+		take_data(reader, frame, offset, bytes, size);
+	return 0;
+}
+
+/* Our ends must not block. */
+static int unblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int reader_link_open(struct reader *reader, int ends[2])
+{
+	struct reader_link *link = &reader->link;
+	int requests[2], responses[2];
+	int error;
+
+	frame_decoder_init(&link->decoder, take_frame, reader);
+	error = spawn_pipe(requests);
+	if (error < 0)
+		return reader_fail(reader, STEP_MAKE_PIPES, -error);
+	ends[0] = requests[0];
+	link->requests = requests[1];
+	error = spawn_pipe(responses);
+	if (error == 0) {
+		link->responses = responses[0];
+		ends[1] = responses[1];
+		error = unblock(link->responses);
+	}
+	if (error == 0)
+		error = unblock(link->requests);
+	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
+}
+
+/* A full pipe: nobody reads it, nor ever will. SIGPIPE is blocked in the library's threads. */
+enum reader_state reader_link_request(struct reader *reader)
+{
+	struct frame_request request = {reader->sequence, reader->form};
+	char line[FRAME_REQUEST_MAX];
+	size_t size = frame_format_request(line, &request);
+	ssize_t written;
+	int error;
+
+	do {
+		written = write(reader->link.requests, line, size);
+	} while (written < 0 && errno == EINTR);
+	reader->link.awaiting = true;
+	if (written == (ssize_t)size)
+		return READER_PENDING;
+	error = written < 0 && errno != EAGAIN ? errno : ETIMEDOUT;
+	/* What it has said before it died tells more. */
+	if (error == EPIPE && reader_link_process(reader) == READER_BROKEN)
+		return READER_BROKEN;
+	reader->broken = true;
+	reader_fail(reader, STEP_ASK, error);
+	return READER_BROKEN;
+}
+
+/* The stream can't be followed any more, or has ended. */
+static enum reader_state give_up(struct reader *reader, const char *step, int error)
+{
+	/* The sink may have told already what it was. */
+	if (reader->failure.error != -error)
+		reader_fail(reader, step, -error);
+	reader->broken = true;
+	return READER_BROKEN;
+}
+
+static enum reader_state take_exit(struct reader *reader)
+{
+	struct reader_link *link = &reader->link;
+
+	if (link->greeted)
+		return give_up(reader, STEP_ANSWER, -EPIPE);
+	return give_up(reader, link->exit_step, -reader_complaint(link->complaints));
+}
+
+static enum reader_state state_now(struct reader *reader, bool was_awaiting)
+{
+	if (reader->link.awaiting || !was_awaiting)
+		return READER_PENDING;
+	if (reader->error < 0)
+		return reader_give_up(reader, reader->failure.step, -reader->error);
+	return READER_COMPLETE;
+}
+
+enum reader_state reader_link_process(struct reader *reader)
+{
+	struct reader_link *link = &reader->link;
+	bool was_awaiting = link->awaiting;
+	char buffer[READ_SIZE];
+
+	for (int i = 0; i < READ_ROUNDS; i++) {
+		ssize_t got = read(link->responses, buffer, sizeof(buffer));
+		int error;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN)
+			break;
+		if (got < 0)
+			return give_up(reader, STEP_ANSWER, -errno);
+		if (got == 0)
+			return take_exit(reader);
+		error = frame_decode(&link->decoder, buffer, (size_t)got);
+		if (error < 0)
+			return give_up(reader, STEP_PROTOCOL, error);
+		/* The end of the answer. That of the child, if it is there too, can wait. */
+		if (was_awaiting && !link->awaiting)
+			break;
+	}
+	return state_now(reader, was_awaiting);
+}
+
+void reader_link_close(struct reader *reader)
+{
+	struct reader_link *link = &reader->link;
+
+	if (link->requests >= 0)
+		close(link->requests);
+	if (link->responses >= 0)
+		close(link->responses);
+	if (link->complaints >= 0)
+		close(link->complaints);
+	if (link->process >= 0)
+		close(link->process);
+}
+
+/* --- reads another network namespace through a forked helper */
+
+/* Without raising any privilege first: the kernel says whether the caller may look at this process.
+ */
+static int open_netns(struct reader *reader, const struct reader_target *target)
+{
+	CLEANUP_CLOSE int process = reader_open_process(reader, target);
+	CLEANUP_CLOSE int netns = -1;
+	int error, kept;
+
+	if (process < 0)
+		return process;
+	netns = procfs_open_netns(process);
+	if (netns == -EACCES) {
+		/* The administrator may have granted the sight of other users' processes. */
+		unsigned int taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken)
+			netns = procfs_open_netns(process);
+		caps_end(taken);
+	}
+	if (netns < 0)
+		return reader_fail(reader, STEP_OPEN_NETNS, -netns);
+	/* Spares a helper. The helper looks again, from inside. */
+	error = reader_check_netns(reader, process);
+	if (error < 0)
+		return error;
+	kept = netns;
+	netns = -1;
+	return kept;
+}
+
+static int setns_open(struct reader *reader, const struct reader_target *target)
+{
+	CLEANUP_CLOSE int netns = open_netns(reader, target);
+	int ends[2] = {-1, -1};
+	struct helper_setup setup;
+	int error;
+
+	if (netns < 0)
+		return netns;
+	error = reader_link_open(reader, ends);
+	if (error == 0) {
+		setup = (struct helper_setup){
+			.requests = ends[0],
+			.responses = ends[1],
+			.netns = netns,
+			.proc = target->procfs->fd,
+			.table = reader->wanted,
+		};
+		reader->link.exit_step = STEP_ANSWER;
+		error = spawn_child(&reader->link.child, helper_main, &setup);
+		if (error < 0)
+			reader_fail(reader, STEP_START_CHILD, -error);
+	}
+	cleanup_close(&ends[0]);
+	cleanup_close(&ends[1]);
+	return error;
+}
+
+const struct reader_ops reader_setns_ops = {
+	.open = setns_open,
+	.request = reader_link_request,
+	.process = reader_link_process,
+	.close = reader_link_close,
+};
+
+/* --- reads another network namespace through nsenter(1) and a shell script
+ *
+ * The script speaks frame.h like the helper, with the text of the tables alone. */
+
+#ifndef SH_PATH
+#define SH_PATH "/bin/sh"
+#endif
+#ifndef SED_PATH
+#define SED_PATH "/bin/sed"
+#endif
+
+/* table TAG FILE: one frame with the heading and the listeners, which come first. The substitution
+ * takes away the last newline only, and ${#text} counts bytes in the C locale. */
+static const char script[] =
+	"exec 2>/dev/null\n"
+	"table() {\n"
+	"  text=$(" SED_PATH
+	" -n '1p;1d;/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /!q;p' "
+	"\"/proc/self/net/$2\") || return 1\n"
+	"  printf 'D %s %s %s\\n%s\\n' \"$sequence\" \"$1\" \"$((${#text} + 1))\" \"$text\"\n"
+	"}\n"
+	"printf 'H 0 1 0\\n'\n"
+	"while read -r sequence form; do\n"
+	"  if table 4 tcp && { [ ! -e /proc/self/net/tcp6 ] || table 6 tcp6; }; then\n"
+	"    printf 'E %s 0 0\\n' \"$sequence\"\n"
+	"  else\n"
+	"    step='read /proc/net/tcp'\n"
+	"    printf 'E %s 5 %s\\n%s' \"$sequence\" \"${#step}\" \"$step\"\n"
+	"  fi\n"
+	"done\n";
+
+static char *const environment[] = {
+	"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	"LC_ALL=C",
+	NULL,
+};
+
+struct nsenter_setup {
+	int descriptors[3]; /* to become 0, 1 and 2 */
+	int netns;          /* stays at its number; -1 where it could not be opened */
+	const char *path;
+	char *const *arguments;
+};
+
+/* A child_body. */
+static int nsenter_main(void *arg)
+{
+	const struct nsenter_setup *setup = arg;
+	int error = helper_isolate(setup->descriptors, 3, setup->netns);
+
+	if (error < 0) {
+		helper_send_failure(setup->descriptors[1], 0, STEP_ARRANGE_FDS, -error);
+		return 1;
+	}
+	if (setup->netns >= 0)
+		raw_call(SYS_fcntl, setup->netns, F_SETFD, 0);
+	/* Root's exec would give back what the host has given up, and take away the signal at the
+	 * host's death. To anybody else it gives what nsenter was given, or nothing. */
+	if (raw_call(SYS_geteuid) == 0)
+		raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
+	error = (int)raw_call(SYS_execve, setup->path, setup->arguments, environment);
+	helper_send_failure(STDOUT_FILENO, 0, STEP_NSENTER_EXEC, -error);
+	return 1;
+}
+
+static int start(struct reader *reader, const struct reader_target *target, int netns,
+                 const int ends[2], int complaints)
+{
+	char descriptor[48], pid[24];
+	char *by_descriptor[] = {"nsenter", descriptor, SH_PATH, "-c", (char *)script, NULL};
+	char *by_pid[] = {"nsenter", "--target", pid, "--net", SH_PATH, "-c", (char *)script, NULL};
+	struct nsenter_setup setup = {
+		.descriptors = {ends[0], ends[1], complaints},
+		.netns = netns,
+		.path = target->nsenter,
+		.arguments = netns >= 0 ? by_descriptor : by_pid,
+	};
+	int error;
+
+	snprintf(descriptor, sizeof(descriptor), "--net=/proc/self/fd/%d", netns);
+	snprintf(pid, sizeof(pid), "%ld", (long)target->pid);
+	error = spawn_child(&reader->link.child, nsenter_main, &setup);
+	if (error < 0)
+		return reader_fail(reader, STEP_START_CHILD, -error);
+	return 0;
+}
+
+/* The namespace that nsenter has entered is compared when the script says hello. Where that won't
+ * be possible the reader is broken from the start: there is a child already, so opening can't fail.
+ */
+static void watch_child(struct reader *reader, const struct procfs *procfs)
+{
+	struct reader_link *link = &reader->link;
+
+	link->process = procfs_open_process(procfs, link->child.pid);
+	if (link->process < 0)
+		reader_give_up(reader, STEP_CHECK_NETNS, -link->process);
+	reader->broken = link->process < 0;
+}
+
+static int check_allowed(struct reader *reader, const struct reader_target *target)
+{
+	if (reader->wanted == PORTWATCH_TABLE_DIAG)
+		return reader_fail(reader, STEP_NSENTER_TABLE, ENOTSUP);
+	/* A program started by us would run with what exec gave us and the caller doesn't have. */
+	if (caps_secure())
+		return reader_fail(reader, STEP_NSENTER_AT_SECURE, EPERM);
+	if (!target->nsenter || target->nsenter[0] != '/')
+		return reader_fail(reader, STEP_NSENTER_FIND, ENOENT);
+	return 0;
+}
+
+/* The namespace of the process if that can be told beforehand: it may be out of our reach, and
+ * nsenter's business. */
+static int find_netns(struct reader *reader, const struct reader_target *target)
+{
+	CLEANUP_CLOSE int process = reader_open_process(reader, target);
+	int error;
+
+	if (process < 0)
+		return process;
+	error = reader_check_netns(reader, process);
+	return error < 0 ? error : procfs_open_netns(process);
+}
+
+/* nsenter says why it can't on standard error, and nowhere else. */
+static int open_complaints(struct reader *reader, int ends[2])
+{
+	int error = spawn_pipe(ends);
+
+	if (error < 0)
+		return reader_fail(reader, STEP_MAKE_PIPES, -error);
+	reader->link.complaints = ends[0];
+	error = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
+}
+
+int reader_complaint(int fd)
+{
+	/* What it may be refused. In the C locale each has this name in every libc. */
+	static const int errors[] = {EPERM, EACCES};
+	char text[512];
+	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[size > 0 ? size : 0] = '\0';
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (strstr(text, strerrordesc_np(errors[i])))
+			return errors[i];
+	return EPIPE;
+}
+
+static int nsenter_open(struct reader *reader, const struct reader_target *target)
+{
+	CLEANUP_CLOSE int netns = -1;
+	int ends[2] = {-1, -1}, complaints[2] = {-1, -1};
+	int error = check_allowed(reader, target);
+
+	if (error < 0)
+		return error;
+	reader->form = PORTWATCH_TABLE_PROCFS;
+	reader->link.exit_step = STEP_NSENTER_RUN;
+	netns = find_netns(reader, target);
+	/* Without a failure it is only that the kernel refuses to open it to us. */
+	if (netns < 0 && reader->failure.error != 0)
+		return netns;
+	error = reader_link_open(reader, ends);
+	if (error == 0)
+		error = open_complaints(reader, complaints);
+	if (error == 0)
+		error = start(reader, target, netns, ends, complaints[1]);
+	if (error == 0)
+		watch_child(reader, target->procfs);
+	cleanup_close(&ends[0]);
+	cleanup_close(&ends[1]);
+	cleanup_close(&complaints[1]);
+	return error;
+}
+
+const struct reader_ops reader_nsenter_ops = {
+	.open = nsenter_open,
+	.request = reader_link_request,
+	.process = reader_link_process,
+	.close = reader_link_close,
+};

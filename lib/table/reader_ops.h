@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* reader_ops.h - what the four kinds of readers have in common, inside of reader*.c */
+#ifndef READER_OPS_H
+#define READER_OPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table/frame.h"
+#include "table/reader.h"
+#include "util/spawn.h"
+#include "table/collector.h"
+#include "table/source.h"
+
+struct reader_ops {
+	/* Returns 0, or a negative errno with reader->failure set; what was opened until then is
+	 * closed by close. */
+	int (*open)(struct reader *reader, const struct reader_target *target);
+	/* Begins a table of reader->form. On READER_RETRY and READER_BROKEN reader->failure is set.
+	 */
+	enum reader_state (*request)(struct reader *reader);
+	enum reader_state (*process)(struct reader *reader);
+	void (*close)(struct reader *reader);
+};
+
+extern const struct reader_ops reader_local_ops;
+extern const struct reader_ops reader_setns_ops;
+extern const struct reader_ops reader_nsenter_ops;
+extern const struct reader_ops reader_procfs_ops;
+
+/* The other side of a helper or of nsenter. */
+struct reader_link {
+	struct child child;
+	int requests;   /* written to, without blocking; -1: none */
+	int responses;  /* read from, without blocking; -1: none */
+	int complaints; /* what nsenter says on standard error, until the hello has come; or -1 */
+	struct frame_decoder decoder;
+	bool greeted;  /* its hello has come */
+	bool awaiting; /* the answer to the last request has not ended */
+	int process;   /* /proc/PID of the child, to see which namespace it has entered; or -1 */
+	const char *exit_step;   /* what it can't do if it ends without a word */
+	unsigned char *datagram; /* a diag datagram that has not fully arrived */
+};
+
+struct reader {
+	const struct reader_ops *ops;
+	enum portwatch_table wanted; /* as at open */
+	enum portwatch_table form;   /* of the request that is being answered */
+	enum portwatch_table known;  /* of the last complete table */
+	uint32_t sequence;
+	bool broken;
+	struct failure failure;
+	struct failure table_failure;
+	struct netns_id netns;
+	uint64_t cookie;
+	int error; /* what has gone wrong with the table that is being received; 0: nothing */
+	struct table_collector collector;
+
+	struct table_source source; /* local and procfs */
+	unsigned char *buffer;
+	int process;             /* procfs: /proc/PID */
+	struct reader_link link; /* setns and nsenter */
+};
+
+/* Set reader->failure; return -error, and the state that error leads to. */
+int reader_fail(struct reader *reader, const char *step, int error);
+enum reader_state reader_give_up(struct reader *reader, const char *step, int error);
+
+/* The directory of the target's process, to be closed by the caller; or a negative errno with
+ * reader->failure set (-ESRCH also where the number has gone to another process). */
+int reader_open_process(struct reader *reader, const struct reader_target *target);
+
+/* The identity of the namespace of a process, compared with the one wanted. 0, or a negative errno
+ * with reader->failure set (-ESTALE: another). */
+int reader_check_netns(struct reader *reader, int process);
+
+/* request of the kinds that read directly: reads reader->source, asks `after` (may be NULL) whether
+ * that was worth something (0 or a negative errno with reader->failure set). */
+enum reader_state reader_read_source(struct reader *reader, int (*after)(struct reader *reader));
+
+/* The positive errno that a program's complaints on a descriptor name; EPIPE: none that is known.
+ */
+int reader_complaint(int fd);
+
+/* The link. Open: makes both pipes; the child's ends go to ends[0] (requests) and ends[1]
+ * (responses), to be closed by the caller. */
+int reader_link_open(struct reader *reader, int ends[2]);
+enum reader_state reader_link_request(struct reader *reader);
+enum reader_state reader_link_process(struct reader *reader);
+void reader_link_close(struct reader *reader);
+
+#endif

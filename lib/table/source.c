@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* source.c - opens and closes the kernel's tables of TCP sockets */
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "util/sys.h"
+#include "util/spawn.h"
+#include "table/step.h"
+#include "table/source.h"
+#include "table/parse_diag.h"
+#include "table/parse_text.h"
+
+#ifndef NETLINK_SOCK_DIAG
+#define NETLINK_SOCK_DIAG 4
+#endif
+
+static const char *const table_names[2] = {"net/tcp", "net/tcp6"};
+
+void table_source_init(struct table_source *source, unsigned char *buffer)
+{
+	memset(source, 0, sizeof(*source));
+	source->directory = -1;
+	source->text[0].fd = -1;
+	source->text[1].fd = -1;
+	source->diag = -1;
+	source->buffer = buffer;
+	source->text_failure = (struct failure){STEP_OPEN_TEXT, ENOENT};
+	source->diag_failure = (struct failure){STEP_OPEN_DIAG, ENOENT};
+}
+
+/* "prefix/name". Returns 0 or -ENAMETOOLONG. */
+static int join(char path[TABLE_SOURCE_PATH], const char *prefix, const char *name)
+{
+	size_t before = strlen(prefix);
+	size_t after = strlen(name) + 1;
+
+	if (before + 1 + after > TABLE_SOURCE_PATH)
+		return -ENAMETOOLONG;
+	memcpy(path, prefix, before);
+	path[before] = '/';
+	memcpy(path + before + 1, name, after);
+	return 0;
+}
+
+static int open_text(struct table_source *source, int i, const char *prefix)
+{
+	struct table_text *text = &source->text[i];
+	int error = join(text->path, prefix, table_names[i]);
+
+	if (error < 0)
+		return error;
+	text->fd = spawn_above_stdio(raw_open(source->directory, text->path, O_RDONLY));
+	return text->fd < 0 ? text->fd : 0;
+}
+
+/* No tcp6 beside a tcp: a kernel without IPv6. Else ports would be missing as long as this reader
+ * lives, so it is made sure of: whoever is read through may have exited in between. */
+static int open_text6(struct table_source *source, const char *prefix)
+{
+	int error = open_text(source, 1, prefix);
+
+	if (error == -ENOENT)
+		error = open_text(source, 1, prefix);
+	if (error != -ENOENT)
+		return error;
+	raw_close(source->text[0].fd);
+	return open_text(source, 0, prefix);
+}
+
+void table_source_open_text(struct table_source *source, int directory, const char *prefix)
+{
+	int error;
+
+	source->directory = directory;
+	error = open_text(source, 0, prefix);
+	if (error == 0)
+		error = open_text6(source, prefix);
+	source->text_failure.error = -error;
+}
+
+void table_source_open_diag(struct table_source *source)
+{
+	source->diag = spawn_above_stdio(
+		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	source->diag_failure.error = source->diag < 0 ? -source->diag : 0;
+}
+
+void table_source_close(struct table_source *source)
+{
+	raw_close(source->text[0].fd);
+	raw_close(source->text[1].fd);
+	raw_close(source->diag);
+	source->text[0].fd = -1;
+	source->text[1].fd = -1;
+	source->diag = -1;
+}
+
+static int fail(struct failure *failure, const struct failure *why)
+{
+	*failure = *why;
+	return -why->error;
+}
+
+int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
+                      table_sink sink, void *data, struct failure *failure)
+{
+	if (form == PORTWATCH_TABLE_PROCFS) {
+		if (source->text_failure.error != 0)
+			return fail(failure, &source->text_failure);
+		return table_text_read(source, sink, data, failure);
+	}
+	if (source->diag_failure.error != 0)
+		return fail(failure, &source->diag_failure);
+	return table_diag_read(source, sequence, sink, data, failure);
+}
+
+bool table_source_is_refusal(int error)
+{
+	switch (error) {
+	case EPERM:
+	case EACCES:
+	case ENOSYS:
+	case ENOENT:
+	case EINVAL:
+	case EOPNOTSUPP:
+	case EPROTONOSUPPORT:
+	case ESOCKTNOSUPPORT:
+	case EAFNOSUPPORT:
+	case EPROTO: /* a dump that can't be understood will not be understood next time */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* --- dumps the listening sockets through a sock_diag(7) socket
+ *
+ * Nothing here waits: the kernel puts the first datagram of a dump into the queue before sendto(2)
+ * returns, and the next one whenever one is taken out (net/netlink/af_netlink.c). */
+
+/* One datagram of the kernel. Returns its size or a negative errno: -EAGAIN where the kernel has
+ * dropped one, where it is larger than the buffer, and where there is none. */
+static long receive(struct table_source *source)
+{
+	for (;;) {
+		struct sockaddr_nl from = {0};
+		socklen_t size = sizeof(from);
+		long got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
+		                    MSG_DONTWAIT | MSG_TRUNC, &from, &size);
+
+		if (got == -EINTR || (got >= 0 && from.nl_pid != 0))
+			continue;
+		if (got == -ENOBUFS || got > TABLE_SOURCE_BUFFER)
+			return -EAGAIN;
+		return got;
+	}
+}
+
+/* Reads away what is left of an earlier dump: while one runs the kernel begins no other. */
+static void drain(struct table_source *source)
+{
+	uint64_t total = 0;
+	long got;
+
+	do {
+		got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
+		               MSG_DONTWAIT, NULL, NULL);
+		total += got > 0 ? (uint64_t)got : 0;
+	} while ((got >= 0 || got == -EINTR || got == -ENOBUFS) && total < TABLE_SOURCE_MAX);
+}
+
+static int request(struct table_source *source, int family, uint32_t sequence)
+{
+	unsigned char bytes[TCP_DIAG_REQUEST_MAX];
+	size_t size = tcp_diag_request(bytes, family, sequence);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	long sent;
+
+	do {
+		sent = raw_call(SYS_sendto, source->diag, bytes, size, 0, &kernel, sizeof(kernel));
+	} while (sent == -EINTR);
+	return sent < 0 ? (int)sent : 0;
+}
+
+/* Whether a datagram belongs to an earlier dump. */
+static bool is_stale(const unsigned char *datagram, size_t size, uint32_t sequence)
+{
+	struct nlmsghdr header;
+
+	if (size < sizeof(header))
+		return false;
+	memcpy(&header, datagram, sizeof(header));
+	return header.nlmsg_seq != sequence;
+}
+
+static int dump(struct table_source *source, int family, uint32_t sequence, table_sink sink,
+                void *data)
+{
+	enum table_tag tag = family == AF_INET ? TABLE_DIAG_INET : TABLE_DIAG_INET6;
+	uint64_t total = 0;
+	struct tcp_diag diag;
+
+	tcp_diag_init(&diag, family, sequence, NULL, NULL);
+	while (!diag.done) {
+		long got = receive(source);
+		int error;
+
+		if (got < 0)
+			return (int)got;
+		total += (uint64_t)got + 1;
+		if (total > TABLE_SOURCE_MAX)
+			return -E2BIG;
+		if (is_stale(source->buffer, (size_t)got, sequence))
+			continue;
+		error = tcp_diag_feed(&diag, source->buffer, (size_t)got);
+		if (error == 0)
+			error = sink(data, tag, source->buffer, (size_t)got);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+int table_diag_read(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
+                    struct failure *failure)
+{
+	static const int families[2] = {AF_INET, AF_INET6};
+	int error = 0;
+
+	if (source->dirty)
+		drain(source);
+	source->dirty = true;
+	for (int i = 0; i < 2 && error == 0; i++) {
+		uint32_t number = table_source_sequence(sequence, families[i]);
+
+		error = request(source, families[i], number);
+		if (error == 0)
+			error = dump(source, families[i], number, sink, data);
+	}
+	source->dirty = error != 0;
+	if (error < 0)
+		*failure = (struct failure){STEP_READ_DIAG, -error};
+	return error;
+}
+
+/* --- reads the text of /proc/net/tcp and tcp6 up to the last listener */
+
+/* Some kernels don't let a /proc/net file be read again from its start. */
+static long read_from(struct table_source *source, struct table_text *text, uint64_t offset)
+{
+	long got = raw_pread(text->fd, source->buffer, TABLE_SOURCE_BUFFER, offset);
+	int fresh;
+
+	if (got != -ESPIPE || offset != 0)
+		return got;
+	fresh = spawn_above_stdio(raw_open(source->directory, text->path, O_RDONLY));
+	if (fresh < 0)
+		return fresh;
+	raw_close(text->fd);
+	text->fd = fresh;
+	return raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
+}
+
+static long read_again(struct table_source *source, struct table_text *text, uint64_t offset)
+{
+	long got;
+
+	do {
+		got = read_from(source, text, offset);
+		if (got == -ESPIPE) /* reopened before, so that plain reads go on from there */
+			got = raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
+	} while (got == -EINTR);
+	return got;
+}
+
+static int read_text(struct table_source *source, struct table_text *text, int family,
+                     table_sink sink, void *data)
+{
+	enum table_tag tag = family == AF_INET ? TABLE_TEXT_INET : TABLE_TEXT_INET6;
+	struct tcp_table table;
+	uint64_t offset = 0;
+
+	tcp_table_init(&table, family, NULL, NULL);
+	while (!table.finished) {
+		long got = read_again(source, text, offset);
+		int error;
+
+		if (got <= 0)
+			return (int)got;
+		offset += (uint64_t)got;
+		if (offset > TABLE_SOURCE_MAX)
+			return -E2BIG;
+		tcp_table_feed(&table, (const char *)source->buffer, (size_t)got);
+		error = sink(data, tag, source->buffer, (size_t)got);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+int table_text_read(struct table_source *source, table_sink sink, void *data,
+                    struct failure *failure)
+{
+	static const int families[2] = {AF_INET, AF_INET6};
+	int error = 0;
+
+	for (int i = 0; i < 2 && error == 0; i++)
+		if (source->text[i].fd >= 0)
+			error = read_text(source, &source->text[i], families[i], sink, data);
+	if (error < 0)
+		*failure = (struct failure){STEP_READ_TEXT, -error};
+	return error;
+}

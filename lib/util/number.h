@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* number.h - decimal numbers in bytes from elsewhere */
+#ifndef NUMBER_H
+#define NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes a number off the front of [*at, end): digits alone, no sign, no blanks. False, with *at
+ * anywhere, where there is none or it doesn't fit. */
+static inline bool decimal_parse(const char **at, const char *end, uint64_t *value)
+{
+	const char *start = *at;
+
+	for (*value = 0; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
+		uint64_t digit = (uint64_t)(**at - '0');
+
+		if (*value > (UINT64_MAX - digit) / 10)
+			return false;
+		*value = *value * 10 + digit;
+	}
+	return *at > start;
+}
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn.c - child processes that the host program never notices */
+#include "util/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/sys.h"
+
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x00001000
+#endif
+#ifndef __WALL
+#define __WALL 0x40000000
+#endif
+/* Not in the headers of every libc that has waitid(2). */
+#define SPAWN_P_PIDFD 3
+
+/* fork(2) in all but name: no new stack, no shared memory. The order of the arguments is that of
+ * the architecture (clone(2), "C library/kernel differences"). */
+static long clone_process(unsigned long flags, int *pidfd)
+{
+	void *none = NULL;
+
+#if defined(__sparc__) || defined(__ia64__)
+	/* Where the bare call doesn't say by its result who is the child, or takes other arguments.
+	 */
+	(void)flags, (void)pidfd, (void)none;
+	return -ENOSYS;
+#elif defined(__s390__) || defined(__CRIS__)
+	return raw_call(SYS_clone, none, flags, pidfd, none, none);
+#elif defined(__microblaze__)
+	return raw_call(SYS_clone, flags, none, 0, pidfd, none, none);
+#else
+	return raw_call(SYS_clone, flags, none, pidfd, none, none);
+#endif
+}
+
+/* A process that cannot be made by clone with a pidfd: by fork, which the host program may notice.
+ * The bare call, for the handlers of pthread_atfork(3) would take this process apart. */
+static long fork_process(int *pidfd)
+{
+#ifdef SYS_fork
+	long pid = raw_call(SYS_fork);
+#else
+	long pid = clone_process(SIGCHLD, NULL);
+#endif
+
+	if (pid > 0) {
+		*pidfd = (int)raw_call(SYS_pidfd_open, pid, 0);
+		if (*pidfd < 0)
+			*pidfd = -1;
+	}
+	return pid;
+}
+
+int spawn_child(struct child *child, child_body body, void *arg)
+{
+	long pid;
+
+	child->pid = 0;
+	child->pidfd = -1;
+	/* Kernels before 5.2 ignore the flag and leave -1 where it was. */
+	pid = clone_process(CLONE_PIDFD, &child->pidfd);
+	if (pid == -EINVAL || pid == -ENOSYS || pid == -EPERM) {
+		child->pidfd = -1;
+		pid = fork_process(&child->pidfd);
+	}
+	if (pid < 0)
+		return (int)pid;
+	if (pid == 0) {
+		int status = body(arg);
+
+		for (;;)
+			syscall(SYS_exit_group, status);
+	}
+	child->pid = (pid_t)pid;
+	if (child->pidfd >= 0) {
+		child->pidfd = spawn_above_stdio(child->pidfd);
+		if (child->pidfd < 0)
+			child->pidfd = -1;
+	}
+	return 0;
+}
+
+void spawn_kill(const struct child *child)
+{
+	if (child->pid <= 0)
+		return;
+	if (child->pidfd >= 0 &&
+	    raw_call(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0) != -ENOSYS)
+		return;
+	kill(child->pid, SIGKILL);
+}
+
+/* 1: reaped or gone; 0: it runs on; a negative errno: this way doesn't work here. */
+static int reap_by_pidfd(const struct child *child)
+{
+	siginfo_t info;
+
+	if (child->pidfd < 0)
+		return -EBADF;
+	memset(&info, 0, sizeof(info));
+	if (waitid((idtype_t)SPAWN_P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG | __WALL) <
+	    0)
+		return errno == ECHILD ? 1 : -errno;
+	return info.si_pid != 0;
+}
+
+static int reap_by_pid(const struct child *child)
+{
+	pid_t pid = waitpid(child->pid, NULL, WNOHANG | __WALL);
+
+	if (pid < 0)
+		return errno == ECHILD ? 1 : -errno;
+	return pid != 0;
+}
+
+int spawn_reap(struct child *child)
+{
+	int gone;
+
+	if (child->pid <= 0)
+		return 0;
+	gone = reap_by_pidfd(child);
+	if (gone < 0)
+		gone = reap_by_pid(child);
+	if (gone <= 0)
+		return -EAGAIN;
+	raw_close(child->pidfd);
+	child->pidfd = -1;
+	child->pid = 0;
+	return 0;
+}
+
+int spawn_above_stdio(int fd)
+{
+	int moved;
+
+	if (fd == -1)
+		return -errno;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	moved = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	raw_close(fd);
+	return moved;
+}
+
+int spawn_pipe(int ends[2])
+{
+	int made[2];
+
+	if (pipe2(made, O_CLOEXEC) < 0)
+		return -errno;
+	ends[0] = spawn_above_stdio(made[0]);
+	ends[1] = spawn_above_stdio(made[1]);
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	raw_close(ends[0]);
+	raw_close(ends[1]);
+	return ends[0] < 0 ? ends[0] : ends[1];
+}

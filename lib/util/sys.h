@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* sys.h - bare system calls for code that runs in a child which shares its parent's locks
+ *
+ * A child made by a bare clone(2) of a threaded process may find any lock of libc taken for ever.
+ * syscall(2) takes none, is no cancellation point, and no sanitizer intercepts it. Everything
+ * returns the result or a negative errno. */
+#ifndef SYS_H
+#define SYS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static inline long raw_result(long result)
+{
+	return result == -1 ? -errno : result;
+}
+
+#define raw_call(...) raw_result(syscall(__VA_ARGS__))
+
+static inline long raw_read(int fd, void *buffer, size_t size)
+{
+	return raw_call(SYS_read, fd, buffer, size);
+}
+
+static inline long raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
+{
+#if defined(__LP64__)
+	return raw_call(SYS_pread64, fd, buffer, size, offset);
+#else
+	/* How a 64-bit argument is passed differs by architecture: leave that to libc. */
+	return raw_result(pread64(fd, buffer, size, (off64_t)offset));
+#endif
+}
+
+static inline int raw_open(int directory, const char *path, int flags)
+{
+	return (int)raw_call(SYS_openat, directory, path, flags | O_CLOEXEC, 0);
+}
+
+static inline void raw_close(int fd)
+{
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+}
+
+#endif

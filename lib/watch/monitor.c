@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor.c - the one per process: an epoll loop on one thread that keeps everything up to date */
+#include <errno.h>
+#include <sys/eventfd.h>
+
+#include "watch/schedule.h"
+#include "util/clock.h"
+#include "api/lock.h"
+#include "watch/monitor.h"
+#include "watch/subscription.h"
+
+/* Our own helpers are never members. */
+static bool is_helper(void *data, pid_t pid)
+{
+	struct monitor *monitor = data;
+	struct portwatch_namespace *ns;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->reader && reader_pid(ns->reader) == pid)
+			return true;
+	return monitor_reaps(monitor, pid);
+}
+
+static void joined(void *data, struct process_tree *tree, struct process *process)
+{
+	struct monitor *monitor = data;
+	struct subscription *subscription;
+
+	monitor->moved = true;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		if (subscription->tree != tree)
+			continue;
+		subscription->attribute = true;
+		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
+		          (int)process->pid, process->name);
+	}
+}
+
+static void left(void *data, struct process_tree *tree, struct process *process)
+{
+	struct monitor *monitor = data;
+	struct subscription *subscription;
+	struct view *view;
+
+	monitor->moved = true;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		if (subscription->tree != tree)
+			continue;
+		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
+		          (int)process->pid, process->name);
+		list_each (view, &subscription->views, struct view, of_subscription)
+			view_lost_owner(view, process->pid);
+	}
+}
+
+const struct process_hooks monitor_process_hooks = {
+	.ignored = is_helper,
+	.joined = joined,
+	.left = left,
+};
+
+/* After reading the trees, a pause of so many times its length, at most a second: forks and exits
+ * without end take at most a fifth of one CPU. */
+#define REFRESH_REST 4
+
+/* Reads the trees, or leaves it to a later turn. */
+static void refresh(struct monitor *monitor)
+{
+	uint64_t before = clock_now(CLOCK_MONOTONIC), rest;
+
+	if (before < monitor->refresh_earliest)
+		return;
+	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
+	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->procfs), before);
+	monitor->forked = false;
+	monitor->exited = false;
+	if (process_table_refresh(monitor->processes) < 0)
+		monitor->refresh_failed = true; /* with the next poll again */
+	rest = (clock_now(CLOCK_MONOTONIC) - before) * REFRESH_REST;
+	monitor->refresh_earliest = before + (rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC);
+}
+
+/* With a doorbell fork records tell; the trees are read all the same so often. */
+#define RECHECK (10 * NSEC_PER_SEC)
+
+/* Whether processes may have come since the trees were read. */
+static bool check_forks(struct monitor *monitor, uint64_t now)
+{
+	bool recheck = now >= monitor->recheck;
+	pid_t after, last;
+
+	if (monitor->doorbell && !monitor->refresh_failed && !recheck)
+		return false;
+	if (recheck)
+		monitor->recheck = now + RECHECK;
+	last = procfs_last_pid(&monitor->procfs);
+	after = recent_pids_after(&monitor->recent_pids, last, now);
+	if (after == last && last != 0 && !monitor->refresh_failed)
+		return false;
+	if (!monitor->refresh_failed && !recheck &&
+	    process_table_probe(monitor->processes, after, last)) {
+		recent_pids_seen(&monitor->recent_pids, last, now);
+		return false;
+	}
+	monitor->refresh_failed = false;
+	monitor->forked = true;
+	return true;
+}
+
+static void attribute(struct monitor *monitor, struct subscription *subscription, uint64_t now)
+{
+	bool any;
+
+	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+		return;
+	if (!subscription->attribute && now < subscription->verify)
+		return;
+	/* A start asks each process once, about all sockets. */
+	if (subscription->state == SUBSCRIPTION_STARTING &&
+	    !subscription_is_read(subscription, &any))
+		return;
+	/* Who holds a new socket may itself be new. */
+	if (subscription->unsettled > 0 && check_forks(monitor, now))
+		refresh(monitor);
+	if (!attribution_run(subscription, now))
+		subscription->attribute_again = true;
+}
+
+static void begin_round(struct monitor *monitor, uint64_t now)
+{
+	struct portwatch_namespace *ns;
+	struct subscription *subscription;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->adapts)
+			namespace_read_now(ns);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		subscription->attribute |= subscription->attribute_again;
+		subscription->attribute_again = false;
+		if (subscription_waiting(subscription))
+			subscription_wake(subscription);
+	}
+	monitor->polled = true;
+	monitor->exited |= monitor->unanchored;
+	cadence_next(monitor, now);
+}
+
+/* Looks after the trees, with each poll. */
+static void look_after_trees(struct monitor *monitor, uint64_t now)
+{
+	uint64_t before = cadence_measure(monitor);
+	pid_t last = monitor->recent_pids.last;
+
+	monitor->polled = false;
+	monitor->moved |= monitor->unplaced;
+	check_forks(monitor, now);
+	topology_locate(monitor, now);
+	/* What others fork must not make the watcher deaf. */
+	if (before && last == monitor->recent_pids.last && !monitor->forked)
+		monitor->look_cost =
+			cadence_smooth(monitor->look_cost, cadence_measure(monitor) - before);
+}
+
+static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
+{
+	return (monitor->forked || monitor->exited) && now >= monitor->refresh_earliest;
+}
+
+/* Everything that is to do now. */
+static void work(struct monitor *monitor, uint64_t now)
+{
+	struct subscription *subscription;
+	struct portwatch_namespace *ns;
+	struct view *view;
+
+	monitor->touched = false;
+	monitor_doorbell_attend(monitor);
+	if (now >= monitor->round)
+		begin_round(monitor, now);
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		namespace_tick(ns, now);
+	if (monitor->polled)
+		look_after_trees(monitor, now);
+	if (refresh_is_due(monitor, now))
+		refresh(monitor);
+	if (monitor->moved)
+		topology_update(monitor);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		attribute(monitor, subscription, now);
+		list_each (view, &subscription->views, struct view, of_subscription)
+			view_settle(view);
+		if (subscription->state == SUBSCRIPTION_STARTING)
+			subscription_advance(subscription, now);
+	}
+}
+
+/* When there is something to do again. */
+static uint64_t next_due(struct monitor *monitor, uint64_t now)
+{
+	uint64_t due = monitor->round;
+	struct portwatch_namespace *ns;
+	struct subscription *subscription;
+
+	if (monitor->moved)
+		return 0;
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (namespace_due(ns) < due)
+			due = namespace_due(ns);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription_due(subscription) < due)
+			due = subscription_due(subscription);
+	if (monitor_reap_turn(monitor) && now + 10 * NSEC_PER_MSEC < due)
+		due = now + 10 * NSEC_PER_MSEC;
+	return due;
+}
+
+/* One turn. What strangers do costs no look at all namespaces. Returns how many milliseconds there
+ * is nothing to do; rounded up, so that it is due then. */
+static int turn(struct monitor *monitor)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), due;
+
+	monitor_doorbell_drain(monitor);
+	if (monitor->touched || monitor->moved || now >= monitor->due ||
+	    refresh_is_due(monitor, now)) {
+		work(monitor, now);
+		now = clock_now(CLOCK_MONOTONIC);
+		monitor->due = next_due(monitor, now);
+	}
+	due = monitor->due;
+	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
+		due = monitor->refresh_earliest;
+	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+}
+
+static void handle(struct monitor *monitor, int count)
+{
+	/* What is dropped is reported again; the doorbell is drained at each turn anyway. */
+	monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
+	monitor->touched |= monitor->stale;
+	for (int i = 0; i < monitor->batch_size; i++) {
+		struct source *source = monitor->batch[i].data.ptr;
+
+		if (!source)
+			continue;
+		monitor->touched |= source != &monitor->doorbell_source;
+		source->ready(source);
+	}
+	monitor->batch_size = 0;
+}
+
+void *monitor_run(void *data)
+{
+	struct monitor *monitor = data;
+
+	library_lock();
+	while (!monitor->quit) {
+		int timeout = turn(monitor), count;
+
+		monitor->stale = false;
+		library_unlock();
+		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
+		library_lock();
+		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
+		handle(monitor, count);
+	}
+	library_unlock();
+	return NULL;
+}
+
+/* --- what the monitor waits on */
+
+/* How often it is tried to take a source out. */
+#define REMOVALS 8
+
+int monitor_add(struct monitor *monitor, struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	return epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+/* ENOMEM, says the manual, may come of every operation. The source is freed afterwards, and while a
+ * forked child has its descriptor still open, closing that alone takes it out of no epoll set. */
+static void take_out(int epoll, int fd)
+{
+	for (int i = 0; i < REMOVALS; i++)
+		if (epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0 || errno == ENOENT ||
+		    errno == EBADF)
+			return;
+}
+
+void monitor_remove(struct monitor *monitor, struct source *source)
+{
+	take_out(monitor->epoll, source->fd);
+	monitor->stale = true;
+	for (int i = 0; i < monitor->batch_size; i++)
+		if (monitor->batch[i].data.ptr == source)
+			monitor->batch[i].data.ptr = NULL;
+}
+
+void monitor_wake(struct monitor *monitor)
+{
+	eventfd_write(monitor->wake.fd, 1);
+}

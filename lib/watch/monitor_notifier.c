@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* monitor_notifier.c - from a kernel event to the namespace that is read and the tree that grows */
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+
+#include "util/caps.h"
+#include "util/cleanup.h"
+#include "watch/subscription.h"
+
+/* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
+ * leaves the ends of those that were dropped to the poll. */
+#define BELLS_MAX 65536
+
+/* A socket of a member that listens. */
+struct bell {
+	uint64_t socket; /* the kernel's address of it */
+	uint64_t netns;  /* serial number of its worker */
+};
+
+static int compare(const void *left, const void *right)
+{
+	const struct bell *a = left, *b = right;
+
+	return (a->socket > b->socket) - (a->socket < b->socket);
+}
+
+static struct portwatch_namespace *find_by_id(struct monitor *monitor, const struct netns_id *id,
+                                              struct portwatch_namespace *after)
+{
+	struct portwatch_namespace *ns;
+	bool passed = !after;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+		if (passed && ns->id.ino == id->ino && ns->id.dev == id->dev)
+			return ns;
+		passed |= ns == after;
+	}
+	return NULL;
+}
+
+static void forget_all(struct monitor *monitor)
+{
+	tdestroy(monitor->bells, free);
+	monitor->bells = NULL;
+	monitor->bell_count = 0;
+}
+
+static void remember(struct monitor *monitor, uint64_t socket, uint64_t netns)
+{
+	struct bell *bell, **place;
+
+	if (monitor->bell_count >= BELLS_MAX)
+		forget_all(monitor);
+	bell = malloc(sizeof(*bell));
+	if (!bell)
+		return;
+	*bell = (struct bell){socket, netns};
+	place = tsearch(bell, &monitor->bells, compare);
+	if (place && *place == bell) {
+		monitor->bell_count++;
+		return;
+	}
+	if (place)
+		(*place)->netns = netns; /* the kernel has used the address again */
+	free(bell);
+}
+
+/* Forgets a socket. Returns the serial number of its worker; 0 if it wasn't known. */
+static uint64_t forget(struct monitor *monitor, uint64_t socket)
+{
+	struct bell key = {.socket = socket}, **found = tfind(&key, &monitor->bells, compare),
+		    *bell;
+	uint64_t netns;
+
+	if (!found)
+		return 0;
+	bell = *found;
+	netns = bell->netns;
+	tdelete(bell, &monitor->bells, compare);
+	free(bell);
+	monitor->bell_count--;
+	return netns;
+}
+
+/* Reads the workers of a namespace, expecting what was told. */
+static void ring(struct monitor *monitor, const struct netns_id *id,
+                 const struct doorbell_change *change)
+{
+	struct portwatch_namespace *ns = NULL;
+
+	while ((ns = find_by_id(monitor, id, ns))) {
+		namespace_expect(ns, change);
+		if (change->listening)
+			remember(monitor, change->socket, ns->serial);
+	}
+}
+
+static void suspect(struct monitor *monitor, const struct process *process)
+{
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription->tree && process_tree_contains(subscription->tree, process))
+			attribution_suspect(subscription, process);
+}
+
+static void member_changed(struct monitor *monitor, struct process *process,
+                           const struct doorbell_change *change)
+{
+	if (process_locate(monitor->processes, process) > 0) {
+		/* A process that moves and listens: its new namespace must have a worker first. */
+		topology_update(monitor);
+	}
+	if (change->listening)
+		suspect(monitor, process);
+	if (process->netns_known)
+		ring(monitor, &process->netns, change);
+}
+
+/* A stranger matters where a whole namespace is watched. */
+static void stranger_changed(struct monitor *monitor, const struct doorbell_change *change)
+{
+	CLEANUP_CLOSE int process = -1;
+	struct netns_id id;
+
+	if (monitor->netns_scopes == 0 || change->pid == 0)
+		return;
+	process = procfs_open_process(&monitor->procfs, change->pid);
+	if (process >= 0 && procfs_netns(process, &id) == 0)
+		ring(monitor, &id, change);
+}
+
+static void changed(void *data, const struct doorbell_change *change)
+{
+	struct monitor *monitor = data;
+	uint64_t netns = change->listening ? 0 : forget(monitor, change->socket);
+	struct process *process = process_table_find(monitor->processes, change->pid);
+	struct portwatch_namespace *ns;
+
+	if (netns) {
+		list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+			if (ns->serial == netns)
+				namespace_expect(ns, change);
+	} else if (process) {
+		member_changed(monitor, process, change);
+	} else {
+		stranger_changed(monitor, change);
+	}
+}
+
+static void forked(void *data, pid_t parent, pid_t child)
+{
+	struct monitor *monitor = data;
+
+	if (process_table_forked(monitor->processes, parent, child) < 0)
+		monitor->forked = true;
+}
+
+static void exited(void *data, pid_t pid)
+{
+	struct monitor *monitor = data;
+
+	if (process_table_find(monitor->processes, pid))
+		monitor->exited = true;
+}
+
+/* What the records would have told is found by looking at everything. The ends of sockets may have
+ * been among it: those would be kept for ever. */
+static void lost(void *data, uint64_t records)
+{
+	struct monitor *monitor = data;
+	struct portwatch_namespace *ns;
+
+	(void)records;
+	monitor->forked = true;
+	forget_all(monitor);
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		namespace_read_now(ns);
+}
+
+static void rung(struct source *source)
+{
+	(void)source; /* drained at each turn */
+}
+
+static const struct doorbell_hooks hooks = {
+	.changed = changed,
+	.forked = forked,
+	.exited = exited,
+	.lost = lost,
+};
+
+/* Each watcher is told once, and again when that has changed: another one's start may have been
+ * another attempt. */
+static void tell(struct monitor *monitor, struct subscription *subscription)
+{
+	const struct failure *failure = &monitor->doorbell_failure;
+	const struct failure *told = &subscription->doorbell_told;
+	char text[LOG_TEXT];
+
+	if (subscription->told_doorbell && told->step == failure->step &&
+	    told->error == failure->error)
+		return;
+	subscription->told_doorbell = true;
+	subscription->doorbell_told = *failure;
+	if (monitor->doorbell)
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		          "doorbell: the kernel tells of listen(2) at once");
+	else
+		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		          "no doorbell, polling instead: %s", log_failure(failure, text));
+}
+
+static void open_doorbell(struct monitor *monitor)
+{
+	unsigned int taken = caps_begin(CAPS_DOORBELL);
+	int result;
+
+	result = doorbell_open(&monitor->doorbell, &hooks, monitor, &monitor->doorbell_failure);
+	caps_end(taken);
+	if (result == 0) {
+		monitor->doorbell_source = (struct source){
+			.fd = doorbell_fd(monitor->doorbell),
+			.ready = rung,
+		};
+		result = monitor_add(monitor, &monitor->doorbell_source);
+		if (result < 0) {
+			doorbell_close(monitor->doorbell);
+			monitor->doorbell_failure =
+				(struct failure){"wait for the doorbell", -result};
+		}
+	}
+	if (result == 0) {
+		monitor->doorbell_failure = (struct failure){0};
+		monitor->forked = true; /* what came before the first record */
+	} else {
+		monitor->doorbell = NULL;
+	}
+}
+
+static void close_doorbell(struct monitor *monitor)
+{
+	monitor_remove(monitor, &monitor->doorbell_source);
+	if (monitor->forked_away)
+		doorbell_forget(monitor->doorbell);
+	else
+		doorbell_close(monitor->doorbell);
+	monitor->doorbell = NULL;
+	forget_all(monitor);
+}
+
+static bool wants_doorbell(const struct subscription *subscription)
+{
+	return subscription->options->doorbell && subscription->state < SUBSCRIPTION_ENDED;
+}
+
+void monitor_doorbell_attend(struct monitor *monitor)
+{
+	struct subscription *subscription;
+	unsigned int wanted = 0;
+
+	monitor->netns_scopes = 0;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		wanted += wants_doorbell(subscription);
+		monitor->netns_scopes += subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+	}
+	if (wanted && !monitor->doorbell && monitor->doorbell_wanted < wanted)
+		open_doorbell(monitor);
+	else if (!wanted && monitor->doorbell)
+		close_doorbell(monitor);
+	monitor->doorbell_wanted = wanted;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (wants_doorbell(subscription))
+			tell(monitor, subscription);
+}
+
+void monitor_doorbell_drain(struct monitor *monitor)
+{
+	if (monitor->doorbell)
+		doorbell_drain(monitor->doorbell);
+}
+
+void monitor_doorbell_end(struct monitor *monitor)
+{
+	if (monitor->doorbell)
+		close_doorbell(monitor);
+}

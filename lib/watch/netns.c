@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* netns.c - the worker of one network namespace: reads it when that is due */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "watch/schedule.h"
+#include "util/clock.h"
+#include "watch/subscription.h"
+
+/* How long an answer may take; doubled with each failure, up to eight times. */
+#define ANSWER_DEADLINE (2 * NSEC_PER_SEC)
+/* After a read, a pause of so many times its length: reads take at most a fifth of one CPU. */
+#define REST 4
+/* After a second look that misses something itself, the pause before the next, and so many times
+ * its length. */
+#define CONFIRM_PAUSE (20 * NSEC_PER_MSEC)
+#define CONFIRM_REST 32
+/* How often an answer without information is asked for again at once. */
+#define RETRIES_MAX 5
+/* Pause before the next read where there was no memory for this one. */
+#define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
+
+void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
+                   const char *format, ...)
+{
+	char text[LOG_TEXT];
+	struct view *view;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	list_each (view, &ns->views, struct view, of_namespace)
+		log_write(view->subscription->watcher, level, "namespace %llu (PID %d): %s",
+		          (unsigned long long)ns->inode, (int)ns->pid, text);
+}
+
+struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
+                                          enum portwatch_reader reader, enum portwatch_table table)
+{
+	struct portwatch_namespace *ns;
+
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		if (ns->id.ino == id->ino && ns->id.dev == id->dev && ns->forced_reader == reader &&
+		    ns->forced_table == table)
+			return ns;
+	ns = calloc(1, sizeof(*ns));
+	if (!ns)
+		return NULL;
+	ns->monitor = monitor;
+	ns->serial = ++monitor->serial;
+	ns->id = *id;
+	ns->forced_reader = reader;
+	ns->forced_table = table;
+	ns->source.fd = -1;
+	ns->improve = UINT64_MAX;
+	list_init(&ns->views);
+	list_append(&monitor->namespaces, &ns->link);
+	return ns;
+}
+
+void namespace_free(struct portwatch_namespace *ns)
+{
+	namespace_close_reader(ns);
+	snapshot_clear(&ns->known);
+	list_remove(&ns->link);
+	free(ns);
+}
+
+static void change(void *data, enum snapshot_change change, const struct listener *listener)
+{
+	struct portwatch_namespace *ns = data;
+	struct view *view;
+
+	ns->changed = true;
+	list_each (view, &ns->views, struct view, of_namespace)
+		view_change(view, change, listener);
+}
+
+static void tell_rejected(struct portwatch_namespace *ns)
+{
+	uint64_t rejected = reader_rejected(ns->reader);
+
+	if (rejected > ns->rejected)
+		namespace_log(ns, PORTWATCH_LOG_DEBUG, "%llu malformed rows were left out",
+		              (unsigned long long)(rejected - ns->rejected));
+	ns->rejected = rejected;
+}
+
+/* A pause of so many times the length of the read that has just ended; at most one second, since
+ * that length may be that of a stop of the whole process. */
+static uint64_t rest_after(const struct portwatch_namespace *ns, uint64_t now, unsigned int times)
+{
+	uint64_t rest = (now - ns->requested) * times;
+
+	return rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC;
+}
+
+/* Another look, unless an earlier one is due. */
+static void look_at(struct portwatch_namespace *ns, uint64_t when)
+{
+	if (when < ns->next)
+		ns->next = when;
+}
+
+static void complete(struct portwatch_namespace *ns, uint64_t now)
+{
+	struct view *view;
+	ssize_t missing;
+	uint64_t pause;
+
+	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
+		namespace_reader_works(ns, now);
+	ns->retries = 0;
+	ns->monitor->stats[PORTWATCH_STAT_READS]++;
+	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
+	ns->completed = ns->requests;
+	tell_rejected(ns);
+	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
+	if (pause)
+		look_at(ns, now + pause);
+	if (namespace_is_reliable(ns, now))
+		ns->failures = 0;
+	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
+	if (missing < 0) {
+		ns->next = now + MEMORY_PAUSE;
+		return;
+	}
+	/* The second look is due at once; under churn, when there is always something missing, the
+	 * next ones soon. */
+	if (missing > 0 && !ns->confirming)
+		ns->again = true;
+	else if (missing > 0)
+		look_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
+	ns->confirming = missing > 0 && !ns->confirming;
+	list_each (view, &ns->views, struct view, of_namespace)
+		view_completed(view);
+}
+
+/* An answer without information: asked for again soon, then with the next poll. */
+static void retry(struct portwatch_namespace *ns, uint64_t now)
+{
+	struct failure failure = reader_failure(ns->reader);
+	char text[LOG_TEXT];
+
+	ns->monitor->stats[PORTWATCH_STAT_FAILED_READS]++;
+	if (ns->retries++ < RETRIES_MAX) {
+		ns->next = now + (NSEC_PER_MSEC << ns->retries);
+		return;
+	}
+	namespace_warn_once(ns, log_failure(&failure, text));
+	ns->retries = 0;
+}
+
+/* What polling costs is what quiet reads cost: one that has found something was worth it. The first
+ * by a reader has set up things. */
+static void note_cost(struct portwatch_namespace *ns, uint64_t now)
+{
+	if (ns->spent && !ns->changed && ns->reads > 1)
+		ns->cost = cadence_smooth(ns->cost, ns->spent + namespace_helper_cost(ns, now));
+}
+
+/* Adds what this thread has spent since `before`, where that is measured. */
+static void spend(struct portwatch_namespace *ns, uint64_t before)
+{
+	uint64_t after = cadence_measure(ns->monitor);
+
+	if (before && after)
+		ns->spent += after - before;
+}
+
+static void take(struct portwatch_namespace *ns, enum reader_state state)
+{
+	uint64_t now;
+
+	if (state == READER_PENDING)
+		return;
+	now = clock_now(CLOCK_MONOTONIC);
+	ns->pending = false;
+	ns->changed = false;
+	ns->earliest = now + rest_after(ns, now, REST);
+	if (state == READER_COMPLETE)
+		complete(ns, now);
+	else if (state == READER_RETRY)
+		retry(ns, now);
+	else
+		namespace_reader_broke(ns, reader_failure(ns->reader), now);
+	if (state == READER_COMPLETE)
+		note_cost(ns, now);
+}
+
+void namespace_reader_ready(struct source *source)
+{
+	struct portwatch_namespace *ns = container_of(source, struct portwatch_namespace, source);
+
+	uint64_t before = cadence_measure(ns->monitor);
+	enum reader_state state;
+
+	if (ns->pending) {
+		state = reader_process(ns->reader);
+		spend(ns, before);
+		take(ns, state);
+	} else /* nothing was asked: it can only have died */
+		namespace_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
+		                       clock_now(CLOCK_MONOTONIC));
+}
+
+static void request(struct portwatch_namespace *ns, uint64_t now)
+{
+	enum reader_state state;
+	uint64_t before;
+
+	ns->again = false;
+	ns->next = UINT64_MAX;
+	if (!ns->reader && !namespace_open_reader(ns)) {
+		namespace_exhaust(ns, now);
+		return;
+	}
+	ns->pending = true;
+	ns->requested = now;
+	ns->requests++;
+	ns->monitor->polled = true;
+	ns->spent = 0;
+	before = cadence_measure(ns->monitor);
+	if (before)
+		namespace_helper_cost(ns, now);
+	state = reader_request(ns->reader);
+	spend(ns, before);
+	take(ns, state);
+}
+
+void namespace_read_now(struct portwatch_namespace *ns)
+{
+	ns->again = true;
+	ns->monitor->touched = true;
+}
+
+void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change)
+{
+	expectations_change(&ns->expected, change);
+	namespace_read_now(ns);
+}
+
+static uint64_t answer_deadline(const struct portwatch_namespace *ns)
+{
+	return ns->requested + (ANSWER_DEADLINE << (ns->failures < 3 ? ns->failures : 3));
+}
+
+void namespace_tick(struct portwatch_namespace *ns, uint64_t now)
+{
+	if (ns->pending) {
+		if (now >= answer_deadline(ns))
+			namespace_reader_broke(
+				ns, (struct failure){"get an answer in time", ETIMEDOUT}, now);
+		return;
+	}
+	if (ns->interval && now >= ns->slot) {
+		uint64_t interval = ns->interval * NSEC_PER_MSEC;
+
+		ns->slot = ns->slot + interval > now ? ns->slot + interval : now + interval;
+		ns->again = true;
+	}
+	if (now >= ns->improve) {
+		namespace_close_reader(ns);
+		ns->kind = 0;
+		ns->reason[0] = '\0';
+		ns->improve = UINT64_MAX;
+		ns->again = true;
+	}
+	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
+		return; /* the pause between two attempts */
+	if ((ns->again && now >= ns->earliest) || now >= ns->next)
+		request(ns, now);
+}
+
+uint64_t namespace_due(const struct portwatch_namespace *ns)
+{
+	if (ns->pending)
+		return answer_deadline(ns);
+	if (!ns->reader && ns->next != UINT64_MAX)
+		return ns->next;
+	if (ns->again)
+		return ns->earliest;
+	if (ns->interval && ns->slot < ns->next)
+		return ns->slot;
+	return ns->next < ns->improve ? ns->next : ns->improve;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* netns.h - the worker of one network namespace: its identity, its reader, what listens there
+ */
+#ifndef NETNS_H
+#define NETNS_H
+
+#include "watch/expectation.h"
+#include "util/list.h"
+#include "api/log.h"
+#include "watch/monitor.h"
+#include "portwatch.h"
+#include "table/reader.h"
+#include "table/snapshot.h"
+
+struct portwatch_namespace {
+	struct list link; /* in monitor->namespaces */
+	struct monitor *monitor;
+	struct list views; /* who looks at it: struct view, see subscription.h */
+	uint64_t serial;   /* never reused */
+	struct netns_id id;
+	enum portwatch_reader forced_reader;
+	enum portwatch_table forced_table;
+	uint64_t inode;        /* of /proc/PID/ns/net; 0: not known */
+	uint64_t cookie;       /* 0: not known */
+	pid_t pid;             /* the process by which it is entered */
+	struct reader *reader; /* NULL: none now */
+	struct source source;  /* of the reader */
+	size_t kind;           /* which reader, an index of namespace_reader.c's order */
+	unsigned int worked;   /* the kinds that have read it, as bits */
+	bool pending;          /* a request is under way */
+	bool again;            /* something has happened since it was made: ask once more at once */
+	bool confirming;       /* the next read is the second look at missing rows */
+	bool exhausted;        /* no reader works */
+	uint64_t requested;    /* when the pending request was made */
+	uint64_t cost;         /* of a read that finds nothing new, in ns of CPU, smoothed */
+	uint64_t spent;        /* by this thread on the read under way */
+	bool changed;          /* it has found something new */
+	uint64_t cpu;          /* of the helper, when it was looked at last */
+	uint64_t opened;       /* when the reader was opened */
+	uint64_t requests;     /* made */
+	uint64_t completed; /* number of the request that was answered completely last; 0: none yet
+	                     */
+	uint64_t reads;     /* complete ones by this reader */
+	enum portwatch_table table; /* the form of the last of them */
+	unsigned int failures;      /* in a row: for the backoff */
+	unsigned int retries;       /* in a row: answers without information */
+	uint64_t next;    /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
+	uint64_t slot;    /* of the next read by the interval that was set */
+	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
+	uint64_t improve_delay;
+	bool adapts;                  /* a watcher has set no interval */
+	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
+	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
+	struct expectations expected; /* what the doorbell has told */
+	struct snapshot known;        /* what listens, see snapshot_update() */
+	struct failure failure;       /* the last one */
+	char reason[LOG_TEXT];        /* why it is read as it is */
+	char told[LOG_TEXT];          /* the last warning: each once */
+	char told_way[LOG_TEXT];      /* how it is read, as it was told last */
+	uint64_t rejected;            /* malformed rows that were told */
+};
+
+/* Finds the worker of a namespace that is read in the given way, or makes it. NULL without memory.
+ */
+struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
+                                          enum portwatch_reader reader, enum portwatch_table table);
+/* Lets it go, with its reader. It must have no views any more. */
+void namespace_free(struct portwatch_namespace *ns);
+
+/* Reads now, or once more when a read is under way. */
+void namespace_read_now(struct portwatch_namespace *ns);
+
+/* Reads now, and again until the read shows what the doorbell has told. */
+void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change);
+
+/* Does what is due at `now`: deadlines, reads, better readers. */
+void namespace_tick(struct portwatch_namespace *ns, uint64_t now);
+/* When namespace_tick() has something to do next. */
+uint64_t namespace_due(const struct portwatch_namespace *ns);
+
+/* Choosing the way to read (namespace_reader.c). Opens the first that can be opened; false if there
+ * is none. */
+bool namespace_open_reader(struct portwatch_namespace *ns);
+void namespace_close_reader(struct portwatch_namespace *ns);
+/* No way is left: pause, then begin with the best again. */
+void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now);
+/* The reader has died: pause and open it again, or take the next way. */
+void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now);
+/* Whether its reader has lasted long enough that earlier failures count no more. */
+bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now);
+/* Its first complete table is in: tells by which way, and why. */
+void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now);
+/* The reader's descriptor is readable (namespace.c). */
+void namespace_reader_ready(struct source *source);
+/* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
+ * request in ns. */
+uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now);
+/* Tells a warning unless it was the last one. */
+void namespace_warn_once(struct portwatch_namespace *ns, const char *text);
+
+/* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
+enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns);
+
+/* Chooses the process by which the namespace is entered (namespace_entry.c). False: no member lives
+ * there. */
+bool namespace_entry(struct portwatch_namespace *ns, struct reader_target *target);
+
+/* Tells all watchers that look at it. */
+void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
+                   const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* netns_reader.c - chooses the way to read a network namespace, and another when it fails */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/caps.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "api/stats.h"
+#include "watch/subscription.h"
+
+/* Pause before a reader that worked is opened again; doubled with each failure in a row. */
+#define RESTART_FIRST (50 * NSEC_PER_MSEC)
+#define RESTART_MAX (30 * NSEC_PER_SEC)
+/* After so many failures in a row the next way is taken. */
+#define FAILURES_MAX 4
+/* A reader that lasted so long counts as one that works. */
+#define RELIABLE (10 * NSEC_PER_SEC)
+/* Pause before a better way is tried again; doubled each time. */
+#define IMPROVE_FIRST (60 * NSEC_PER_SEC)
+#define IMPROVE_MAX (3600 * NSEC_PER_SEC)
+
+static const enum portwatch_reader order[] = {
+	PORTWATCH_READER_LOCAL,
+	PORTWATCH_READER_SETNS,
+	PORTWATCH_READER_NSENTER,
+	PORTWATCH_READER_PROCFS,
+};
+#define KINDS (sizeof(order) / sizeof(order[0]))
+
+#define TABLE_DIAG "table diag"
+
+static void add_reason(struct portwatch_namespace *ns, const char *what,
+                       const struct failure *failure)
+{
+	char text[LOG_TEXT];
+	size_t used = strlen(ns->reason);
+
+	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "", what,
+	         log_failure(failure, text));
+}
+
+/* A reader that is opened again tries the better form of the table again. */
+static void forget_table_reason(struct portwatch_namespace *ns)
+{
+	char *reason = strstr(ns->reason, TABLE_DIAG);
+
+	if (reason)
+		reason[reason > ns->reason ? -(ptrdiff_t)strlen("; ") : 0] = '\0';
+}
+
+/* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
+ */
+static void note(struct portwatch_namespace *ns, struct failure failure)
+{
+	if (failure.error == EXDEV && ns->forced_reader == PORTWATCH_READER_AUTO)
+		return;
+	ns->failure = failure;
+	add_reason(ns, portwatch_reader_name(order[ns->kind]), &failure);
+}
+
+static void tell_once(struct portwatch_namespace *ns, char told[LOG_TEXT],
+                      enum portwatch_log_level level, const char *text)
+{
+	if (strncmp(told, text, LOG_TEXT - 1) == 0)
+		return;
+	snprintf(told, LOG_TEXT, "%s", text);
+	namespace_log(ns, level, "%s", text);
+}
+
+void namespace_warn_once(struct portwatch_namespace *ns, const char *text)
+{
+	tell_once(ns, ns->told, PORTWATCH_LOG_WARNING, text);
+}
+
+void namespace_close_reader(struct portwatch_namespace *ns)
+{
+	struct child child = {0};
+
+	if (!ns->reader)
+		return;
+	ns->monitor->stats[PORTWATCH_STAT_CPU] += stats_child_cpu(reader_pid(ns->reader));
+	if (ns->source.fd >= 0)
+		monitor_remove(ns->monitor, &ns->source);
+	ns->source.fd = -1;
+	if (ns->monitor->forked_away) {
+		reader_forget(ns->reader);
+	} else {
+		reader_close(ns->reader, &child);
+		monitor_reap(ns->monitor, &child);
+	}
+	ns->reader = NULL;
+	ns->pending = false;
+}
+
+enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns)
+{
+	return ns->reader && ns->reads > 0 ? order[ns->kind] : PORTWATCH_READER_AUTO;
+}
+
+/* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
+static int open_kind(struct portwatch_namespace *ns, const struct reader_target *target)
+{
+	struct failure failure = {0};
+	int result = reader_open(&ns->reader, order[ns->kind], ns->forced_table, target, &failure);
+
+	if (result < 0) {
+		ns->reader = NULL;
+		note(ns, failure);
+		return result;
+	}
+	ns->source.fd = reader_fd(ns->reader);
+	ns->source.ready = namespace_reader_ready;
+	if (ns->source.fd >= 0)
+		result = monitor_add(ns->monitor, &ns->source);
+	if (result < 0) {
+		ns->source.fd = -1;
+		namespace_close_reader(ns);
+		note(ns, (struct failure){"wait for the helper (epoll_ctl)", -result});
+		return result;
+	}
+	ns->reads = 0;
+	ns->cpu = 0;
+	ns->monitor->stats[PORTWATCH_STAT_HELPERS] += reader_pid(ns->reader) != 0;
+	ns->opened = clock_now(CLOCK_MONOTONIC);
+	return 0;
+}
+
+uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
+{
+	uint64_t cpu, before = ns->cpu;
+
+	if (ns->source.fd < 0)
+		return 0;
+	/* The shell behind nsenter starts others, which its own clock doesn't count. */
+	if (order[ns->kind] != PORTWATCH_READER_SETNS)
+		return now - ns->requested < NSEC_PER_SEC ? now - ns->requested : NSEC_PER_SEC;
+	cpu = stats_child_cpu(reader_pid(ns->reader));
+	ns->cpu = cpu;
+	return cpu > before ? cpu - before : 0;
+}
+
+static bool is_allowed(const struct portwatch_namespace *ns)
+{
+	return ns->forced_reader == PORTWATCH_READER_AUTO || ns->forced_reader == order[ns->kind];
+}
+
+/* Opens the first way from the present one on that can be opened. False if there is none. */
+bool namespace_open_reader(struct portwatch_namespace *ns)
+{
+	struct reader_target target;
+
+	if (ns->kind == 0)
+		ns->reason[0] = '\0';
+	forget_table_reason(ns);
+	if (!namespace_entry(ns, &target)) {
+		ns->failure = (struct failure){"find a process in it", ESRCH};
+		return false;
+	}
+	for (; ns->kind < KINDS; ns->kind++)
+		if (is_allowed(ns) && open_kind(ns, &target) == 0)
+			return true;
+	return false;
+}
+
+/* No way is left: pause, then begin with the best again. */
+void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
+{
+	uint64_t pause = RESTART_FIRST << (ns->failures < 10 ? ns->failures : 10);
+	char text[LOG_TEXT + 64];
+
+	ns->failures++;
+	ns->exhausted = true;
+	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
+	ns->kind = 0;
+	/* Without a reason it is only that nobody is left in it. */
+	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
+	if (ns->reason[0])
+		namespace_warn_once(ns, text);
+	ns->monitor->moved = true; /* those who wait for it, or for its end */
+}
+
+bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now)
+{
+	return ns->reads > 0 && now - ns->opened > RELIABLE;
+}
+
+/* Whether this way has worked here, with this reader or one before it. */
+static bool has_worked(const struct portwatch_namespace *ns)
+{
+	return ns->reads > 0 || (ns->worked & 1U << ns->kind) != 0;
+}
+
+/* The reader has died. A way that never worked is given up for the next; one that did is taken
+ * again after a pause, unless that happens too often. */
+void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now)
+{
+	uint64_t pause;
+	char text[LOG_TEXT], message[LOG_TEXT + 64];
+
+	namespace_close_reader(ns);
+	/* With a doorbell it is seldom read: it may have lasted without being asked. */
+	if (namespace_is_reliable(ns, now))
+		ns->failures = 0;
+	if (!has_worked(ns) || ns->failures >= FAILURES_MAX) {
+		ns->worked &= ~(1U << ns->kind);
+		note(ns, failure);
+		ns->kind++;
+		ns->next = now;
+		return;
+	}
+	ns->monitor->stats[PORTWATCH_STAT_RESTARTS]++;
+	pause = ns->failures ? RESTART_FIRST << ns->failures : 0;
+	ns->failures++;
+	ns->failure = failure;
+	ns->next = now + pause;
+	snprintf(message, sizeof(message), "the %s reader is started again: %s",
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
+	namespace_warn_once(ns, message);
+}
+
+/* Tells by which way the namespace is read, and why, when that is new. */
+void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
+{
+	struct failure table = reader_table_failure(ns->reader);
+	bool best = ns->reason[0] == '\0';
+	char text[LOG_TEXT + 128];
+
+	ns->cookie = reader_cookie(ns->reader) ? reader_cookie(ns->reader) : ns->cookie;
+	ns->exhausted = false;
+	ns->worked |= 1U << ns->kind;
+	ns->improve = UINT64_MAX;
+	if (!best && ns->forced_reader == PORTWATCH_READER_AUTO) {
+		if (ns->improve_delay < IMPROVE_MAX)
+			ns->improve_delay =
+				ns->improve_delay ? ns->improve_delay * 2 : IMPROVE_FIRST;
+		ns->improve = now + ns->improve_delay;
+	}
+	if (table.error)
+		add_reason(ns, TABLE_DIAG, &table);
+	ns->table = reader_table(ns->reader);
+	snprintf(text, sizeof(text), "read by the %s reader, %s table%s%s",
+	         portwatch_reader_name(order[ns->kind]), portwatch_table_name(ns->table),
+	         ns->reason[0] ? ", because " : "", ns->reason);
+	tell_once(ns, ns->told_way, PORTWATCH_LOG_INFO, text);
+}
+
+/* --- chooses the process by which a network namespace is entered: its init */
+
+#define ANCESTORS_MAX 64
+
+struct candidate {
+	pid_t pid;
+	uint64_t start_time;
+	unsigned int depth; /* of its PID namespace; 0: not known */
+	bool init;          /* it is PID 1 in its innermost PID namespace */
+};
+
+struct search {
+	const struct procfs *procfs;
+	const struct netns_id *id;
+	struct candidate best;
+};
+
+static bool is_better(const struct candidate *candidate, const struct candidate *best)
+{
+	if (best->pid == 0 || candidate->init != best->init)
+		return best->pid == 0 || candidate->init;
+	return candidate->start_time < best->start_time;
+}
+
+/* Looks at one process. Returns its parent where it lives in the namespace, else 0. */
+static pid_t consider(struct search *search, pid_t pid)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(search->procfs, pid);
+	struct candidate candidate = {.pid = pid};
+	struct process_stat stat;
+	struct netns_id id;
+	pid_t innermost = 0;
+
+	if (process < 0 || procfs_netns(process, &id) < 0 || id.ino != search->id->ino ||
+	    id.dev != search->id->dev || procfs_read_stat(process, &stat) < 0)
+		return 0;
+	procfs_read_nspid(process, &innermost, &candidate.depth);
+	candidate.init = innermost == 1;
+	candidate.start_time = stat.start_time;
+	if (is_better(&candidate, &search->best))
+		search->best = candidate;
+	return stat.ppid;
+}
+
+static void consider_members(struct search *search, struct portwatch_namespace *ns)
+{
+	struct view *view;
+
+	list_each (view, &ns->views, struct view, of_namespace) {
+		struct process *process = NULL;
+
+		while (!search->best.init &&
+		       (process = process_tree_next(view->subscription->tree, process)))
+			if (process->netns_known && process->netns.ino == ns->id.ino &&
+			    process->netns.dev == ns->id.dev)
+				consider(search, process->pid);
+	}
+}
+
+static int consider_any(void *data, long pid)
+{
+	struct search *search = data;
+
+	consider(search, (pid_t)pid);
+	return search->best.init;
+}
+
+static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
+	uint64_t found = 0;
+
+	if (process < 0 || procfs_netns_inode(process, &found) < 0)
+		return false;
+	if (found == 0) {
+		unsigned int taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken && procfs_netns_inode(process, &found) < 0)
+			found = 0;
+		caps_end(taken);
+	}
+	if (found == 0)
+		return false;
+	*inode = found;
+	return true;
+}
+
+bool namespace_entry(struct portwatch_namespace *ns, struct reader_target *target)
+{
+	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
+	struct candidate member;
+	pid_t parent;
+
+	consider_members(&search, ns);
+	if (search.best.pid == 0)
+		return false;
+	member = search.best;
+	parent = consider(&search, member.pid);
+	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
+		parent = consider(&search, parent);
+	/* The init of a container that a member has entered from outside is nobody's ancestor here.
+	 */
+	if (!search.best.init && member.depth > 1)
+		procfs_each_number(search.procfs->fd, ".", consider_any, &search);
+	/* An init that may not be opened helps less than a member that may. */
+	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
+	    is_readable(search.procfs, member.pid, &ns->inode))
+		search.best = member;
+	ns->pid = search.best.pid;
+	*target = (struct reader_target){
+		.procfs = search.procfs,
+		.pid = search.best.pid,
+		.start_time = search.best.start_time,
+		.netns = ns->id,
+		.nsenter = NSENTER_PATH,
+	};
+	return true;
+}

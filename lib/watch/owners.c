@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* owners.c - finds the members that hold new sockets
+ *
+ * Only over members of the subscription's tree, and only where there is a question: sockets that
+ * nobody was asked about, members that were not asked yet; and all of it again, sparingly, because
+ * a socket can be passed to a member. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "watch/owners.h"
+#include "util/caps.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
+/* In a tree of so many members not all are asked where the doorbell says whom to ask. */
+#define LARGE_TREE 17
+#define LINE_UP_MAX 64
+/* Looking at everything again costs at most this part of the time. */
+#define VERIFY_SHARE 2000
+
+/* Asks each member: about unsettled sockets always, about all others if it is new or everything is
+ * verified. False if not all could be asked. */
+static bool scan_members(struct subscription *subscription, struct question *unsettled,
+                         struct question *others, bool verify)
+{
+	struct process *process = NULL;
+	bool complete = true;
+
+	while ((process = process_tree_next(subscription->tree, process))) {
+		bool new = verify || process->seen >= subscription->scanned;
+		CLEANUP_CLOSE int directory = -1;
+
+		if (unsettled->count == 0 && !(new && others->count > 0))
+			continue;
+		directory = procfs_open_process(&subscription->monitor->procfs, process->pid);
+		complete &= question_ask(unsettled, subscription, process, directory);
+		if (new)
+			complete &= question_ask(others, subscription, process, directory);
+	}
+	return complete;
+}
+
+/* A socket that no member holds. An orphan is let go after two complete reads that still show it.
+ */
+static void nobody_holds(struct view *view, struct socket *socket)
+{
+	bool netns = view->subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+
+	if (socket->state == SOCKET_ORPHAN && !netns) {
+		if (view->ns->completed > socket->looked) {
+			socket->looked = view->ns->completed;
+			socket->looks++;
+		}
+		if (socket->looks < 2) {
+			namespace_read_now(view->ns);
+			return;
+		}
+	}
+	view->subscription->unsettled--;
+	if (netns)
+		socket_hold(view, socket, 0, 0);
+	else
+		socket_release(view, socket, SOCKET_STRANGER);
+}
+
+/* A new member holds a socket that nobody held. Others that were asked before may have got it as
+ * well: all are asked again, for the oldest. */
+static void ask_again(struct view *view, struct socket *socket)
+{
+	socket->state = SOCKET_FRESH;
+	view->subscription->unsettled++;
+	view->subscription->attribute = true;
+	view->subscription->monitor->touched = true;
+}
+
+static void settle(struct view *view, struct socket *socket, const struct inode_owner *found,
+                   bool complete, bool verify)
+{
+	if (found && found->pid && !verify && socket->state == SOCKET_STRANGER) {
+		ask_again(view, socket);
+	} else if (found && found->pid) {
+		view->subscription->unsettled -= socket_is_unsettled(socket);
+		socket_hold(view, socket, found->pid, found->owners);
+	} else if (!complete) {
+		return;
+	} else if (socket_is_unsettled(socket)) {
+		nobody_holds(view, socket);
+	} else if (!socket->port && view->subscription->options->scope == PORTWATCH_SCOPE_NETNS) {
+		socket_hold(view, socket, 0, 0); /* there was no memory before */
+	} else if (verify && socket->state == SOCKET_HELD) {
+		socket_orphan(view, socket);
+		namespace_read_now(view->ns);
+	}
+}
+
+static void settle_all(struct subscription *subscription, struct question *unsettled,
+                       struct question *others, bool complete, bool verify)
+{
+	struct view *view;
+	struct socket *socket;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link) {
+			struct question *question =
+				socket_is_unsettled(socket) ? unsettled : others;
+
+			/* A held socket that a new member shares keeps its owner until it is
+			 * verified. */
+			if (!socket_is_unsettled(socket) && !verify && socket->state == SOCKET_HELD)
+				continue;
+			settle(view, socket,
+			       inode_scan_find(question->sockets, question->count,
+			                       socket->listener.inode),
+			       complete, verify);
+		}
+}
+
+void attribution_suspect(struct subscription *subscription, const struct process *process)
+{
+	if (subscription->suspect_count == SUSPECTS_MAX)
+		subscription->suspect_count = 0; /* then all are asked */
+	subscription->suspects[subscription->suspect_count++] = process->pid;
+}
+
+/* The processes that are asked about fresh sockets in a large tree: those told to listen and their
+ * ancestors. */
+struct line_up {
+	const struct process *processes[LINE_UP_MAX];
+	size_t count;
+};
+
+static bool is_lined_up(const struct line_up *line, const struct process *process)
+{
+	for (size_t i = 0; i < line->count; i++)
+		if (line->processes[i] == process)
+			return true;
+	return false;
+}
+
+static void line_up(struct subscription *subscription, struct line_up *line)
+{
+	struct process_table *table = subscription->monitor->processes;
+
+	for (unsigned int i = 0; i < subscription->suspect_count; i++) {
+		const struct process *process =
+			process_table_find(table, subscription->suspects[i]);
+
+		while (process && process_tree_contains(subscription->tree, process) &&
+		       line->count < LINE_UP_MAX && !is_lined_up(line, process)) {
+			line->processes[line->count++] = process;
+			process = process_table_find(table, process->ppid);
+		}
+	}
+}
+
+/* In a large tree: who was told to listen, and who may have handed it the socket by fork(2), that
+ * is its ancestors. A socket that is younger than its siblings is held by nobody else but its
+ * children. True if nothing is left to ask. */
+static bool ask_suspects(struct subscription *subscription)
+{
+	struct question question = {0}, nothing = {0};
+	struct line_up line = {.count = 0};
+
+	if (subscription->suspect_count == 0 ||
+	    process_tree_count(subscription->tree) < LARGE_TREE ||
+	    question_make(&question, subscription, true) < 0)
+		return false;
+	line_up(subscription, &line);
+	for (size_t i = 0; i < line.count; i++) {
+		CLEANUP_CLOSE int directory =
+			procfs_open_process(&subscription->monitor->procfs, line.processes[i]->pid);
+
+		question_ask(&question, subscription, line.processes[i], directory);
+	}
+	settle_all(subscription, &question, &nothing, false, false);
+	free(question.sockets);
+	subscription->suspect_count = 0;
+	return subscription->unsettled == 0;
+}
+
+/* Asks all members. */
+static bool ask_all(struct subscription *subscription, uint64_t now, bool verify)
+{
+	struct question unsettled = {0}, others = {0};
+	bool complete = false;
+
+	if (question_make(&unsettled, subscription, true) == 0 &&
+	    question_make(&others, subscription, false) == 0) {
+		complete = scan_members(subscription, &unsettled, &others, verify);
+		settle_all(subscription, &unsettled, &others, complete, verify);
+	}
+	if (complete)
+		subscription->scanned = now;
+	free(unsettled.sockets);
+	free(others.sockets);
+	return complete;
+}
+
+bool attribution_run(struct subscription *subscription, uint64_t now)
+{
+	bool verify = now >= subscription->verify;
+	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
+	bool fresh = subscription->unsettled > 0, complete;
+
+	subscription->attribute = false;
+	subscription->scan_error = 0;
+	if (!verify && fresh && ask_suspects(subscription)) {
+		subscription->attribute_again = true; /* new members about the other sockets */
+		return true;
+	}
+	complete = ask_all(subscription, now, verify);
+	if (verify) {
+		cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
+		subscription->verify = now + VERIFY_INTERVAL;
+		if (cost * VERIFY_SHARE > VERIFY_INTERVAL)
+			subscription->verify = now + cost * VERIFY_SHARE;
+	}
+	return complete;
+}
+
+/* --- asks processes which of a set of sockets they hold */
+
+static bool belongs(const struct socket *socket, bool unsettled)
+{
+	return socket_is_unsettled(socket) == unsettled;
+}
+
+static size_t count_sockets(struct subscription *subscription, bool unsettled)
+{
+	struct view *view;
+	struct socket *socket;
+	size_t count = 0;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link)
+			count += belongs(socket, unsettled);
+	return count;
+}
+
+int question_make(struct question *question, struct subscription *subscription, bool unsettled)
+{
+	struct view *view;
+	struct socket *socket;
+	size_t count = count_sockets(subscription, unsettled);
+
+	if (count == 0)
+		return 0;
+	question->sockets = calloc(count, sizeof(*question->sockets));
+	if (!question->sockets)
+		return -ENOMEM;
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link)
+			if (belongs(socket, unsettled))
+				question->sockets[question->count++].inode = socket->listener.inode;
+	inode_scan_sort(question->sockets, question->count);
+	return 0;
+}
+
+/* Whether the answer of a member that couldn't be read is as good as "no": it is gone, or will
+ * never be readable. What else failed (no descriptors left, no memory) is no information. */
+static bool is_answer(struct subscription *subscription, const struct process *process,
+                      ssize_t result)
+{
+	if (result >= 0 || result == -ESRCH || result == -ENOENT)
+		return true;
+	if (result != -EACCES && result != -EPERM)
+		subscription->scan_error = (int)result;
+	if (!subscription->told_access)
+		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
+		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
+		          "holds are "
+		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
+		          "CAP_DAC_READ_SEARCH",
+		          (int)process->pid, process->name, strerrordesc_np((int)-result));
+	subscription->told_access = true;
+	return result == -EACCES || result == -EPERM;
+}
+
+ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
+                                 struct inode_owner *sockets, size_t count)
+{
+	ssize_t result = inode_scan_process(directory, pid, start_time, sockets, count);
+	unsigned int taken;
+
+	if (result != -EACCES && result != -EPERM)
+		return result;
+	taken = caps_begin(CAPS_READ_PROCESS);
+	if (taken)
+		result = inode_scan_process(directory, pid, start_time, sockets, count);
+	caps_end(taken);
+	return result;
+}
+
+/* A process that exits belongs to root from when its memory is gone: that it can't be read then is
+ * no news. */
+static bool is_exiting(int directory)
+{
+	struct process_stat stat;
+
+	return directory >= 0 && procfs_read_stat(directory, &stat) == 0 && stat.exiting &&
+	       stat.threads <= 1;
+}
+
+bool question_ask(struct question *question, struct subscription *subscription,
+                  const struct process *process, int directory)
+{
+	ssize_t result = directory;
+
+	if (question->count == 0)
+		return true;
+	if (directory >= 0)
+		result = attribution_scan_process(directory, process->pid, process->start_time,
+		                                  question->sockets, question->count);
+	if ((result == -EACCES || result == -EPERM) && is_exiting(directory))
+		result = -ESRCH;
+	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
+	return is_answer(subscription, process, result);
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* placement.c - places workers and views where the members of the trees are */
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "watch/subscription.h"
+
+/* With each poll the young members are looked at; the others in turn, so many at a time and no
+ * sooner than after that pause. */
+#define LOCATE_YOUNG (2 * NSEC_PER_SEC)
+#define LOCATE_MEMBERS 8
+#define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
+
+static bool same_netns(const struct netns_id *a, const struct netns_id *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
+/* Whether a member's namespace is to be watched: with the scope netns only that of the root. */
+static bool counts(struct subscription *subscription, const struct process *process)
+{
+	if (!process->netns_known)
+		return false;
+	if (subscription->options->scope == PORTWATCH_SCOPE_TREE)
+		return true;
+	if (process->pid == process_tree_root(subscription->tree) || !subscription->target_known) {
+		subscription->target = process->netns;
+		subscription->target_known = true;
+	}
+	return same_netns(&subscription->target, &process->netns);
+}
+
+/* The view of a namespace, looked for from the one that follows `last` on, and round: the members
+ * are walked in the order in which their views were made, so that it is nearly always the next. */
+static struct view *find_view(const struct subscription *subscription, const struct view *last,
+                              const struct netns_id *id)
+{
+	const struct list *head = &subscription->views;
+	const struct list *first = last ? &last->of_subscription : head, *each = first;
+
+	do {
+		each = each->next;
+		if (each != head) {
+			struct view *view = container_of(each, struct view, of_subscription);
+
+			if (same_netns(&view->ns->id, id))
+				return view;
+		}
+	} while (each != first);
+	return NULL;
+}
+
+static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
+{
+	const struct options *options = subscription->options;
+	struct portwatch_namespace *ns =
+		namespace_get(subscription->monitor, id, options->reader, options->table);
+
+	return ns ? view_get(subscription, ns) : NULL;
+}
+
+static void mark(struct subscription *subscription)
+{
+	struct process *process = NULL;
+	struct view *view, *last = NULL;
+
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		view->marked = false;
+		view->witness = NULL;
+	}
+	subscription->unplaced = false;
+	while ((process = process_tree_next(subscription->tree, process))) {
+		if (!counts(subscription, process))
+			continue;
+		view = last;
+		if (!view || !same_netns(&view->ns->id, &process->netns))
+			view = find_view(subscription, last, &process->netns);
+		if (!view)
+			view = make_view(subscription, &process->netns);
+		if (!view) {
+			subscription->unplaced = true;
+			subscription->monitor->unplaced = true;
+			continue;
+		}
+		last = view;
+		view->marked = true;
+		if (!view->witness || process->pid == view->anchor)
+			view->witness = process;
+	}
+}
+
+static void drop_anchor(struct view *view)
+{
+	if (view->exit.fd < 0)
+		return;
+	monitor_remove(view->subscription->monitor, &view->exit);
+	close(view->exit.fd);
+	view->exit.fd = -1;
+}
+
+static void anchor_exited(struct source *source)
+{
+	struct view *view = container_of(source, struct view, exit);
+	struct monitor *monitor = view->subscription->monitor;
+
+	struct process *process = process_table_find(monitor->processes, view->anchor);
+
+	if (process && process->start_time == view->anchor_start)
+		process_table_exited(monitor->processes, process);
+	drop_anchor(view);
+	monitor->exited = true;
+}
+
+/* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
+ * tells then. */
+static int open_anchor(struct monitor *monitor, const struct process *witness)
+{
+	int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, witness->pid, 0));
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+
+	if (pidfd < 0) {
+		monitor->exited |= pidfd == -ESRCH;
+		return -1;
+	}
+	directory = procfs_open_process(&monitor->procfs, witness->pid);
+	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
+	    stat.start_time == witness->start_time)
+		return pidfd;
+	close(pidfd);
+	monitor->exited = true;
+	return -1;
+}
+
+static void anchor(struct view *view)
+{
+	struct monitor *monitor = view->subscription->monitor;
+
+	if (view->exit.fd >= 0 && view->witness->pid == view->anchor &&
+	    view->witness->start_time == view->anchor_start)
+		return;
+	drop_anchor(view);
+	view->anchor = view->witness->pid;
+	view->anchor_start = view->witness->start_time;
+	view->exit.ready = anchor_exited;
+	view->exit.fd = open_anchor(monitor, view->witness);
+	if (view->exit.fd < 0)
+		return;
+	if (monitor_add(monitor, &view->exit) < 0) {
+		close(view->exit.fd);
+		view->exit.fd = -1;
+	}
+}
+
+/* Whether a member that lives elsewhere holds a port there: one that has moved on. The socket keeps
+ * the namespace, not the worker; where it can be read no more, there is nothing to wait for. */
+static bool view_is_held(const struct view *view)
+{
+	struct socket *socket;
+
+	if (view->ns->exhausted)
+		return false;
+	list_each (socket, &view->sockets, struct socket, link)
+		if (socket->port && socket->owner)
+			return true;
+	return false;
+}
+
+/* Whether the exit of its last member would go unheard. */
+static bool is_unanchored(const struct subscription *subscription)
+{
+	bool any = false;
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		if (view->marked && view->exit.fd < 0)
+			return true;
+		any |= view->marked;
+	}
+	return !any;
+}
+
+static void place(struct subscription *subscription)
+{
+	struct view *view;
+
+	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+		return;
+	mark(subscription);
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		if (view->marked)
+			anchor(view);
+		else if (view_is_held(view))
+			drop_anchor(view);
+		else
+			view_free(view);
+	}
+	subscription_check_end(subscription);
+	if (subscription->state < SUBSCRIPTION_ENDED && is_unanchored(subscription))
+		subscription->monitor->unanchored = true;
+}
+
+/* The shortest interval that a watcher has set rules; beside it those who have set none are served.
+ */
+static void set_interval(struct portwatch_namespace *ns)
+{
+	unsigned int shortest = 0;
+	struct view *view;
+
+	ns->adapts = false;
+	list_each (view, &ns->views, struct view, of_namespace) {
+		unsigned int interval = view->subscription->options->interval;
+
+		ns->adapts |= interval == 0;
+		if (interval && (!shortest || interval < shortest))
+			shortest = interval;
+	}
+	ns->interval = shortest;
+	ns->monitor->adapts |= ns->adapts;
+}
+
+void topology_update(struct monitor *monitor)
+{
+	struct subscription *subscription;
+	struct portwatch_namespace *ns;
+
+	bool adapted = monitor->adapts;
+
+	monitor->moved = false;
+	monitor->unanchored = false;
+	monitor->unplaced = false;
+	monitor->adapts = false;
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		place(subscription);
+	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+		if (list_empty(&ns->views))
+			namespace_free(ns);
+		else
+			set_interval(ns);
+	}
+	/* The round under way was none for tables. */
+	if (monitor->adapts && !adapted) {
+		monitor->round = 0;
+		monitor->rounds = 0;
+	}
+}
+
+void topology_locate(struct monitor *monitor, uint64_t now)
+{
+	size_t index = 0, first = monitor->locate_next;
+	size_t turns = now < monitor->locate_earliest ? 0 : LOCATE_MEMBERS;
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+		struct process *process = NULL;
+
+		if (!subscription->tree)
+			continue;
+		while ((process = process_tree_next(subscription->tree, process))) {
+			bool turn = index >= first && index < first + turns;
+
+			index++;
+			if ((turn || now - process->seen < LOCATE_YOUNG) &&
+			    process_locate(monitor->processes, process) > 0)
+				monitor->moved = true;
+		}
+	}
+	if (turns == 0)
+		return;
+	monitor->locate_next = first + turns < index ? first + turns : 0;
+	monitor->locate_earliest = now + LOCATE_PAUSE;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* subscription.c - what one started watcher wants to know, and what it was told: the dispatcher */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+#include "api/delivery.h"
+#include "api/lock.h"
+#include "watch/subscription.h"
+
+#define START_DEADLINE (10 * NSEC_PER_SEC)
+
+int subscription_new(struct subscription **subscription, struct portwatch *watcher)
+{
+	struct subscription *new = calloc(1, sizeof(*new));
+
+	if (!new)
+		return -ENOMEM;
+	new->watcher = watcher;
+	new->monitor = watcher->monitor;
+	new->options = &watcher->options;
+	new->state = SUBSCRIPTION_STARTING;
+	new->verify = UINT64_MAX;
+	new->deadline = clock_now(CLOCK_MONOTONIC) + START_DEADLINE;
+	list_init(&new->views);
+	ports_init(&new->ports);
+	list_append(&watcher->monitor->subscriptions, &new->link);
+	*subscription = new;
+	return 0;
+}
+
+static void drop_views(struct subscription *subscription)
+{
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		view_free(view);
+}
+
+void subscription_free(struct subscription *subscription)
+{
+	/* Nothing closes: it is only looked at no more. */
+	subscription->state = SUBSCRIPTION_FAILED;
+	drop_views(subscription);
+	ports_clear(&subscription->ports);
+	if (subscription->tree)
+		process_tree_unref(subscription->tree);
+	list_remove(&subscription->link);
+	subscription->monitor->moved = true;
+	free(subscription);
+}
+
+bool subscription_waiting(const struct subscription *subscription)
+{
+	if (subscription->state == SUBSCRIPTION_STARTING)
+		return false; /* all or nothing: a start that fails reports nothing */
+	return ports_waiting(&subscription->ports) ||
+	       (subscription->state == SUBSCRIPTION_ENDED && !subscription->end_delivered);
+}
+
+void subscription_wake(struct subscription *subscription)
+{
+	if (subscription->wake)
+		return;
+	subscription->wake = true;
+	delivery_wake(subscription);
+}
+
+static void decide(struct subscription *subscription, int result)
+{
+	subscription->result = result;
+	subscription->state = result < 0 ? SUBSCRIPTION_FAILED : SUBSCRIPTION_RUNNING;
+	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
+	if (result < 0)
+		drop_views(subscription);
+	subscription->wake = false; /* what woke it before could not be told */
+	if (result == 0)
+		subscription_wake(subscription);
+	library_notify();
+}
+
+static void fail(struct subscription *subscription, int error, const char *what)
+{
+	log_write(subscription->watcher, PORTWATCH_LOG_ERROR, "cannot watch PID %d: %s",
+	          (int)subscription->watcher->pid, what);
+	decide(subscription, error);
+}
+
+/* The root's descriptors tell who holds its ports: without them nothing could be reported of it. */
+static bool root_is_ours(struct subscription *subscription)
+{
+	const struct portwatch *watcher = subscription->watcher;
+	struct inode_owner nothing = {0};
+	int process;
+	ssize_t result;
+
+	if (subscription->options->scope != PORTWATCH_SCOPE_TREE)
+		return true;
+	process = procfs_open_process(&subscription->monitor->procfs, watcher->pid);
+	if (process < 0)
+		return true; /* it has exited; its tree may live */
+	result = attribution_scan_process(process, watcher->pid, 0, &nothing, 0);
+	close(process);
+	return result != -EACCES && result != -EPERM;
+}
+
+static void plant(struct subscription *subscription)
+{
+	struct portwatch *watcher = subscription->watcher;
+	int result = process_tree_new(&subscription->tree, subscription->monitor->processes,
+	                              watcher->pid, watcher->start_time,
+	                              subscription->options->subreaper);
+
+	if (result == -ESRCH)
+		fail(subscription, result, "no such process (it has exited)");
+	else if (result < 0)
+		fail(subscription, result, strerrordesc_np(-result));
+	else if (!root_is_ours(subscription))
+		fail(subscription, -EACCES,
+		     "its descriptors cannot be read (Permission denied), so its ports cannot be "
+		     "told "
+		     "from those of others; run as its user or with CAP_SYS_PTRACE and "
+		     "CAP_DAC_READ_SEARCH, or watch its whole network namespace (scope netns)");
+	else
+		subscription->monitor->moved = true;
+}
+
+bool subscription_is_read(const struct subscription *subscription, bool *any_ready)
+{
+	bool any_waiting = false, any_awaited = false;
+	struct view *view;
+
+	*any_ready = false;
+	/* A tree that makes namespaces all the time would never have all of them read. */
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		bool waiting = !view->ready && !view->ns->exhausted;
+
+		*any_ready |= view->ready;
+		any_waiting |= waiting;
+		any_awaited |= waiting && !view->joined;
+	}
+	if (list_empty(&subscription->views) || subscription->unplaced || any_awaited)
+		return false;
+	return *any_ready || !any_waiting;
+}
+
+static void fail_unreadable(struct subscription *subscription)
+{
+	struct view *view = container_of(subscription->views.next, struct view, of_subscription);
+	struct failure failure = view->ns->failure;
+	char text[LOG_TEXT], message[LOG_TEXT + 64];
+
+	snprintf(message, sizeof(message), "its network namespace cannot be read: %s",
+	         view->ns->reason[0] ? view->ns->reason : log_failure(&failure, text));
+	fail(subscription, failure.error ? -failure.error : -EACCES, message);
+}
+
+/* The namespaces that can't be read now are told of when they can. */
+static void do_without(struct subscription *subscription, uint64_t now)
+{
+	if (!attribution_run(subscription, now))
+		subscription->attribute_again = true;
+	decide(subscription, 0);
+}
+
+void subscription_advance(struct subscription *subscription, uint64_t now)
+{
+	bool any_ready, all_read;
+
+	if (!subscription->tree) {
+		plant(subscription);
+		return;
+	}
+	subscription->placed |= !list_empty(&subscription->views);
+	if (process_tree_count(subscription->tree) == 0) {
+		fail(subscription, -ESRCH, "no such process (it has exited)");
+		return;
+	}
+	all_read = subscription_is_read(subscription, &any_ready) && subscription->unsettled == 0;
+	if (all_read && !any_ready)
+		fail_unreadable(subscription);
+	else if (all_read)
+		decide(subscription, 0);
+	else if (subscription->scan_error)
+		fail(subscription, subscription->scan_error,
+		     strerrordesc_np(-subscription->scan_error));
+	else if (now >= subscription->deadline && any_ready)
+		do_without(subscription, now);
+	else if (now >= subscription->deadline)
+		fail(subscription, -ETIMEDOUT,
+		     "its listening sockets were not read within ten seconds");
+}
+
+uint64_t subscription_due(const struct subscription *subscription)
+{
+	if (subscription->state == SUBSCRIPTION_STARTING)
+		return subscription->deadline;
+	return subscription->state == SUBSCRIPTION_RUNNING ? subscription->verify : UINT64_MAX;
+}
+
+void subscription_check_end(struct subscription *subscription)
+{
+	if (subscription->state != SUBSCRIPTION_RUNNING ||
+	    process_tree_count(subscription->tree) > 0)
+		return;
+	drop_views(subscription);
+	subscription->state = SUBSCRIPTION_ENDED;
+	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+	          "all processes of the tree of PID %d have exited",
+	          (int)subscription->watcher->pid);
+	subscription_wake(subscription);
+}
+
+bool subscription_next(struct subscription *subscription, struct portwatch_event *event)
+{
+	if (!subscription_waiting(subscription))
+		return false;
+	if (ports_next(&subscription->ports, event))
+		return true;
+	if (ports_waiting(&subscription->ports) || subscription->state != SUBSCRIPTION_ENDED)
+		return false; /* no memory now: the next round wakes it again */
+	subscription->end_delivered = true;
+	*event = (struct portwatch_event){
+		.kind = PORTWATCH_EVENT_END,
+		.pid = subscription->watcher->pid,
+		.listener.v6only = -1,
+	};
+	event_stamp(event);
+	return true;
+}
