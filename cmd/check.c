@@ -98,7 +98,7 @@ static void report_namespaces(struct check *check)
 static void report_notifier(struct check *check)
 {
 	char reason[512];
-	int result = portwatch_get_doorbell(check->target.watcher, reason, sizeof(reason));
+	int result = portwatch_get_notifier(check->target.watcher, reason, sizeof(reason));
 
 	if (result <= 0 && check->options.notify)
 		check->degraded = true;

@@ -96,7 +96,7 @@ static int configure(struct portwatch *watcher, const struct options *options)
 		result = portwatch_set_table(watcher, (enum portwatch_table)options->table);
 	if (result == 0)
 		/* One look needs no bell; and to close one takes longer than all the rest. */
-		result = portwatch_set_doorbell(watcher, options->notify && !options->once);
+		result = portwatch_set_notifier(watcher, options->notify && !options->once);
 	if (result == 0)
 		result = portwatch_set_subreaper(watcher, options->command != NULL);
 	if (result == 0)

@@ -53,7 +53,7 @@ START_TEST(nothing_is_done_with_null)
 	ck_assert_int_eq(portwatch_set_reader(NULL, PORTWATCH_READER_AUTO), -EINVAL);
 	ck_assert_int_eq(portwatch_set_table(NULL, PORTWATCH_TABLE_AUTO), -EINVAL);
 	ck_assert_int_eq(portwatch_set_subreaper(NULL, 1), -EINVAL);
-	ck_assert_int_eq(portwatch_set_doorbell(NULL, 1), -EINVAL);
+	ck_assert_int_eq(portwatch_set_notifier(NULL, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_delivery(NULL, PORTWATCH_DELIVERY_THREAD), -EINVAL);
 	ck_assert_int_eq(portwatch_set_log(NULL, PORTWATCH_LOG_INFO, collect_message), -EINVAL);
 	ck_assert_int_eq(portwatch_get_fd(NULL), -EINVAL);
@@ -98,7 +98,7 @@ START_TEST(a_watcher_starts_once_and_keeps_its_options)
 	ck_assert_int_eq(portwatch_set_reader(collect.watcher, PORTWATCH_READER_AUTO), -EBUSY);
 	ck_assert_int_eq(portwatch_set_table(collect.watcher, PORTWATCH_TABLE_AUTO), -EBUSY);
 	ck_assert_int_eq(portwatch_set_subreaper(collect.watcher, 1), -EBUSY);
-	ck_assert_int_eq(portwatch_set_doorbell(collect.watcher, 1), -EBUSY);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, 1), -EBUSY);
 	ck_assert_int_eq(portwatch_set_delivery(collect.watcher, PORTWATCH_DELIVERY_THREAD),
 	                 -EBUSY);
 	ck_assert_int_eq(portwatch_set_log(collect.watcher, PORTWATCH_LOG_INFO, NULL), -EBUSY);

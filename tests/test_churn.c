@@ -48,7 +48,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 	}
 }
 
-/* With a doorbell, and polling; by the dump, and by the text. */
+/* With a notifier, and polling; by the dump, and by the text. */
 static struct portwatch *watch(pid_t pid, int way)
 {
 	struct portwatch *watcher;
@@ -57,7 +57,7 @@ static struct portwatch *watch(pid_t pid, int way)
 	ck_assert_int_eq(
 		portwatch_set_events(watcher, PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE), 0);
 	ck_assert_int_eq(portwatch_set_interval(watcher, 10), 0);
-	ck_assert_int_eq(portwatch_set_doorbell(watcher, way % 2), 0);
+	ck_assert_int_eq(portwatch_set_notifier(watcher, way % 2), 0);
 	ck_assert_int_eq(portwatch_set_table(watcher, way / 2 ? PORTWATCH_TABLE_PROCFS
 	                                                      : PORTWATCH_TABLE_DIAG),
 	                 0);

@@ -20,12 +20,12 @@ static void wait_reads(struct collect *collect, uint64_t reads)
 	ck_assert_int_gt(patience, 0);
 }
 
-static void watch_fast(struct collect *collect, pid_t pid, int doorbell)
+static void watch_fast(struct collect *collect, pid_t pid, int notifier)
 {
 	wrap_reset();
 	collect_new(collect, pid);
 	ck_assert_int_eq(portwatch_set_reader(collect->watcher, PORTWATCH_READER_SETNS), 0);
-	ck_assert_int_eq(portwatch_set_doorbell(collect->watcher, doorbell), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect->watcher, 1), 0);
 	collect_start(collect);
 }

@@ -167,13 +167,13 @@ static const unsigned int places[] = {0, SANDBOX_NETNS};
 static const struct refusal {
 	const char *call;
 	unsigned int times; /* 0: always */
-	bool needs_doorbell;
+	bool needs_notifier;
 	const char *told;
 } refusals[] = {
 	{"perf_event_open", 0, true,
-         "no doorbell, polling instead: cannot open the tracepoint (perf_event_open): "},
+         "no notifier, polling instead: cannot open the tracepoint (perf_event_open): "},
 	{"fsopen", 0, true,
-         "no doorbell, polling instead: cannot open the file system tracefs (fsopen): "},
+         "no notifier, polling instead: cannot open the file system tracefs (fsopen): "},
 	/* Other sockets aren't refused with it: one of them has the cookie of the namespace. */
 	{"socket", 1, false, "procfs table, because table diag: cannot open a sock_diag socket: "},
 	{"send", 0, false,
@@ -186,7 +186,7 @@ static void refuse(const struct refusal *refusal, int error, unsigned int place)
 {
 	enum wrap_where where = WRAP_ANYWHERE;
 
-	if (!refusal->needs_doorbell)
+	if (!refusal->needs_notifier)
 		where = place & SANDBOX_NETNS ? WRAP_CHILDREN : WRAP_HOST;
 	wrap_fail(refusal->call, where, 1, refusal->times, error);
 }
@@ -214,8 +214,8 @@ START_TEST(the_next_way_tells_the_same)
 	server = fixture_start(place);
 	open_some(&server);
 	remote_start(&undisturbed, server.pid, INTERVAL);
-	if (refusal->needs_doorbell && !undisturbed.doorbell)
-		test_skip("no doorbell here that could be refused");
+	if (refusal->needs_notifier && !undisturbed.notifier)
+		test_skip("no notifier here that could be refused");
 	wrap_reset();
 	refuse(refusal, error, place);
 	watch_verbosely(&collect, server.pid);
@@ -246,12 +246,12 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 	wrap_reset();
 	wrap_fail("fsopen", WRAP_ANYWHERE, 1, 0, errors[_i]);
 	watch_verbosely(&collect, server.pid);
-	if (portwatch_get_doorbell(collect.watcher, NULL, 0) != 1)
-		test_skip("no doorbell here");
+	if (portwatch_get_notifier(collect.watcher, NULL, 0) != 1)
+		test_skip("no notifier here");
 	collect_sync(&collect, &server, 5);
-	assert_told(&collect, "no doorbell", 0);
-	assert_told(&collect, "doorbell: the kernel tells", 1);
-	ck_assert_uint_gt(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_DOORBELL_RECORDS), 0);
+	assert_told(&collect, "no notifier", 0);
+	assert_told(&collect, "notifier: the kernel tells", 1);
+	ck_assert_uint_gt(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_NOTIFIER_RECORDS), 0);
 	collect_free(&collect);
 	fixture_end(&server);
 }
@@ -271,7 +271,7 @@ START_TEST(each_watcher_is_told_once)
 		watch_verbosely(&collects[i], servers[i].pid);
 	for (size_t i = 0; i < 3; i++) {
 		collect_sync(&collects[i], &servers[i], 3);
-		assert_told(&collects[i], "no doorbell", 1);
+		assert_told(&collects[i], "no notifier", 1);
 		assert_told(&collects[i], "read by", 1);
 	}
 	for (size_t i = 0; i < 3; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_expectation.c - listeners that the doorbell has told of and no read has shown yet */
+/* test_expectation.c - listeners that the notifier has told of and no read has shown yet */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,7 +24,7 @@ static void teardown(void)
 
 static void tell(bool listening, uint16_t port, uint64_t socket)
 {
-	struct doorbell_change change = {
+	struct tcp_change change = {
 		.listening = listening,
 		.family = AF_INET,
 		.port = port,
@@ -107,7 +107,7 @@ END_TEST
 
 START_TEST(mapped_addresses_are_met_as_ipv4)
 {
-	struct doorbell_change change = {
+	struct tcp_change change = {
 		.listening = true,
 		.family = AF_INET6,
 		.port = 80,
@@ -123,7 +123,7 @@ END_TEST
 
 START_TEST(another_address_does_not_meet_it)
 {
-	struct doorbell_change change = {
+	struct tcp_change change = {
 		.listening = true,
 		.family = AF_INET,
 		.port = 80,

@@ -30,11 +30,11 @@ enum privilege {
 	LOWERED, /* capabilities are permitted, but not in effect */
 };
 
-#define WAY(reader, table, doorbell, privilege)                                                    \
+#define WAY(reader, table, notifier, privilege)                                                    \
 	{                                                                                          \
-#reader "-" #table "-" #doorbell "-" #privilege,                                   \
+#reader "-" #table "-" #notifier "-" #privilege,                                   \
 			{PORTWATCH_READER_##reader, PORTWATCH_TABLE_##table,                       \
-		         PORTWATCH_DELIVERY_THREAD, doorbell },                                    \
+		         PORTWATCH_DELIVERY_THREAD, notifier },                                    \
 		         privilege                                                                 \
 	}
 

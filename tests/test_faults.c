@@ -35,7 +35,7 @@ static pid_t helper_besides(pid_t a, pid_t b, pid_t c)
 
 static void watch_by(struct collect *collect, pid_t pid, enum portwatch_reader reader)
 {
-	collect_watch_by(collect, pid, (struct way){.reader = reader, .doorbell = 1});
+	collect_watch_by(collect, pid, (struct way){.reader = reader, .notifier = 1});
 }
 
 static const enum portwatch_reader helpers[] = {PORTWATCH_READER_SETNS, PORTWATCH_READER_NSENTER};

@@ -147,7 +147,7 @@ START_TEST(a_daemon_that_detaches_while_watched_is_found)
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	collect_new(&collect, root.pid);
 	ck_assert_int_eq(portwatch_set_subreaper(collect.watcher, 1), 0);
-	ck_assert_int_eq(portwatch_set_doorbell(collect.watcher, _i), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);
 	collect_start(&collect);
 	daemon = fixture_daemon(&root);
 	socket = fixture_listen(&daemon, "127.0.0.1", 0);

@@ -71,7 +71,7 @@ START_TEST(a_member_that_moves_is_followed)
 	struct collected event;
 
 	collect_new(&collect, root.pid);
-	ck_assert_int_eq(portwatch_set_doorbell(collect.watcher, _i), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);
 	collect_start(&collect);
 	for (uint16_t round = 0; round < 3; round++) {
 		fixture_unshare(&root);

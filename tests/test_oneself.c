@@ -24,11 +24,11 @@ static uint64_t stat(struct collect *collect, enum portwatch_stat which)
 	return portwatch_get_stat(collect->watcher, which);
 }
 
-static void watch_oneself(struct collect *collect, bool doorbell)
+static void watch_oneself(struct collect *collect, bool notifier)
 {
 	collect_new(collect, getpid());
 	ck_assert_int_eq(portwatch_set_interval(collect->watcher, INTERVAL), 0);
-	ck_assert_int_eq(portwatch_set_doorbell(collect->watcher, doorbell), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
 	collect_start(collect);
 }
 
@@ -51,27 +51,27 @@ static struct activity activity(struct collect *collect)
 	return (struct activity){
 		.reads = stat(collect, PORTWATCH_STAT_READS),
 		.wakeups = stat(collect, PORTWATCH_STAT_WAKEUPS),
-		.records = stat(collect, PORTWATCH_STAT_DOORBELL_RECORDS),
+		.records = stat(collect, PORTWATCH_STAT_NOTIFIER_RECORDS),
 		.tree_reads = stat(collect, PORTWATCH_STAT_TREE_READS),
 	};
 }
 
 /* Others listen and fork as well, which wakes it: but in some stretch less often than it reads,
- * unless the reads themselves are heard. Without a doorbell each fork anywhere is a reason to look
+ * unless the reads themselves are heard. Without a notifier each fork anywhere is a reason to look
  * at the tree. */
-static bool is_quiet(const struct activity *before, const struct activity *after, bool doorbell,
+static bool is_quiet(const struct activity *before, const struct activity *after, bool notifier,
                      unsigned int wakeups_per_read)
 {
 	uint64_t reads = after->reads - before->reads, records = after->records - before->records;
 
 	/* One more may have begun, and the figures weren't all taken in the same moment. */
-	return records < reads && (!doorbell || after->tree_reads - before->tree_reads < reads) &&
+	return records < reads && (!notifier || after->tree_reads - before->tree_reads < reads) &&
 	       after->wakeups - before->wakeups <= (reads + 2) * wakeups_per_read + records;
 }
 
 static void expect_quiet(struct collect *collect, unsigned int wakeups_per_read)
 {
-	bool doorbell = portwatch_get_doorbell(collect->watcher, NULL, 0) == 1;
+	bool notifier = portwatch_get_notifier(collect->watcher, NULL, 0) == 1;
 	struct activity before, after = activity(collect);
 	int patience = COLLECT_PATIENCE * 1000 / (INTERVAL * READS);
 
@@ -79,7 +79,7 @@ static void expect_quiet(struct collect *collect, unsigned int wakeups_per_read)
 		before = after;
 		wait_stat(collect, PORTWATCH_STAT_READS, before.reads + READS);
 		after = activity(collect);
-	} while (!is_quiet(&before, &after, doorbell, wakeups_per_read) && patience-- > 0);
+	} while (!is_quiet(&before, &after, notifier, wakeups_per_read) && patience-- > 0);
 	ck_assert_msg(patience >= 0, "never quiet: %llu wake-ups, %llu records in %llu reads",
 	              (unsigned long long)(after.wakeups - before.wakeups),
 	              (unsigned long long)(after.records - before.records),

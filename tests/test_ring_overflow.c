@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ring_overflow.c - a watcher that is stopped while more happens than the doorbell's ring
+/* test_ring_overflow.c - a watcher that is stopped while more happens than the notifier's ring
  * holds */
 #include <sched.h>
 #include <signal.h>
@@ -74,8 +74,8 @@ START_TEST(what_is_open_after_an_overflow_is_told)
 	keep_on_one_cpu(&stranger);
 	open_before(&server, before);
 	remote_start(&watcher, server.pid, A_DAY);
-	if (!watcher.doorbell)
-		test_skip("no doorbell here whose ring could overflow");
+	if (!watcher.notifier)
+		test_skip("no notifier here whose ring could overflow");
 	stop(&watcher);
 	happen(&stranger, &server, before, stable, closed);
 	ck_assert_int_eq(kill(watcher.pid, SIGCONT), 0);
@@ -86,7 +86,7 @@ START_TEST(what_is_open_after_an_overflow_is_told)
 	/* With this record comes the kernel's count of those that it dropped. */
 	after = fixture_listen(&server, "127.0.0.1", 0);
 	remote_wait(&watcher, OPEN, NULL, after.port, 1);
-	ck_assert_uint_gt(remote_stat(&watcher, PORTWATCH_STAT_DOORBELL_LOST), CHURN);
+	ck_assert_uint_gt(remote_stat(&watcher, PORTWATCH_STAT_NOTIFIER_LOST), CHURN);
 	ck_assert_uint_eq(remote_count(&watcher, OPEN, NULL, 0), BEFORE + STABLE + 1);
 	ck_assert_uint_eq(remote_count(&watcher, CLOSE, NULL, 0), (size_t)closed);
 	remote_end(&watcher);

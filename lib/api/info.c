@@ -29,21 +29,21 @@ int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_call
 	return count;
 }
 
-static int tell_doorbell(const struct subscription *subscription, char *reason, size_t size)
+static int describe_notifier(const struct subscription *subscription, char *reason, size_t size)
 {
 	const struct monitor *monitor = subscription->monitor;
 	char text[LOG_TEXT] = "";
 
-	if (!monitor->doorbell && !subscription->options->doorbell)
+	if (!monitor->notifier && !subscription->options->notifier)
 		snprintf(text, sizeof(text), "it is not wanted");
-	else if (!monitor->doorbell)
-		log_failure(&monitor->doorbell_failure, text);
+	else if (!monitor->notifier)
+		log_failure(&monitor->notifier_failure, text);
 	if (size > 0)
 		snprintf(reason, size, "%s", text);
-	return monitor->doorbell != NULL;
+	return monitor->notifier != NULL;
 }
 
-int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
+int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
 {
 	int result = -ENOTCONN;
 
@@ -53,7 +53,7 @@ int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
 		return -ENOTCONN;
 	library_lock();
 	if (watcher->subscription)
-		result = tell_doorbell(watcher->subscription, reason, size);
+		result = describe_notifier(watcher->subscription, reason, size);
 	library_unlock();
 	return result;
 }
@@ -120,10 +120,10 @@ static uint64_t get(struct subscription *subscription, enum portwatch_stat stat)
 	switch (stat) {
 	case PORTWATCH_STAT_EVENTS:
 		return subscription->events;
-	case PORTWATCH_STAT_DOORBELL_RECORDS:
-		return monitor->doorbell ? doorbell_records(monitor->doorbell) : 0;
-	case PORTWATCH_STAT_DOORBELL_LOST:
-		return monitor->doorbell ? doorbell_lost(monitor->doorbell) : 0;
+	case PORTWATCH_STAT_NOTIFIER_RECORDS:
+		return monitor->notifier ? notifier_records(monitor->notifier) : 0;
+	case PORTWATCH_STAT_NOTIFIER_LOST:
+		return monitor->notifier ? notifier_lost(monitor->notifier) : 0;
 	case PORTWATCH_STAT_CPU:
 		return cpu(monitor);
 	default:

@@ -104,13 +104,13 @@ int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 	return 0;
 }
 
-int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
+int portwatch_set_notifier(struct portwatch *watcher, int enabled)
 {
 	int result = begin_set(watcher, true);
 
 	if (result < 0)
 		return result;
-	watcher->options.doorbell = enabled != 0;
+	watcher->options.notifier = enabled != 0;
 	library_unlock();
 	return 0;
 }
@@ -171,8 +171,8 @@ const char *portwatch_stat_name(enum portwatch_stat stat)
 		"wake-ups",
 		"tree reads",
 		"descriptor scans",
-		"doorbell records",
-		"doorbell records lost",
+		"notifier records",
+		"notifier records lost",
 		"helpers started",
 		"readers restarted",
 		"CPU time (ns)",

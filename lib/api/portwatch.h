@@ -166,8 +166,8 @@ enum portwatch_log_level {
  * @PORTWATCH_STAT_WAKEUPS: how often the library's thread has woken up
  * @PORTWATCH_STAT_TREE_READS: how often the process trees were read from /proc
  * @PORTWATCH_STAT_SCANS: processes whose descriptors were looked through
- * @PORTWATCH_STAT_DOORBELL_RECORDS: records that the doorbell has delivered
- * @PORTWATCH_STAT_DOORBELL_LOST: records that the kernel has dropped
+ * @PORTWATCH_STAT_NOTIFIER_RECORDS: records that the notifier has delivered
+ * @PORTWATCH_STAT_NOTIFIER_LOST: records that the kernel has dropped
  * @PORTWATCH_STAT_HELPERS: helpers that were started
  * @PORTWATCH_STAT_RESTARTS: readers that were opened again after a failure
  * @PORTWATCH_STAT_CPU: CPU time of the library's thread and its helpers, in nanoseconds
@@ -180,8 +180,8 @@ enum portwatch_stat {
 	PORTWATCH_STAT_WAKEUPS = 4,
 	PORTWATCH_STAT_TREE_READS = 5,
 	PORTWATCH_STAT_SCANS = 6,
-	PORTWATCH_STAT_DOORBELL_RECORDS = 7,
-	PORTWATCH_STAT_DOORBELL_LOST = 8,
+	PORTWATCH_STAT_NOTIFIER_RECORDS = 7,
+	PORTWATCH_STAT_NOTIFIER_LOST = 8,
 	PORTWATCH_STAT_HELPERS = 9,
 	PORTWATCH_STAT_RESTARTS = 10,
 	PORTWATCH_STAT_CPU = 11,
@@ -267,7 +267,7 @@ int portwatch_set_events(struct portwatch *watcher, unsigned int kinds);
  * portwatch_set_interval: sets the time between two reads of the tables.
  * @watcher: a watcher that was not started yet
  * @milliseconds: 1 to 86,400,000; kept exactly. 0, the default, adapts: a second at most,
- *   less where reading is cheap, and more, up to ten minutes, where the doorbell tells of changes.
+ *   less where reading is cheap, and more, up to ten minutes, where the notifier tells of changes.
  * A listening socket that was passed to a member may be seen up to five seconds later, or more in
  *   very large trees.
  *
@@ -331,17 +331,17 @@ int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled);
 
 /**
- * portwatch_set_doorbell: says whether kernel events may tell when to look (perf_event_open(2) on
+ * portwatch_set_notifier: says whether kernel events may tell when to look (perf_event_open(2) on
  * the tracepoint sock:inet_sock_set_state).
  * @watcher: a watcher that was not started yet
  * @enabled: 0 to poll alone. Default 1: used where the kernel allows it, which takes CAP_PERFMON or
- *   CAP_SYS_ADMIN, and CAP_DAC_READ_SEARCH unless root. The doorbell is one for all watchers of the
+ *   CAP_SYS_ADMIN, and CAP_DAC_READ_SEARCH unless root. The notifier is one for all watchers of the
  *   process: it is open while one wants it.
  *
  * Returns: 0; -EINVAL (NULL); -EBUSY (started).
  * Since: 0.1
  */
-int portwatch_set_doorbell(struct portwatch *watcher, int enabled);
+int portwatch_set_notifier(struct portwatch *watcher, int enabled);
 
 /**
  * portwatch_set_delivery: selects how events reach the callback.
@@ -476,7 +476,7 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 const char *portwatch_stat_name(enum portwatch_stat stat);
 
 /**
- * portwatch_get_doorbell: whether the kernel tells when to look, see portwatch_set_doorbell().
+ * portwatch_get_notifier: whether the kernel tells when to look, see portwatch_set_notifier().
  * @watcher: a started watcher
  * @reason: receives why not, in words, or ""; NULL if @size is 0
  * @size: of @reason, in bytes; a longer text is cut
@@ -484,7 +484,7 @@ const char *portwatch_stat_name(enum portwatch_stat stat);
  * Returns: 1 if it does; 0 if the library polls alone; -EINVAL (NULL); -ENOTCONN (not started).
  * Since: 0.1
  */
-int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size);
+int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size);
 
 /**
  * portwatch_limit_privileges: gives up, in the calling thread and for what it starts later, all

@@ -69,7 +69,7 @@ int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 	return -ENOTSUP;
 }
 
-int portwatch_set_doorbell(struct portwatch *watcher, int enabled)
+int portwatch_set_notifier(struct portwatch *watcher, int enabled)
 {
 	(void)watcher;
 	(void)enabled;
@@ -140,7 +140,7 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 	return 0;
 }
 
-int portwatch_get_doorbell(struct portwatch *watcher, char *reason, size_t size)
+int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
 {
 	(void)watcher;
 	(void)reason;

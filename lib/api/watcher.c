@@ -119,7 +119,7 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	new->callback = callback;
 	new->user_data = user_data;
 	new->options.kinds = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_END;
-	new->options.doorbell = true;
+	new->options.notifier = true;
 	new->options.log_level = initial_log_level();
 	new->references = 1;
 	new->eventfd = -1;

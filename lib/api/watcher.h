@@ -20,7 +20,7 @@ struct options {
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
 	bool subreaper;
-	bool doorbell;
+	bool notifier;
 	enum portwatch_log_level log_level;
 	portwatch_log_callback log;
 };

@@ -11,31 +11,31 @@
 /* Between two looks at which CPUs are online. */
 #define CPUS_INTERVAL NSEC_PER_SEC
 
-struct doorbell {
-	struct doorbell_hooks hooks;
+struct notifier {
+	struct notifier_hooks hooks;
 	void *data;
 	struct state_format format;
-	struct bells *bells;
+	struct perf_cpus *perf_cpus;
 	uint64_t records;
 	uint64_t lost;
 	uint64_t cpus_checked; /* CLOCK_MONOTONIC */
 };
 
-static int set_up(struct doorbell *doorbell, const char **step)
+static int set_up(struct notifier *notifier, const char **step)
 {
-	int error = state_format_read(&doorbell->format, step);
+	int error = state_format_read(&notifier->format, step);
 
 	if (error < 0)
 		return error;
-	doorbell->cpus_checked = clock_now(CLOCK_MONOTONIC);
-	return bells_open(&doorbell->bells, doorbell->format.id, STATE_FILTER, step);
+	notifier->cpus_checked = clock_now(CLOCK_MONOTONIC);
+	return perf_cpus_open(&notifier->perf_cpus, notifier->format.id, STATE_FILTER, step);
 }
 
-int doorbell_open(struct doorbell **doorbell, const struct doorbell_hooks *hooks, void *data,
+int notifier_open(struct notifier **notifier, const struct notifier_hooks *hooks, void *data,
                   struct failure *failure)
 {
-	struct doorbell *made = calloc(1, sizeof(*made));
-	const char *step = "make a doorbell (malloc)";
+	struct notifier *made = calloc(1, sizeof(*made));
+	const char *step = "make a notifier (malloc)";
 	int error = -ENOMEM;
 
 	if (made) {
@@ -45,39 +45,39 @@ int doorbell_open(struct doorbell **doorbell, const struct doorbell_hooks *hooks
 	}
 	if (error < 0) {
 		*failure = (struct failure){step, -error};
-		doorbell_close(made);
+		notifier_close(made);
 		return error;
 	}
-	*doorbell = made;
+	*notifier = made;
 	return 0;
 }
 
-void doorbell_close(struct doorbell *doorbell)
+void notifier_close(struct notifier *notifier)
 {
-	if (!doorbell)
+	if (!notifier)
 		return;
-	bells_close(doorbell->bells);
-	free(doorbell);
+	perf_cpus_close(notifier->perf_cpus);
+	free(notifier);
 }
 
-void doorbell_forget(struct doorbell *doorbell)
+void notifier_forget(struct notifier *notifier)
 {
-	bells_forget(doorbell->bells);
-	free(doorbell);
+	perf_cpus_forget(notifier->perf_cpus);
+	free(notifier);
 }
 
-int doorbell_fd(const struct doorbell *doorbell)
+int notifier_fd(const struct notifier *notifier)
 {
-	return doorbell->bells->epoll;
+	return notifier->perf_cpus->epoll;
 }
 
-static void tell_lost(struct doorbell *doorbell, uint64_t records)
+static void tell_lost(struct notifier *notifier, uint64_t records)
 {
-	doorbell->lost += records;
-	doorbell->hooks.lost(doorbell->data, records);
+	notifier->lost += records;
+	notifier->hooks.lost(notifier->data, records);
 }
 
-static int handle_task(struct doorbell *doorbell, const struct perf_record *record)
+static int handle_task(struct notifier *notifier, const struct perf_record *record)
 {
 	struct perf_task task;
 
@@ -86,64 +86,64 @@ static int handle_task(struct doorbell *doorbell, const struct perf_record *reco
 	if (task.pid <= 0)
 		return 0;
 	if (record->type == PERF_RECORD_EXIT)
-		doorbell->hooks.exited(doorbell->data, task.pid);
+		notifier->hooks.exited(notifier->data, task.pid);
 	else if (task.pid != task.ppid)
-		doorbell->hooks.forked(doorbell->data, task.ppid > 0 ? task.ppid : 0, task.pid);
+		notifier->hooks.forked(notifier->data, task.ppid > 0 ? task.ppid : 0, task.pid);
 	return 0;
 }
 
-static int handle_change(struct doorbell *doorbell, const struct perf_record *record)
+static int handle_change(struct notifier *notifier, const struct perf_record *record)
 {
-	struct doorbell_change change;
+	struct tcp_change change;
 
-	if (state_change_decode(&doorbell->format, record, &change) < 0)
+	if (state_change_decode(&notifier->format, record, &change) < 0)
 		return -EBADMSG;
-	doorbell->hooks.changed(doorbell->data, &change);
+	notifier->hooks.changed(notifier->data, &change);
 	return 0;
 }
 
-static int handle_lost(struct doorbell *doorbell, const struct perf_record *record)
+static int handle_lost(struct notifier *notifier, const struct perf_record *record)
 {
 	uint64_t records;
 
 	if (perf_record_lost(record, &records) < 0)
 		return -EBADMSG;
-	tell_lost(doorbell, records);
+	tell_lost(notifier, records);
 	return 0;
 }
 
-static void handle(struct doorbell *doorbell, const struct perf_record *record)
+static void handle(struct notifier *notifier, const struct perf_record *record)
 {
 	int error = 0;
 
-	doorbell->records++;
+	notifier->records++;
 	switch (record->type) {
 	case PERF_RECORD_SAMPLE:
-		error = handle_change(doorbell, record);
+		error = handle_change(notifier, record);
 		break;
 	case PERF_RECORD_FORK:
 	case PERF_RECORD_EXIT:
-		error = handle_task(doorbell, record);
+		error = handle_task(notifier, record);
 		break;
 	case PERF_RECORD_LOST:
-		error = handle_lost(doorbell, record);
+		error = handle_lost(notifier, record);
 		break;
 	}
 	if (error < 0)
-		tell_lost(doorbell, 0);
+		tell_lost(notifier, 0);
 }
 
-static bool next_record(struct doorbell *doorbell, struct bell *bell)
+static bool next_record(struct notifier *notifier, struct perf_cpu *perf_cpu)
 {
-	int result = perf_ring_next(&bell->tracepoint.ring, &bell->record);
+	int result = perf_ring_next(&perf_cpu->tracepoint.ring, &perf_cpu->record);
 
 	if (result < 0)
-		tell_lost(doorbell, 0);
+		tell_lost(notifier, 0);
 	return result > 0;
 }
 
 /* Linear, because few rings hold anything at once. */
-static size_t earliest(struct bell *const *waiting, size_t count)
+static size_t earliest(struct perf_cpu *const *waiting, size_t count)
 {
 	size_t best = 0, i;
 
@@ -153,52 +153,52 @@ static size_t earliest(struct bell *const *waiting, size_t count)
 	return best;
 }
 
-static void drain_rings(struct doorbell *doorbell)
+static void drain_rings(struct notifier *notifier)
 {
-	struct bells *bells = doorbell->bells;
-	struct bell **waiting = bells->waiting;
+	struct perf_cpus *perf_cpus = notifier->perf_cpus;
+	struct perf_cpu **waiting = perf_cpus->waiting;
 	size_t count = 0, cpu;
 
-	for (cpu = 0; cpu < bells->count; cpu++) {
-		struct bell *bell = &bells->each[cpu];
+	for (cpu = 0; cpu < perf_cpus->count; cpu++) {
+		struct perf_cpu *perf_cpu = &perf_cpus->each[cpu];
 
-		if (bell->tracepoint.fd >= 0 && perf_ring_begin(&bell->tracepoint.ring) &&
-		    next_record(doorbell, bell))
-			waiting[count++] = bell;
+		if (perf_cpu->tracepoint.fd >= 0 && perf_ring_begin(&perf_cpu->tracepoint.ring) &&
+		    next_record(notifier, perf_cpu))
+			waiting[count++] = perf_cpu;
 	}
 	while (count > 0) {
 		size_t first = earliest(waiting, count);
 
-		handle(doorbell, &waiting[first]->record);
-		if (!next_record(doorbell, waiting[first]))
+		handle(notifier, &waiting[first]->record);
+		if (!next_record(notifier, waiting[first]))
 			waiting[first] = waiting[--count];
 	}
-	for (cpu = 0; cpu < bells->count; cpu++) {
-		struct tracepoint *tracepoint = &bells->each[cpu].tracepoint;
+	for (cpu = 0; cpu < perf_cpus->count; cpu++) {
+		struct tracepoint *tracepoint = &perf_cpus->each[cpu].tracepoint;
 
 		if (tracepoint->fd >= 0 && perf_ring_end(&tracepoint->ring))
-			tell_lost(doorbell, 0);
+			tell_lost(notifier, 0);
 	}
 }
 
-void doorbell_drain(struct doorbell *doorbell)
+void notifier_drain(struct notifier *notifier)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
-	drain_rings(doorbell);
-	if (now - doorbell->cpus_checked < CPUS_INTERVAL)
+	drain_rings(notifier);
+	if (now - notifier->cpus_checked < CPUS_INTERVAL)
 		return;
-	doorbell->cpus_checked = now;
-	if (bells_follow(doorbell->bells))
-		tell_lost(doorbell, 0);
+	notifier->cpus_checked = now;
+	if (perf_cpus_update(notifier->perf_cpus))
+		tell_lost(notifier, 0);
 }
 
-uint64_t doorbell_records(const struct doorbell *doorbell)
+uint64_t notifier_records(const struct notifier *notifier)
 {
-	return doorbell->records;
+	return notifier->records;
 }
 
-uint64_t doorbell_lost(const struct doorbell *doorbell)
+uint64_t notifier_lost(const struct notifier *notifier)
 {
-	return doorbell->lost;
+	return notifier->lost;
 }

@@ -17,11 +17,11 @@
 
 #include "util/failure.h"
 
-struct doorbell;
+struct notifier;
 
-struct doorbell_change {
+struct tcp_change {
 	pid_t pid; /* the process in whose context it happened, in the PID namespace of who opened
-	              the doorbell; 0: not in it */
+	              the notifier; 0: not in it */
 	pid_t tid;
 	bool listening; /* true: a socket starts listening; false: one stops, or failed to begin
 	                 */
@@ -36,9 +36,9 @@ struct doorbell_change {
 	uint64_t time;   /* CLOCK_MONOTONIC */
 };
 
-/* They may not call the doorbell. All are set. */
-struct doorbell_hooks {
-	void (*changed)(void *data, const struct doorbell_change *change);
+/* They may not call the notifier. All are set. */
+struct notifier_hooks {
+	void (*changed)(void *data, const struct tcp_change *change);
 	/* Processes only, not threads. parent is who called fork; 0: not in our PID namespace. */
 	void (*forked)(void *data, pid_t parent, pid_t child);
 	/* Some thread of the process is about to exit, the process perhaps with it: a hint. */
@@ -49,26 +49,26 @@ struct doorbell_hooks {
 };
 
 /* Opens it on all online CPUs. Returns 0 or a negative errno with *failure set. */
-int doorbell_open(struct doorbell **doorbell, const struct doorbell_hooks *hooks, void *data,
+int notifier_open(struct notifier **notifier, const struct notifier_hooks *hooks, void *data,
                   struct failure *failure);
-void doorbell_close(struct doorbell *doorbell); /* NULL allowed */
+void notifier_close(struct notifier *notifier); /* NULL allowed */
 /* The same in the child of a fork(2), which must neither drain nor close it otherwise. */
-void doorbell_forget(struct doorbell *doorbell);
+void notifier_forget(struct notifier *notifier);
 
 /* One descriptor to wait on (EPOLLIN): an epoll of its own over the rings. A sample makes it
  * readable, and so does a ring that is half full; fork and exit records otherwise wait for the next
  * drain. The wait that reports it also resets it: drain after each, and once after adding it to an
  * epoll. */
-int doorbell_fd(const struct doorbell *doorbell);
+int notifier_fd(const struct notifier *notifier);
 
 /* Hands all waiting records to the hooks, in the order of their times across the rings; bounded by
  * what was there when it began. At most once a second it also notices CPUs that came or went: that
  * takes the capability again, and a CPU that came without it stays unheard. So does one that went
  * and came back between two looks. */
-void doorbell_drain(struct doorbell *doorbell);
+void notifier_drain(struct notifier *notifier);
 
 /* Counters since it was opened: records handled, and records that the kernel said it dropped. */
-uint64_t doorbell_records(const struct doorbell *doorbell);
-uint64_t doorbell_lost(const struct doorbell *doorbell);
+uint64_t notifier_records(const struct notifier *notifier);
+uint64_t notifier_lost(const struct notifier *notifier);
 
 #endif

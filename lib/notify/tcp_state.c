@@ -76,7 +76,7 @@ static uint64_t number(const uint8_t *from, uint16_t size)
 }
 
 static void decode_fields(const struct tracefs_field *fields, const uint8_t *raw,
-                          struct doorbell_change *change)
+                          struct tcp_change *change)
 {
 	uint64_t values[STATE_ADDRESS];
 	const struct tracefs_field *address = &fields[STATE_ADDRESS];
@@ -94,7 +94,7 @@ static void decode_fields(const struct tracefs_field *fields, const uint8_t *raw
 }
 
 int state_change_decode(const struct state_format *format, const struct perf_record *record,
-                        struct doorbell_change *change)
+                        struct tcp_change *change)
 {
 	struct perf_sample sample;
 	int i;
@@ -104,7 +104,7 @@ int state_change_decode(const struct state_format *format, const struct perf_rec
 	for (i = 0; i < STATE_FIELDS; i++)
 		if (format->fields[i].offset + format->fields[i].size > sample.raw_size)
 			return -EBADMSG;
-	*change = (struct doorbell_change){
+	*change = (struct tcp_change){
 		.pid = sample.pid > 0 ? sample.pid : 0,
 		.tid = sample.tid > 0 ? sample.tid : 0,
 		.time = record->time,

@@ -40,6 +40,6 @@ int state_format_parse(struct state_format *format, const char *text);
 
 /* Reads a PERF_RECORD_SAMPLE. 0 or -EBADMSG. */
 int state_change_decode(const struct state_format *format, const struct perf_record *record,
-                        struct doorbell_change *change);
+                        struct tcp_change *change);
 
 #endif

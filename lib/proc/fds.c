@@ -10,20 +10,20 @@
 
 static int compare_inodes(const void *left, const void *right)
 {
-	const struct inode_owner *a = left, *b = right;
+	const struct fds_holder *a = left, *b = right;
 
 	return (a->inode > b->inode) - (a->inode < b->inode);
 }
 
-void inode_scan_sort(struct inode_owner *sockets, size_t count)
+void fds_sort(struct fds_holder *sockets, size_t count)
 {
 	if (count > 1)
 		qsort(sockets, count, sizeof(*sockets), compare_inodes);
 }
 
-struct inode_owner *inode_scan_find(struct inode_owner *sockets, size_t count, uint64_t inode)
+struct fds_holder *fds_find(struct fds_holder *sockets, size_t count, uint64_t inode)
 {
-	struct inode_owner key = {.inode = inode};
+	struct fds_holder key = {.inode = inode};
 
 	if (count == 0)
 		return NULL;
@@ -33,7 +33,7 @@ struct inode_owner *inode_scan_find(struct inode_owner *sockets, size_t count, u
 struct scan {
 	pid_t pid;
 	uint64_t start_time;
-	struct inode_owner *sockets;
+	struct fds_holder *sockets;
 	size_t count;
 	int list;     /* the directory of descriptors that is read */
 	bool listed;  /* it had a descriptor in it */
@@ -41,14 +41,14 @@ struct scan {
 	ssize_t held; /* how many of the sockets the process holds */
 };
 
-static bool is_older(const struct scan *scan, const struct inode_owner *owner)
+static bool is_older(const struct scan *scan, const struct fds_holder *owner)
 {
 	if (owner->pid == 0 || scan->start_time != owner->start_time)
 		return owner->pid == 0 || scan->start_time < owner->start_time;
 	return scan->pid < owner->pid;
 }
 
-static void note_holder(struct scan *scan, struct inode_owner *socket)
+static void note_holder(struct scan *scan, struct fds_holder *socket)
 {
 	if (socket->scanned == scan->pid)
 		return;
@@ -64,7 +64,7 @@ static void note_holder(struct scan *scan, struct inode_owner *socket)
 static int scan_descriptor(void *data, long number)
 {
 	struct scan *scan = data;
-	struct inode_owner *socket;
+	struct fds_holder *socket;
 	uint64_t inode;
 	char name[24];
 	int result;
@@ -76,7 +76,7 @@ static int scan_descriptor(void *data, long number)
 	if (result < 0)
 		return result;
 	scan->listed = true;
-	socket = result > 0 ? inode_scan_find(scan->sockets, scan->count, inode) : NULL;
+	socket = result > 0 ? fds_find(scan->sockets, scan->count, inode) : NULL;
 	if (socket)
 		note_holder(scan, socket);
 	return 0;
@@ -109,8 +109,8 @@ static int scan_list(int process, const char *path, void *data)
 	return result == 0 && !scan->listed ? -ENOENT : result;
 }
 
-ssize_t inode_scan_process(int process, pid_t pid, uint64_t start_time, struct inode_owner *sockets,
-                           size_t count)
+ssize_t fds_scan_process(int process, pid_t pid, uint64_t start_time, struct fds_holder *sockets,
+                         size_t count)
 {
 	struct scan scan = {
 		.pid = pid,

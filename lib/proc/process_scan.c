@@ -490,7 +490,7 @@ static int probe(struct process_table *table, pid_t pid)
 	return process_table_forked(table, stat.ppid, pid);
 }
 
-bool process_table_probe(struct process_table *table, pid_t after, pid_t last)
+bool process_scan_new(struct process_table *table, pid_t after, pid_t last)
 {
 	struct process_tree *tree;
 

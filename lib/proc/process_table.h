@@ -28,7 +28,7 @@ struct membership {
 };
 
 /* A child of ours that was there before the tree, and so is no orphan of it. */
-struct bystander {
+struct preexisting {
 	pid_t pid;
 	uint64_t start_time;
 };
@@ -37,8 +37,8 @@ struct process_tree {
 	struct list link; /* in the table */
 	struct list members;
 	struct process_table *table;
-	struct bystander *bystanders;
-	size_t bystander_count;
+	struct preexisting *preexisting;
+	size_t preexisting_count;
 	size_t count;
 	uint64_t start_time;
 	pid_t root;
@@ -128,7 +128,7 @@ int table_examine_queue(struct process_table *table);
 
 /* --- process_adopt.c: orphans that became our children --- */
 /* Notes who is no orphan of this tree. */
-int tree_note_bystanders(struct process_tree *tree);
+int tree_note_preexisting(struct process_tree *tree);
 int table_adopt_orphans(struct process_table *table);
 
 #endif

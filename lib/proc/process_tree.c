@@ -26,7 +26,7 @@ static void tree_free(struct process_tree *tree, bool leave)
 {
 	tree_empty(tree, leave);
 	list_remove(&tree->link);
-	free(tree->bystanders);
+	free(tree->preexisting);
 	free(tree);
 }
 
@@ -77,7 +77,7 @@ static int tree_fill(struct process_tree *tree)
 		                                  : result;
 	if (stat.start_time != tree->start_time)
 		return -ESRCH;
-	result = tree->adopts_orphans ? tree_note_bystanders(tree) : 0;
+	result = tree->adopts_orphans ? tree_note_preexisting(tree) : 0;
 	if (result < 0)
 		return result;
 	result = enter_root(tree, &stat, directory);
@@ -176,13 +176,13 @@ static int each_own_child(struct process_table *table, procfs_visit visit, void 
 	return table_each_child(table, self, &stat, visit, data);
 }
 
-static int note_bystander(void *data, long pid)
+static int note_preexisting(void *data, long pid)
 {
 	struct process_tree *tree = data;
-	struct bystander bystander = {.pid = (pid_t)pid};
+	struct preexisting child = {.pid = (pid_t)pid};
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
-	void *bystanders;
+	void *grown;
 	int result;
 
 	if (pid > INT_MAX || pid == tree->root)
@@ -190,27 +190,27 @@ static int note_bystander(void *data, long pid)
 	result = process_read(tree->table, (pid_t)pid, &directory, &stat);
 	if (result != PROCESS_ALIVE)
 		return result < 0 ? result : 0;
-	bystander.start_time = stat.start_time;
-	bystanders =
-		realloc(tree->bystanders, (tree->bystander_count + 1) * sizeof(*tree->bystanders));
-	if (!bystanders)
+	child.start_time = stat.start_time;
+	grown = realloc(tree->preexisting,
+	                (tree->preexisting_count + 1) * sizeof(*tree->preexisting));
+	if (!grown)
 		return -ENOMEM;
-	tree->bystanders = bystanders;
-	tree->bystanders[tree->bystander_count++] = bystander;
+	tree->preexisting = grown;
+	tree->preexisting[tree->preexisting_count++] = child;
 	return 0;
 }
 
-int tree_note_bystanders(struct process_tree *tree)
+int tree_note_preexisting(struct process_tree *tree)
 {
 	tree->table->pass++;
-	return each_own_child(tree->table, note_bystander, tree);
+	return each_own_child(tree->table, note_preexisting, tree);
 }
 
-static bool is_bystander(const struct process_tree *tree, const struct process_stat *stat)
+static bool is_preexisting(const struct process_tree *tree, const struct process_stat *stat)
 {
-	for (size_t i = 0; i < tree->bystander_count; i++)
-		if (tree->bystanders[i].pid == stat->pid &&
-		    tree->bystanders[i].start_time == stat->start_time)
+	for (size_t i = 0; i < tree->preexisting_count; i++)
+		if (tree->preexisting[i].pid == stat->pid &&
+		    tree->preexisting[i].start_time == stat->start_time)
 			return true;
 	return false;
 }
@@ -232,7 +232,7 @@ static int join_adopting_trees(struct process_table *table, struct entry *entry,
 	int result;
 
 	list_each (tree, &table->trees, struct process_tree, link) {
-		if (!tree->adopts_orphans || is_bystander(tree, stat))
+		if (!tree->adopts_orphans || is_preexisting(tree, stat))
 			continue;
 		result = tree_join(tree, entry);
 		if (result < 0)

@@ -75,7 +75,7 @@ int process_table_forked(struct process_table *table, pid_t parent, pid_t child)
  * cheaper than a refresh in a large tree, where few processes were forked. False where that won't
  * do: refresh then. It finds nobody whose parent has exited by now, and doesn't notice who has
  * exited; nor does the refresh find the former. */
-bool process_table_probe(struct process_table *table, pid_t after, pid_t last);
+bool process_scan_new(struct process_table *table, pid_t after, pid_t last);
 
 /* A pidfd has told that a process has exited: it leaves at the next refresh, even where another
  * process has got its number within the same clock tick. */

@@ -20,9 +20,9 @@ static const struct {
 	cap_value_t capability;
 	enum caps_purpose purpose;
 } uses[] = {
-	{CAP_PERFMON, CAPS_DOORBELL},
-	{CAP_SYS_ADMIN, CAPS_DOORBELL}, /* where the kernel knows no CAP_PERFMON; and setns(2) */
-	{CAP_DAC_READ_SEARCH, CAPS_DOORBELL},
+	{CAP_PERFMON, CAPS_NOTIFIER},
+	{CAP_SYS_ADMIN, CAPS_NOTIFIER}, /* where the kernel knows no CAP_PERFMON; and setns(2) */
+	{CAP_DAC_READ_SEARCH, CAPS_NOTIFIER},
 	{CAP_SYS_PTRACE, CAPS_READ_PROCESS},
 	{CAP_DAC_READ_SEARCH, CAPS_READ_PROCESS},
 };

@@ -8,7 +8,7 @@
 
 /* What some work takes. A binary with file capabilities has them permitted, not in effect. */
 enum caps_purpose {
-	CAPS_DOORBELL, /* to open a perf event for all CPUs, and to read its number in tracefs */
+	CAPS_NOTIFIER, /* to open a perf event for all CPUs, and to read its number in tracefs */
 	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of other users' processes */
 };
 

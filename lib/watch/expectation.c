@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* expectation.c - listeners that the doorbell has told of and no read has shown yet */
+/* expectation.c - listeners that the notifier has told of and no read has shown yet */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -17,7 +17,7 @@ static bool is_mapped(const uint8_t address[16])
 }
 
 /* As the tables show it: IPv4-mapped addresses are IPv4. */
-static struct listener listener_of(const struct doorbell_change *change)
+static struct listener listener_of(const struct tcp_change *change)
 {
 	struct listener listener = {.family = (uint8_t)change->family, .port = change->port};
 
@@ -35,7 +35,7 @@ static void drop(struct expectations *expectations, unsigned int index)
 	expectations->list[index] = expectations->list[--expectations->count];
 }
 
-void expectations_change(struct expectations *expectations, const struct doorbell_change *change)
+void expectations_change(struct expectations *expectations, const struct tcp_change *change)
 {
 	for (unsigned int i = 0; i < expectations->count; i++) {
 		if (expectations->list[i].socket != change->socket)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* expectation.h - listeners that the doorbell has told of and no read has shown yet
+/* expectation.h - listeners that the notifier has told of and no read has shown yet
  *
  * The kernel reports listen(2) before it hashes the socket, so the first read can miss it. Pure: no
  * I/O. */
@@ -28,7 +28,7 @@ struct expectations {
 };
 
 /* A listen(2) was told: the table is expected to show it. A close withdraws it. */
-void expectations_change(struct expectations *expectations, const struct doorbell_change *change);
+void expectations_change(struct expectations *expectations, const struct tcp_change *change);
 
 /* A complete read is in. Drops what it shows, and what was looked for in vain for too long. Returns
  * the pause before the next read in ns: 1, 4, 16 ms; 0 if nothing is expected any more. */

@@ -80,7 +80,7 @@ static void refresh(struct monitor *monitor)
 	monitor->refresh_earliest = before + (rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC);
 }
 
-/* With a doorbell fork records tell; the trees are read all the same so often. */
+/* With a notifier fork records tell; the trees are read all the same so often. */
 #define RECHECK (10 * NSEC_PER_SEC)
 
 /* Whether processes may have come since the trees were read. */
@@ -89,7 +89,7 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 	bool recheck = now >= monitor->recheck;
 	pid_t after, last;
 
-	if (monitor->doorbell && !monitor->refresh_failed && !recheck)
+	if (monitor->notifier && !monitor->refresh_failed && !recheck)
 		return false;
 	if (recheck)
 		monitor->recheck = now + RECHECK;
@@ -98,7 +98,7 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 	if (after == last && last != 0 && !monitor->refresh_failed)
 		return false;
 	if (!monitor->refresh_failed && !recheck &&
-	    process_table_probe(monitor->processes, after, last)) {
+	    process_scan_new(monitor->processes, after, last)) {
 		recent_pids_seen(&monitor->recent_pids, last, now);
 		return false;
 	}
@@ -120,13 +120,13 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 	    !subscription_is_read(subscription, &any))
 		return;
 	/* Who holds a new socket may itself be new. */
-	if (subscription->unsettled > 0 && check_forks(monitor, now))
+	if (subscription->pending > 0 && check_forks(monitor, now))
 		refresh(monitor);
-	if (!attribution_run(subscription, now))
+	if (!owners_resolve(subscription, now))
 		subscription->attribute_again = true;
 }
 
-static void begin_round(struct monitor *monitor, uint64_t now)
+static void begin_cycle(struct monitor *monitor, uint64_t now)
 {
 	struct portwatch_namespace *ns;
 	struct subscription *subscription;
@@ -141,24 +141,24 @@ static void begin_round(struct monitor *monitor, uint64_t now)
 			subscription_wake(subscription);
 	}
 	monitor->polled = true;
-	monitor->exited |= monitor->unanchored;
-	cadence_next(monitor, now);
+	monitor->exited |= monitor->exit_unwatched;
+	schedule_next_cycle(monitor, now);
 }
 
 /* Looks after the trees, with each poll. */
-static void look_after_trees(struct monitor *monitor, uint64_t now)
+static void scan_trees(struct monitor *monitor, uint64_t now)
 {
-	uint64_t before = cadence_measure(monitor);
+	uint64_t before = schedule_measure(monitor);
 	pid_t last = monitor->recent_pids.last;
 
 	monitor->polled = false;
 	monitor->moved |= monitor->unplaced;
 	check_forks(monitor, now);
-	topology_locate(monitor, now);
+	placement_locate(monitor, now);
 	/* What others fork must not make the watcher deaf. */
 	if (before && last == monitor->recent_pids.last && !monitor->forked)
-		monitor->look_cost =
-			cadence_smooth(monitor->look_cost, cadence_measure(monitor) - before);
+		monitor->scan_cost =
+			schedule_smooth(monitor->scan_cost, schedule_measure(monitor) - before);
 }
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
@@ -174,21 +174,21 @@ static void work(struct monitor *monitor, uint64_t now)
 	struct view *view;
 
 	monitor->touched = false;
-	monitor_doorbell_attend(monitor);
+	monitor_notifier_update(monitor);
 	if (now >= monitor->round)
-		begin_round(monitor, now);
+		begin_cycle(monitor, now);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_tick(ns, now);
 	if (monitor->polled)
-		look_after_trees(monitor, now);
+		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
 		refresh(monitor);
 	if (monitor->moved)
-		topology_update(monitor);
+		placement_update(monitor);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		attribute(monitor, subscription, now);
 		list_each (view, &subscription->views, struct view, of_subscription)
-			view_settle(view);
+			view_resolve(view);
 		if (subscription->state == SUBSCRIPTION_STARTING)
 			subscription_advance(subscription, now);
 	}
@@ -220,7 +220,7 @@ static int turn(struct monitor *monitor)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC), due;
 
-	monitor_doorbell_drain(monitor);
+	monitor_notifier_drain(monitor);
 	if (monitor->touched || monitor->moved || now >= monitor->due ||
 	    refresh_is_due(monitor, now)) {
 		work(monitor, now);
@@ -235,7 +235,7 @@ static int turn(struct monitor *monitor)
 
 static void handle(struct monitor *monitor, int count)
 {
-	/* What is dropped is reported again; the doorbell is drained at each turn anyway. */
+	/* What is dropped is reported again; the notifier is drained at each turn anyway. */
 	monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
 	monitor->touched |= monitor->stale;
 	for (int i = 0; i < monitor->batch_size; i++) {
@@ -243,7 +243,7 @@ static void handle(struct monitor *monitor, int count)
 
 		if (!source)
 			continue;
-		monitor->touched |= source != &monitor->doorbell_source;
+		monitor->touched |= source != &monitor->notifier_source;
 		source->ready(source);
 	}
 	monitor->batch_size = 0;

@@ -43,20 +43,20 @@ struct monitor {
 	struct list namespaces;    /* struct portwatch_namespace */
 	struct list subscriptions; /* struct subscription */
 	struct list reaping;       /* children that were told to go */
-	struct doorbell *doorbell;
-	struct failure doorbell_failure; /* why there is none */
-	struct source doorbell_source;
-	unsigned int doorbell_wanted; /* by so many subscriptions */
+	struct notifier *notifier;
+	struct failure notifier_failure; /* why there is none */
+	struct source notifier_source;
+	unsigned int notifier_wanted; /* by so many subscriptions */
 	unsigned int netns_scopes;    /* subscriptions that watch a whole namespace */
-	void *bells;                  /* tsearch(3): sockets of members, by the kernel's address */
-	size_t bell_count;
-	uint64_t recheck; /* with a doorbell, when the trees are read all the same */
+	void *known_sockets;          /* tsearch(3): sockets of members, by the kernel's address */
+	size_t known_socket_count;
+	uint64_t recheck; /* with a notifier, when the trees are read all the same */
 	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* those that are counted, see stats.c */
 	uint64_t serial;                        /* of the namespace made last */
 	bool polled;               /* some table was asked for: look after the trees as well */
 	bool adapts;               /* some namespace is read without an interval of its own */
 	bool unplaced;             /* no memory for a worker or a view: with the next poll again */
-	bool unanchored;           /* no pidfd tells of the end of some tree */
+	bool exit_unwatched;       /* no pidfd tells of the end of some tree */
 	uint64_t refresh_earliest; /* the trees are not read before */
 	bool refresh_failed;       /* not all could be read: with the next poll again */
 	bool forked;               /* processes may have come: read the trees */
@@ -66,7 +66,7 @@ struct monitor {
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
 	uint64_t rounds;    /* begun */
-	uint64_t look_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
+	uint64_t scan_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
 	uint64_t due; /* when there is something to do next, if nothing is touched until then */
 	bool touched; /* something is to be done now */
 	size_t locate_next;       /* round robin over members, see topology.c */
@@ -100,11 +100,11 @@ void monitor_remove(struct monitor *monitor, struct source *source);
 /* The body of its thread (monitor.c), and the rest of its work by file. */
 void *monitor_run(void *monitor);
 extern const struct process_hooks monitor_process_hooks;
-/* Opens the doorbell where somebody wants it, closes it where nobody does. */
-void monitor_doorbell_attend(struct monitor *monitor);
+/* Opens the notifier where somebody wants it, closes it where nobody does. */
+void monitor_notifier_update(struct monitor *monitor);
 /* Takes in what it has told. */
-void monitor_doorbell_drain(struct monitor *monitor);
-void monitor_doorbell_end(struct monitor *monitor);
+void monitor_notifier_drain(struct monitor *monitor);
+void monitor_notifier_end(struct monitor *monitor);
 /* Frees what waits for children; in the child of a fork(2) their descriptors alone. */
 void monitor_reap_end(struct monitor *monitor);
 /* Children without a pidfd are asked at each turn. True while there are such. */

@@ -31,7 +31,7 @@ static void destroy(struct monitor *monitor)
 	struct portwatch_namespace *ns;
 
 	list_remove(&monitor->link);
-	monitor_doorbell_end(monitor);
+	monitor_notifier_end(monitor);
 	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
 		namespace_free(ns);
 	monitor_reap_end(monitor);

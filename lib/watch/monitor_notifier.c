@@ -10,17 +10,17 @@
 
 /* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
  * leaves the ends of those that were dropped to the poll. */
-#define BELLS_MAX 65536
+#define KNOWN_SOCKETS_MAX 65536
 
 /* A socket of a member that listens. */
-struct bell {
+struct known_socket {
 	uint64_t socket; /* the kernel's address of it */
 	uint64_t netns;  /* serial number of its worker */
 };
 
 static int compare(const void *left, const void *right)
 {
-	const struct bell *a = left, *b = right;
+	const struct known_socket *a = left, *b = right;
 
 	return (a->socket > b->socket) - (a->socket < b->socket);
 }
@@ -41,51 +41,51 @@ static struct portwatch_namespace *find_by_id(struct monitor *monitor, const str
 
 static void forget_all(struct monitor *monitor)
 {
-	tdestroy(monitor->bells, free);
-	monitor->bells = NULL;
-	monitor->bell_count = 0;
+	tdestroy(monitor->known_sockets, free);
+	monitor->known_sockets = NULL;
+	monitor->known_socket_count = 0;
 }
 
 static void remember(struct monitor *monitor, uint64_t socket, uint64_t netns)
 {
-	struct bell *bell, **place;
+	struct known_socket *known_socket, **place;
 
-	if (monitor->bell_count >= BELLS_MAX)
+	if (monitor->known_socket_count >= KNOWN_SOCKETS_MAX)
 		forget_all(monitor);
-	bell = malloc(sizeof(*bell));
-	if (!bell)
+	known_socket = malloc(sizeof(*known_socket));
+	if (!known_socket)
 		return;
-	*bell = (struct bell){socket, netns};
-	place = tsearch(bell, &monitor->bells, compare);
-	if (place && *place == bell) {
-		monitor->bell_count++;
+	*known_socket = (struct known_socket){socket, netns};
+	place = tsearch(known_socket, &monitor->known_sockets, compare);
+	if (place && *place == known_socket) {
+		monitor->known_socket_count++;
 		return;
 	}
 	if (place)
 		(*place)->netns = netns; /* the kernel has used the address again */
-	free(bell);
+	free(known_socket);
 }
 
 /* Forgets a socket. Returns the serial number of its worker; 0 if it wasn't known. */
 static uint64_t forget(struct monitor *monitor, uint64_t socket)
 {
-	struct bell key = {.socket = socket}, **found = tfind(&key, &monitor->bells, compare),
-		    *bell;
+	struct known_socket key = {.socket = socket},
+			    **found = tfind(&key, &monitor->known_sockets, compare), *known_socket;
 	uint64_t netns;
 
 	if (!found)
 		return 0;
-	bell = *found;
-	netns = bell->netns;
-	tdelete(bell, &monitor->bells, compare);
-	free(bell);
-	monitor->bell_count--;
+	known_socket = *found;
+	netns = known_socket->netns;
+	tdelete(known_socket, &monitor->known_sockets, compare);
+	free(known_socket);
+	monitor->known_socket_count--;
 	return netns;
 }
 
 /* Reads the workers of a namespace, expecting what was told. */
 static void ring(struct monitor *monitor, const struct netns_id *id,
-                 const struct doorbell_change *change)
+                 const struct tcp_change *change)
 {
 	struct portwatch_namespace *ns = NULL;
 
@@ -96,30 +96,30 @@ static void ring(struct monitor *monitor, const struct netns_id *id,
 	}
 }
 
-static void suspect(struct monitor *monitor, const struct process *process)
+static void add_candidate(struct monitor *monitor, const struct process *process)
 {
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription->tree && process_tree_contains(subscription->tree, process))
-			attribution_suspect(subscription, process);
+			owners_add_candidate(subscription, process);
 }
 
 static void member_changed(struct monitor *monitor, struct process *process,
-                           const struct doorbell_change *change)
+                           const struct tcp_change *change)
 {
 	if (process_locate(monitor->processes, process) > 0) {
 		/* A process that moves and listens: its new namespace must have a worker first. */
-		topology_update(monitor);
+		placement_update(monitor);
 	}
 	if (change->listening)
-		suspect(monitor, process);
+		add_candidate(monitor, process);
 	if (process->netns_known)
 		ring(monitor, &process->netns, change);
 }
 
 /* A stranger matters where a whole namespace is watched. */
-static void stranger_changed(struct monitor *monitor, const struct doorbell_change *change)
+static void non_member_changed(struct monitor *monitor, const struct tcp_change *change)
 {
 	CLEANUP_CLOSE int process = -1;
 	struct netns_id id;
@@ -131,7 +131,7 @@ static void stranger_changed(struct monitor *monitor, const struct doorbell_chan
 		ring(monitor, &id, change);
 }
 
-static void changed(void *data, const struct doorbell_change *change)
+static void changed(void *data, const struct tcp_change *change)
 {
 	struct monitor *monitor = data;
 	uint64_t netns = change->listening ? 0 : forget(monitor, change->socket);
@@ -145,7 +145,7 @@ static void changed(void *data, const struct doorbell_change *change)
 	} else if (process) {
 		member_changed(monitor, process, change);
 	} else {
-		stranger_changed(monitor, change);
+		non_member_changed(monitor, change);
 	}
 }
 
@@ -179,12 +179,12 @@ static void lost(void *data, uint64_t records)
 		namespace_read_now(ns);
 }
 
-static void rung(struct source *source)
+static void readable(struct source *source)
 {
 	(void)source; /* drained at each turn */
 }
 
-static const struct doorbell_hooks hooks = {
+static const struct notifier_hooks hooks = {
 	.changed = changed,
 	.forked = forked,
 	.exited = exited,
@@ -195,94 +195,94 @@ static const struct doorbell_hooks hooks = {
  * another attempt. */
 static void tell(struct monitor *monitor, struct subscription *subscription)
 {
-	const struct failure *failure = &monitor->doorbell_failure;
-	const struct failure *told = &subscription->doorbell_told;
+	const struct failure *failure = &monitor->notifier_failure;
+	const struct failure *logged = &subscription->notifier_logged;
 	char text[LOG_TEXT];
 
-	if (subscription->told_doorbell && told->step == failure->step &&
-	    told->error == failure->error)
+	if (subscription->logged_notifier && logged->step == failure->step &&
+	    logged->error == failure->error)
 		return;
-	subscription->told_doorbell = true;
-	subscription->doorbell_told = *failure;
-	if (monitor->doorbell)
+	subscription->logged_notifier = true;
+	subscription->notifier_logged = *failure;
+	if (monitor->notifier)
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
-		          "doorbell: the kernel tells of listen(2) at once");
+		          "notifier: the kernel tells of listen(2) at once");
 	else
 		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
-		          "no doorbell, polling instead: %s", log_failure(failure, text));
+		          "no notifier, polling instead: %s", log_failure(failure, text));
 }
 
-static void open_doorbell(struct monitor *monitor)
+static void open_notifier(struct monitor *monitor)
 {
-	unsigned int taken = caps_begin(CAPS_DOORBELL);
+	unsigned int taken = caps_begin(CAPS_NOTIFIER);
 	int result;
 
-	result = doorbell_open(&monitor->doorbell, &hooks, monitor, &monitor->doorbell_failure);
+	result = notifier_open(&monitor->notifier, &hooks, monitor, &monitor->notifier_failure);
 	caps_end(taken);
 	if (result == 0) {
-		monitor->doorbell_source = (struct source){
-			.fd = doorbell_fd(monitor->doorbell),
-			.ready = rung,
+		monitor->notifier_source = (struct source){
+			.fd = notifier_fd(monitor->notifier),
+			.ready = readable,
 		};
-		result = monitor_add(monitor, &monitor->doorbell_source);
+		result = monitor_add(monitor, &monitor->notifier_source);
 		if (result < 0) {
-			doorbell_close(monitor->doorbell);
-			monitor->doorbell_failure =
-				(struct failure){"wait for the doorbell", -result};
+			notifier_close(monitor->notifier);
+			monitor->notifier_failure =
+				(struct failure){"wait for the notifier", -result};
 		}
 	}
 	if (result == 0) {
-		monitor->doorbell_failure = (struct failure){0};
+		monitor->notifier_failure = (struct failure){0};
 		monitor->forked = true; /* what came before the first record */
 	} else {
-		monitor->doorbell = NULL;
+		monitor->notifier = NULL;
 	}
 }
 
-static void close_doorbell(struct monitor *monitor)
+static void close_notifier(struct monitor *monitor)
 {
-	monitor_remove(monitor, &monitor->doorbell_source);
+	monitor_remove(monitor, &monitor->notifier_source);
 	if (monitor->forked_away)
-		doorbell_forget(monitor->doorbell);
+		notifier_forget(monitor->notifier);
 	else
-		doorbell_close(monitor->doorbell);
-	monitor->doorbell = NULL;
+		notifier_close(monitor->notifier);
+	monitor->notifier = NULL;
 	forget_all(monitor);
 }
 
-static bool wants_doorbell(const struct subscription *subscription)
+static bool wants_notifier(const struct subscription *subscription)
 {
-	return subscription->options->doorbell && subscription->state < SUBSCRIPTION_ENDED;
+	return subscription->options->notifier && subscription->state < SUBSCRIPTION_ENDED;
 }
 
-void monitor_doorbell_attend(struct monitor *monitor)
+void monitor_notifier_update(struct monitor *monitor)
 {
 	struct subscription *subscription;
 	unsigned int wanted = 0;
 
 	monitor->netns_scopes = 0;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		wanted += wants_doorbell(subscription);
+		wanted += wants_notifier(subscription);
 		monitor->netns_scopes += subscription->options->scope == PORTWATCH_SCOPE_NETNS;
 	}
-	if (wanted && !monitor->doorbell && monitor->doorbell_wanted < wanted)
-		open_doorbell(monitor);
-	else if (!wanted && monitor->doorbell)
-		close_doorbell(monitor);
-	monitor->doorbell_wanted = wanted;
+	if (wanted && !monitor->notifier && monitor->notifier_wanted < wanted)
+		open_notifier(monitor);
+	else if (!wanted && monitor->notifier)
+		close_notifier(monitor);
+	monitor->notifier_wanted = wanted;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (wants_doorbell(subscription))
+		if (wants_notifier(subscription))
 			tell(monitor, subscription);
 }
 
-void monitor_doorbell_drain(struct monitor *monitor)
+void monitor_notifier_drain(struct monitor *monitor)
 {
-	if (monitor->doorbell)
-		doorbell_drain(monitor->doorbell);
+	if (monitor->notifier)
+		notifier_drain(monitor->notifier);
 }
 
-void monitor_doorbell_end(struct monitor *monitor)
+void monitor_notifier_end(struct monitor *monitor)
 {
-	if (monitor->doorbell)
-		close_doorbell(monitor);
+	if (monitor->notifier)
+		close_notifier(monitor);
 }

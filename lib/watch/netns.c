@@ -80,7 +80,7 @@ static void change(void *data, enum snapshot_change change, const struct listene
 		view_change(view, change, listener);
 }
 
-static void tell_rejected(struct portwatch_namespace *ns)
+static void log_rejected(struct portwatch_namespace *ns)
 {
 	uint64_t rejected = reader_rejected(ns->reader);
 
@@ -100,7 +100,7 @@ static uint64_t rest_after(const struct portwatch_namespace *ns, uint64_t now, u
 }
 
 /* Another look, unless an earlier one is due. */
-static void look_at(struct portwatch_namespace *ns, uint64_t when)
+static void read_at(struct portwatch_namespace *ns, uint64_t when)
 {
 	if (when < ns->next)
 		ns->next = when;
@@ -118,10 +118,10 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	ns->monitor->stats[PORTWATCH_STAT_READS]++;
 	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
 	ns->completed = ns->requests;
-	tell_rejected(ns);
+	log_rejected(ns);
 	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
 	if (pause)
-		look_at(ns, now + pause);
+		read_at(ns, now + pause);
 	if (namespace_is_reliable(ns, now))
 		ns->failures = 0;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
@@ -134,7 +134,7 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	if (missing > 0 && !ns->confirming)
 		ns->again = true;
 	else if (missing > 0)
-		look_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
+		read_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
 	ns->confirming = missing > 0 && !ns->confirming;
 	list_each (view, &ns->views, struct view, of_namespace)
 		view_completed(view);
@@ -160,13 +160,13 @@ static void retry(struct portwatch_namespace *ns, uint64_t now)
 static void note_cost(struct portwatch_namespace *ns, uint64_t now)
 {
 	if (ns->spent && !ns->changed && ns->reads > 1)
-		ns->cost = cadence_smooth(ns->cost, ns->spent + namespace_helper_cost(ns, now));
+		ns->cost = schedule_smooth(ns->cost, ns->spent + namespace_helper_cost(ns, now));
 }
 
 /* Adds what this thread has spent since `before`, where that is measured. */
 static void spend(struct portwatch_namespace *ns, uint64_t before)
 {
-	uint64_t after = cadence_measure(ns->monitor);
+	uint64_t after = schedule_measure(ns->monitor);
 
 	if (before && after)
 		ns->spent += after - before;
@@ -196,7 +196,7 @@ void namespace_reader_ready(struct source *source)
 {
 	struct portwatch_namespace *ns = container_of(source, struct portwatch_namespace, source);
 
-	uint64_t before = cadence_measure(ns->monitor);
+	uint64_t before = schedule_measure(ns->monitor);
 	enum reader_state state;
 
 	if (ns->pending) {
@@ -224,7 +224,7 @@ static void request(struct portwatch_namespace *ns, uint64_t now)
 	ns->requests++;
 	ns->monitor->polled = true;
 	ns->spent = 0;
-	before = cadence_measure(ns->monitor);
+	before = schedule_measure(ns->monitor);
 	if (before)
 		namespace_helper_cost(ns, now);
 	state = reader_request(ns->reader);
@@ -238,7 +238,7 @@ void namespace_read_now(struct portwatch_namespace *ns)
 	ns->monitor->touched = true;
 }
 
-void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change)
+void namespace_expect(struct portwatch_namespace *ns, const struct tcp_change *change)
 {
 	expectations_change(&ns->expected, change);
 	namespace_read_now(ns);

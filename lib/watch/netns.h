@@ -51,12 +51,12 @@ struct portwatch_namespace {
 	bool adapts;                  /* a watcher has set no interval */
 	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
-	struct expectations expected; /* what the doorbell has told */
+	struct expectations expected; /* what the notifier has told */
 	struct snapshot known;        /* what listens, see snapshot_update() */
 	struct failure failure;       /* the last one */
 	char reason[LOG_TEXT];        /* why it is read as it is */
-	char told[LOG_TEXT];          /* the last warning: each once */
-	char told_way[LOG_TEXT];      /* how it is read, as it was told last */
+	char logged[LOG_TEXT];        /* the last warning: each once */
+	char logged_way[LOG_TEXT];    /* how it is read, as it was told last */
 	uint64_t rejected;            /* malformed rows that were told */
 };
 
@@ -70,8 +70,8 @@ void namespace_free(struct portwatch_namespace *ns);
 /* Reads now, or once more when a read is under way. */
 void namespace_read_now(struct portwatch_namespace *ns);
 
-/* Reads now, and again until the read shows what the doorbell has told. */
-void namespace_expect(struct portwatch_namespace *ns, const struct doorbell_change *change);
+/* Reads now, and again until the read shows what the notifier has told. */
+void namespace_expect(struct portwatch_namespace *ns, const struct tcp_change *change);
 
 /* Does what is due at `now`: deadlines, reads, better readers. */
 void namespace_tick(struct portwatch_namespace *ns, uint64_t now);

@@ -60,18 +60,18 @@ static void note(struct portwatch_namespace *ns, struct failure failure)
 	add_reason(ns, portwatch_reader_name(order[ns->kind]), &failure);
 }
 
-static void tell_once(struct portwatch_namespace *ns, char told[LOG_TEXT],
-                      enum portwatch_log_level level, const char *text)
+static void log_once(struct portwatch_namespace *ns, char logged[LOG_TEXT],
+                     enum portwatch_log_level level, const char *text)
 {
-	if (strncmp(told, text, LOG_TEXT - 1) == 0)
+	if (strncmp(logged, text, LOG_TEXT - 1) == 0)
 		return;
-	snprintf(told, LOG_TEXT, "%s", text);
+	snprintf(logged, LOG_TEXT, "%s", text);
 	namespace_log(ns, level, "%s", text);
 }
 
 void namespace_warn_once(struct portwatch_namespace *ns, const char *text)
 {
-	tell_once(ns, ns->told, PORTWATCH_LOG_WARNING, text);
+	log_once(ns, ns->logged, PORTWATCH_LOG_WARNING, text);
 }
 
 void namespace_close_reader(struct portwatch_namespace *ns)
@@ -200,7 +200,7 @@ void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failu
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
 
 	namespace_close_reader(ns);
-	/* With a doorbell it is seldom read: it may have lasted without being asked. */
+	/* With a notifier it is seldom read: it may have lasted without being asked. */
 	if (namespace_is_reliable(ns, now))
 		ns->failures = 0;
 	if (!has_worked(ns) || ns->failures >= FAILURES_MAX) {
@@ -243,7 +243,7 @@ void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
 	snprintf(text, sizeof(text), "read by the %s reader, %s table%s%s",
 	         portwatch_reader_name(order[ns->kind]), portwatch_table_name(ns->table),
 	         ns->reason[0] ? ", because " : "", ns->reason);
-	tell_once(ns, ns->told_way, PORTWATCH_LOG_INFO, text);
+	log_once(ns, ns->logged_way, PORTWATCH_LOG_INFO, text);
 }
 
 /* --- chooses the process by which a network namespace is entered: its init */

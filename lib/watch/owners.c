@@ -14,15 +14,15 @@
 #include "util/clock.h"
 
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
-/* In a tree of so many members not all are asked where the doorbell says whom to ask. */
+/* In a tree of so many members not all are asked where the notifier says whom to ask. */
 #define LARGE_TREE 17
-#define LINE_UP_MAX 64
+#define SCANNED_CANDIDATES_MAX 64
 /* Looking at everything again costs at most this part of the time. */
 #define VERIFY_SHARE 2000
 
-/* Asks each member: about unsettled sockets always, about all others if it is new or everything is
+/* Asks each member: about pending sockets always, about all others if it is new or everything is
  * verified. False if not all could be asked. */
-static bool scan_members(struct subscription *subscription, struct question *unsettled,
+static bool scan_members(struct subscription *subscription, struct question *pending,
                          struct question *others, bool verify)
 {
 	struct process *process = NULL;
@@ -32,12 +32,12 @@ static bool scan_members(struct subscription *subscription, struct question *uns
 		bool new = verify || process->seen >= subscription->scanned;
 		CLEANUP_CLOSE int directory = -1;
 
-		if (unsettled->count == 0 && !(new && others->count > 0))
+		if (pending->count == 0 && !(new && others->count > 0))
 			continue;
 		directory = procfs_open_process(&subscription->monitor->procfs, process->pid);
-		complete &= question_ask(unsettled, subscription, process, directory);
+		complete &= question_scan(pending, subscription, process, directory);
 		if (new)
-			complete &= question_ask(others, subscription, process, directory);
+			complete &= question_scan(others, subscription, process, directory);
 	}
 	return complete;
 }
@@ -48,7 +48,7 @@ static void nobody_holds(struct view *view, struct socket *socket)
 {
 	bool netns = view->subscription->options->scope == PORTWATCH_SCOPE_NETNS;
 
-	if (socket->state == SOCKET_ORPHAN && !netns) {
+	if (socket->state == SOCKET_OWNERLESS && !netns) {
 		if (view->ns->completed > socket->looked) {
 			socket->looked = view->ns->completed;
 			socket->looks++;
@@ -58,80 +58,79 @@ static void nobody_holds(struct view *view, struct socket *socket)
 			return;
 		}
 	}
-	view->subscription->unsettled--;
+	view->subscription->pending--;
 	if (netns)
 		socket_hold(view, socket, 0, 0);
 	else
-		socket_release(view, socket, SOCKET_STRANGER);
+		socket_release(view, socket, SOCKET_UNATTRIBUTED);
 }
 
 /* A new member holds a socket that nobody held. Others that were asked before may have got it as
  * well: all are asked again, for the oldest. */
-static void ask_again(struct view *view, struct socket *socket)
+static void resolve_again(struct view *view, struct socket *socket)
 {
-	socket->state = SOCKET_FRESH;
-	view->subscription->unsettled++;
+	socket->state = SOCKET_NEW;
+	view->subscription->pending++;
 	view->subscription->attribute = true;
 	view->subscription->monitor->touched = true;
 }
 
-static void settle(struct view *view, struct socket *socket, const struct inode_owner *found,
-                   bool complete, bool verify)
+static void resolve(struct view *view, struct socket *socket, const struct fds_holder *found,
+                    bool complete, bool verify)
 {
-	if (found && found->pid && !verify && socket->state == SOCKET_STRANGER) {
-		ask_again(view, socket);
+	if (found && found->pid && !verify && socket->state == SOCKET_UNATTRIBUTED) {
+		resolve_again(view, socket);
 	} else if (found && found->pid) {
-		view->subscription->unsettled -= socket_is_unsettled(socket);
+		view->subscription->pending -= socket_is_pending(socket);
 		socket_hold(view, socket, found->pid, found->owners);
 	} else if (!complete) {
 		return;
-	} else if (socket_is_unsettled(socket)) {
+	} else if (socket_is_pending(socket)) {
 		nobody_holds(view, socket);
 	} else if (!socket->port && view->subscription->options->scope == PORTWATCH_SCOPE_NETNS) {
 		socket_hold(view, socket, 0, 0); /* there was no memory before */
 	} else if (verify && socket->state == SOCKET_HELD) {
-		socket_orphan(view, socket);
+		socket_lose_owner(view, socket);
 		namespace_read_now(view->ns);
 	}
 }
 
-static void settle_all(struct subscription *subscription, struct question *unsettled,
-                       struct question *others, bool complete, bool verify)
+static void resolve_all(struct subscription *subscription, struct question *pending,
+                        struct question *others, bool complete, bool verify)
 {
 	struct view *view;
 	struct socket *socket;
 
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link) {
-			struct question *question =
-				socket_is_unsettled(socket) ? unsettled : others;
+			struct question *question = socket_is_pending(socket) ? pending : others;
 
 			/* A held socket that a new member shares keeps its owner until it is
 			 * verified. */
-			if (!socket_is_unsettled(socket) && !verify && socket->state == SOCKET_HELD)
+			if (!socket_is_pending(socket) && !verify && socket->state == SOCKET_HELD)
 				continue;
-			settle(view, socket,
-			       inode_scan_find(question->sockets, question->count,
-			                       socket->listener.inode),
-			       complete, verify);
+			resolve(view, socket,
+			        fds_find(question->sockets, question->count,
+			                 socket->listener.inode),
+			        complete, verify);
 		}
 }
 
-void attribution_suspect(struct subscription *subscription, const struct process *process)
+void owners_add_candidate(struct subscription *subscription, const struct process *process)
 {
-	if (subscription->suspect_count == SUSPECTS_MAX)
-		subscription->suspect_count = 0; /* then all are asked */
-	subscription->suspects[subscription->suspect_count++] = process->pid;
+	if (subscription->candidate_count == CANDIDATES_MAX)
+		subscription->candidate_count = 0; /* then all are asked */
+	subscription->candidates[subscription->candidate_count++] = process->pid;
 }
 
 /* The processes that are asked about fresh sockets in a large tree: those told to listen and their
  * ancestors. */
-struct line_up {
-	const struct process *processes[LINE_UP_MAX];
+struct candidate_list {
+	const struct process *processes[SCANNED_CANDIDATES_MAX];
 	size_t count;
 };
 
-static bool is_lined_up(const struct line_up *line, const struct process *process)
+static bool is_candidate(const struct candidate_list *line, const struct process *process)
 {
 	for (size_t i = 0; i < line->count; i++)
 		if (line->processes[i] == process)
@@ -139,16 +138,16 @@ static bool is_lined_up(const struct line_up *line, const struct process *proces
 	return false;
 }
 
-static void line_up(struct subscription *subscription, struct line_up *line)
+static void candidate_list(struct subscription *subscription, struct candidate_list *line)
 {
 	struct process_table *table = subscription->monitor->processes;
 
-	for (unsigned int i = 0; i < subscription->suspect_count; i++) {
+	for (unsigned int i = 0; i < subscription->candidate_count; i++) {
 		const struct process *process =
-			process_table_find(table, subscription->suspects[i]);
+			process_table_find(table, subscription->candidates[i]);
 
 		while (process && process_tree_contains(subscription->tree, process) &&
-		       line->count < LINE_UP_MAX && !is_lined_up(line, process)) {
+		       line->count < SCANNED_CANDIDATES_MAX && !is_candidate(line, process)) {
 			line->processes[line->count++] = process;
 			process = process_table_find(table, process->ppid);
 		}
@@ -158,59 +157,59 @@ static void line_up(struct subscription *subscription, struct line_up *line)
 /* In a large tree: who was told to listen, and who may have handed it the socket by fork(2), that
  * is its ancestors. A socket that is younger than its siblings is held by nobody else but its
  * children. True if nothing is left to ask. */
-static bool ask_suspects(struct subscription *subscription)
+static bool scan_candidates(struct subscription *subscription)
 {
 	struct question question = {0}, nothing = {0};
-	struct line_up line = {.count = 0};
+	struct candidate_list line = {.count = 0};
 
-	if (subscription->suspect_count == 0 ||
+	if (subscription->candidate_count == 0 ||
 	    process_tree_count(subscription->tree) < LARGE_TREE ||
 	    question_make(&question, subscription, true) < 0)
 		return false;
-	line_up(subscription, &line);
+	candidate_list(subscription, &line);
 	for (size_t i = 0; i < line.count; i++) {
 		CLEANUP_CLOSE int directory =
 			procfs_open_process(&subscription->monitor->procfs, line.processes[i]->pid);
 
-		question_ask(&question, subscription, line.processes[i], directory);
+		question_scan(&question, subscription, line.processes[i], directory);
 	}
-	settle_all(subscription, &question, &nothing, false, false);
+	resolve_all(subscription, &question, &nothing, false, false);
 	free(question.sockets);
-	subscription->suspect_count = 0;
-	return subscription->unsettled == 0;
+	subscription->candidate_count = 0;
+	return subscription->pending == 0;
 }
 
 /* Asks all members. */
-static bool ask_all(struct subscription *subscription, uint64_t now, bool verify)
+static bool scan_all(struct subscription *subscription, uint64_t now, bool verify)
 {
-	struct question unsettled = {0}, others = {0};
+	struct question pending = {0}, others = {0};
 	bool complete = false;
 
-	if (question_make(&unsettled, subscription, true) == 0 &&
+	if (question_make(&pending, subscription, true) == 0 &&
 	    question_make(&others, subscription, false) == 0) {
-		complete = scan_members(subscription, &unsettled, &others, verify);
-		settle_all(subscription, &unsettled, &others, complete, verify);
+		complete = scan_members(subscription, &pending, &others, verify);
+		resolve_all(subscription, &pending, &others, complete, verify);
 	}
 	if (complete)
 		subscription->scanned = now;
-	free(unsettled.sockets);
+	free(pending.sockets);
 	free(others.sockets);
 	return complete;
 }
 
-bool attribution_run(struct subscription *subscription, uint64_t now)
+bool owners_resolve(struct subscription *subscription, uint64_t now)
 {
 	bool verify = now >= subscription->verify;
 	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
-	bool fresh = subscription->unsettled > 0, complete;
+	bool fresh = subscription->pending > 0, complete;
 
 	subscription->attribute = false;
 	subscription->scan_error = 0;
-	if (!verify && fresh && ask_suspects(subscription)) {
+	if (!verify && fresh && scan_candidates(subscription)) {
 		subscription->attribute_again = true; /* new members about the other sockets */
 		return true;
 	}
-	complete = ask_all(subscription, now, verify);
+	complete = scan_all(subscription, now, verify);
 	if (verify) {
 		cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
 		subscription->verify = now + VERIFY_INTERVAL;
@@ -222,12 +221,12 @@ bool attribution_run(struct subscription *subscription, uint64_t now)
 
 /* --- asks processes which of a set of sockets they hold */
 
-static bool belongs(const struct socket *socket, bool unsettled)
+static bool belongs(const struct socket *socket, bool pending)
 {
-	return socket_is_unsettled(socket) == unsettled;
+	return socket_is_pending(socket) == pending;
 }
 
-static size_t count_sockets(struct subscription *subscription, bool unsettled)
+static size_t count_sockets(struct subscription *subscription, bool pending)
 {
 	struct view *view;
 	struct socket *socket;
@@ -235,15 +234,15 @@ static size_t count_sockets(struct subscription *subscription, bool unsettled)
 
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link)
-			count += belongs(socket, unsettled);
+			count += belongs(socket, pending);
 	return count;
 }
 
-int question_make(struct question *question, struct subscription *subscription, bool unsettled)
+int question_make(struct question *question, struct subscription *subscription, bool pending)
 {
 	struct view *view;
 	struct socket *socket;
-	size_t count = count_sockets(subscription, unsettled);
+	size_t count = count_sockets(subscription, pending);
 
 	if (count == 0)
 		return 0;
@@ -252,9 +251,9 @@ int question_make(struct question *question, struct subscription *subscription, 
 		return -ENOMEM;
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link)
-			if (belongs(socket, unsettled))
+			if (belongs(socket, pending))
 				question->sockets[question->count++].inode = socket->listener.inode;
-	inode_scan_sort(question->sockets, question->count);
+	fds_sort(question->sockets, question->count);
 	return 0;
 }
 
@@ -267,28 +266,28 @@ static bool is_answer(struct subscription *subscription, const struct process *p
 		return true;
 	if (result != -EACCES && result != -EPERM)
 		subscription->scan_error = (int)result;
-	if (!subscription->told_access)
+	if (!subscription->logged_access)
 		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
 		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
 		          "holds are "
 		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
 		          "CAP_DAC_READ_SEARCH",
 		          (int)process->pid, process->name, strerrordesc_np((int)-result));
-	subscription->told_access = true;
+	subscription->logged_access = true;
 	return result == -EACCES || result == -EPERM;
 }
 
-ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
-                                 struct inode_owner *sockets, size_t count)
+ssize_t owners_scan_process(int directory, pid_t pid, uint64_t start_time,
+                            struct fds_holder *sockets, size_t count)
 {
-	ssize_t result = inode_scan_process(directory, pid, start_time, sockets, count);
+	ssize_t result = fds_scan_process(directory, pid, start_time, sockets, count);
 	unsigned int taken;
 
 	if (result != -EACCES && result != -EPERM)
 		return result;
 	taken = caps_begin(CAPS_READ_PROCESS);
 	if (taken)
-		result = inode_scan_process(directory, pid, start_time, sockets, count);
+		result = fds_scan_process(directory, pid, start_time, sockets, count);
 	caps_end(taken);
 	return result;
 }
@@ -303,16 +302,16 @@ static bool is_exiting(int directory)
 	       stat.threads <= 1;
 }
 
-bool question_ask(struct question *question, struct subscription *subscription,
-                  const struct process *process, int directory)
+bool question_scan(struct question *question, struct subscription *subscription,
+                   const struct process *process, int directory)
 {
 	ssize_t result = directory;
 
 	if (question->count == 0)
 		return true;
 	if (directory >= 0)
-		result = attribution_scan_process(directory, process->pid, process->start_time,
-		                                  question->sockets, question->count);
+		result = owners_scan_process(directory, process->pid, process->start_time,
+		                             question->sockets, question->count);
 	if ((result == -EACCES || result == -EPERM) && is_exiting(directory))
 		result = -ESRCH;
 	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;

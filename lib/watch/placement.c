@@ -68,7 +68,7 @@ static void mark(struct subscription *subscription)
 
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		view->marked = false;
-		view->witness = NULL;
+		view->exit_member = NULL;
 	}
 	subscription->unplaced = false;
 	while ((process = process_tree_next(subscription->tree, process))) {
@@ -86,12 +86,12 @@ static void mark(struct subscription *subscription)
 		}
 		last = view;
 		view->marked = true;
-		if (!view->witness || process->pid == view->anchor)
-			view->witness = process;
+		if (!view->exit_member || process->pid == view->watch_exit)
+			view->exit_member = process;
 	}
 }
 
-static void drop_anchor(struct view *view)
+static void close_exit_pidfd(struct view *view)
 {
 	if (view->exit.fd < 0)
 		return;
@@ -100,24 +100,24 @@ static void drop_anchor(struct view *view)
 	view->exit.fd = -1;
 }
 
-static void anchor_exited(struct source *source)
+static void member_exited(struct source *source)
 {
 	struct view *view = container_of(source, struct view, exit);
 	struct monitor *monitor = view->subscription->monitor;
 
-	struct process *process = process_table_find(monitor->processes, view->anchor);
+	struct process *process = process_table_find(monitor->processes, view->watch_exit);
 
-	if (process && process->start_time == view->anchor_start)
+	if (process && process->start_time == view->exit_start)
 		process_table_exited(monitor->processes, process);
-	drop_anchor(view);
+	close_exit_pidfd(view);
 	monitor->exited = true;
 }
 
 /* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
  * tells then. */
-static int open_anchor(struct monitor *monitor, const struct process *witness)
+static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_member)
 {
-	int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, witness->pid, 0));
+	int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 
@@ -125,27 +125,27 @@ static int open_anchor(struct monitor *monitor, const struct process *witness)
 		monitor->exited |= pidfd == -ESRCH;
 		return -1;
 	}
-	directory = procfs_open_process(&monitor->procfs, witness->pid);
+	directory = procfs_open_process(&monitor->procfs, exit_member->pid);
 	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
-	    stat.start_time == witness->start_time)
+	    stat.start_time == exit_member->start_time)
 		return pidfd;
 	close(pidfd);
 	monitor->exited = true;
 	return -1;
 }
 
-static void anchor(struct view *view)
+static void watch_exit(struct view *view)
 {
 	struct monitor *monitor = view->subscription->monitor;
 
-	if (view->exit.fd >= 0 && view->witness->pid == view->anchor &&
-	    view->witness->start_time == view->anchor_start)
+	if (view->exit.fd >= 0 && view->exit_member->pid == view->watch_exit &&
+	    view->exit_member->start_time == view->exit_start)
 		return;
-	drop_anchor(view);
-	view->anchor = view->witness->pid;
-	view->anchor_start = view->witness->start_time;
-	view->exit.ready = anchor_exited;
-	view->exit.fd = open_anchor(monitor, view->witness);
+	close_exit_pidfd(view);
+	view->watch_exit = view->exit_member->pid;
+	view->exit_start = view->exit_member->start_time;
+	view->exit.ready = member_exited;
+	view->exit.fd = open_exit_pidfd(monitor, view->exit_member);
 	if (view->exit.fd < 0)
 		return;
 	if (monitor_add(monitor, &view->exit) < 0) {
@@ -169,7 +169,7 @@ static bool view_is_held(const struct view *view)
 }
 
 /* Whether the exit of its last member would go unheard. */
-static bool is_unanchored(const struct subscription *subscription)
+static bool is_exit_unwatched(const struct subscription *subscription)
 {
 	bool any = false;
 	struct view *view;
@@ -191,15 +191,15 @@ static void place(struct subscription *subscription)
 	mark(subscription);
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		if (view->marked)
-			anchor(view);
+			watch_exit(view);
 		else if (view_is_held(view))
-			drop_anchor(view);
+			close_exit_pidfd(view);
 		else
 			view_free(view);
 	}
 	subscription_check_end(subscription);
-	if (subscription->state < SUBSCRIPTION_ENDED && is_unanchored(subscription))
-		subscription->monitor->unanchored = true;
+	if (subscription->state < SUBSCRIPTION_ENDED && is_exit_unwatched(subscription))
+		subscription->monitor->exit_unwatched = true;
 }
 
 /* The shortest interval that a watcher has set rules; beside it those who have set none are served.
@@ -221,7 +221,7 @@ static void set_interval(struct portwatch_namespace *ns)
 	ns->monitor->adapts |= ns->adapts;
 }
 
-void topology_update(struct monitor *monitor)
+void placement_update(struct monitor *monitor)
 {
 	struct subscription *subscription;
 	struct portwatch_namespace *ns;
@@ -229,7 +229,7 @@ void topology_update(struct monitor *monitor)
 	bool adapted = monitor->adapts;
 
 	monitor->moved = false;
-	monitor->unanchored = false;
+	monitor->exit_unwatched = false;
 	monitor->unplaced = false;
 	monitor->adapts = false;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
@@ -247,7 +247,7 @@ void topology_update(struct monitor *monitor)
 	}
 }
 
-void topology_locate(struct monitor *monitor, uint64_t now)
+void placement_locate(struct monitor *monitor, uint64_t now)
 {
 	size_t index = 0, first = monitor->locate_next;
 	size_t turns = now < monitor->locate_earliest ? 0 : LOCATE_MEMBERS;

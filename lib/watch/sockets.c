@@ -39,7 +39,7 @@ static bool address_wanted(enum portwatch_addresses addresses, const struct list
 }
 
 /* Each address that is left out is told once; a bounded number of them is remembered. */
-static void tell_skipped(struct subscription *subscription, const struct listener *listener)
+static void log_skipped(struct subscription *subscription, const struct listener *listener)
 {
 	char text[INET6_ADDRSTRLEN] = "";
 
@@ -54,7 +54,7 @@ static void tell_skipped(struct subscription *subscription, const struct listene
 	log_write(subscription->watcher, PORTWATCH_LOG_DEBUG,
 	          "skipping listeners on %s, such as port %u%s", text, (unsigned int)listener->port,
 	          subscription->skipped_count == SKIPPED_MAX
-	                  ? "; further skipped addresses are not told"
+	                  ? "; further skipped addresses are not logged"
 	                  : "");
 }
 
@@ -73,7 +73,7 @@ static void name_owner(const struct procfs *procfs, pid_t pid, char name[64])
 		name[size - 1] = '\0';
 }
 
-static void tell_opened(struct subscription *subscription, const struct portwatch_event *event)
+static void log_opened(struct subscription *subscription, const struct portwatch_event *event)
 {
 	bool six = event->listener.family == AF_INET6;
 
@@ -101,7 +101,7 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 	socket->owner = owner;
 	socket->owners = owners;
 	socket->looks = 0;
-	socket->state = owner ? SOCKET_HELD : SOCKET_STRANGER;
+	socket->state = owner ? SOCKET_HELD : SOCKET_UNATTRIBUTED;
 	if (socket->port && !owner)
 		return;
 	if (owner)
@@ -113,11 +113,12 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 	event_stamp(&event);
 	socket->port = ports_open(&subscription->ports, view->ns->serial, &event);
 	if (!socket->port) {
-		socket->state = SOCKET_STRANGER; /* no memory: the next verification tries again */
+		socket->state =
+			SOCKET_UNATTRIBUTED; /* no memory: the next verification tries again */
 		return;
 	}
 	if (socket->port->sockets == 1) {
-		tell_opened(subscription, &event);
+		log_opened(subscription, &event);
 		subscription_wake(subscription);
 	}
 }
@@ -142,19 +143,19 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 	subscription_wake(subscription);
 }
 
-static void settle(struct view *view, struct socket *socket)
+static void resolve(struct view *view, struct socket *socket)
 {
-	if (socket->state == SOCKET_FRESH || socket->state == SOCKET_ORPHAN)
-		view->subscription->unsettled--;
+	if (socket->state == SOCKET_NEW || socket->state == SOCKET_OWNERLESS)
+		view->subscription->pending--;
 }
 
 /* It listens no more; what comes of its port is decided when the others are known. */
-static void leave(struct view *view, struct socket *socket)
+static void drop(struct view *view, struct socket *socket)
 {
-	settle(view, socket);
+	resolve(view, socket);
 	tdelete(socket, &view->tree, compare);
 	list_remove(&socket->link);
-	list_append(&view->leaving, &socket->link);
+	list_append(&view->dropped, &socket->link);
 }
 
 struct socket *view_find(const struct view *view, const struct listener *listener)
@@ -183,7 +184,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 		return;
 	}
 	list_append(&view->sockets, &socket->link);
-	view->subscription->unsettled++;
+	view->subscription->pending++;
 	view->subscription->attribute = true;
 }
 
@@ -193,7 +194,7 @@ static void take(struct view *view, enum snapshot_change change, const struct li
 
 	if (!address_wanted(view->subscription->options->addresses, listener)) {
 		if (change == SNAPSHOT_ADDED)
-			tell_skipped(view->subscription, listener);
+			log_skipped(view->subscription, listener);
 		return;
 	}
 	if (change == SNAPSHOT_ADDED) {
@@ -202,7 +203,7 @@ static void take(struct view *view, enum snapshot_change change, const struct li
 	}
 	socket = view_find(view, listener);
 	if (socket)
-		leave(view, socket);
+		drop(view, socket);
 }
 
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener)
@@ -234,16 +235,16 @@ void view_completed(struct view *view)
 		view->ready = true;
 	if (view->ready && (!was_ready || view->late))
 		take_over(view);
-	if (view->subscription->unsettled > 0)
+	if (view->subscription->pending > 0)
 		view->subscription->attribute = true;
 }
 
-void socket_orphan(struct view *view, struct socket *socket)
+void socket_lose_owner(struct view *view, struct socket *socket)
 {
-	socket->state = SOCKET_ORPHAN;
+	socket->state = SOCKET_OWNERLESS;
 	socket->looks = 0;
 	socket->looked = view->ns->requests;
-	view->subscription->unsettled++;
+	view->subscription->pending++;
 }
 
 void view_lost_owner(struct view *view, pid_t pid)
@@ -254,7 +255,7 @@ void view_lost_owner(struct view *view, pid_t pid)
 	list_each (socket, &view->sockets, struct socket, link) {
 		if (socket->state != SOCKET_HELD || socket->owner != pid)
 			continue;
-		socket_orphan(view, socket);
+		socket_lose_owner(view, socket);
 		any = true;
 	}
 	if (any)
@@ -277,7 +278,7 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	view->after = ns->requests;
 	view->joined = subscription->placed;
 	list_init(&view->sockets);
-	list_init(&view->leaving);
+	list_init(&view->dropped);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
 	namespace_read_now(ns);
@@ -289,8 +290,8 @@ void view_free(struct view *view)
 	struct socket *socket;
 
 	list_each (socket, &view->sockets, struct socket, link)
-		leave(view, socket);
-	view_part(view);
+		drop(view, socket);
+	view_drop_closed(view);
 	if (view->exit.fd >= 0) {
 		monitor_remove(view->subscription->monitor, &view->exit);
 		close(view->exit.fd);
@@ -302,26 +303,27 @@ void view_free(struct view *view)
 
 /* --- sockets that listen no more, and what comes of their ports */
 
-static void part(struct view *view, struct socket *socket)
+static void release(struct view *view, struct socket *socket)
 {
-	socket_release(view, socket, SOCKET_STRANGER);
+	socket_release(view, socket, SOCKET_UNATTRIBUTED);
 	list_remove(&socket->link);
 	free(socket);
 }
 
-void view_part(struct view *view)
+void view_drop_closed(struct view *view)
 {
 	struct socket *socket;
 
-	list_each (socket, &view->leaving, struct socket, link)
-		part(view, socket);
+	list_each (socket, &view->dropped, struct socket, link)
+		release(view, socket);
 }
 
 /* Of a socket that comes and goes quickly nobody may have been asked in time: that no member holds
  * it counts only when a later read shows nothing newer. */
 static bool is_in_question(const struct view *view, const struct socket *socket)
 {
-	return socket && (socket->state != SOCKET_STRANGER || socket->added == view->ns->completed);
+	return socket &&
+	       (socket->state != SOCKET_UNATTRIBUTED || socket->added == view->ns->completed);
 }
 
 /* Whether the last read shows another socket on the port that may be in scope. */
@@ -340,15 +342,15 @@ static bool may_be_held(const struct view *view, const struct listener *port)
 	return false;
 }
 
-void view_settle(struct view *view)
+void view_resolve(struct view *view)
 {
 	struct socket *socket;
 
-	list_each (socket, &view->leaving, struct socket, link) {
+	list_each (socket, &view->dropped, struct socket, link) {
 		if (socket->port && socket->port->sockets == 1 &&
 		    may_be_held(view, &socket->listener))
 			namespace_read_now(view->ns);
 		else
-			part(view, socket);
+			release(view, socket);
 	}
 }

@@ -93,7 +93,7 @@ static void fail(struct subscription *subscription, int error, const char *what)
 static bool root_is_ours(struct subscription *subscription)
 {
 	const struct portwatch *watcher = subscription->watcher;
-	struct inode_owner nothing = {0};
+	struct fds_holder nothing = {0};
 	int process;
 	ssize_t result;
 
@@ -102,12 +102,12 @@ static bool root_is_ours(struct subscription *subscription)
 	process = procfs_open_process(&subscription->monitor->procfs, watcher->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
-	result = attribution_scan_process(process, watcher->pid, 0, &nothing, 0);
+	result = owners_scan_process(process, watcher->pid, 0, &nothing, 0);
 	close(process);
 	return result != -EACCES && result != -EPERM;
 }
 
-static void plant(struct subscription *subscription)
+static void init_tree(struct subscription *subscription)
 {
 	struct portwatch *watcher = subscription->watcher;
 	int result = process_tree_new(&subscription->tree, subscription->monitor->processes,
@@ -121,7 +121,7 @@ static void plant(struct subscription *subscription)
 	else if (!root_is_ours(subscription))
 		fail(subscription, -EACCES,
 		     "its descriptors cannot be read (Permission denied), so its ports cannot be "
-		     "told "
+		     "logged "
 		     "from those of others; run as its user or with CAP_SYS_PTRACE and "
 		     "CAP_DAC_READ_SEARCH, or watch its whole network namespace (scope netns)");
 	else
@@ -161,7 +161,7 @@ static void fail_unreadable(struct subscription *subscription)
 /* The namespaces that can't be read now are told of when they can. */
 static void do_without(struct subscription *subscription, uint64_t now)
 {
-	if (!attribution_run(subscription, now))
+	if (!owners_resolve(subscription, now))
 		subscription->attribute_again = true;
 	decide(subscription, 0);
 }
@@ -171,7 +171,7 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 	bool any_ready, all_read;
 
 	if (!subscription->tree) {
-		plant(subscription);
+		init_tree(subscription);
 		return;
 	}
 	subscription->placed |= !list_empty(&subscription->views);
@@ -179,7 +179,7 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 		fail(subscription, -ESRCH, "no such process (it has exited)");
 		return;
 	}
-	all_read = subscription_is_read(subscription, &any_ready) && subscription->unsettled == 0;
+	all_read = subscription_is_read(subscription, &any_ready) && subscription->pending == 0;
 	if (all_read && !any_ready)
 		fail_unreadable(subscription);
 	else if (all_read)

@@ -14,13 +14,13 @@
 #include "api/watcher.h"
 
 #define SKIPPED_MAX 32
-#define SUSPECTS_MAX 8
+#define CANDIDATES_MAX 8
 
 enum socket_state {
-	SOCKET_FRESH,    /* nobody was asked yet */
-	SOCKET_STRANGER, /* no member holds it */
-	SOCKET_HELD,     /* a member holds it */
-	SOCKET_ORPHAN,   /* the member that held it is gone */
+	SOCKET_NEW,          /* nobody was asked yet */
+	SOCKET_UNATTRIBUTED, /* no member holds it */
+	SOCKET_HELD,         /* a member holds it */
+	SOCKET_OWNERLESS,    /* the member that held it is gone */
 };
 
 /* A listening socket whose address is wanted. */
@@ -43,16 +43,16 @@ struct view {
 	struct subscription *subscription;
 	void *tree;          /* tsearch(3): sockets by listener_compare() */
 	struct list sockets; /* in the order of their coming */
-	struct list leaving; /* those that listen no more, while their ports are still held */
+	struct list dropped; /* those that listen no more, while their ports are still held */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
 	bool joined; /* made when others were waited for already: nobody waits for this one */
 	bool late;   /* rows were missing when it was made: they may come back */
 	bool marked; /* by topology.c: a member lives there */
-	struct process *witness; /* by topology.c: one that does */
-	uint64_t anchor_start;   /* start time of the anchor */
-	pid_t anchor;            /* a member there whose exit is waited for ... */
-	struct source exit;      /* ... with its pidfd */
+	struct process *exit_member; /* by topology.c: one that does */
+	uint64_t exit_start;         /* start time of the anchor */
+	pid_t watch_exit;            /* a member there whose exit is waited for ... */
+	struct source exit;          /* ... with its pidfd */
 };
 
 enum subscription_state {
@@ -75,23 +75,23 @@ struct subscription {
 	struct ports ports;
 	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
 	bool target_known;
-	bool placed;            /* the views of the members at its start are made */
-	bool unplaced;          /* there was no memory to look into some member's namespace */
-	unsigned int unsettled; /* sockets that are FRESH or ORPHAN */
-	int scan_error;         /* why not all members could be asked; 0: they could */
-	bool attribute_again;   /* some members couldn't be asked: with the next round again */
-	bool attribute;         /* there is a question that no member was asked yet */
-	pid_t suspects[SUSPECTS_MAX]; /* members that were told to listen: asked first */
-	unsigned int suspect_count;
+	bool placed;          /* the views of the members at its start are made */
+	bool unplaced;        /* there was no memory to look into some member's namespace */
+	unsigned int pending; /* sockets that are FRESH or ORPHAN */
+	int scan_error;       /* why not all members could be asked; 0: they could */
+	bool attribute_again; /* some members couldn't be asked: with the next round again */
+	bool attribute;       /* there is a question that no member was asked yet */
+	pid_t candidates[CANDIDATES_MAX]; /* members that were told to listen: asked first */
+	unsigned int candidate_count;
 	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
 	uint64_t verify;  /* when all members are asked about all sockets again */
 	uint64_t events;  /* calls of the callback */
 	bool end_delivered;
-	bool drained;       /* the callback has seen all initial events */
-	bool wake;          /* something waits for delivery */
-	bool told_access;   /* the warning about unreadable descriptors was given */
-	bool told_doorbell; /* how it is with the doorbell was told, and that was this: */
-	struct failure doorbell_told;
+	bool drained;         /* the callback has seen all initial events */
+	bool wake;            /* something waits for delivery */
+	bool logged_access;   /* the warning about unreadable descriptors was given */
+	bool logged_notifier; /* how it is with the notifier was told, and that was this: */
+	struct failure notifier_logged;
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;
 };
@@ -125,9 +125,9 @@ void view_change(struct view *view, enum snapshot_change change, const struct li
 struct socket *view_find(const struct view *view, const struct listener *listener);
 /* After the owners have been looked for: closes the ports of sockets that listen no more, unless
  * the last read shows others there of which it isn't known yet whether they are in scope. */
-void view_settle(struct view *view);
+void view_resolve(struct view *view);
 /* Closes the ports of sockets that listen no more. */
-void view_part(struct view *view);
+void view_drop_closed(struct view *view);
 /* A complete read has been taken in. */
 void view_completed(struct view *view);
 /* A process has left the tree: what it held has no known holder. */
@@ -139,24 +139,24 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 void socket_release(struct view *view, struct socket *socket, enum socket_state state);
 
 /* The member that held it is gone or has let go: others are to be asked, after the next reads. */
-void socket_orphan(struct view *view, struct socket *socket);
+void socket_lose_owner(struct view *view, struct socket *socket);
 
 /* Whether all namespaces that it began with have been read, or can't be; and whether any was. */
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready);
 
 /* Finds the owners of all sockets that need one (attribution.c). False where some members couldn't
  * be asked. */
-bool attribution_run(struct subscription *subscription, uint64_t now);
+bool owners_resolve(struct subscription *subscription, uint64_t now);
 
 /* A member was told to listen: it is asked first. */
-void attribution_suspect(struct subscription *subscription, const struct process *process);
-/* inode_scan_process(), first without and then with the privilege that there is for it. */
-ssize_t attribution_scan_process(int directory, pid_t pid, uint64_t start_time,
-                                 struct inode_owner *sockets, size_t count);
+void owners_add_candidate(struct subscription *subscription, const struct process *process);
+/* fds_scan_process(), first without and then with the privilege that there is for it. */
+ssize_t owners_scan_process(int directory, pid_t pid, uint64_t start_time,
+                            struct fds_holder *sockets, size_t count);
 
 /* Places workers and views where the members are (topology.c). */
-void topology_update(struct monitor *monitor);
+void placement_update(struct monitor *monitor);
 /* Looks where some of the members are now. */
-void topology_locate(struct monitor *monitor, uint64_t now);
+void placement_locate(struct monitor *monitor, uint64_t now);
 
 #endif

@@ -72,7 +72,7 @@ int bench_fork(void)
 	return pid;
 }
 
-static void ignore_change(void *data, const struct doorbell_change *change)
+static void ignore_change(void *data, const struct tcp_change *change)
 {
 	(void)data, (void)change;
 }
@@ -92,15 +92,15 @@ static void ignore_loss(void *data, uint64_t records)
 	(void)data, (void)records;
 }
 
-static bool can_open_doorbell(void)
+static bool can_open_notifier(void)
 {
-	static const struct doorbell_hooks hooks = {ignore_change, ignore_fork, ignore_exit,
+	static const struct notifier_hooks hooks = {ignore_change, ignore_fork, ignore_exit,
 	                                            ignore_loss};
-	struct doorbell *doorbell = NULL;
+	struct notifier *notifier = NULL;
 	struct failure failure;
-	bool can = doorbell_open(&doorbell, &hooks, NULL, &failure) == 0;
+	bool can = notifier_open(&notifier, &hooks, NULL, &failure) == 0;
 
-	doorbell_close(doorbell);
+	notifier_close(notifier);
 	return can;
 }
 
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 	if (bench.report == MAP_FAILED)
 		bench_fail("mmap: %s", strerror(errno));
 	raise_limit();
-	bench.doorbell = can_open_doorbell();
+	bench.notifier = can_open_notifier();
 	for (int part = 1; part <= 7; part++)
 		if (strchr(parts, '0' + part))
 			run_part(&bench, part, runs[part - 1]);

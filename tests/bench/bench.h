@@ -13,7 +13,7 @@ struct bench {
 	struct report *report;
 	bool quick;
 	bool root;
-	bool doorbell;      /* whether it can be opened here */
+	bool notifier;      /* whether it can be opened here */
 	const char *pwatch; /* the command to measure */
 };
 

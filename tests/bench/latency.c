@@ -45,7 +45,7 @@ struct hearing {
 	uint64_t when; /* its record was taken; 0: not yet */
 };
 
-static void changed(void *data, const struct doorbell_change *change)
+static void changed(void *data, const struct tcp_change *change)
 {
 	struct hearing *hearing = data;
 
@@ -69,27 +69,27 @@ static void lost(void *data, uint64_t records)
 }
 
 /* Waits where the library does: in poll(2), while the actor listens. */
-static bool hear(struct doorbell *doorbell, struct hearing *hearing)
+static bool hear(struct notifier *notifier, struct hearing *hearing)
 {
-	struct pollfd bell = {.fd = doorbell_fd(doorbell), .events = POLLIN};
+	struct pollfd bell = {.fd = notifier_fd(notifier), .events = POLLIN};
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_SEC;
 
 	while (hearing->when == 0 && clock_now(CLOCK_MONOTONIC) < deadline) {
 		poll(&bell, 1, 1000);
-		doorbell_drain(doorbell);
+		notifier_drain(notifier);
 	}
 	return hearing->when != 0;
 }
 
 bool latency_of_tracepoint(struct actor *actor, unsigned int count, struct samples *samples)
 {
-	static const struct doorbell_hooks hooks = {changed, forked, exited, lost};
+	static const struct notifier_hooks hooks = {changed, forked, exited, lost};
 	struct hearing hearing = {.pid = actor->pid};
-	struct doorbell *doorbell;
+	struct notifier *notifier;
 	struct failure failure;
 	bool heard = true;
 
-	if (doorbell_open(&doorbell, &hooks, &hearing, &failure) < 0)
+	if (notifier_open(&notifier, &hooks, &hearing, &failure) < 0)
 		return false;
 	for (unsigned int i = 0; heard && i < count; i++) {
 		struct deed deed;
@@ -97,12 +97,12 @@ bool latency_of_tracepoint(struct actor *actor, unsigned int count, struct sampl
 		bench_sleep(2 * NSEC_PER_MSEC + bench_random(8 * NSEC_PER_MSEC));
 		hearing.when = 0;
 		actor_listen_begin(actor, 0, 2 * NSEC_PER_MSEC);
-		heard = hear(doorbell, &hearing);
+		heard = hear(notifier, &hearing);
 		deed = actor_listen_end(actor);
 		if (heard)
 			samples_add(samples, seconds(hearing.when - deed.before));
 		actor_close(actor, deed.port);
 	}
-	doorbell_close(doorbell);
+	notifier_close(notifier);
 	return heard;
 }

@@ -25,8 +25,8 @@ struct latency {
 };
 
 enum {
-	FOREIGN_DOORBELL,
-	OWN_DOORBELL,
+	FOREIGN_NOTIFIER,
+	OWN_NOTIFIER,
 	FOREIGN_POLLING,
 	OWN_POLLING,
 	USER_POLLING,
@@ -36,13 +36,13 @@ enum {
 
 #define POLLING_AUTO                                                                               \
 	{                                                                                          \
-		.doorbell = false                                                                  \
+		.notifier = false                                                                  \
 	}
 
 static struct latency latencies[LATENCIES] = {
-	[FOREIGN_DOORBELL] =
-		{"foreign namespace, doorbell", PLACE_FOREIGN, {.doorbell = true}, 1000, NAN, NAN},
-	[OWN_DOORBELL] = {"own namespace, doorbell", PLACE_OWN, {.doorbell = true}, 1000, NAN, NAN},
+	[FOREIGN_NOTIFIER] =
+		{"foreign namespace, notifier", PLACE_FOREIGN, {.notifier = true}, 1000, NAN, NAN},
+	[OWN_NOTIFIER] = {"own namespace, notifier", PLACE_OWN, {.notifier = true}, 1000, NAN, NAN},
 	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NAN,
                              NAN},
 	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NAN, NAN},
@@ -65,8 +65,8 @@ static bool repeat(struct watching *watching, struct actor *actor, const struct 
 
 		/* At no particular moment of the pause after a read, or of the polls: these come
 		 * less often for a while when there was much to do. */
-		bench_sleep((way->doorbell ? 2 : 100) * NSEC_PER_MSEC +
-		            bench_random((way->doorbell ? 8 : 400) * NSEC_PER_MSEC));
+		bench_sleep((way->notifier ? 2 : 100) * NSEC_PER_MSEC +
+		            bench_random((way->notifier ? 8 : 400) * NSEC_PER_MSEC));
 		deed = actor_listen(actor, 0);
 		if (!sightings_wait(watching->opened, deed.port, deed.before, PATIENCE))
 			return false;
@@ -178,12 +178,12 @@ static void compare(struct bench *bench, size_t first, size_t last, double usual
 
 static void budgets(struct bench *bench)
 {
-	const struct latency *doorbell = &latencies[FOREIGN_DOORBELL];
+	const struct latency *notifier = &latencies[FOREIGN_NOTIFIER];
 
-	report_budget(bench->report, UNIT_SECONDS, doorbell->median, 0.5e-3,
-	              "listen(2) to callback with doorbell, foreign namespace, median");
-	report_budget(bench->report, UNIT_SECONDS, doorbell->p99, 5e-3,
-	              "listen(2) to callback with doorbell, foreign namespace, p99");
+	report_budget(bench->report, UNIT_SECONDS, notifier->median, 0.5e-3,
+	              "listen(2) to callback with notifier, foreign namespace, median");
+	report_budget(bench->report, UNIT_SECONDS, notifier->p99, 5e-3,
+	              "listen(2) to callback with notifier, foreign namespace, p99");
 	report_budget(bench->report, UNIT_SECONDS, latencies[USER_POLLING].median, 50e-3,
 	              "the same without privilege (polling), median");
 }
@@ -198,9 +198,9 @@ void part_latency(struct bench *bench)
 		struct latency *latency = &latencies[i];
 
 		bench_say("   %s", latency->what);
-		if (latency->way.doorbell && !bench->doorbell)
+		if (latency->way.notifier && !bench->notifier)
 			report_impossible(bench->report, 1, latency->what,
-			                  "the kernel refuses the doorbell");
+			                  "the kernel refuses the notifier");
 		else if (i == USER_POLLING)
 			measure_unprivileged(bench, latency);
 		else

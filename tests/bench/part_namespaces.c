@@ -153,9 +153,9 @@ static double report_memory(struct bench *bench, const struct tasks *helpers, un
 }
 
 static void report_idle(struct bench *bench, struct watching *watching, const struct nest *nest,
-                        unsigned int count, bool doorbell, double duration, double cat)
+                        unsigned int count, bool notifier, double duration, double cat)
 {
-	uint64_t records = watching_stat(watching, PORTWATCH_STAT_DOORBELL_RECORDS);
+	uint64_t records = watching_stat(watching, PORTWATCH_STAT_NOTIFIER_RECORDS);
 	uint64_t reads = watching_stat(watching, PORTWATCH_STAT_READS);
 	static struct tasks helpers;
 	struct figure *figure;
@@ -164,14 +164,14 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 	load_helpers(&helpers, nest->root);
 	percent = idle(&helpers, duration);
 	reads = watching_stat(watching, PORTWATCH_STAT_READS) - reads;
-	records = watching_stat(watching, PORTWATCH_STAT_DOORBELL_RECORDS) - records;
+	records = watching_stat(watching, PORTWATCH_STAT_NOTIFIER_RECORDS) - records;
 	figure = report_figure(bench->report, 4, UNIT_PERCENT, percent, NAN,
 	                       "%u %s: CPU at rest, %s", count, noun(count),
-	                       doorbell ? "doorbell" : "polling");
+	                       notifier ? "notifier" : "polling");
 	report_compare(figure, "`nsenter … cat` each second", cat * count * 100);
 	report_note(figure, "over %.0f s, %.1f reads of each, %.0f records of strangers", duration,
 	            (double)reads / count, (double)records);
-	if (count == 100 && doorbell)
+	if (count == 100 && notifier)
 		report_budget(bench->report, UNIT_PERCENT, percent, 0.2,
 		              "CPU when nothing happens, 100 namespaces");
 }
@@ -197,9 +197,9 @@ static void report_all_at_once(struct bench *bench, struct watching *watching, s
 		              0, "1,000 namespaces: events lost or invented");
 }
 
-static void measure(struct bench *bench, unsigned int count, bool doorbell, double duration)
+static void measure(struct bench *bench, unsigned int count, bool notifier, double duration)
 {
-	struct way way = {.doorbell = doorbell};
+	struct way way = {.notifier = notifier};
 	struct cost cat = {.cpu = NAN};
 	struct watching watching;
 	static struct tasks helpers;
@@ -208,7 +208,7 @@ static void measure(struct bench *bench, unsigned int count, bool doorbell, doub
 	double most;
 	int error;
 
-	bench_say("   %u namespaces, %s", count, doorbell ? "doorbell" : "polling");
+	bench_say("   %u namespaces, %s", count, notifier ? "notifier" : "polling");
 	if (!nest_start(&nest, count)) {
 		report_impossible(bench->report, 4, "namespaces", "they can't be made");
 		return;
@@ -222,7 +222,7 @@ static void measure(struct bench *bench, unsigned int count, bool doorbell, doub
 	if (!polling_cat(nest.root, 5, &cat))
 		cat.cpu = cat.wall = NAN;
 	load_helpers(&helpers, nest.root);
-	if (doorbell == bench->doorbell) {
+	if (notifier == bench->notifier) {
 		figure = report_figure(bench->report, 4, UNIT_SECONDS, watching.ready, NAN,
 		                       "%u %s: until ready", count, noun(count));
 		report_compare(figure, "`nsenter … cat` of each", cat.wall * count);
@@ -231,8 +231,8 @@ static void measure(struct bench *bench, unsigned int count, bool doorbell, doub
 			report_budget(bench->report, UNIT_BYTES, most, 65536,
 			              "1,000 namespaces: private memory of a helper, the largest");
 	}
-	report_idle(bench, &watching, &nest, count, doorbell, duration, cat.cpu);
-	if (doorbell == bench->doorbell)
+	report_idle(bench, &watching, &nest, count, notifier, duration, cat.cpu);
+	if (notifier == bench->notifier)
 		report_all_at_once(bench, &watching, &nest, count);
 	watching_stop(&watching);
 	nest_stop(&nest);
@@ -246,7 +246,7 @@ void part_namespaces(struct bench *bench)
 		report_impossible(bench->report, 4, "all of it", "it takes root");
 		return;
 	}
-	if (bench->doorbell) {
+	if (bench->notifier) {
 		measure(bench, 1, true, quick ? 2 : 10);
 		measure(bench, 10, true, quick ? 2 : 10);
 		measure(bench, 100, true, quick ? 15 : 30);

@@ -42,7 +42,7 @@ static double measure_cpu(struct watching *watching, struct actor *actor, unsign
 static double measure(struct bench *bench, unsigned int outside, unsigned int members,
                       const char *label)
 {
-	struct way way = {.doorbell = true};
+	struct way way = {.notifier = true};
 	struct watching watching;
 	struct crowd crowd;
 	struct actor actor;
@@ -77,8 +77,8 @@ void part_owner(struct bench *bench)
 {
 	double few, some, many;
 
-	if (!bench->doorbell || !bench->root) {
-		report_impossible(bench->report, 3, "all of it", "the kernel refuses the doorbell");
+	if (!bench->notifier || !bench->root) {
+		report_impossible(bench->report, 3, "all of it", "the kernel refuses the notifier");
 		return;
 	}
 	few = measure(bench, 100, 10, "100 processes outside, tree of 10");

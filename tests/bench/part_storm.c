@@ -68,10 +68,10 @@ static double storm(struct actor *actor, struct storm_port *ports)
 	return seconds(clock_now(CLOCK_MONOTONIC) - start);
 }
 
-static void measure(struct bench *bench, struct storm_port *ports, bool doorbell)
+static void measure(struct bench *bench, struct storm_port *ports, bool notifier)
 {
-	const char *what = doorbell ? "doorbell" : "polling";
-	struct way way = {.doorbell = doorbell};
+	const char *what = notifier ? "notifier" : "polling";
+	struct way way = {.notifier = notifier};
 	struct watching watching;
 	struct outcome outcome;
 	struct actor actor;
@@ -120,10 +120,10 @@ void part_storm(struct bench *bench)
 
 	if (ports == MAP_FAILED)
 		bench_fail("no memory");
-	if (bench->doorbell)
+	if (bench->notifier)
 		measure(bench, ports, true);
 	else
-		report_impossible(bench->report, 6, "doorbell", "the kernel refuses it");
+		report_impossible(bench->report, 6, "notifier", "the kernel refuses it");
 	measure(bench, ports, false);
 	measure_baseline(bench, ports);
 }

@@ -25,7 +25,7 @@ static int start(struct watching *watching, const struct way *way)
 	portwatch_set_events(watcher, PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE);
 	portwatch_set_reader(watcher, way->reader);
 	portwatch_set_table(watcher, way->table);
-	portwatch_set_doorbell(watcher, way->doorbell);
+	portwatch_set_notifier(watcher, way->notifier);
 	portwatch_set_interval(watcher, way->interval);
 	before = clock_now(CLOCK_MONOTONIC);
 	error = portwatch_start(watcher);

@@ -20,7 +20,7 @@ struct watching {
 struct way {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
-	bool doorbell;
+	bool notifier;
 	unsigned int interval; /* ms; 0: adapts */
 };
 

@@ -105,7 +105,7 @@ class Output(Case):
         self.assertEqual(len({len(line) for line in result.stderr.splitlines()}), 1)
         self.assertGreaterEqual(int(figures['reads']), 1)
         self.assertEqual(figures['events'], '2')
-        self.assertEqual(figures['doorbell records'], '0')
+        self.assertEqual(figures['notifier records'], '0')
         self.assertGreater(float(figures['CPU time (ms)']), 0)
 
 

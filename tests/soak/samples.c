@@ -114,7 +114,7 @@ static void print_heading(const struct soak *soak)
 {
 	printf("watching %d long-lived ports in %d network namespaces, by %d watchers, %s\n\n",
 	       soak->keepers * SOAK_KEEPER_PORTS, soak->keepers, SOAK_WATCHERS,
-	       atomic_load(&soak->doorbell) ? "with the doorbell" : "without the doorbell");
+	       atomic_load(&soak->notifier) ? "with the notifier" : "without the notifier");
 	printf("%8s %7s %7s %7s %8s %5s %4s %7s %6s %5s | %9s %8s %8s %6s | %6s %5s %8s %7s %9s "
 	       "%7s\n",
 	       "seconds", "rss KiB", "pss KiB", "private", "heap B", "fds", "thr", "helpers",
@@ -141,7 +141,7 @@ void samples_print(const struct samples *samples, const struct soak *soak, doubl
 	       measure->zombies, sample->watched, events,
 	       atomic_load(&soak->stats[PORTWATCH_STAT_READS]),
 	       atomic_load(&soak->stats[PORTWATCH_STAT_RESTARTS]),
-	       atomic_load(&soak->stats[PORTWATCH_STAT_DOORBELL_LOST]), killer->killed,
+	       atomic_load(&soak->stats[PORTWATCH_STAT_NOTIFIER_LOST]), killer->killed,
 	       killer->stopped, atomic_load(&soak->processes), atomic_load(&soak->made),
 	       atomic_load(&soak->listens), atomic_load(&soak->visits), sample->settling,
 	       sample->obstacle, atomic_load(&soak->degraded) ? ", degraded" : "");

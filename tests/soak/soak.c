@@ -186,8 +186,8 @@ static void run(struct direction *direction)
 	for (unsigned int i = 1; i <= parts; i++)
 		if (!run_part(direction, begin, i, length))
 			return;
-	if (!atomic_load(&direction->soak->doorbell))
-		skip(direction->soak, "the doorbell: the kernel refuses it");
+	if (!atomic_load(&direction->soak->notifier))
+		skip(direction->soak, "the notifier: the kernel refuses it");
 	samples_judge(&direction->samples, direction->soak, direction->seconds);
 }
 

@@ -63,7 +63,7 @@ struct soak {
 	atomic_int watching; /* 1: all watchers are started; negative: none can */
 	atomic_int watched;  /* namespaces, by all watchers together */
 	atomic_int degraded; /* of those that a helper could read: read in another way */
-	atomic_bool doorbell;
+	atomic_bool notifier;
 	atomic_size_t heap; /* bytes allocated */
 	atomic_ullong stats[PORTWATCH_STAT_CPU + 1];
 	struct soak_told told[SOAK_WATCHERS];

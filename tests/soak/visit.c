@@ -62,7 +62,7 @@ static void set(struct portwatch *watcher, struct plan *plan, struct visit *visi
 	portwatch_set_interval(watcher, intervals[soak_random(random, 4)]);
 	portwatch_set_reader(watcher, readers[soak_random(random, 4) == 0]);
 	portwatch_set_table(watcher, tables[soak_random(random, 4) == 0]);
-	portwatch_set_doorbell(watcher, (int)soak_random(random, 2));
+	portwatch_set_notifier(watcher, (int)soak_random(random, 2));
 	if (getenv("SOAK_LOG"))
 		portwatch_set_log(watcher, PORTWATCH_LOG_INFO, on_message);
 	visit->stops = soak_random(random, 8) == 0;

@@ -18,7 +18,7 @@ static const struct watching {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
-	int doorbell;
+	int notifier;
 } ways[SOAK_WATCHERS] = {
 	{"auto", 0, 0, PORTWATCH_DELIVERY_THREAD, 1},
 	{"text", 0, PORTWATCH_TABLE_PROCFS, PORTWATCH_DELIVERY_DISPATCH, 1},
@@ -95,7 +95,7 @@ static int start(struct soak *soak, struct portwatch **watcher, pid_t root, int 
 	portwatch_set_reader(*watcher, way->reader);
 	portwatch_set_table(*watcher, way->table);
 	portwatch_set_delivery(*watcher, way->delivery);
-	portwatch_set_doorbell(*watcher, way->doorbell);
+	portwatch_set_notifier(*watcher, way->notifier);
 	if (getenv("SOAK_LOG"))
 		portwatch_set_log(*watcher, PORTWATCH_LOG_INFO, on_message);
 	return portwatch_start(*watcher);
@@ -134,7 +134,7 @@ static void publish(struct soak *soak, struct portwatch *const *watchers)
 	for (int i = 0; i <= PORTWATCH_STAT_CPU; i++)
 		atomic_store(&soak->stats[i],
 		             portwatch_get_stat(watchers[0], (enum portwatch_stat)i));
-	atomic_store(&soak->doorbell, portwatch_get_doorbell(watchers[0], NULL, 0) > 0);
+	atomic_store(&soak->notifier, portwatch_get_notifier(watchers[0], NULL, 0) > 0);
 }
 
 struct visitor {

@@ -64,7 +64,7 @@ struct way {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
-	int doorbell; /* may be used where the kernel allows it */
+	int notifier; /* may be used where the kernel allows it */
 };
 
 /* All ways, numbered from 0. way_count() of them. Those that don't work here make the case skip. */

@@ -58,7 +58,7 @@ static _Noreturn void serve(int link, pid_t pid, unsigned int interval)
 	collect_start(&collect);
 	report_events(link, &collect);
 	report(link,
-	       &(struct report){.answer = portwatch_get_doorbell(collect.watcher, NULL, 0) == 1});
+	       &(struct report){.answer = portwatch_get_notifier(collect.watcher, NULL, 0) == 1});
 	wait[0] = (struct pollfd){.fd = portwatch_get_fd(collect.watcher), .events = POLLIN};
 	wait[1] = (struct pollfd){.fd = link, .events = POLLIN};
 	for (;;) {
@@ -118,7 +118,7 @@ void remote_start(struct remote *remote, pid_t pid, unsigned int interval)
 	}
 	close(ends[1]);
 	remote->link = ends[0];
-	remote->doorbell = await_answer(remote) == 1;
+	remote->notifier = await_answer(remote) == 1;
 }
 
 void remote_end(struct remote *remote)

@@ -12,12 +12,12 @@
 struct remote {
 	pid_t pid;
 	int link;
-	bool doorbell; /* the kernel rings for it */
+	bool notifier; /* the kernel rings for it */
 	struct collected *events;
 	size_t count;
 };
 
-/* Starts one that watches pid with an interval in ms (0: adapts) and a doorbell where it may have
+/* Starts one that watches pid with an interval in ms (0: adapts) and a notifier where it may have
  * one. What is open already is among its events when this returns. */
 void remote_start(struct remote *remote, pid_t pid, unsigned int interval);
 /* Ends it and forgets its events. */

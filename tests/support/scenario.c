@@ -142,7 +142,7 @@ static int start(struct collect *collect, const struct stage *stage, struct way 
 	portwatch_set_log(collect->watcher, PORTWATCH_LOG_DEBUG, collect_message);
 	portwatch_set_reader(collect->watcher, way.reader);
 	portwatch_set_table(collect->watcher, way.table);
-	portwatch_set_doorbell(collect->watcher, way.doorbell);
+	portwatch_set_notifier(collect->watcher, way.notifier);
 	portwatch_set_delivery(collect->watcher, way.delivery);
 	result = wrap_inside(portwatch_start(collect->watcher));
 	collect->dispatches = result == 0 && way.delivery == PORTWATCH_DELIVERY_DISPATCH;

@@ -7,10 +7,10 @@
 #include "collect.h"
 #include "skip.h"
 
-#define WAY(reader, table, delivery, doorbell)                                                     \
+#define WAY(reader, table, delivery, notifier)                                                     \
 	{                                                                                          \
 		PORTWATCH_READER_##reader, PORTWATCH_TABLE_##table, PORTWATCH_DELIVERY_##delivery, \
-			doorbell                                                                   \
+			notifier                                                                   \
 	}
 
 static const struct way ways[] = {
@@ -49,7 +49,7 @@ void collect_watch_by(struct collect *collect, pid_t pid, struct way way)
 	ck_assert_int_eq(portwatch_set_reader(collect->watcher, way.reader), 0);
 	ck_assert_int_eq(portwatch_set_table(collect->watcher, way.table), 0);
 	ck_assert_int_eq(portwatch_set_delivery(collect->watcher, way.delivery), 0);
-	ck_assert_int_eq(portwatch_set_doorbell(collect->watcher, way.doorbell), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, way.notifier), 0);
 	result = portwatch_start(collect->watcher);
 	if (result < 0 && way.reader == PORTWATCH_READER_NSENTER &&
 	    collect_count_messages(collect, "not installed"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_inode_scan.c - who holds which sockets */
+/* test_fds.c - who holds which sockets */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -40,32 +40,32 @@ static void teardown_real(void)
 }
 
 static ssize_t scan(const struct procfs *procfs, pid_t pid, uint64_t start_time,
-                    struct inode_owner *sockets, size_t count)
+                    struct fds_holder *sockets, size_t count)
 {
 	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
 
 	ck_assert_int_ge(process, 0);
-	return inode_scan_process(process, pid, start_time, sockets, count);
+	return fds_scan_process(process, pid, start_time, sockets, count);
 }
 
 START_TEST(sorted_and_found)
 {
-	struct inode_owner sockets[] = {
+	struct fds_holder sockets[] = {
 		{.inode = 30}, {.inode = UINT64_MAX}, {.inode = 10}, {.inode = 20}};
 
-	inode_scan_sort(sockets, 4);
+	fds_sort(sockets, 4);
 	ck_assert_uint_eq(sockets[0].inode, 10);
 	ck_assert_uint_eq(sockets[3].inode, UINT64_MAX);
-	ck_assert_ptr_eq(inode_scan_find(sockets, 4, 20), &sockets[1]);
-	ck_assert_ptr_null(inode_scan_find(sockets, 4, 15));
-	ck_assert_ptr_null(inode_scan_find(NULL, 0, 15));
-	inode_scan_sort(NULL, 0);
+	ck_assert_ptr_eq(fds_find(sockets, 4, 20), &sockets[1]);
+	ck_assert_ptr_null(fds_find(sockets, 4, 15));
+	ck_assert_ptr_null(fds_find(NULL, 0, 15));
+	fds_sort(NULL, 0);
 }
 END_TEST
 
 START_TEST(each_process_counts_once)
 {
-	struct inode_owner sockets[] = {{.inode = 10}, {.inode = 20}, {.inode = 30}};
+	struct fds_holder sockets[] = {{.inode = 10}, {.inode = 20}, {.inode = 30}};
 
 	fake_proc_link(&fake, "/dev/null", "42/fd/0");
 	fake_proc_link(&fake, "socket:[10]", "42/fd/1");
@@ -90,7 +90,7 @@ START_TEST(oldest_owns)
 		uint64_t start_time;
 		pid_t owner;
 	} holders[] = {{50, 500, 50}, {40, 600, 50}, {60, 400, 60}, {61, 400, 60}, {59, 400, 59}};
-	struct inode_owner socket = {.inode = 10};
+	struct fds_holder socket = {.inode = 10};
 
 	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders); i++) {
 		fake_proc_link(&fake, "socket:[10]", "%d/fd/3", (int)holders[i].pid);
@@ -104,7 +104,7 @@ END_TEST
 
 START_TEST(ten_thousand_descriptors)
 {
-	struct inode_owner sockets[] = {{.inode = 1000}, {.inode = 5555}, {.inode = 10999}};
+	struct fds_holder sockets[] = {{.inode = 1000}, {.inode = 5555}, {.inode = 10999}};
 
 	for (int i = 0; i < 10000; i++) {
 		char target[32];
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(nothing_to_hold)
 {
-	struct inode_owner socket = {.inode = 10};
+	struct fds_holder socket = {.inode = 10};
 
 	fake_proc_directory(&fake, "42/fd");
 	fake_proc_directory(&fake, "42/task/42/fd");
@@ -135,7 +135,7 @@ END_TEST
 /* A descriptor that isn't what /proc would show ends the scan; what was found before stays. */
 START_TEST(failure_is_told)
 {
-	struct inode_owner socket = {.inode = 10};
+	struct fds_holder socket = {.inode = 10};
 
 	fake_proc_file(&fake, "", "42/fd/3");
 	ck_assert_int_eq(scan(&fake.procfs, 42, 5, &socket, 1), -EINVAL);
@@ -145,7 +145,7 @@ END_TEST
 
 START_TEST(headless_threads)
 {
-	struct inode_owner socket = {.inode = 10};
+	struct fds_holder socket = {.inode = 10};
 
 	fake_proc_directory(&fake, "42/fd");
 	fake_proc_directory(&fake, "42/task/42/fd");
@@ -158,7 +158,7 @@ END_TEST
 START_TEST(real_shared_socket)
 {
 	pid_t parent = puppet_start(0), child;
-	struct inode_owner socket = {.inode = puppet_socket(0)};
+	struct fds_holder socket = {.inode = puppet_socket(0)};
 
 	child = puppet_fork(0, 1);
 	ck_assert_int_eq(scan(&real, child, 200, &socket, 1), 1);
@@ -174,10 +174,10 @@ END_TEST
 static void scan_headless(void)
 {
 	pid_t pid = puppet_start(0);
-	struct inode_owner socket;
+	struct fds_holder socket;
 
 	puppet_lose_leader(0);
-	socket = (struct inode_owner){.inode = puppet_socket(0)};
+	socket = (struct fds_holder){.inode = puppet_socket(0)};
 	ck_assert_int_eq(scan(&real, pid, 100, &socket, 1), 1);
 	ck_assert_int_eq(socket.pid, pid);
 }
@@ -205,7 +205,7 @@ END_TEST
 
 static void be_denied(void *data)
 {
-	struct inode_owner socket = {.inode = *(uint64_t *)data};
+	struct fds_holder socket = {.inode = *(uint64_t *)data};
 
 	ck_assert_int_eq(scan(&real, getppid(), 100, &socket, 1), -EACCES);
 	ck_assert_int_eq(socket.pid, 0);
@@ -222,7 +222,7 @@ END_TEST
 
 static void be_denied_headless(void *data)
 {
-	struct inode_owner socket = {.inode = 1};
+	struct fds_holder socket = {.inode = 1};
 
 	ck_assert_int_eq(scan(&real, *(pid_t *)data, 100, &socket, 1), -EACCES);
 }
@@ -239,12 +239,12 @@ END_TEST
 START_TEST(real_exited)
 {
 	pid_t pid = puppet_start(0);
-	struct inode_owner socket = {.inode = puppet_socket(0)};
+	struct fds_holder socket = {.inode = puppet_socket(0)};
 	CLEANUP_CLOSE int process = procfs_open_process(&real, pid);
 
 	puppets_teardown();
 	puppets_setup();
-	ck_assert_int_eq(inode_scan_process(process, pid, 100, &socket, 1), -ESRCH);
+	ck_assert_int_eq(fds_scan_process(process, pid, 100, &socket, 1), -ESRCH);
 	ck_assert_int_eq(socket.pid, 0);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_perf_ring.c - the ring's reader, on rings made by hand */
+/* test_perf.c - the ring's reader, on rings made by hand */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

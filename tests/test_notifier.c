@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_doorbell.c - the doorbell on the running kernel, which other processes ring as well */
+/* test_notifier.c - the notifier on the running kernel, which other processes ring as well */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +30,7 @@
 
 /* What the hooks were told of this process, its children and, where wanted, of strangers. */
 static struct {
-	struct doorbell_change changes[HEARD_MAX];
+	struct tcp_change changes[HEARD_MAX];
 	size_t change_count;
 	pid_t parents[HEARD_MAX], children[HEARD_MAX];
 	size_t fork_count;
@@ -42,9 +42,9 @@ static struct {
 } heard;
 
 static pid_t listener_pid; /* whose changes are kept */
-static struct doorbell *doorbell;
+static struct notifier *notifier;
 
-static void on_changed(void *data, const struct doorbell_change *change)
+static void on_changed(void *data, const struct tcp_change *change)
 {
 	ck_assert_ptr_eq(data, &heard);
 	heard.disordered |= change->time < heard.last_time;
@@ -83,7 +83,7 @@ static void on_lost(void *data, uint64_t records)
 	heard.losses++;
 }
 
-static const struct doorbell_hooks hooks = {on_changed, on_forked, on_exited, on_lost};
+static const struct notifier_hooks hooks = {on_changed, on_forked, on_exited, on_lost};
 
 /* The kernel has no such thing, or not for us. */
 static bool is_refusal(int error)
@@ -99,7 +99,7 @@ static void begin(void)
 
 	memset(&heard, 0, sizeof(heard));
 	listener_pid = getpid();
-	error = doorbell_open(&doorbell, &hooks, &heard, &failure);
+	error = notifier_open(&notifier, &hooks, &heard, &failure);
 	if (is_refusal(error))
 		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
 	ck_assert_msg(error == 0, "cannot %s: %s", failure.step, strerror(failure.error));
@@ -107,22 +107,22 @@ static void begin(void)
 
 static void end(void)
 {
-	doorbell_close(doorbell);
-	doorbell = NULL;
+	notifier_close(notifier);
+	notifier = NULL;
 }
 
-/* Waits for the doorbell as its user would, until so many changes were kept. */
+/* Waits for the notifier as its user would, until so many changes were kept. */
 static void await_changes(size_t count)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
-	struct pollfd ready = {.fd = doorbell_fd(doorbell), .events = POLLIN};
+	struct pollfd ready = {.fd = notifier_fd(notifier), .events = POLLIN};
 
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	while (heard.change_count < count) {
 		ck_assert_msg(clock_now(CLOCK_MONOTONIC) < deadline, "heard %zu of %zu",
 		              heard.change_count, count);
 		ck_assert_int_ge(poll(&ready, 1, PATIENCE), 0);
-		doorbell_drain(doorbell);
+		notifier_drain(notifier);
 	}
 }
 
@@ -164,7 +164,7 @@ static const struct {
 
 START_TEST(test_listen_and_close)
 {
-	struct doorbell_change *change = heard.changes;
+	struct tcp_change *change = heard.changes;
 	uint64_t before, after;
 	uint16_t port;
 	int fd;
@@ -189,7 +189,7 @@ START_TEST(test_listen_and_close)
 	ck_assert(!change[1].listening);
 	ck_assert_uint_eq(change[1].socket, change[0].socket);
 	ck_assert_uint_eq(change[1].port, port);
-	ck_assert_uint_ge(doorbell_records(doorbell), 2);
+	ck_assert_uint_ge(notifier_records(notifier), 2);
 	end();
 }
 END_TEST
@@ -282,7 +282,7 @@ START_TEST(test_forks_come_with_the_next_drain)
 	begin();
 	for (i = 0; i < 20; i++)
 		pids[i] = fork_and_reap();
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_uint_eq(heard.fork_count, 20);
 	ck_assert_uint_eq(heard.exit_count, 20);
 	for (i = 0; i < 20; i++) {
@@ -306,7 +306,7 @@ START_TEST(test_threads_are_no_forks)
 	ck_assert_int_eq(pthread_create(&thread, NULL, no_work, NULL), 0);
 	pthread_join(thread, NULL);
 	fork_and_reap();
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_uint_eq(heard.fork_count, 1);
 	end();
 }
@@ -344,7 +344,7 @@ START_TEST(test_order_across_cpus)
 		}
 	}
 	sched_setaffinity(0, sizeof(allowed), &allowed);
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_uint_eq(heard.change_count, count);
 	for (i = 0; i < count; i++)
 		ck_assert_int_eq(heard.changes[i].listening, i % 2 == 0);
@@ -368,18 +368,18 @@ START_TEST(test_overflow)
 		ck_assert_int_eq(listen(fd, 1), 0);
 		ck_assert_int_eq(shutdown(fd, SHUT_RDWR), 0);
 	}
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_uint_ge(heard.losses, 1);
 	ck_assert_uint_ge(heard.change_count, 20);
 	close(fd);
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	heard.change_count = 0;
 	fd = bound_socket("127.0.0.1", &port);
 	ck_assert_int_eq(listen(fd, 1), 0);
 	await_changes(1);
 	ck_assert(heard.changes[0].listening);
 	ck_assert_uint_eq(heard.changes[0].port, port);
-	ck_assert_uint_ge(doorbell_lost(doorbell), 30000);
+	ck_assert_uint_ge(notifier_lost(notifier), 30000);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 	close(fd);
 	end();
@@ -394,19 +394,19 @@ START_TEST(test_many_forks_wake)
 	int i;
 
 	begin();
-	ready = (struct pollfd){.fd = doorbell_fd(doorbell), .events = POLLIN};
+	ready = (struct pollfd){.fd = notifier_fd(notifier), .events = POLLIN};
 	allowed = stay_on(sched_getcpu());
 	for (i = 0; i < 4000 && poll(&ready, 1, 0) == 0; i++)
 		fork_and_reap();
 	ck_assert_int_lt(i, 4000);
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_uint_eq(heard.losses, 0);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 	end();
 }
 END_TEST
 
-/* As the monitor waits: the doorbell's epoll within another. */
+/* As the monitor waits: the notifier's epoll within another. */
 START_TEST(test_nested_epoll)
 {
 	int outer = epoll_create1(EPOLL_CLOEXEC), fd, i;
@@ -415,15 +415,15 @@ START_TEST(test_nested_epoll)
 	uint16_t port;
 
 	begin();
-	ck_assert_int_eq(epoll_ctl(outer, EPOLL_CTL_ADD, doorbell_fd(doorbell), &event), 0);
-	doorbell_drain(doorbell);
+	ck_assert_int_eq(epoll_ctl(outer, EPOLL_CTL_ADD, notifier_fd(notifier), &event), 0);
+	notifier_drain(notifier);
 	fd = bound_socket("127.0.0.1", &port);
 	for (i = 1; i <= 10; i++) {
 		ck_assert_int_eq(i % 2 ? listen(fd, 1) : shutdown(fd, SHUT_RDWR), 0);
 		while (heard.change_count < (size_t)i) {
 			ck_assert_uint_lt(clock_now(CLOCK_MONOTONIC), deadline);
 			ck_assert_int_eq(epoll_wait(outer, &event, 1, PATIENCE), 1);
-			doorbell_drain(doorbell);
+			notifier_drain(notifier);
 		}
 	}
 	close(fd);
@@ -449,7 +449,7 @@ static bool in_child(int namespaces)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIP_STATUS)
-		test_skip("not allowed to make namespaces (in a chroot?), or to open the doorbell");
+		test_skip("not allowed to make namespaces (in a chroot?), or to open the notifier");
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child: status %#x",
 	              (unsigned int)status);
 	return false;
@@ -459,7 +459,7 @@ static bool in_child(int namespaces)
 static void begin_in_child(void)
 {
 	struct failure failure = {NULL, 0};
-	int error = doorbell_open(&doorbell, &hooks, &heard, &failure);
+	int error = notifier_open(&notifier, &hooks, &heard, &failure);
 
 	if (is_refusal(error))
 		_exit(SKIP_STATUS);
@@ -492,7 +492,7 @@ static void inner_world(int stranger)
 	listener_pid = child;
 	await_changes(2);
 	waitpid(child, NULL, 0);
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_int_eq(heard.changes[0].tid, child);
 	ck_assert_uint_eq(heard.fork_count, 1);
 	ck_assert_int_eq(heard.children[0], child);
@@ -557,7 +557,7 @@ static void await_rings(size_t count)
 	while (count_mappings() != count) {
 		ck_assert_uint_lt(clock_now(CLOCK_MONOTONIC), deadline);
 		sched_yield();
-		doorbell_drain(doorbell);
+		notifier_drain(notifier);
 	}
 }
 
@@ -588,7 +588,7 @@ static void *look_without_privilege(void *unused)
 	(void)unused;
 	ck_assert_int_eq(cap_set_proc(none), 0);
 	cap_free(none);
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	return NULL;
 }
 
@@ -597,14 +597,14 @@ static void look_with_permission(void)
 {
 	ck_assert_int_eq(seteuid(1), 0);
 	wait_for_the_next_look();
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	ck_assert_int_eq(seteuid(0), 0);
 }
 
 /* CPUs that come and go, in a list of our own: to switch a real one off is no friendly act. */
 START_TEST(test_cpus_come_and_go)
 {
-	char path[] = "test_doorbell_cpus_XXXXXX";
+	char path[] = "test_notifier_cpus_XXXXXX";
 	struct failure failure;
 	cpu_set_t allowed;
 	pthread_t thread;
@@ -644,11 +644,11 @@ START_TEST(test_cpus_come_and_go)
 	await_rings(1);
 	hear_on(1);
 	write_cpus(fd, "");
-	doorbell_drain(doorbell);
+	notifier_drain(notifier);
 	hear_on(1);
 	end();
 	write_cpus(fd, "\n");
-	ck_assert_int_eq(doorbell_open(&doorbell, &hooks, &heard, &failure), -ENODEV);
+	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, &failure), -ENODEV);
 	_exit(0);
 }
 END_TEST
@@ -703,7 +703,7 @@ START_TEST(test_leaves_nothing)
 		ck_assert_uint_eq(count_descriptors(), before);
 		ck_assert_uint_eq(count_mappings(), 0);
 	}
-	doorbell_close(NULL);
+	notifier_close(NULL);
 }
 END_TEST
 
@@ -738,8 +738,8 @@ static void be_refused(void *data)
 {
 	size_t before = count_descriptors();
 	struct failure failure = {NULL, 0};
-	struct doorbell *unwanted = NULL;
-	int error = doorbell_open(&unwanted, &hooks, &heard, &failure);
+	struct notifier *unwanted = NULL;
+	int error = notifier_open(&unwanted, &hooks, &heard, &failure);
 
 	(void)data;
 	/* ENOSYS: valgrind doesn't know fsopen(2). */
@@ -758,7 +758,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("doorbell");
+	Suite *suite = suite_create("notifier");
 	TCase *changes = tcase_create("changes"), *tasks = tcase_create("tasks");
 	TCase *losses = tcase_create("losses"), *world = tcase_create("world");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_perf_ring.c - any bytes as a ring that the kernel has written
+/* fuzz_perf.c - any bytes as a ring that the kernel has written
  *
  * The input: how big the ring is, where its tail is, how far ahead the head, and from there on the
  * bytes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tcp_diag.c - the sock_diag request and parser, on datagrams made by hand */
+/* test_parse_diag.c - the sock_diag request and parser, on datagrams made by hand */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>

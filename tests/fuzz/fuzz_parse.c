@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_procfs_stat.c - any bytes as /proc/PID/stat */
+/* fuzz_parse.c - any bytes as /proc/PID/stat */
 #include <limits.h>
 
 #include "fuzz.h"

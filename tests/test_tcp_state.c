@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_state_change.c - the tracepoint's format and its samples, from texts and bytes made by hand
+/* test_tcp_state.c - the tracepoint's format and its samples, from texts and bytes made by hand
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -129,7 +129,7 @@ static void make_record(struct perf_record *record, int32_t pid, uint16_t family
 
 START_TEST(test_decode)
 {
-	struct doorbell_change change;
+	struct tcp_change change;
 	struct state_format format;
 	struct perf_record record;
 
@@ -154,7 +154,7 @@ END_TEST
 
 START_TEST(test_decode_nobody)
 {
-	struct doorbell_change change;
+	struct tcp_change change;
 	struct state_format format;
 	struct perf_record record;
 
@@ -169,7 +169,7 @@ END_TEST
 /* A sample shorter than the format promises. */
 START_TEST(test_decode_short)
 {
-	struct doorbell_change change;
+	struct tcp_change change;
 	struct state_format format;
 	struct perf_record record;
 	uint32_t raw_size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tcp_table.c - the parser of /proc/net/tcp and /proc/net/tcp6 */
+/* test_parse_text.c - the parser of /proc/net/tcp and /proc/net/tcp6 */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

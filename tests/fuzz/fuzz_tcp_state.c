@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_state_change.c - any bytes as the format of the tracepoint, and, behind a NUL, as the body
+/* fuzz_tcp_state.c - any bytes as the format of the tracepoint, and, behind a NUL, as the body
  * of a sample */
 #include <errno.h>
 
@@ -33,7 +33,7 @@ static void check_fields(const struct state_format *format)
 /* What is behind the body changes nothing. */
 static void check_sample(const struct state_format *format, const uint8_t *body, size_t size)
 {
-	struct doorbell_change change = {.pid = -1}, again = {.pid = -1};
+	struct tcp_change change = {.pid = -1}, again = {.pid = -1};
 	struct perf_record record;
 	int result;
 

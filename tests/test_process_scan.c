@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_process_probe.c - members found by their new numbers alone */
+/* test_process_scan.c - members found by their new numbers alone */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,7 +66,7 @@ START_TEST(finds_the_children_of_members)
 	say_group(51, 51);
 	add(52, 51);
 	say_group(52, 52);
-	ck_assert(process_table_probe(table, 50, 55));
+	ck_assert(process_scan_new(table, 50, 55));
 	ck_assert_ptr_nonnull(process_table_find(table, 51));
 	/* Whose parent has just been found. */
 	ck_assert_ptr_nonnull(process_table_find(table, 52));
@@ -80,7 +80,7 @@ START_TEST(leaves_strangers_and_helpers_alone)
 	say_group(51, 51);
 	add(66, 10);
 	say_group(66, 66);
-	ck_assert(process_table_probe(table, 50, 66));
+	ck_assert(process_scan_new(table, 50, 66));
 	ck_assert_uint_eq(process_tree_count(tree), MEMBERS);
 }
 END_TEST
@@ -90,15 +90,15 @@ START_TEST(takes_no_thread_for_a_process)
 {
 	add(51, 10);
 	say_group(51, 12);
-	ck_assert(process_table_probe(table, 50, 51));
+	ck_assert(process_scan_new(table, 50, 51));
 	ck_assert_uint_eq(process_tree_count(tree), MEMBERS);
 }
 END_TEST
 
 START_TEST(gives_up_where_a_refresh_is_cheaper)
 {
-	ck_assert(!process_table_probe(table, 50, 50 + MEMBERS + 1));
-	ck_assert(process_table_probe(table, 50, 50 + MEMBERS));
+	ck_assert(!process_scan_new(table, 50, 50 + MEMBERS + 1));
+	ck_assert(process_scan_new(table, 50, 50 + MEMBERS));
 }
 END_TEST
 
@@ -106,12 +106,12 @@ START_TEST(gives_up_where_numbers_tell_nothing)
 {
 	struct process_tree *adopting;
 
-	ck_assert(!process_table_probe(table, 0, 10));
-	ck_assert(!process_table_probe(table, 32000, 300)); /* once round */
+	ck_assert(!process_scan_new(table, 0, 10));
+	ck_assert(!process_scan_new(table, 32000, 300)); /* once round */
 	ck_assert_int_eq(process_tree_new(&adopting, table, 11, 500, true), 0);
-	ck_assert(!process_table_probe(table, 50, 51));
+	ck_assert(!process_scan_new(table, 50, 51));
 	process_tree_unref(adopting);
-	ck_assert(process_table_probe(table, 50, 51));
+	ck_assert(process_scan_new(table, 50, 51));
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tcp_diag.c - any bytes as a datagram of NETLINK_SOCK_DIAG */
+/* fuzz_parse_diag.c - any bytes as a datagram of NETLINK_SOCK_DIAG */
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
