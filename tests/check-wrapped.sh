@@ -11,9 +11,13 @@ options=$srcdir/tests/support/wrap.options
 calls=$srcdir/tests/support/wrap_calls.h
 status=0
 
-# They make no system call, or one that can't fail as they are called here.
+# They make no system call, or one that can't fail as they are called here. Among them are those
+# that some C libraries have as macros, and the two ways of musl to find errno.
 harmless='
-	__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_
+	___errno_location __errno_location _GLOBAL_OFFSET_TABLE_
+	__chk_fail __stack_chk_fail __stack_chk_fail_local __stack_chk_guard
+	___tls_get_addr __tls_get_addr __tls_get_offset
+	atoi atol bsearch htonl htons ntohl ntohs
 	cap_free cap_get_flag free getauxval inet_ntop secure_getenv strerror strerrordesc_np
 	bcmp memchr memcmp memcpy memmem memmove memset
 	snprintf vsnprintf
@@ -21,6 +25,7 @@ harmless='
 	qsort sigfillset sigemptyset tdelete tdestroy tfind twalk
 	getpid sched_yield sysconf pthread_self pthread_sigmask
 	pthread_cond_broadcast pthread_cond_init pthread_cond_timedwait pthread_cond_wait
+	__pthread_cond_timedwait64 __pthread_cond_timedwait_time64
 	pthread_condattr_destroy pthread_condattr_init pthread_condattr_setclock
 	pthread_detach pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_once
 '
@@ -35,18 +40,25 @@ fi
 work=$(mktemp -d "${TMPDIR:-.}/check-wrapped.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 
-# Without what the compiler puts in for sanitizers, and functions under the names that it checks.
+# Without what the compiler puts in for sanitizers.
 ${NM:-nm} --defined-only "$core" | awk 'NF == 3 { print $3 }' | sort -u >"$work/defined"
-${NM:-nm} -u "$core" | awk '$1 == "U" { print $2 }' | grep -v '^__[a-z]*san_\|^__sanitizer\|^__gcov' |
-	sed 's/^__\(.*\)_chk$/\1/; s/^__isoc[0-9]*_//; s/@.*//' | sort -u >"$work/called"
+${NM:-nm} -u "$core" | awk '$1 == "U" { print $2 }' |
+	grep -v '^__[a-z]*san_\|^__sanitizer\|^__gcov' |
+	sed 's/^__isoc[0-9]*_//; s/@.*//' | sort -u >"$work/called"
 if ! [ -s "$work/called" ]; then
 	echo "FAIL: $core calls nothing"
 	exit 1
 fi
+# What the compiler calls where the processor has no instruction for something: divisions of 64 bits
+# and the like.
+# shellcheck disable=SC2086
+arithmetic=$(${CC:-cc} $CFLAGS -print-libgcc-file-name)
 {
 	cat "$work/defined"
 	sed 's/^--wrap=//' "$options"
-	for name in $harmless; do echo "$name"; done
+	# With _FORTIFY_SOURCE a function may have another name. One that can fail is wrapped by it.
+	for name in $harmless; do printf '%s\n__%s_chk\n' "$name" "$name"; done
+	${NM:-nm} --defined-only "$arithmetic" 2>/dev/null | awk 'NF == 3 { print $3 }'
 } | sort -u >"$work/known"
 for name in $(comm -23 "$work/called" "$work/known"); do
 	echo "FAIL: $core calls $name, which is not in wrap.options"

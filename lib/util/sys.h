@@ -32,7 +32,7 @@ static inline long raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
 	return raw_call(SYS_pread64, fd, buffer, size, offset);
 #else
 	/* How a 64-bit argument is passed differs by architecture: leave that to libc. */
-	return raw_result(pread64(fd, buffer, size, (off64_t)offset));
+	return raw_result(pread(fd, buffer, size, (off_t)offset));
 #endif
 }
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/capability.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "wrap_calls.h"
+#include "wrap_names.h"
 
 /* Declares the call under both of the linker's names, and defines the one that lib/ reaches. */
 #define WRAP(type, failed, name, parameters, ...)                                                  \
@@ -88,8 +90,10 @@ WRAP_SIZED(read, read, (int fd, void *buffer, size_t size), fd, buffer, size)
 WRAP_SIZED(write, write, (int fd, const void *buffer, size_t size), fd, buffer, size)
 WRAP_SIZED(pread, pread, (int fd, void *buffer, size_t size, off_t offset), fd, buffer, size,
            offset)
-WRAP_SIZED(pread64, pread, (int fd, void *buffer, size_t size, off64_t offset), fd, buffer, size,
+#ifdef __GLIBC__
+WRAP_SIZED(pread64, pread, (int fd, void *buffer, size_t size, int64_t offset), fd, buffer, size,
            offset)
+#endif
 WRAP_SIZED(recv, recv, (int fd, void *buffer, size_t size, int flags), fd, buffer, size, flags)
 WRAP_SIZED(send, send, (int fd, const void *buffer, size_t size, int flags), fd, buffer, size,
            flags)
@@ -210,6 +214,46 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	return wrap_strike(CALL_ioctl, NULL) ? -1 : __real_ioctl(fd, request, argument);
 }
+
+/* With _FORTIFY_SOURCE: the same calls, once the compiler's size of what they write to is known to
+ * be enough. */
+#define WRAP_CHECKED(type, name, checked, parameters, room, needed, ...)                           \
+	type __wrap_##checked parameters;                                                          \
+	type __wrap_##checked parameters                                                           \
+	{                                                                                          \
+		if ((room) < (needed))                                                             \
+			abort();                                                                   \
+		return __wrap_##name(__VA_ARGS__);                                                 \
+	}
+
+WRAP_CHECKED(ssize_t, read, __read_chk, (int fd, void *buffer, size_t size, size_t room), room,
+             size, fd, buffer, size)
+WRAP_CHECKED(ssize_t, pread, __pread_chk,
+             (int fd, void *buffer, size_t size, off_t offset, size_t room), room, size, fd, buffer,
+             size, offset)
+#ifdef __GLIBC__
+WRAP_CHECKED(ssize_t, pread64, __pread64_chk,
+             (int fd, void *buffer, size_t size, int64_t offset, size_t room), room, size, fd,
+             buffer, size, offset)
+#endif
+WRAP_CHECKED(ssize_t, recv, __recv_chk, (int fd, void *buffer, size_t size, size_t room, int flags),
+             room, size, fd, buffer, size, flags)
+WRAP_CHECKED(ssize_t, readlinkat, __readlinkat_chk,
+             (int directory, const char *path, char *buffer, size_t size, size_t room), room, size,
+             directory, path, buffer, size)
+WRAP_CHECKED(int, poll, __poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t room),
+             room / sizeof(*fds), count, fds, count, timeout)
+/* A mode is what they must not need. */
+#define WRAP_OPEN_2(checked)                                                                       \
+	WRAP_CHECKED(int, open, checked, (const char *path, int flags), 0, (flags & O_CREAT) != 0, \
+	             path, flags)
+#define WRAP_OPENAT_2(checked)                                                                     \
+	WRAP_CHECKED(int, openat, checked, (int directory, const char *path, int flags), 0,        \
+	             (flags & O_CREAT) != 0, directory, path, flags)
+WRAP_OPEN_2(__open_2)
+WRAP_OPEN_2(__open64_2)
+WRAP_OPENAT_2(__openat_2)
+WRAP_OPENAT_2(__openat64_2)
 
 static int transfers(enum wrap_call call)
 {

@@ -11,14 +11,25 @@
 #define WRAP_OPEN SYS_open
 #define WRAP_POLL SYS_poll
 #define WRAP_EPOLL_WAIT SYS_epoll_wait
-#define WRAP_FSTATAT SYS_newfstatat
 #define WRAP_FORK SYS_fork
 #else
 #define WRAP_OPEN -1
 #define WRAP_POLL -1
 #define WRAP_EPOLL_WAIT -1
-#define WRAP_FSTATAT -1
 #define WRAP_FORK -1
+#endif
+/* Nor do all have the same where sizes and offsets once had 32 bits. */
+#if defined(SYS_newfstatat)
+#define WRAP_FSTATAT SYS_newfstatat
+#elif defined(SYS_fstatat64)
+#define WRAP_FSTATAT SYS_fstatat64
+#else
+#define WRAP_FSTATAT -1
+#endif
+#ifdef SYS_mmap2
+#define WRAP_MMAP SYS_mmap2
+#else
+#define WRAP_MMAP SYS_mmap
 #endif
 #ifdef SYS_arch_prctl
 #define WRAP_ARCH_PRCTL SYS_arch_prctl
@@ -53,7 +64,7 @@
 	X(fcntl, SYS_fcntl)                                                                        \
 	X(ioctl, SYS_ioctl)                                                                        \
 	X(munmap, SYS_munmap)                                                                      \
-	X(mmap, SYS_mmap)                                                                          \
+	X(mmap, WRAP_MMAP)                                                                         \
 	X(pipe2, SYS_pipe2)                                                                        \
 	X(poll, WRAP_POLL)                                                                         \
 	X(epoll_create1, SYS_epoll_create1)                                                        \

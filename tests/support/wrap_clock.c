@@ -7,6 +7,7 @@
 
 #include "wrap.h"
 #include "wrap_calls.h"
+#include "wrap_names.h"
 
 static atomic_uint factor = 1;
 /* Nanoseconds that the library's clock is ahead. They stay: no clock goes back. */
