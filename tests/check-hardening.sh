@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-hardening.sh - pwatch has the protections that this compiler can give, and the user's flags
+# remain the user's
+#
+# What the compiler can give with the user's flags is seen on a small program. Environment: PWATCH,
+# CC, CPPFLAGS, CFLAGS, LDFLAGS, AM_CFLAGS, HARDENING (no: --disable-hardening), builddir.
+set -u
+if [ ! -x "$PWATCH" ]; then
+	echo "SKIP: pwatch isn't built on this system"
+	exit 77
+fi
+if [ "$HARDENING" = no ]; then
+	echo "SKIP: configured with --disable-hardening"
+	exit 77
+fi
+if ! command -v readelf >/dev/null; then
+	echo "SKIP: there is no readelf"
+	exit 77
+fi
+work=$(mktemp -d "${TMPDIR:-$builddir}/hardening.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+fail()
+{
+	echo "FAIL: $*"
+	failures=$((failures + 1))
+}
+
+cat >"$work/trial.c" <<'END'
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+	char copy[64];
+	memcpy(copy, argv[0], (size_t)argc + strlen(argv[0]));
+	return puts(copy) < 0;
+}
+END
+
+# shows OPTION PATTERN FLAG...: whether readelf shows the pattern in the trial program with the flags.
+shows()
+{
+	option=$1 pattern=$2
+	shift 2
+	# shellcheck disable=SC2086
+	$CC "$@" $CPPFLAGS $CFLAGS $LDFLAGS "$work/trial.c" -o "$work/trial" 2>/dev/null &&
+		readelf -W "$option" "$work/trial" | grep -q -e "$pattern"
+}
+
+# expect WHAT OPTION PATTERN FLAG...: what the trial program shows with the flags, pwatch shows too.
+expect()
+{
+	what=$1
+	shift
+	if ! shows "$@"; then
+		echo "$what: not with this compiler and these flags"
+	elif readelf -W "$1" "$PWATCH" | grep -q -e "$2"; then
+		echo "$what: yes"
+	else
+		fail "$what: the compiler has it, and pwatch has not"
+	fi
+}
+
+# With musl a program that is position-independent and static says so by its type alone.
+expect "position-independent" -h 'Type: *DYN' -fPIE -pie
+expect "bound at the start" -d 'BIND_NOW\|NOW' -Wl,-z,now
+expect "read-only after relocation" -l GNU_RELRO -Wl,-z,relro
+expect "stack protector" -s '__stack_chk_\(fail\|guard\)' -fstack-protector-strong
+case $AM_CFLAGS in
+*-fsanitize*) echo "checked calls: not with sanitizers" ;;
+*)
+	case " $CC $CPPFLAGS $CFLAGS" in
+	*_FORTIFY_SOURCE*) expect "checked calls" -s '__[a-z]*_chk\>' ;;
+	*) expect "checked calls" -s '__\(mem\|str\|v\?s\)[a-z]*_chk\>' -D_FORTIFY_SOURCE=2 ;;
+	esac
+	;;
+esac
+
+# What is linked in from elsewhere decides about the whole program: the objects are looked at.
+# shellcheck disable=SC2086
+if $CC -fcf-protection $CPPFLAGS $CFLAGS -c "$work/trial.c" -o "$work/trial.o" 2>/dev/null &&
+	readelf -n "$work/trial.o" | grep -q IBT; then
+	echo "control-flow protection: yes"
+	readelf -n "$builddir/cmd/pwatch-main.o" | grep -q IBT ||
+		fail "control-flow protection: the compiler has it, and pwatch has not"
+fi
+
+# fortify FLAG...: what _FORTIFY_SOURCE is for a file that is compiled with the flags.
+fortify()
+{
+	# shellcheck disable=SC2086
+	$CC "$@" -I"$builddir" -include config.h -dM -E -x c /dev/null |
+		sed -n 's/^#define _FORTIFY_SOURCE //p'
+}
+
+# With flags that are given to make alone; what the compiler does by itself is its own affair.
+if ! $CC -O2 -dM -E -x c /dev/null | grep -q _FORTIFY_SOURCE; then
+	[ -z "$(fortify -O0)" ] || fail "_FORTIFY_SOURCE is defined without optimization"
+	[ "$(fortify -O2 -D_FORTIFY_SOURCE=1)" = 1 ] || fail "_FORTIFY_SOURCE isn't what the user says"
+	[ "$(fortify -O2 -D_FORTIFY_SOURCE=0)" = 0 ] || fail "_FORTIFY_SOURCE can't be switched off"
+fi
+case $("$builddir/config.status" --config) in
+*CFLAGS*) ;;
+*) [ "$CFLAGS" = "-g -O2" ] || fail "CFLAGS are '$CFLAGS', and nobody has set them" ;;
+esac
+[ "$failures" -eq 0 ]
