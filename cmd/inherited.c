@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* inherited.c - what pwatch was started with, changed for itself and given back to COMMAND */
+/* inherited.c - what pwatch was started with and changes for itself */
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -48,54 +49,50 @@ static void add_signals(sigset_t *signals, bool run)
 		if (!is_ignored(ends[i]))
 			sigaddset(signals, ends[i]);
 	}
+	sigaddset(signals, SIGCHLD);
 	if (!run)
 		return;
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
 		if (!is_ignored(passed_on[i]))
 			sigaddset(signals, passed_on[i]);
 	}
-	sigaddset(signals, SIGCHLD);
 }
 
-static void change_dispositions(struct inherited *inherited)
+static void change_dispositions(void)
 {
-	struct sigaction ignore, standard;
+	struct sigaction action;
 
-	memset(&ignore, 0, sizeof(ignore));
-	memset(&standard, 0, sizeof(standard));
-	ignore.sa_handler = SIG_IGN;
-	standard.sa_handler = SIG_DFL;
-	sigaction(SIGPIPE, &ignore, &inherited->broken_pipe);
-	sigaction(SIGXFSZ, &ignore, &inherited->file_size);
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 	/* Where SIGCHLD is ignored the kernel throws COMMAND's status away. */
-	sigaction(SIGCHLD, &standard, &inherited->child);
+	action.sa_handler = SIG_DFL;
+	sigaction(SIGCHLD, &action, NULL);
 }
 
-int inherited_change(struct inherited *inherited, bool run)
+int inherited_raise_files(struct rlimit *limit)
 {
-	sigset_t signals;
 	struct rlimit files;
-	int fd;
 
-	add_signals(&signals, run);
-	if (sigprocmask(SIG_BLOCK, &signals, &inherited->mask) < 0)
+	if (getrlimit(RLIMIT_NOFILE, limit) < 0)
 		return -errno;
-	change_dispositions(inherited);
-	if (getrlimit(RLIMIT_NOFILE, &inherited->files) < 0)
-		return -errno;
-	files = inherited->files;
+	files = *limit;
 	files.rlim_cur = files.rlim_max;
 	/* Where that is refused the limit that there is must do. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
-	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
+	return 0;
 }
 
-void inherited_restore(const struct inherited *inherited)
+int inherited_change(bool run)
 {
-	sigaction(SIGPIPE, &inherited->broken_pipe, NULL);
-	sigaction(SIGXFSZ, &inherited->file_size, NULL);
-	sigaction(SIGCHLD, &inherited->child, NULL);
-	(void)setrlimit(RLIMIT_NOFILE, &inherited->files);
-	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
+	sigset_t signals;
+	int fd;
+
+	add_signals(&signals, run);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	change_dispositions();
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }

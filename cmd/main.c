@@ -10,7 +10,6 @@
 #include "inherited.h"
 #include "message.h"
 #include "options.h"
-#include "output.h"
 #include "watch.h"
 
 #define USAGE 2
@@ -52,7 +51,7 @@ static int print_version(void)
 	return print(version);
 }
 
-static int act(const struct options *options)
+static int act(const struct options *options, struct run *run)
 {
 	switch ((enum options_action)options->action) {
 	case OPTIONS_HELP:
@@ -64,7 +63,7 @@ static int act(const struct options *options)
 	case OPTIONS_WATCH:
 		break;
 	}
-	return watch_run(options);
+	return watch_run(options, run);
 }
 
 static bool is_setuid_root(void)
@@ -76,23 +75,31 @@ int main(int argc, char **argv)
 {
 	char error[OPTIONS_ERROR_MAX];
 	struct options options = {0};
-	int filled = inherited_fill_standard_fds();
+	struct run run = RUN_INIT;
+	struct rlimit files;
+	int started = inherited_fill_standard_fds();
 	int result = options_parse(&options, argc, argv, error);
 	int status = options.command ? RUN_FAILED : 1;
 
+	if (started == 0)
+		started = inherited_raise_files(&files);
+	/* Before anything else is made, see run.h. */
+	if (started == 0 && result == 0 && options.command && !is_setuid_root())
+		started = run_fork(&run, argv, options.command, &files);
 	if (is_setuid_root())
 		message_error(
 			"must not be setuid root; give it file capabilities instead (setcap)");
-	else if (filled < 0)
-		message_error("cannot start: %s", strerror(-filled));
+	else if (started < 0)
+		message_error("cannot start: %s", message_reason(started));
 	else if (result == -EINVAL)
 		message_error("%s", error);
 	else if (result < 0)
 		message_error("cannot start: %s", strerror(-result));
 	else
-		status = act(&options);
+		status = act(&options, &run);
 	if (result == -EINVAL)
 		status = USAGE;
+	run_finish(&run);
 	options_free(&options);
 	return status;
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* run.h - the COMMAND that pwatch runs */
+/* run.h - the COMMAND that pwatch runs
+ *
+ * The process that becomes COMMAND is the caller's: the caller may trace it, read its memory and
+ * take its descriptors (pidfd_getfd(2)). So it is forked before anything else exists that pwatch
+ * relies on, and shares two pipes with pwatch and nothing more. Where pwatch has file capabilities
+ * it executes itself anew after the fork: the addresses that the process knows are of no use. */
 #ifndef RUN_H
 #define RUN_H
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/types.h>
-
-#include "inherited.h"
 
 /* Exit statuses of pwatch where COMMAND has none. */
 #define RUN_FAILED 125
@@ -18,24 +22,32 @@
 struct run {
 	pid_t pid;
 	int go_fd;      /* what holds COMMAND at its start; -1 once it was let go */
-	int failure_fd; /* says why it could not be executed, or ends when it was */
+	int failure_fd; /* says why it could not be executed, or ends when it was; nonblocking */
+	bool adopts;    /* orphaned descendants become children of pwatch */
 	bool reaped;    /* then status is valid and pid isn't */
 	bool alone;     /* no child process is left */
 	int status;     /* exit status of pwatch */
 };
 
-/* Makes pwatch the reaper of orphaned descendants and forks a process that waits to become COMMAND.
- * 0 or a negative errno. */
-int run_prepare(struct run *run, char **command, const struct inherited *inherited);
+#define RUN_INIT ((struct run){.go_fd = -1, .failure_fd = -1, .status = RUN_FAILED})
+
+/* Forks a process that waits to become COMMAND with the limit of descriptors as it was. A pwatch
+ * with file capabilities does not return at first: it executes itself with the same arguments, and
+ * finds that process here again. 0 or a negative errno. */
+int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files);
+
+/* Makes pwatch the reaper of orphaned descendants. Where that is refused, as in some sandboxes,
+ * what COMMAND detaches becomes the init process's: returns the negative errno. */
+int run_adopt(struct run *run);
 
 /* Lets COMMAND go. */
 void run_go(struct run *run);
 
-/* Reads failure_fd once it is readable, and closes it. 0 when COMMAND was executed, else the
- * negative errno of execvp(3); then status says so. */
-int run_result(struct run *run);
+/* Reads failure_fd once it is readable. False when nothing is known yet. Else closes it; `error`
+ * receives 0 when COMMAND was executed, or the errno of execvp(3), and then status says so. */
+bool run_result(struct run *run, int *error);
 
-/* Reaps COMMAND and all orphans that have ended. */
+/* Reaps COMMAND and all orphans that have ended; without COMMAND only those. */
 void run_reap(struct run *run);
 
 /* Passes a signal on to COMMAND, unless the terminal has sent it there too. */

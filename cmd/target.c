@@ -72,7 +72,7 @@ static const char *start_reason(const struct options *options, int error)
 	return message_reason(error);
 }
 
-static int configure(struct portwatch *watcher, const struct options *options)
+static int configure(struct portwatch *watcher, const struct options *options, bool adopts)
 {
 	unsigned int kinds = options->events | PORTWATCH_EVENT_END;
 	int result;
@@ -98,7 +98,7 @@ static int configure(struct portwatch *watcher, const struct options *options)
 		/* One look needs no bell; and to close one takes longer than all the rest. */
 		result = portwatch_set_notifier(watcher, options->notify && !options->once);
 	if (result == 0)
-		result = portwatch_set_subreaper(watcher, options->command != NULL);
+		result = portwatch_set_subreaper(watcher, adopts);
 	if (result == 0)
 		result = portwatch_set_log(watcher, (enum portwatch_log_level)options->log_level,
 		                           message_log);
@@ -113,7 +113,7 @@ int target_open(struct target *target, const struct options *options, portwatch_
 		target->watcher = NULL;
 		return complain(target, options, result, open_reason(result));
 	}
-	result = configure(target->watcher, options);
+	result = configure(target->watcher, options, target->adopts);
 	if (result < 0)
 		return complain(target, options, result, message_reason(result));
 	return 0;

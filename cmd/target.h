@@ -12,6 +12,7 @@
 struct target {
 	struct portwatch *watcher; /* NULL once the tree has ended */
 	pid_t pid;
+	bool adopts; /* pwatch gets its orphans */
 	bool ended;
 	char failure[256]; /* why it can't be watched, once that has turned out */
 	void *user_data;   /* for who handles the events */

@@ -1,78 +1,80 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - one run of pwatch: watches and prints until there is nothing left to watch */
+/* watch.c - one run of pwatch: watches and prints until there is nothing left to watch
+ *
+ * It waits by poll(2): no kernel object carries an index or a pointer of pwatch that somebody who
+ * shares the object could change. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/epoll.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "cost.h"
+#include "inherited.h"
 #include "message.h"
+#include "orphans.h"
+#include "printer.h"
+#include "target.h"
 #include "watch.h"
 
-static void choose_style(struct watch *watch)
-{
-	const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-	struct stat own;
+/* How long the end of a tree may be waited for when no process of it is left, in milliseconds. */
+#define END_TIMEOUT 10000
 
-	watch->style.json = watch->options->json;
-	watch->style.colour = isatty(watch->output.fd) && (!no_color || *no_color == '\0') &&
-	                      (!terminal || strcmp(terminal, "dumb") != 0);
-	watch->style.utf8 = inherited_take_utf8();
-	if (stat("/proc/self/ns/net", &own) == 0)
-		watch->style.own_netns = own.st_ino;
+/* How long what COMMAND has left may take to end after a signal that was to end it, in
+ * milliseconds: as the init process, which passes the signal on to it, and otherwise. */
+#define REST_TIMEOUT_INIT 5000
+#define REST_TIMEOUT 1000
+
+/* What is waited for. */
+enum {
+	SLOT_SIGNALS,
+	SLOT_OUTPUT,  /* its reader's end; room in it, while lines are pending */
+	SLOT_COMMAND, /* whether COMMAND could be executed */
+	SLOT_TARGETS, /* the first of them */
+};
+
+struct watch {
+	const struct options *options;
+	struct run *run;
+	struct printer printer;
+	struct cost cost; /* of watchers that are closed */
+	struct target *targets;
+	size_t target_count;
+	size_t live;          /* targets that have not ended */
+	struct pollfd *slots; /* SLOT_TARGETS and one for each target */
+	int signal_fd;
+	bool pollable;   /* the output's end can be waited for */
+	bool init;       /* pwatch is the init process of its PID namespace */
+	bool stopped;    /* don't wait for anything more */
+	int ending;      /* the signal that was to end COMMAND, and then all of it; or 0 */
+	int64_t rest_ms; /* until when the rest may take to end, or 0; CLOCK_MONOTONIC */
+	int status;      /* exit status where there is no COMMAND */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int open_output(struct watch *watch)
+/* --- the start ---------------------------------------------------------------------------------
+ */
+
+/* Where orphans can't be adopted COMMAND runs all the same. */
+static void adopt_orphans(struct watch *watch)
 {
-	int result = output_open(&watch->output, watch->options->output,
-	                         watch->options->command ? STDERR_FILENO : STDOUT_FILENO);
+	int result = run_adopt(watch->run);
 
-	if (result < 0)
-		message_error("cannot open %s: %s", watch->options->output, strerror(-result));
-	else
-		choose_style(watch);
-	return result;
-}
-
-static int add_source(int epoll_fd, int fd, uint32_t events, uint64_t tag)
-{
-	struct epoll_event event = {.events = events, .data.u64 = tag};
-
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int open_descriptors(struct watch *watch)
-{
-	int result;
-
-	watch->signal_fd = inherited_change(&watch->inherited, watch->options->command);
-	if (watch->signal_fd < 0)
-		return watch->signal_fd;
-	watch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	watch->targets_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (watch->epoll_fd < 0 || watch->targets_fd < 0)
-		return -errno;
-	result = add_source(watch->epoll_fd, watch->signal_fd, EPOLLIN, SOURCE_SIGNALS);
-	if (result == 0)
-		result = add_source(watch->epoll_fd, watch->targets_fd, EPOLLIN, SOURCE_TARGETS);
-	/* A regular file has no reader that could end (EPERM). */
-	if (result == 0)
-		(void)add_source(watch->epoll_fd, watch->output.fd, 0, SOURCE_OUTPUT);
-	return result;
-}
-
-static int prepare_command(struct watch *watch)
-{
-	int result;
-
-	if (!watch->options->command)
-		return 0;
-	result = run_prepare(&watch->run, watch->options->command, &watch->inherited);
-	if (result < 0)
-		return result;
-	return add_source(watch->epoll_fd, watch->run.failure_fd, EPOLLIN, SOURCE_COMMAND);
+	/* The init process gets them anyway. */
+	watch->run->adopts |= watch->init;
+	if (!watch->run->adopts && watch->options->log_level >= PORTWATCH_LOG_WARNING)
+		message_error("warning: cannot adopt orphaned processes "
+		              "(PR_SET_CHILD_SUBREAPER): %s; what %s detaches may be lost",
+		              strerror(-result), watch->options->command[0]);
 }
 
 /* Gives up what watching doesn't take. With COMMAND only what exec has added (file capabilities):
@@ -87,55 +89,103 @@ static int limit_privileges(const struct options *options)
 
 static int prepare(struct watch *watch)
 {
-	int result = open_descriptors(watch);
+	int result;
 
-	if (result == 0)
-		result = prepare_command(watch);
+	watch->signal_fd = inherited_change(watch->options->command != NULL);
+	result = watch->signal_fd < 0 ? watch->signal_fd : 0;
 	if (result == 0) {
 		watch->target_count = watch->options->command ? 1 : watch->options->pid_count;
 		watch->targets = calloc(watch->target_count, sizeof(*watch->targets));
-		result = watch->targets ? 0 : -ENOMEM;
+		watch->slots = calloc(SLOT_TARGETS + watch->target_count, sizeof(*watch->slots));
+		result = watch->targets && watch->slots ? 0 : -ENOMEM;
 	}
-	/* COMMAND was forked before. */
 	if (result == 0)
 		result = limit_privileges(watch->options);
 	if (result < 0) {
 		watch->target_count = 0;
 		message_error("cannot start: %s", message_reason(result));
+	} else if (watch->options->command) {
+		adopt_orphans(watch);
 	}
 	return result;
+}
+
+/* A portwatch_callback; its user_data is the target. */
+static void take_event(struct portwatch *watcher, const struct portwatch_event *event,
+                       void *user_data)
+{
+	struct target *target = user_data;
+	struct watch *watch = target->user_data;
+
+	(void)watcher;
+	if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_END)
+		target->ended = true;
+	printer_event(&watch->printer, event);
 }
 
 /* Makes all watchers before the first is started: a PID that is wrong is told before any event. */
 static int open_targets(struct watch *watch)
-{
-	int result = 0;
-
-	watch->overlap.enabled = watch->target_count > 1;
-	for (size_t i = 0; i < watch->target_count && result == 0; i++) {
-		watch->targets[i].pid =
-			watch->options->command ? watch->run.pid : watch->options->pids[i];
-		watch->targets[i].user_data = watch;
-		result = target_open(&watch->targets[i], watch->options, events_print);
-	}
-	return result;
-}
-
-static int start_targets(struct watch *watch)
 {
 	struct target *target;
 	int result = 0;
 
 	for (size_t i = 0; i < watch->target_count && result == 0; i++) {
 		target = &watch->targets[i];
-		result = target_start(target, watch->options);
-		if (result == 0)
-			result = add_source(watch->targets_fd, portwatch_get_fd(target->watcher),
-			                    EPOLLIN, i);
+		target->pid = watch->options->command ? watch->run->pid : watch->options->pids[i];
+		target->adopts = watch->run->adopts;
+		target->user_data = watch;
+		result = target_open(target, watch->options, take_event);
 	}
+	return result;
+}
+
+static int start_targets(struct watch *watch)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < watch->target_count && result == 0; i++)
+		result = target_start(&watch->targets[i], watch->options);
 	if (result == 0)
 		watch->live = watch->target_count;
 	return result;
+}
+
+/* --- what comes --------------------------------------------------------------------------------
+ */
+
+/* No more can be printed: COMMAND isn't to suffer for it. */
+static void mind_output(struct watch *watch)
+{
+	if (printer_is_open(&watch->printer))
+		return;
+	if (watch->printer.failed)
+		watch->status = 1;
+	if (!watch->options->command)
+		watch->stopped = true;
+}
+
+static void close_target(struct watch *watch, struct target *target)
+{
+	if (watch->options->stats)
+		cost_take(&watch->cost, target->watcher);
+	target_close(target);
+}
+
+/* Delivers what a target has to report, and lets go of it after its end. */
+static void dispatch(struct watch *watch, struct target *target)
+{
+	int result = portwatch_dispatch(target->watcher);
+
+	if (result < 0) {
+		message_error("process %d: no more events: %s", (int)target->pid,
+		              strerror(-result));
+		watch->status = 1;
+	}
+	mind_output(watch);
+	if (!target->ended && result >= 0)
+		return;
+	close_target(watch, target);
+	watch->live--;
 }
 
 /* --once: prints what was open at the start; nothing is left to wait for but the output. */
@@ -143,33 +193,195 @@ static void print_initial(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->target_count; i++) {
 		while (!watch->stopped && portwatch_dispatch(watch->targets[i].watcher) > 0)
-			continue;
+			mind_output(watch);
 	}
 	watch->live = 0;
 }
 
-void watch_close_target(struct watch *watch, struct target *target)
+/* Whether a signal is to end COMMAND for good. As the init process pwatch is the only one whom
+ * whoever stops the container tells, by the signal that the container has for it. */
+static bool is_to_end(const struct watch *watch, int signal_number)
 {
-	if (watch->options->stats)
-		cost_take(&watch->cost, target->watcher);
-	target_close(target);
+	return signal_number == SIGTERM ||
+	       (watch->init && (signal_number == SIGINT || signal_number == SIGQUIT));
+}
+
+/* SIGCHLD: something is to be reaped. Others are COMMAND's as long as it runs, and end pwatch. */
+static void take_signal(struct watch *watch, const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (number == SIGCHLD) {
+		if (watch->options->command || watch->init)
+			run_reap(watch->run);
+	} else if (!watch->options->command) {
+		watch->stopped = true;
+		if (number == SIGINT)
+			watch->status = 128 + SIGINT;
+	} else if (!watch->run->reaped) {
+		run_pass_on(watch->run, info);
+		if (is_to_end(watch, number))
+			watch->ending = number;
+	} else if (watch->init && watch->rest_ms == 0) {
+		watch->ending = number;
+	} else {
+		watch->stopped = true;
+	}
+}
+
+static void take_signals(struct watch *watch)
+{
+	struct signalfd_siginfo info;
+
+	while (read(watch->signal_fd, &info, sizeof(info)) == sizeof(info))
+		take_signal(watch, &info);
+}
+
+static void take_output(struct watch *watch, int events)
+{
+	if (events & POLLNVAL)
+		watch->pollable = false;
+	else
+		printer_flush(&watch->printer, events & (POLLERR | POLLHUP));
+	mind_output(watch);
+}
+
+static void take_command(struct watch *watch)
+{
+	int error;
+
+	if (!run_result(watch->run, &error) || error == 0)
+		return;
+	message_error("cannot run %s: %s", watch->options->command[0], strerror(error));
+	watch->stopped = true;
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+/* While lines can't be written the targets rest: the library's bounded queue is the place to wait.
+ * So they do until COMMAND was executed: one that isn't has no events. */
+static bool is_paused(const struct watch *watch)
+{
+	return output_is_pending(&watch->printer.output) || watch->run->failure_fd >= 0;
+}
+
+static void fill_slots(struct watch *watch)
+{
+	bool paused = is_paused(watch), pending = output_is_pending(&watch->printer.output);
+	struct pollfd *slots = watch->slots;
+
+	/* Those with a negative descriptor are not waited for. */
+	slots[SLOT_SIGNALS] = (struct pollfd){.fd = watch->signal_fd, .events = POLLIN};
+	slots[SLOT_OUTPUT] = (struct pollfd){
+		.fd = watch->pollable ? watch->printer.output.fd : -1,
+		.events = pending ? POLLOUT : 0,
+	};
+	slots[SLOT_COMMAND] = (struct pollfd){.fd = watch->run->failure_fd, .events = POLLIN};
+	for (size_t i = 0; i < watch->target_count; i++) {
+		struct portwatch *watcher = watch->targets[i].watcher;
+
+		slots[SLOT_TARGETS + i] = (struct pollfd){
+			.fd = paused || !watcher ? -1 : portwatch_get_fd(watcher),
+			.events = POLLIN,
+		};
+	}
+}
+
+static void take_slots(struct watch *watch)
+{
+	const struct pollfd *slots = watch->slots;
+
+	if (slots[SLOT_SIGNALS].revents)
+		take_signals(watch);
+	if (slots[SLOT_OUTPUT].revents)
+		take_output(watch, slots[SLOT_OUTPUT].revents);
+	if (slots[SLOT_COMMAND].revents)
+		take_command(watch);
+	for (size_t i = 0; i < watch->target_count && !watch->stopped; i++) {
+		if (slots[SLOT_TARGETS + i].revents)
+			dispatch(watch, &watch->targets[i]);
+	}
+}
+
+static bool is_done(const struct watch *watch)
+{
+	if (watch->stopped)
+		return true;
+	if (watch->live > 0 || output_is_pending(&watch->printer.output))
+		return false;
+	return !watch->options->command || watch->run->reaped;
+}
+
+static void count_nothing(const struct portwatch_namespace *ns, void *user_data)
+{
+	(void)ns;
+	(void)user_data;
+}
+
+/* A member in another PID namespace becomes a child of the init there, not of pwatch. */
+static bool has_members(const struct watch *watch)
+{
+	return watch->live > 0 &&
+	       portwatch_each_namespace(watch->targets[0].watcher, count_nothing, NULL) > 0;
+}
+
+/* COMMAND has ended by a signal that was for all of it: what is left gets some time to end too. The
+ * init process passes the signal on, and when it exits the kernel ends the rest. */
+static void end_rest(struct watch *watch)
+{
+	if (watch->ending == 0 || !watch->run->reaped || watch->rest_ms != 0)
+		return;
+	if (watch->init)
+		orphans_signal(watch->ending);
+	watch->rest_ms = now_ms() + (watch->init ? REST_TIMEOUT_INIT : REST_TIMEOUT);
+}
+
+/* How long nothing may happen, in milliseconds; -1 for ever. */
+static int choose_timeout(const struct watch *watch)
+{
+	int64_t left;
+
+	if (watch->rest_ms != 0) {
+		left = watch->rest_ms - now_ms();
+		return left > 0 ? (int)left : 0;
+	}
+	/* Nothing is left to wait for but the word that the tree has ended. */
+	return watch->run->reaped && watch->run->alone && !is_paused(watch) ? END_TIMEOUT : -1;
+}
+
+static void loop(struct watch *watch)
+{
+	int count;
+
+	while (!is_done(watch)) {
+		end_rest(watch);
+		fill_slots(watch);
+		count = poll(watch->slots, SLOT_TARGETS + watch->target_count,
+		             choose_timeout(watch));
+		if (count > 0)
+			take_slots(watch);
+		else if (count == 0 && (watch->rest_ms != 0 || !has_members(watch)))
+			return;
+		else if (count < 0 && errno != EINTR) {
+			message_error("cannot wait: %s", strerror(errno));
+			watch->status = 1;
+			return;
+		}
+	}
 }
 
 static void close_all(struct watch *watch)
 {
-	const int fds[] = {watch->epoll_fd, watch->targets_fd, watch->signal_fd};
-
-	for (size_t i = 0; i < watch->target_count; i++)
-		watch_close_target(watch, &watch->targets[i]);
-	free(watch->targets);
-	if (watch->options->command)
-		run_finish(&watch->run);
-	overlap_free(&watch->overlap);
-	output_close(&watch->output);
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
+	for (size_t i = 0; i < watch->target_count; i++) {
+		if (watch->targets[i].watcher)
+			close_target(watch, &watch->targets[i]);
 	}
+	free(watch->targets);
+	free(watch->slots);
+	printer_close(&watch->printer);
+	if (watch->signal_fd >= 0)
+		close(watch->signal_fd);
 }
 
 static void print_cost(const struct watch *watch)
@@ -179,31 +391,31 @@ static void print_cost(const struct watch *watch)
 	message_lines(text, cost_format(&watch->cost, text));
 }
 
-int watch_run(const struct options *options)
+int watch_run(const struct options *options, struct run *run)
 {
 	struct watch watch = {
 		.options = options,
-		.run = {.go_fd = -1, .failure_fd = -1, .status = RUN_FAILED},
-		.epoll_fd = -1,
-		.targets_fd = -1,
+		.run = run,
 		.signal_fd = -1,
+		.pollable = true,
+		.init = getpid() == 1,
 	};
 	bool started;
 
-	if (open_output(&watch) < 0)
+	if (printer_open(&watch.printer, options) < 0)
 		return options->command ? RUN_FAILED : 1;
 	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
 	if (started) {
 		if (options->once)
 			print_initial(&watch);
 		if (options->command)
-			run_go(&watch.run);
-		loop_run(&watch);
+			run_go(run);
+		loop(&watch);
 	} else {
 		watch.status = 1;
 	}
 	close_all(&watch);
 	if (started && options->stats)
 		print_cost(&watch);
-	return options->command ? watch.run.status : watch.status;
+	return options->command ? run->status : watch.status;
 }

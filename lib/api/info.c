@@ -121,9 +121,11 @@ static uint64_t get(struct subscription *subscription, enum portwatch_stat stat)
 	case PORTWATCH_STAT_EVENTS:
 		return subscription->events;
 	case PORTWATCH_STAT_NOTIFIER_RECORDS:
-		return monitor->notifier ? notifier_records(monitor->notifier) : 0;
+		return monitor->stats[stat] +
+		       (monitor->notifier ? notifier_records(monitor->notifier) : 0);
 	case PORTWATCH_STAT_NOTIFIER_LOST:
-		return monitor->notifier ? notifier_lost(monitor->notifier) : 0;
+		return monitor->stats[stat] +
+		       (monitor->notifier ? notifier_lost(monitor->notifier) : 0);
 	case PORTWATCH_STAT_CPU:
 		return cpu(monitor);
 	default:

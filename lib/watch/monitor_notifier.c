@@ -242,6 +242,9 @@ static void open_notifier(struct monitor *monitor)
 static void close_notifier(struct monitor *monitor)
 {
 	monitor_remove(monitor, &monitor->notifier_source);
+	/* The figures only grow, whichever notifier it was. */
+	monitor->stats[PORTWATCH_STAT_NOTIFIER_RECORDS] += notifier_records(monitor->notifier);
+	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST] += notifier_lost(monitor->notifier);
 	if (monitor->forked_away)
 		notifier_forget(monitor->notifier);
 	else

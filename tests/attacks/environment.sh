@@ -64,4 +64,22 @@ what_a_command_gets()
 	diff "$work/direct" "$work/log" || fail "COMMAND gets other signals"
 }
 
-run_cases lies_of_the_loader lies_about_debugging nsenter_is_not_run what_a_command_gets
+# By this variable a privileged pwatch hands COMMAND's process over to itself.
+lies_about_the_command()
+{
+	for lie in "" x 1:2:3:x 99999999999:4:5: "$own:0:1:x" "-1:-1:-1:x" 1:999999:999998:; do
+		for program in own any; do
+			as_mallory env PWATCH_COMMAND="$lie" "$here/$program" --output=/dev/null -- \
+				"$here/rogue" show
+			expect_status 125 $?
+			expect_text "cannot start: Invalid argument"
+		done
+		as_mallory env PWATCH_COMMAND="$lie" "$here/plain" --output=/dev/null -- \
+			"$here/rogue" show
+		expect_status 0 $?
+		expect_text "PWATCH_COMMAND=$lie"
+	done
+}
+
+run_cases lies_of_the_loader lies_about_debugging nsenter_is_not_run what_a_command_gets \
+	lies_about_the_command

@@ -46,4 +46,61 @@ signals_to_the_helper()
 	attacked_by KILL
 }
 
-run_cases looking_into_processes signals_to_the_helper
+# lets_run PROGRAM: it runs a program of ours, whose process is held right before it becomes it. What
+# could be taken from there is in $work/log.
+lets_run()
+{
+	cp "$here/rogue" "$here/mine/command" && chown $mallory "$here/mine/command"
+	setpriv --reuid $mallory --regid $mallory --clear-groups env -i PATH="$bins" \
+		timeout -k 60 120 "$here/rogue" steal "$here/mine/command" "$1" >"$work/lines" 2>&1 &
+	watcher=$!
+	exec 5<"$work/lines"
+	: >"$work/log"
+	while read -r line <&5; do
+		echo "$line" >>"$work/log"
+		case $line in
+		held*)
+			# shellcheck disable=SC2086
+			set -- $line
+			grep "^Cap\|^Name" "/proc/$3/status" >"$work/child"
+			sed -n "s,^\([^-]*\)-.* \($here.*\),\1 \2,p" "/proc/$2/maps" | head -n 1 >"$work/parent.map"
+			sed -n "s,^\([^-]*\)-.* \($here.*\),\1 \2,p" "/proc/$3/maps" | head -n 1 >"$work/child.map"
+			grep "^Name" "/proc/$2/status" >"$work/name"
+			for signaled in $(cat "/proc/$watcher/task/$watcher/children"); do
+				kill -USR1 "$signaled"
+			done
+			;;
+		esac
+	done
+	wait "$watcher"
+	exec 5<&-
+}
+
+# The process that is to become COMMAND is its owner's: what it has must be of no use to him.
+what_becomes_a_command()
+{
+	for program in plain own any; do
+		lets_run "$here/$program"
+		if grep -q "lease:" "$work/log"; then
+			skip "no leases here: $(cat "$work/log")"
+			return
+		fi
+		grep -q "^held " "$work/log" || fail "$program: not held: $(cat "$work/log")"
+		grep -qx "status 1" "$work/log" || fail "$program: ends by it: $(cat "$work/log")"
+		! grep -q "^poisoned\|^cannot write\|^no pidfd" "$work/log" || fail "$program: $(cat "$work/log")"
+		! grep "^descriptor" "$work/log" | grep -qv " pipe:" ||
+			fail "$program: shares $(grep "^descriptor" "$work/log" | xargs)"
+		[ "$(grep -c "^descriptor" "$work/log")" -le 2 ] ||
+			fail "$program: shares $(grep "^descriptor" "$work/log" | xargs)"
+		grep -q "^CapPrm:.0*$" "$work/child" || fail "$program: $(cat "$work/child")"
+		grep -qx "Name:.$program" "$work/name" || fail "$program: its name is $(cat "$work/name")"
+		[ "$program" != plain ] || continue
+		[ -s "$work/parent.map" ] && [ -s "$work/child.map" ] || fail "$program: no maps"
+		if [ "$(cat /proc/sys/kernel/randomize_va_space)" -ne 0 ]; then
+			! cmp -s "$work/parent.map" "$work/child.map" ||
+				fail "$program: it knows the addresses of pwatch"
+		fi
+	done
+}
+
+run_cases looking_into_processes signals_to_the_helper what_becomes_a_command

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """test_command.py - the COMMAND that pwatch runs"""
+import errno
+import fcntl
 import json
 import os
 import pty
@@ -11,8 +13,9 @@ import subprocess
 import sys
 import termios
 
-from support import (AWAIT_SIGNALS, BEFORE_SIGNALS, Case, DEADLINE, main, PWATCH, read_line,
-                     SERVER, SERVER_COMMAND, without_internal_signals, works)
+from support import (AWAIT_SIGNALS, BEFORE_SIGNALS, Case, DEADLINE, F_SETPIPE_SZ, main, PWATCH,
+                     read_line, ROGUE, SERVER, SERVER_COMMAND, unshare, wait_until,
+                     without_internal_signals, works)
 
 
 class Command(Case):
@@ -51,7 +54,9 @@ class Command(Case):
             pwatch = self.watch(server.pid)
             read_line(pwatch.stdout)
             pwatch.send_signal(number)
-            self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
+            # What a shell makes of Ctrl-C; the others are an ordinary way to end it.
+            status = 128 + number if number == signal.SIGINT else 0
+            self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (status, b''))
 
     def test_a_terminals_signal_comes_once(self):
         # The second signal comes by way of pwatch, after whatever came of the first. A handler may
@@ -123,6 +128,60 @@ class Command(Case):
         pwatch.stdin.write(b'exit 9\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (9, b''))
 
+    def test_where_orphans_cannot_be_adopted(self):
+        """As in a sandbox that refuses PR_SET_CHILD_SUBREAPER."""
+        refused = [ROGUE, 'with', f'refused:subreaper={errno.EINVAL}', '--', PWATCH, '-j']
+        pwatch = self.start([*refused, '--', *SERVER_COMMAND])
+        self.assertRegex(read_line(pwatch.stderr),
+                         '^pwatch: warning: cannot adopt orphaned processes .*: Invalid argument; ')
+        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        self.assertEqual(json.loads(read_line(pwatch.stderr))['port'], port)
+        pwatch.stdin.write(b'exit 9\n')
+        self.assertEqual(json.loads(read_line(pwatch.stderr))['event'], 'close')
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (9, b''))
+        pwatch = self.start([*refused, '-q', '--', *SERVER_COMMAND])
+        pwatch.stdin.write(b'exit 8\n')
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (8, b''))
+
+    def test_a_signal_to_end_it_is_for_all(self):
+        """What COMMAND leaves lives on, but pwatch doesn't wait for it once it was told to end."""
+        script = 'import os, signal, sys\n' \
+                 'if os.fork(): signal.pause()\n' \
+                 'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' + SERVER
+        pwatch = self.watch('-j', '--', sys.executable, '-c', script)
+        self.tell(pwatch, 'open 127.0.0.1')
+        self.assertEqual(json.loads(read_line(pwatch.stderr))['event'], 'open')
+        pwatch.terminate()
+        self.assertEqual(pwatch.wait(DEADLINE), 128 + signal.SIGTERM)
+        self.tell(pwatch, 'open 127.0.0.1')
+
+    def test_figures_of_a_tree_that_has_ended(self):
+        if b'"name":"notifier","value":"yes"' not in self.run_pwatch('--check', '--json').stdout:
+            self.skipTest('the kernel does not notify here')
+        # Its end is not taken yet, because lines are pending, when the library lets the notifier go.
+        ends = os.pipe()
+        fcntl.fcntl(ends[1], F_SETPIPE_SZ, 4096)
+        pwatch = self.watch('-j', '--stats', f'-o/proc/self/fd/{ends[1]}', '--', *SERVER_COMMAND,
+                            pass_fds=(ends[1],))
+        os.close(ends[1])
+        self.addCleanup(os.close, ends[0])
+        for _ in range(40):
+            self.tell(pwatch, 'open 127.0.0.1')
+        pwatch.stdin.write(b'exit 0\n')
+
+        def has_notifier():
+            directory = f'/proc/{pwatch.pid}/fd'
+            try:
+                return any('perf_event' in os.readlink(f'{directory}/{fd}')
+                           for fd in os.listdir(directory))
+            except FileNotFoundError:
+                return True
+        wait_until(lambda: not has_notifier())
+        with open(os.dup(ends[0]), 'rb') as lines:
+            self.assertEqual(len(lines.readlines()), 80)
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+        self.assertRegex(pwatch.stderr.read(), b'(?m)^notifier records +[1-9]')
+
     def test_few_descriptors(self):
         for count in (*range(4, 18), 64):
             def limit(count=count):
@@ -153,6 +212,81 @@ class Command(Case):
                          [b'0' * 16] * 4, result)
         os.chmod(copy, 0o4755)
         self.assert_refused(self.run_pwatch('--version', **options), 1, b'setuid')
+
+
+class Init(Case):
+    """pwatch as the init process of a PID namespace, as in a container."""
+
+    def setUp(self):
+        self.prefix = unshare('--pid', '--fork', '--kill-child', '--mount-proc')
+        if not self.prefix:
+            self.skipTest('no PID namespace can be made')
+
+    def start_init(self, *command):
+        outer = self.start([*self.prefix, *command])
+        wait_until(lambda: self.helpers(outer))
+        return outer, self.helpers(outer)[0]
+
+    def leave(self, *lines):
+        """A COMMAND that does this after it has left a process behind that says it is up."""
+        rest = 'def end(number, frame):\n' \
+               '    os.write(1, b"end\\n")\n' \
+               '    os._exit(0)\n' \
+               'signal.signal(signal.SIGTERM, end)\n' \
+               'if len(sys.argv) > 1: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' \
+               'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
+        script = BEFORE_SIGNALS + 'if os.fork():\n' + ''.join(f'    {line}\n' for line in lines)
+        return [PWATCH, '-q', '--', sys.executable, '-c', script + rest]
+
+    def test_what_has_been_left_gets_the_signal(self):
+        outer, init = self.start_init(*self.leave('os._exit(4)'))
+        self.assertEqual(read_line(outer.stdout), 'up\n')
+        # COMMAND has ended and pwatch knows.
+        wait_until(lambda: len(self.children(init)) == 1)
+        os.kill(init, signal.SIGTERM)
+        self.assertEqual((read_line(outer.stdout), outer.wait(DEADLINE)), ('end\n', 4))
+
+    def test_what_is_left_gets_the_signal(self):
+        outer, init = self.start_init(*self.leave('signal.pause()'))
+        self.assertEqual(read_line(outer.stdout), 'up\n')
+        os.kill(init, signal.SIGTERM)
+        self.assertEqual((read_line(outer.stdout), outer.wait(DEADLINE)),
+                         ('end\n', 128 + signal.SIGTERM))
+
+    def test_what_does_not_end_is_ended(self):
+        outer, init = self.start_init(*self.leave('signal.pause()'), 'ignore')
+        self.assertEqual(read_line(outer.stdout), 'up\n')
+        os.kill(init, signal.SIGTERM)
+        self.assertEqual((outer.wait(DEADLINE), outer.stdout.read(), outer.stderr.read()),
+                         (128 + signal.SIGTERM, b'', b''))
+
+    @staticmethod
+    def children(pid):
+        with open(f'/proc/{pid}/task/{pid}/children') as children:
+            return children.read().split()
+
+    def test_orphans_are_reaped(self):
+        """Also where it has no COMMAND."""
+        leave = 'import os\n' \
+                'ends = os.pipe()\n' \
+                'if os.fork() == 0:\n' \
+                '    if os.fork() == 0:\n' \
+                '        os.close(ends[1])\n' \
+                '        os.read(ends[0], 1)\n' \
+                '    os._exit(0)\n' \
+                'os.wait()\n' \
+                'os.write(1, b"left\\n")\n' \
+                'os.read(0, 1)\n' \
+                'os.close(ends[1])\n' \
+                'os.read(0, 1)\n'
+        outer, init = self.start_init('sh', '-c', 'exec 3<&0; "$@" <&3 & exec "$0" -jq $!', PWATCH,
+                                      sys.executable, '-c', leave)
+        self.assertEqual(read_line(outer.stdout), 'left\n')
+        wait_until(lambda: len(self.children(init)) == 2)
+        outer.stdin.write(b'.')
+        wait_until(lambda: len(self.children(init)) == 1)
+        outer.stdin.write(b'.')
+        self.assertEqual((outer.wait(DEADLINE), outer.stderr.read()), (0, b''))
 
 
 if __name__ == '__main__':

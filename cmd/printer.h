@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* printer.h - prints events */
+#ifndef PRINTER_H
+#define PRINTER_H
+
+#include <stdbool.h>
+
+#include "format.h"
+#include "options.h"
+#include "output.h"
+#include "overlap.h"
+
+struct printer {
+	const struct options *options;
+	struct format_style style;
+	struct output output;
+	struct overlap overlap;
+	bool failed; /* output could not be written; a reader that has gone is no failure */
+};
+
+/* Opens what the options name, or takes standard output, or standard error where there is a
+ * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
+int printer_open(struct printer *printer, const struct options *options);
+
+/* Prints the event if the options want it. */
+void printer_event(struct printer *printer, const struct portwatch_event *event);
+
+/* Writes what is pending as far as it goes without waiting. `gone`: nobody reads any more. */
+void printer_flush(struct printer *printer, bool gone);
+
+/* Whether more can be printed. Once it can't, all output was dropped. */
+bool printer_is_open(const struct printer *printer);
+
+void printer_close(struct printer *printer);
+
+#endif
