@@ -160,6 +160,51 @@ START_TEST(scope_netns_reports_strangers)
 }
 END_TEST
 
+static void watch_namespace(struct collect *collect, pid_t pid)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_scope(collect->watcher, PORTWATCH_SCOPE_NETNS), 0);
+	collect_start(collect);
+}
+
+START_TEST(scope_netns_ends_and_closes_nothing)
+{
+	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
+	struct collect collect;
+
+	fixture_listen(&parent, "127.0.0.1", 8001);
+	watch_namespace(&collect, root.pid);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	fixture_end(&root);
+	collect_wait(&collect, END, NULL, 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 0), 0);
+	collect_free(&collect);
+	fixture_end(&parent);
+}
+END_TEST
+
+/* The port stays in scope, so that its real end is reported. */
+START_TEST(scope_netns_closes_nothing_when_its_target_moves)
+{
+	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
+	struct fixture_socket stays = fixture_listen(&parent, "127.0.0.1", 8001);
+	struct collect collect;
+
+	watch_namespace(&collect, root.pid);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	fixture_unshare(&root);
+	fixture_listen(&root, "127.0.0.1", 8002);
+	collect_wait(&collect, OPEN, NULL, 8002);
+	collect_sync(&collect, &root, 3);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
+	fixture_close(&parent, stays);
+	collect_wait(&collect, CLOSE, NULL, 8001);
+	collect_free(&collect);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
 /* A pair of interfaces lives as long as the namespace at its other end. */
 START_TEST(a_namespace_is_let_go_with_its_last_member)
 {
@@ -271,6 +316,8 @@ static Suite *make(void)
 	tcase_add_loop_test(apart, a_member_that_moves_is_followed, 0, 2);
 	tcase_add_test(apart, watchers_share_the_worker_and_not_the_news);
 	tcase_add_test(apart, scope_netns_reports_strangers);
+	tcase_add_test(apart, scope_netns_ends_and_closes_nothing);
+	tcase_add_test(apart, scope_netns_closes_nothing_when_its_target_moves);
 	tcase_add_test(apart, the_init_of_a_container_is_found);
 	suite_add_tcase(suite, apart);
 	tcase_add_loop_test(gone, a_namespace_is_let_go_with_its_last_member, 0, way_count());

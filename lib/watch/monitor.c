@@ -28,7 +28,7 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 
 	monitor->moved = true;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		if (subscription->tree != tree)
+		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
 		subscription->attribute = true;
 		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
@@ -44,7 +44,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 
 	monitor->moved = true;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		if (subscription->tree != tree)
+		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
 		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
@@ -111,7 +111,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 {
 	bool any;
 
-	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+	if (!subscription->scope || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
 	if (!subscription->attribute && now < subscription->verify)
 		return;

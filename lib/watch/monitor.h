@@ -47,7 +47,7 @@ struct monitor {
 	struct failure notifier_failure; /* why there is none */
 	struct source notifier_source;
 	unsigned int notifier_wanted; /* by so many subscriptions */
-	unsigned int netns_scopes;    /* subscriptions that watch a whole namespace */
+	bool everybody_counts;        /* in the scope of some subscription: non-members matter */
 	void *known_sockets;          /* tsearch(3): sockets of members, by the kernel's address */
 	size_t known_socket_count;
 	uint64_t recheck; /* with a notifier, when the trees are read all the same */

@@ -101,7 +101,7 @@ static void add_candidate(struct monitor *monitor, const struct process *process
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->tree && process_tree_contains(subscription->tree, process))
+		if (subscription->scope && scope_contains(subscription->scope, process))
 			owners_add_candidate(subscription, process);
 }
 
@@ -124,7 +124,7 @@ static void non_member_changed(struct monitor *monitor, const struct tcp_change 
 	CLEANUP_CLOSE int process = -1;
 	struct netns_id id;
 
-	if (monitor->netns_scopes == 0 || change->pid == 0)
+	if (!monitor->everybody_counts || change->pid == 0)
 		return;
 	process = procfs_open_process(&monitor->procfs, change->pid);
 	if (process >= 0 && procfs_netns(process, &id) == 0)
@@ -263,10 +263,11 @@ void monitor_notifier_update(struct monitor *monitor)
 	struct subscription *subscription;
 	unsigned int wanted = 0;
 
-	monitor->netns_scopes = 0;
+	monitor->everybody_counts = false;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		wanted += wants_notifier(subscription);
-		monitor->netns_scopes += subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+		monitor->everybody_counts |=
+			subscription->scope && scope_counts_everybody(subscription->scope);
 	}
 	if (wanted && !monitor->notifier && monitor->notifier_wanted < wanted)
 		open_notifier(monitor);

@@ -298,7 +298,7 @@ static void consider_members(struct search *search, struct portwatch_namespace *
 		struct process *process = NULL;
 
 		while (!search->best.init &&
-		       (process = process_tree_next(view->subscription->tree, process)))
+		       (process = scope_next(view->subscription->scope, process)))
 			if (process->netns_known && process->netns.ino == ns->id.ino &&
 			    process->netns.dev == ns->id.dev)
 				consider(search, process->pid);

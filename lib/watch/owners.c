@@ -28,7 +28,7 @@ static bool scan_members(struct subscription *subscription, struct question *pen
 	struct process *process = NULL;
 	bool complete = true;
 
-	while ((process = process_tree_next(subscription->tree, process))) {
+	while ((process = scope_next(subscription->scope, process))) {
 		bool new = verify || process->seen >= subscription->scanned;
 		CLEANUP_CLOSE int directory = -1;
 
@@ -46,9 +46,9 @@ static bool scan_members(struct subscription *subscription, struct question *pen
  */
 static void nobody_holds(struct view *view, struct socket *socket)
 {
-	bool netns = view->subscription->options->scope == PORTWATCH_SCOPE_NETNS;
+	bool everybody = scope_counts_everybody(view->subscription->scope);
 
-	if (socket->state == SOCKET_OWNERLESS && !netns) {
+	if (socket->state == SOCKET_OWNERLESS && !everybody) {
 		if (view->ns->completed > socket->looked) {
 			socket->looked = view->ns->completed;
 			socket->looks++;
@@ -59,7 +59,7 @@ static void nobody_holds(struct view *view, struct socket *socket)
 		}
 	}
 	view->subscription->pending--;
-	if (netns)
+	if (everybody)
 		socket_hold(view, socket, 0, 0);
 	else
 		socket_release(view, socket, SOCKET_UNATTRIBUTED);
@@ -87,7 +87,7 @@ static void resolve(struct view *view, struct socket *socket, const struct fds_h
 		return;
 	} else if (socket_is_pending(socket)) {
 		nobody_holds(view, socket);
-	} else if (!socket->port && view->subscription->options->scope == PORTWATCH_SCOPE_NETNS) {
+	} else if (!socket->port && scope_counts_everybody(view->subscription->scope)) {
 		socket_hold(view, socket, 0, 0); /* there was no memory before */
 	} else if (verify && socket->state == SOCKET_HELD) {
 		socket_lose_owner(view, socket);
@@ -146,7 +146,7 @@ static void candidate_list(struct subscription *subscription, struct candidate_l
 		const struct process *process =
 			process_table_find(table, subscription->candidates[i]);
 
-		while (process && process_tree_contains(subscription->tree, process) &&
+		while (process && scope_contains(subscription->scope, process) &&
 		       line->count < SCANNED_CANDIDATES_MAX && !is_candidate(line, process)) {
 			line->processes[line->count++] = process;
 			process = process_table_find(table, process->ppid);
@@ -162,8 +162,7 @@ static bool scan_candidates(struct subscription *subscription)
 	struct question question = {0}, nothing = {0};
 	struct candidate_list line = {.count = 0};
 
-	if (subscription->candidate_count == 0 ||
-	    process_tree_count(subscription->tree) < LARGE_TREE ||
+	if (subscription->candidate_count == 0 || scope_count(subscription->scope) < LARGE_TREE ||
 	    question_make(&question, subscription, true) < 0)
 		return false;
 	candidate_list(subscription, &line);

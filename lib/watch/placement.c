@@ -18,20 +18,6 @@ static bool same_netns(const struct netns_id *a, const struct netns_id *b)
 	return a->ino == b->ino && a->dev == b->dev;
 }
 
-/* Whether a member's namespace is to be watched: with the scope netns only that of the root. */
-static bool counts(struct subscription *subscription, const struct process *process)
-{
-	if (!process->netns_known)
-		return false;
-	if (subscription->options->scope == PORTWATCH_SCOPE_TREE)
-		return true;
-	if (process->pid == process_tree_root(subscription->tree) || !subscription->target_known) {
-		subscription->target = process->netns;
-		subscription->target_known = true;
-	}
-	return same_netns(&subscription->target, &process->netns);
-}
-
 /* The view of a namespace, looked for from the one that follows `last` on, and round: the members
  * are walked in the order in which their views were made, so that it is nearly always the next. */
 static struct view *find_view(const struct subscription *subscription, const struct view *last,
@@ -71,8 +57,8 @@ static void mark(struct subscription *subscription)
 		view->exit_member = NULL;
 	}
 	subscription->unplaced = false;
-	while ((process = process_tree_next(subscription->tree, process))) {
-		if (!counts(subscription, process))
+	while ((process = scope_next(subscription->scope, process))) {
+		if (!scope_reads(subscription->scope, process))
 			continue;
 		view = last;
 		if (!view || !same_netns(&view->ns->id, &process->netns))
@@ -154,8 +140,9 @@ static void watch_exit(struct view *view)
 	}
 }
 
-/* Whether a member that lives elsewhere holds a port there: one that has moved on. The socket keeps
- * the namespace, not the worker; where it can be read no more, there is nothing to wait for. */
+/* Whether a port there is in scope though no member lives there: its owner has moved on, or is no
+ * member. The socket keeps the namespace, not the worker; where it can be read no more, there is
+ * nothing to wait for. */
 static bool view_is_held(const struct view *view)
 {
 	struct socket *socket;
@@ -163,7 +150,8 @@ static bool view_is_held(const struct view *view)
 	if (view->ns->exhausted)
 		return false;
 	list_each (socket, &view->sockets, struct socket, link)
-		if (socket->port && socket->owner)
+		if (socket->port &&
+		    (socket->owner || scope_counts_everybody(view->subscription->scope)))
 			return true;
 	return false;
 }
@@ -186,7 +174,7 @@ static void place(struct subscription *subscription)
 {
 	struct view *view;
 
-	if (!subscription->tree || subscription->state >= SUBSCRIPTION_ENDED)
+	if (!subscription->scope || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
 	mark(subscription);
 	list_each (view, &subscription->views, struct view, of_subscription) {
@@ -195,7 +183,7 @@ static void place(struct subscription *subscription)
 		else if (view_is_held(view))
 			close_exit_pidfd(view);
 		else
-			view_free(view);
+			view_free(view, true);
 	}
 	subscription_check_end(subscription);
 	if (subscription->state < SUBSCRIPTION_ENDED && is_exit_unwatched(subscription))
@@ -256,9 +244,9 @@ void placement_locate(struct monitor *monitor, uint64_t now)
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		struct process *process = NULL;
 
-		if (!subscription->tree)
+		if (!subscription->scope)
 			continue;
-		while ((process = process_tree_next(subscription->tree, process))) {
+		while ((process = scope_next(subscription->scope, process))) {
 			bool turn = index >= first && index < first + turns;
 
 			index++;

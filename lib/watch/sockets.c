@@ -285,13 +285,26 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	return view;
 }
 
-void view_free(struct view *view)
+/* Frees the sockets and leaves their ports as they are. */
+static void forget_sockets(struct list *sockets)
+{
+	struct socket *socket;
+
+	list_each (socket, sockets, struct socket, link)
+		free(socket);
+	list_init(sockets);
+}
+
+void view_free(struct view *view, bool close_ports)
 {
 	struct socket *socket;
 
 	list_each (socket, &view->sockets, struct socket, link)
 		drop(view, socket);
-	view_drop_closed(view);
+	if (close_ports)
+		view_drop_closed(view);
+	else
+		forget_sockets(&view->dropped);
 	if (view->exit.fd >= 0) {
 		monitor_remove(view->subscription->monitor, &view->exit);
 		close(view->exit.fd);

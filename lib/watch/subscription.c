@@ -32,22 +32,21 @@ int subscription_new(struct subscription **subscription, struct portwatch *watch
 	return 0;
 }
 
-static void drop_views(struct subscription *subscription)
+static void drop_views(struct subscription *subscription, bool close_ports)
 {
 	struct view *view;
 
 	list_each (view, &subscription->views, struct view, of_subscription)
-		view_free(view);
+		view_free(view, close_ports);
 }
 
 void subscription_free(struct subscription *subscription)
 {
-	/* Nothing closes: it is only looked at no more. */
+	/* No port closes: the library only looks at them no longer. */
 	subscription->state = SUBSCRIPTION_FAILED;
-	drop_views(subscription);
+	drop_views(subscription, false);
 	ports_clear(&subscription->ports);
-	if (subscription->tree)
-		process_tree_unref(subscription->tree);
+	scope_free(subscription->scope);
 	list_remove(&subscription->link);
 	subscription->monitor->moved = true;
 	free(subscription);
@@ -75,7 +74,7 @@ static void decide(struct subscription *subscription, int result)
 	subscription->state = result < 0 ? SUBSCRIPTION_FAILED : SUBSCRIPTION_RUNNING;
 	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
 	if (result < 0)
-		drop_views(subscription);
+		drop_views(subscription, false);
 	subscription->wake = false; /* what woke it before could not be told */
 	if (result == 0)
 		subscription_wake(subscription);
@@ -97,7 +96,7 @@ static bool root_is_ours(struct subscription *subscription)
 	int process;
 	ssize_t result;
 
-	if (subscription->options->scope != PORTWATCH_SCOPE_TREE)
+	if (scope_counts_everybody(subscription->scope))
 		return true;
 	process = procfs_open_process(&subscription->monitor->procfs, watcher->pid);
 	if (process < 0)
@@ -107,12 +106,16 @@ static bool root_is_ours(struct subscription *subscription)
 	return result != -EACCES && result != -EPERM;
 }
 
-static void init_tree(struct subscription *subscription)
+static void init_scope(struct subscription *subscription)
 {
 	struct portwatch *watcher = subscription->watcher;
-	int result = process_tree_new(&subscription->tree, subscription->monitor->processes,
-	                              watcher->pid, watcher->start_time,
-	                              subscription->options->subreaper);
+	struct scope_target target = {
+		.kind = subscription->options->scope,
+		.pid = watcher->pid,
+		.start_time = watcher->start_time,
+		.adopts_orphans = subscription->options->subreaper,
+	};
+	int result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
 
 	if (result == -ESRCH)
 		fail(subscription, result, "no such process (it has exited)");
@@ -170,12 +173,12 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 {
 	bool any_ready, all_read;
 
-	if (!subscription->tree) {
-		init_tree(subscription);
+	if (!subscription->scope) {
+		init_scope(subscription);
 		return;
 	}
 	subscription->placed |= !list_empty(&subscription->views);
-	if (process_tree_count(subscription->tree) == 0) {
+	if (scope_has_ended(subscription->scope)) {
 		fail(subscription, -ESRCH, "no such process (it has exited)");
 		return;
 	}
@@ -203,10 +206,9 @@ uint64_t subscription_due(const struct subscription *subscription)
 
 void subscription_check_end(struct subscription *subscription)
 {
-	if (subscription->state != SUBSCRIPTION_RUNNING ||
-	    process_tree_count(subscription->tree) > 0)
+	if (subscription->state != SUBSCRIPTION_RUNNING || !scope_has_ended(subscription->scope))
 		return;
-	drop_views(subscription);
+	drop_views(subscription, !scope_leaves_ports_open(subscription->scope));
 	subscription->state = SUBSCRIPTION_ENDED;
 	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
 	          "all processes of the tree of PID %d have exited",

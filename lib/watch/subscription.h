@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* subscription.h - what one started watcher wants to know, and what it was told: the dispatcher
  *
- * A subscription has a tree and one view for each network namespace in which its members live. A
- * view holds the sockets that listen there; the ports are made of those that are in scope. */
+ * A subscription has a scope and one view for each network namespace that the scope reads. A view
+ * holds the sockets that listen there; the ports are made of those that are in scope. */
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
 
@@ -11,6 +11,7 @@
 #include "watch/monitor.h"
 #include "watch/netns.h"
 #include "watch/ports.h"
+#include "watch/scope.h"
 #include "api/watcher.h"
 
 #define SKIPPED_MAX 32
@@ -68,13 +69,11 @@ struct subscription {
 	struct monitor *monitor;
 	const struct options *options;
 	enum subscription_state state;
-	int result;        /* of portwatch_start(), once it isn't STARTING */
-	uint64_t deadline; /* while STARTING */
-	struct process_tree *tree;
+	int result;          /* of portwatch_start(), once it isn't STARTING */
+	uint64_t deadline;   /* while STARTING */
+	struct scope *scope; /* NULL until the monitor has made it */
 	struct list views;
 	struct ports ports;
-	struct netns_id target; /* the namespace of the root, for PORTWATCH_SCOPE_NETNS */
-	bool target_known;
 	bool placed;          /* the views of the members at its start are made */
 	bool unplaced;        /* there was no memory to look into some member's namespace */
 	unsigned int pending; /* sockets that are FRESH or ORPHAN */
@@ -117,8 +116,8 @@ void subscription_wake(struct subscription *subscription);
 
 /* The view of a namespace; made if there is none. NULL without memory. */
 struct view *view_get(struct subscription *subscription, struct portwatch_namespace *ns);
-/* Closes all its ports and forgets it. */
-void view_free(struct view *view);
+/* Closes all its ports, unless they are left open, and forgets it. */
+void view_free(struct view *view, bool close_ports);
 /* What has changed in its namespace. */
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
 /* A socket that the last reads have shown; NULL if there is none. */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* scope.c - whose ports a subscription reports: those of a tree, or those of a namespace */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "watch/scope.h"
+
+/* What a kind of scope decides. */
+struct scope_rules {
+	/* Whether the namespace of a member, which is known, is read. */
+	bool (*reads)(struct scope *scope, const struct process *member);
+	bool counts_everybody;
+	bool leaves_ports_open;
+};
+
+struct scope {
+	const struct scope_rules *rules;
+	struct process_tree *tree;
+	struct netns_id target; /* the namespace that the root was seen in last */
+	bool target_known;
+};
+
+static bool reads_any(struct scope *scope, const struct process *member)
+{
+	(void)scope;
+	(void)member;
+	return true;
+}
+
+/* The namespace of the root alone. While nothing is known of the root, and once it has exited, the
+ * members stay where they are: the first of them stands in for it. */
+static bool reads_target(struct scope *scope, const struct process *member)
+{
+	if (member->pid == process_tree_root(scope->tree) || !scope->target_known) {
+		scope->target = member->netns;
+		scope->target_known = true;
+	}
+	return scope->target.ino == member->netns.ino && scope->target.dev == member->netns.dev;
+}
+
+static const struct scope_rules tree_rules = {
+	.reads = reads_any,
+};
+
+static const struct scope_rules netns_rules = {
+	.reads = reads_target,
+	.counts_everybody = true,
+	.leaves_ports_open = true,
+};
+
+int scope_new(struct scope **scope, struct process_table *processes,
+              const struct scope_target *target)
+{
+	struct scope *new = calloc(1, sizeof(*new));
+	int result;
+
+	if (!new)
+		return -ENOMEM;
+	new->rules = target->kind == PORTWATCH_SCOPE_NETNS ? &netns_rules : &tree_rules;
+	result = process_tree_new(&new->tree, processes, target->pid, target->start_time,
+	                          target->adopts_orphans);
+	if (result < 0)
+		free(new);
+	else
+		*scope = new;
+	return result;
+}
+
+void scope_free(struct scope *scope)
+{
+	if (!scope)
+		return;
+	process_tree_unref(scope->tree);
+	free(scope);
+}
+
+struct process *scope_next(const struct scope *scope, const struct process *previous)
+{
+	return process_tree_next(scope->tree, previous);
+}
+
+bool scope_contains(const struct scope *scope, const struct process *process)
+{
+	return process_tree_contains(scope->tree, process);
+}
+
+size_t scope_count(const struct scope *scope)
+{
+	return process_tree_count(scope->tree);
+}
+
+bool scope_follows(const struct scope *scope, const struct process_tree *tree)
+{
+	return scope->tree == tree;
+}
+
+bool scope_counts_everybody(const struct scope *scope)
+{
+	return scope->rules->counts_everybody;
+}
+
+bool scope_reads(struct scope *scope, const struct process *member)
+{
+	return member->netns_known && scope->rules->reads(scope, member);
+}
+
+bool scope_has_ended(const struct scope *scope)
+{
+	return process_tree_count(scope->tree) == 0;
+}
+
+bool scope_leaves_ports_open(const struct scope *scope)
+{
+	return scope->rules->leaves_ports_open;
+}
