@@ -323,6 +323,51 @@ START_TEST(a_table_that_is_refused_later)
 }
 END_TEST
 
+/* As LXCFS does it: a file whose last number says for ever that nobody has forked. */
+static void cover_loadavg(void)
+{
+	char path[] = "./loadavg-XXXXXX";
+	int file, error;
+
+	/* An ordinary user may mount in a user namespace. */
+	if (geteuid() != 0)
+		sandbox_enter();
+	if (!sandbox_own_mounts())
+		test_skip("cannot arrange mounts: %s", strerror(errno));
+	file = mkstemp(path);
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_gt(dprintf(file, "0.00 0.00 0.00 1/99 %d\n", (int)getpid()), 0);
+	close(file);
+	error = mount(path, "/proc/loadavg", NULL, MS_BIND, NULL) < 0 ? errno : 0;
+	unlink(path);
+	if (error)
+		test_skip("cannot mount on /proc/loadavg: %s", strerror(error));
+}
+
+START_TEST(a_loadavg_of_somebody_else_hides_no_child)
+{
+	struct fixture root, child;
+	struct fixture_socket socket;
+	struct collect collect;
+
+	wrap_reset();
+	cover_loadavg();
+	root = fixture_start(0);
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);
+	collect_start(&collect);
+	for (int i = 0; i < 3; i++) {
+		child = fixture_fork(&root);
+		socket = fixture_listen(&child, "127.0.0.1", 0);
+		ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, socket.port).pid, child.pid);
+		fixture_end(&child);
+		collect_wait(&collect, CLOSE, NULL, socket.port);
+	}
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("degrade");
@@ -330,6 +375,7 @@ static Suite *make(void)
 
 	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, AT_START * 3 * 2);
 	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
+	tcase_add_loop_test(refused, a_loadavg_of_somebody_else_hides_no_child, 0, 2);
 	suite_add_tcase(suite, refused);
 	tcase_add_test(told, each_watcher_is_told_once);
 	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -372,13 +373,49 @@ START_TEST(no_such_process)
 }
 END_TEST
 
-START_TEST(last_pid)
+static pid_t parse_loadavg(const char *text)
+{
+	return procfs_parse_loadavg(text, strlen(text));
+}
+
+START_TEST(loadavg)
+{
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201 31337\n"), 31337);
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201 31337"), 31337);
+	ck_assert_int_eq(parse_loadavg("2147483647\n"), 2147483647);
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201 2147483648\n"), 0);
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201\n"), 0);
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201 \n"), 0);
+	ck_assert_int_eq(parse_loadavg("0.03 0.10 0.08 1/201 -5\n"), 0);
+	ck_assert_int_eq(parse_loadavg("what?\n"), 0);
+	ck_assert_int_eq(parse_loadavg("\n"), 0);
+	ck_assert_int_eq(parse_loadavg(""), 0);
+}
+END_TEST
+
+/* Whatever stands in it: a number that doesn't move would hide every fork. */
+START_TEST(loadavg_of_no_kernel_is_not_believed)
 {
 	ck_assert_int_eq(procfs_last_pid(&fake.procfs), 0);
+	fake.procfs.loadavg_refused = false;
 	fake_proc_file(&fake, "0.03 0.10 0.08 1/201 31337\n", "loadavg");
-	ck_assert_int_eq(procfs_last_pid(&fake.procfs), 31337);
-	fake_proc_file(&fake, "what?\n", "loadavg");
 	ck_assert_int_eq(procfs_last_pid(&fake.procfs), 0);
+	ck_assert(fake.procfs.loadavg_refused);
+}
+END_TEST
+
+START_TEST(real_loadavg)
+{
+	int status;
+	pid_t before = procfs_last_pid(&real), child;
+
+	if (!procfs_is_ours(&real) || before == 0)
+		test_skip("no /proc/loadavg of our PID namespace");
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_ne(procfs_last_pid(&real), before);
 }
 END_TEST
 
@@ -440,7 +477,6 @@ START_TEST(real_self)
 	ck_assert_int_eq(stat.ppid, getppid());
 	ck_assert_int_eq(procfs_read_nspid(process, &innermost, &depth), 0);
 	ck_assert_int_eq(innermost, getpid());
-	ck_assert_int_eq(procfs_last_pid(&real) > 0, 1);
 }
 END_TEST
 
@@ -566,13 +602,15 @@ static Suite *make(void)
 	tcase_add_test(fake_case, children_beyond_one_read);
 	tcase_add_test(fake_case, children_unlisted_or_gone);
 	tcase_add_test(fake_case, no_such_process);
-	tcase_add_test(fake_case, last_pid);
+	tcase_add_test(fake_case, loadavg);
+	tcase_add_test(fake_case, loadavg_of_no_kernel_is_not_believed);
 	tcase_add_test(fake_case, whose_proc);
 	tcase_add_test(fake_case, no_descriptors_left);
 	suite_add_tcase(suite, fake_case);
 	tcase_add_checked_fixture(real_case, setup_real, teardown_real);
 	tcase_add_test(real_case, standard_descriptors_untouched);
 	tcase_add_test(real_case, real_self);
+	tcase_add_test(real_case, real_loadavg);
 	tcase_add_test(real_case, real_exit);
 	tcase_add_test(real_case, real_netns);
 	tcase_add_test(real_case, real_headless_process);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parse.c - the text of /proc/PID/stat */
+/* parse.c - the text of /proc/PID/stat, /proc/PID/status and /proc/loadavg */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -96,6 +96,19 @@ bool procfs_is_dead(const struct process_stat *stat)
 	 */
 	return (stat->state == 'Z' || stat->state == 'X' || stat->state == 'x') &&
 	       stat->threads <= 1;
+}
+
+/* The last field of the line. */
+pid_t procfs_parse_loadavg(const char *text, size_t size)
+{
+	const char *end = text + size, *at;
+	uint64_t pid;
+
+	if (end > text && end[-1] == '\n')
+		end--;
+	for (at = end; at > text && at[-1] != ' '; at--)
+		;
+	return decimal_parse(&at, end, &pid) && at == end && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
 /* --- what /proc/PID/status says of PID namespaces */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "util/number.h"
 #include "proc/procfs.h"
 #include "util/spawn.h"
+#include "util/sys.h"
 
 /* One call lists some 600 descriptors of a process. */
 #define LIST_BUFFER 16384
@@ -31,6 +34,7 @@ struct directory_entry {
 int procfs_open(struct procfs *procfs, const char *path)
 {
 	procfs->loadavg = -1;
+	procfs->loadavg_refused = false;
 	procfs->fd = spawn_above_stdio(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	return procfs->fd < 0 ? procfs->fd : 0;
 }
@@ -164,25 +168,54 @@ int procfs_read_link(int directory, const char *path, const char *type, uint64_t
 	return decimal_parse(&at, link + size, number) && strcmp(at, "]") == 0;
 }
 
+/* Whether a file lies in the file system of the directory itself: nothing is mounted over it. Asks
+ * no daemon of a file system in user space, who could take as long as he likes to answer. */
+static bool is_uncovered(int directory, const char *name)
+{
+	struct statx around, file;
+
+	return raw_call(SYS_statx, directory, "", AT_EMPTY_PATH, STATX_INO, &around) == 0 &&
+	       raw_call(SYS_statx, directory, name, AT_STATX_DONT_SYNC, STATX_INO, &file) == 0 &&
+	       around.stx_dev_major == file.stx_dev_major &&
+	       around.stx_dev_minor == file.stx_dev_minor;
+}
+
+/* Opens a file that is believed because the kernel makes it. A negative errno where it doesn't. */
+static int open_of_kernel(int directory, const char *name)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct statfs status;
+	int kept;
+
+	if (!is_uncovered(directory, name))
+		return -EXDEV;
+	fd = procfs_open_at(directory, name, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &status) < 0)
+		return -errno;
+	if (status.f_type != PROC_SUPER_MAGIC)
+		return -EXDEV;
+	kept = fd;
+	fd = -1;
+	return kept;
+}
+
 pid_t procfs_last_pid(struct procfs *procfs)
 {
-	char text[128], *at;
+	char text[128];
 	ssize_t size;
-	const char *number;
-	uint64_t pid;
 
-	if (procfs->loadavg < 0)
-		procfs->loadavg = procfs_open_at(procfs->fd, "loadavg", O_RDONLY);
+	if (procfs->loadavg < 0 && !procfs->loadavg_refused) {
+		int fd = open_of_kernel(procfs->fd, "loadavg");
+
+		procfs->loadavg = fd < 0 ? -1 : fd;
+		/* Want of descriptors or memory passes. */
+		procfs->loadavg_refused = fd == -EXDEV || fd == -EACCES || fd == -ENOENT;
+	}
 	/* One call reads it whole, from the start again. */
-	size = procfs->loadavg < 0 ? -1 : pread(procfs->loadavg, text, sizeof(text) - 1, 0);
-	if (size <= 0)
-		return 0;
-	text[size] = '\0';
-	at = strrchr(text, ' ');
-	number = at ? at + 1 : text;
-	if (!decimal_parse(&number, text + size, &pid) || pid > INT_MAX)
-		return 0;
-	return (pid_t)pid;
+	size = procfs->loadavg < 0 ? -1 : pread(procfs->loadavg, text, sizeof(text), 0);
+	return size <= 0 ? 0 : procfs_parse_loadavg(text, (size_t)size);
 }
 
 /* --- one process, its threads and its children */

@@ -10,8 +10,9 @@
 #include <sys/types.h>
 
 struct procfs {
-	int loadavg; /* kept open for procfs_last_pid(); -1 until then */
-	int fd;      /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
+	int fd;               /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
+	int loadavg;          /* kept open for procfs_last_pid(); -1 until then */
+	bool loadavg_refused; /* it can't be had, or isn't the kernel's: it isn't asked again */
 };
 
 /* Fields of /proc/PID/stat. */
@@ -104,9 +105,12 @@ int procfs_read_link(int directory, const char *path, const char *type, uint64_t
  * can tell only where /proc shows our PID namespace: false elsewhere. */
 bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
 
-/* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it can't be
- * read. Changes with each fork: read it before the tree, so that what is forked meanwhile counts as
- * a change. */
+/* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it isn't known:
+ * the file can't be read, or isn't the kernel's own. LXCFS, for one, mounts another over it, whose
+ * last field is any number, and may never change. The kernel's changes with each fork: read it
+ * before the tree, so that what is forked meanwhile counts as a change. */
 pid_t procfs_last_pid(struct procfs *procfs);
+/* Parses its text. Pure. 0 where there is no such number. */
+pid_t procfs_parse_loadavg(const char *text, size_t size);
 
 #endif

@@ -62,47 +62,56 @@ const struct process_hooks monitor_process_hooks = {
 /* After reading the trees, a pause of so many times its length, at most a second: forks and exits
  * without end take at most a fifth of one CPU. */
 #define REFRESH_REST 4
+/* However quiet it seems, and whatever says so, the trees are read again after so long, and a pause
+ * of so many times the length of the reading: 0.2% of one CPU. */
+#define RECHECK (10 * NSEC_PER_SEC)
+#define RECHECK_REST 500
 
 /* Reads the trees, or leaves it to a later turn. */
 static void refresh(struct monitor *monitor)
 {
-	uint64_t before = clock_now(CLOCK_MONOTONIC), rest;
+	uint64_t before = clock_now(CLOCK_MONOTONIC), took, rest;
+	pid_t last;
 
 	if (before < monitor->refresh_earliest)
 		return;
 	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
-	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->procfs), before);
+	last = procfs_last_pid(&monitor->procfs);
+	recent_pids_seen(&monitor->recent_pids, last, before);
 	monitor->forked = false;
 	monitor->exited = false;
 	if (process_table_refresh(monitor->processes) < 0)
 		monitor->refresh_failed = true; /* with the next poll again */
-	rest = (clock_now(CLOCK_MONOTONIC) - before) * REFRESH_REST;
+	took = clock_now(CLOCK_MONOTONIC) - before;
+	took = took < NSEC_PER_SEC ? took : NSEC_PER_SEC; /* it may have been stopped meanwhile */
+	rest = took * REFRESH_REST;
 	monitor->refresh_earliest = before + (rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC);
+	monitor->recheck = before + RECHECK + took * RECHECK_REST;
+	/* Nothing says that nobody has forked: it is done in each cycle. */
+	if (last == 0)
+		monitor->scan_cost = schedule_smooth(monitor->scan_cost, took);
 }
-
-/* With a notifier fork records tell; the trees are read all the same so often. */
-#define RECHECK (10 * NSEC_PER_SEC)
 
 /* Whether processes may have come since the trees were read. */
 static bool check_forks(struct monitor *monitor, uint64_t now)
 {
-	bool recheck = now >= monitor->recheck;
 	pid_t after, last;
 
-	if (monitor->notifier && !monitor->refresh_failed && !recheck)
+	if (monitor->refresh_failed || now >= monitor->recheck) {
+		monitor->refresh_failed = false;
+		monitor->forked = true;
+		return true;
+	}
+	if (monitor->notifier) /* fork records tell */
 		return false;
-	if (recheck)
-		monitor->recheck = now + RECHECK;
 	last = procfs_last_pid(&monitor->procfs);
 	after = recent_pids_after(&monitor->recent_pids, last, now);
-	if (after == last && last != 0 && !monitor->refresh_failed)
+	if (after == last && last != 0)
 		return false;
-	if (!monitor->refresh_failed && !recheck &&
-	    process_scan_new(monitor->processes, after, last)) {
+	if (process_scan_new(monitor->processes, after, last)) {
 		recent_pids_seen(&monitor->recent_pids, last, now);
 		return false;
 	}
-	monitor->refresh_failed = false;
 	monitor->forked = true;
 	return true;
 }

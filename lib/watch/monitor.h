@@ -50,7 +50,7 @@ struct monitor {
 	bool everybody_counts;        /* in the scope of some subscription: non-members matter */
 	void *known_sockets;          /* tsearch(3): sockets of members, by the kernel's address */
 	size_t known_socket_count;
-	uint64_t recheck; /* with a notifier, when the trees are read all the same */
+	uint64_t recheck; /* when the trees are read, whether anything was forked or not */
 	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* those that are counted, see stats.c */
 	uint64_t serial;                        /* of the namespace made last */
 	bool polled;               /* some table was asked for: look after the trees as well */

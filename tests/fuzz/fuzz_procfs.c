@@ -16,7 +16,6 @@ static int file = -1;
 
 static const char *const links[][2] = {
 	{"status", "input"},
-	{"loadavg", "input"},
 	{"stat", "input"},
 	{"task/1/children", "../../input"},
 };
@@ -161,11 +160,9 @@ static void check_link(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *text = fuzz_string(bytes, size);
-	struct procfs procfs = {.loadavg = -1};
 
 	if (directory < 0)
 		set_up();
-	procfs.fd = directory;
 	REQUIRE(ftruncate(file, 0) == 0);
 	REQUIRE(pwrite(file, text, size, 0) == (ssize_t)size);
 	check_status(text, text + size);
@@ -173,9 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_stat(text, size);
 	check_whole(text, size);
 	check_link(text);
-	REQUIRE(procfs_last_pid(&procfs) >= 0);
-	if (procfs.loadavg >= 0)
-		close(procfs.loadavg);
+	REQUIRE(procfs_parse_loadavg(text, size) >= 0);
 	free(text);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,7 @@ WRAP(int, -1, eventfd_read, (int fd, eventfd_t *value), fd, value)
 WRAP(int, -1, eventfd_write, (int fd, eventfd_t value), fd, value)
 WRAP(int, -1, fstatat, (int directory, const char *path, struct stat *status, int flags), directory,
      path, status, flags)
+WRAP(int, -1, fstatfs, (int fd, struct statfs *status), fd, status)
 WRAP(int, -1, faccessat, (int directory, const char *path, int mode, int flags), directory, path,
      mode, flags)
 WRAP(ssize_t, -1, readlinkat, (int directory, const char *path, char *buffer, size_t size),

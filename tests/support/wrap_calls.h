@@ -74,6 +74,7 @@
 	X(eventfd_read, -1)                                                                        \
 	X(eventfd_write, -1)                                                                       \
 	X(fstatat, WRAP_FSTATAT)                                                                   \
+	X(fstatfs, SYS_fstatfs)                                                                    \
 	X(faccessat, SYS_faccessat)                                                                \
 	X(readlinkat, SYS_readlinkat)                                                              \
 	X(kill, SYS_kill)                                                                          \

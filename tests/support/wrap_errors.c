@@ -53,6 +53,7 @@ static const struct {
 	{"eventfd_read", {EAGAIN, EINTR}},
 	{"eventfd_write", {EAGAIN, EINTR}},
 	{"fstatat", {EACCES, ELOOP, ENOENT, ENOMEM, ENOTDIR}},
+	{"fstatfs", {EINTR, EIO, ENOMEM, ENOSYS, EPERM}},
 	{"statx", {EACCES, ELOOP, ENOENT, ENOMEM, ENOSYS, ENOTDIR, EPERM}},
 	{"faccessat", {EACCES, ELOOP, ENOENT, ENOMEM, ENOTDIR, EPERM}},
 	{"readlinkat", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, ENOTDIR}},

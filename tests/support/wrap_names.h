@@ -18,6 +18,8 @@
 #define __wrap_openat __wrap_openat64
 #define __real_mmap __real_mmap64
 #define __wrap_mmap __wrap_mmap64
+#define __real_fstatfs __real_fstatfs64
+#define __wrap_fstatfs __wrap_fstatfs64
 #if defined(__USE_TIME_BITS64) && __TIMESIZE == 32
 #define __real_fcntl __real___fcntl_time64
 #define __wrap_fcntl __wrap___fcntl_time64
