@@ -30,6 +30,7 @@ struct check {
 	struct options options; /* for the one target */
 	struct privileges privileges;
 	struct target target;
+	pid_t sample; /* a process like any that the caller starts, where no PID was given; or 0 */
 	struct seen_namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
 	size_t unread; /* of these, no reader works for so many */
@@ -106,23 +107,52 @@ static void report_notifier(struct check *check)
 	           result < 0 ? strerror(-result) : reason);
 }
 
+/* What keeps pwatch from the processes of other users, and from those with more capabilities than
+ * the caller's; or "". */
+static const char *others_obstacle(const struct privileges *privileges)
+{
+	const uint64_t sight = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
+
+	if ((privileges->permitted & sight) != sight)
+		return "of other users, or with more capabilities: they take cap_sys_ptrace and "
+		       "cap_dac_read_search";
+	if (!privileges->initial_user_namespace)
+		return "only those of this user namespace and of those below it are seen";
+	if (*privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0 &&
+	    !(privileges->effective & PRIVILEGES_SYS_PTRACE))
+		return "/proc hides those of other users (hidepid)";
+	return "";
+}
+
+static void report_others(struct check *check)
+{
+	const char *obstacle = others_obstacle(&check->privileges);
+
+	report_add(&check->report, TOPIC_RESULT, "other processes",
+	           *obstacle == '\0' ? "yes" : "no", obstacle);
+}
+
 static void report_result(struct check *check, bool visible)
 {
-	char name[32], note[64];
+	char name[32] = "own processes", open_now[64];
+	const char *note = check->target.failure;
 
-	snprintf(name, sizeof(name), "process %d", (int)check->target.pid);
+	if (!check->sample)
+		snprintf(name, sizeof(name), "process %d", (int)check->target.pid);
+	snprintf(open_now, sizeof(open_now), "open now: %u", check->ports);
 	if (visible)
-		snprintf(note, sizeof(note), "open now: %u", check->ports);
+		note = check->sample ? "" : open_now;
 	else if (check->unread > 0)
-		snprintf(note, sizeof(note), "no reader works for a network namespace");
-	report_add(&check->report, TOPIC_RESULT, name, visible ? "yes" : "no",
-	           visible || check->unread > 0 ? note : check->target.failure);
+		note = "no reader works for a network namespace";
+	report_add(&check->report, TOPIC_RESULT, name, visible ? "yes" : "no", note);
+	if (check->sample)
+		report_others(check);
 }
 
 /* Watches for a moment, to see what works. Returns whether the ports can be seen. */
 static bool look(struct check *check)
 {
-	check->target.pid = check->options.pid_count > 0 ? check->options.pids[0] : getpid();
+	check->target.pid = check->sample ? check->sample : check->options.pids[0];
 	check->target.user_data = check;
 	if (target_open(&check->target, &check->options, count_port) < 0 ||
 	    target_start(&check->target, &check->options) < 0)
@@ -169,9 +199,9 @@ static int print(const struct check *check)
 	return result;
 }
 
-int check_run(const struct options *options)
+int check_run(const struct options *options, const struct run *run)
 {
-	struct check check = {.options = *options};
+	struct check check = {.options = *options, .sample = run->pid};
 	int result = privileges_read(&check.privileges);
 	bool visible;
 

@@ -59,7 +59,7 @@ static int act(const struct options *options, struct run *run)
 	case OPTIONS_VERSION:
 		return print_version();
 	case OPTIONS_CHECK:
-		return check_run(options);
+		return check_run(options, run);
 	case OPTIONS_WATCH:
 		break;
 	}
@@ -69,6 +69,18 @@ static int act(const struct options *options, struct run *run)
 static bool is_setuid_root(void)
 {
 	return geteuid() == 0 && getuid() != 0;
+}
+
+/* Makes what would become COMMAND, before anything else is made, see run.h. --check looks at such a
+ * process, and never lets it go. */
+static int fork_process(struct run *run, const struct options *options, char **argv,
+                        const struct rlimit *files)
+{
+	bool sample = options->action == OPTIONS_CHECK && options->pid_count == 0;
+
+	if (!sample && !options->command)
+		return 0;
+	return run_fork(run, argv, options->command, files);
 }
 
 int main(int argc, char **argv)
@@ -83,9 +95,8 @@ int main(int argc, char **argv)
 
 	if (started == 0)
 		started = inherited_raise_files(&files);
-	/* Before anything else is made, see run.h. */
-	if (started == 0 && result == 0 && options.command && !is_setuid_root())
-		started = run_fork(&run, argv, options.command, &files);
+	if (started == 0 && result == 0 && !is_setuid_root())
+		started = fork_process(&run, &options, argv, &files);
 	if (is_setuid_root())
 		message_error(
 			"must not be setuid root; give it file capabilities instead (setcap)");

@@ -74,7 +74,7 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 	if (disown_capabilities() < 0 || write(failure_fd, "", 1) != 1)
 		_exit(RUN_FAILED);
 	/* The end without a byte: pwatch has failed or is gone. */
-	if (read_whole(go_fd, &go, 1) != 1)
+	if (read_whole(go_fd, &go, 1) != 1 || !command)
 		_exit(RUN_FAILED);
 	(void)setrlimit(RLIMIT_NOFILE, files);
 	execvp(command[0], command);

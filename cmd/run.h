@@ -31,7 +31,8 @@ struct run {
 
 #define RUN_INIT ((struct run){.go_fd = -1, .failure_fd = -1, .status = RUN_FAILED})
 
-/* Forks a process that waits to become COMMAND with the limit of descriptors as it was. A pwatch
+/* Forks a process that waits to become COMMAND with the limit of descriptors as it was, or to end
+ * where there is no command. A pwatch
  * with file capabilities does not return at first: it executes itself with the same arguments, and
  * finds that process here again. 0 or a negative errno. */
 int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files);

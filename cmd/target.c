@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "message.h"
 #include "target.h"
@@ -54,6 +55,10 @@ static const char *start_reason(const struct options *options, int error)
 	case -ESRCH:
 		return "it has exited";
 	case -EACCES:
+		if (geteuid() == 0)
+			return "permission denied: it has capabilities that pwatch lacks, or a "
+			       "security module or the sandbox refuses; give pwatch "
+			       "cap_sys_ptrace";
 		return "permission denied; run pwatch as its user or as root, or with the "
 		       "capabilities cap_sys_ptrace and cap_dac_read_search";
 	case -EPERM:

@@ -51,7 +51,7 @@ static void start_like_a_file(void)
 START_TEST(what_is_taken_is_given_back)
 {
 	char *before, *after;
-	unsigned int taken;
+	caps_set taken;
 
 	start_like_a_file();
 	before = state();
@@ -71,7 +71,7 @@ END_TEST
 START_TEST(what_is_taken_is_given_back_whatever_fails)
 {
 	static const char *const calls[] = {"cap_get_proc", "cap_set_flag", "cap_set_proc"};
-	unsigned int taken;
+	caps_set taken;
 
 	start_like_a_file();
 	taken = caps_begin(CAPS_READ_PROCESS);
@@ -116,6 +116,38 @@ START_TEST(the_rest_is_given_up)
 }
 END_TEST
 
+/* CAP_SYS_PTRACE is what replaces all others. Without it nothing is given up for good: the kernel
+ * compares what the other process has with what is in effect here. */
+START_TEST(what_it_takes_to_look_is_kept)
+{
+	static const cap_value_t own[] = {CAP_CHOWN, CAP_NET_BIND_SERVICE};
+	cap_t caps = cap_init();
+	char *before, *after;
+	caps_set taken;
+
+	start_like_a_file();
+	ck_assert_int_eq(cap_set_flag(caps, CAP_PERMITTED, 2, own, CAP_SET), 0);
+	ck_assert_int_eq(cap_set_flag(caps, CAP_EFFECTIVE, 2, own, CAP_SET), 0);
+	if (cap_set_proc(caps) < 0)
+		test_skip("takes capabilities");
+	cap_free(caps);
+	ck_assert_int_eq(portwatch_limit_privileges(), 0);
+	before = state();
+	for (int i = 0; i < 2; i++) {
+		ck_assert(is_permitted(own[i]));
+		ck_assert(!caps_effective(own[i]));
+	}
+	ck_assert_uint_eq(caps_begin(CAPS_NOTIFIER), 0);
+	taken = caps_begin(CAPS_READ_PROCESS);
+	ck_assert(caps_effective(own[0]) && caps_effective(own[1]));
+	caps_end(taken);
+	after = state();
+	ck_assert_str_eq(after, before);
+	free(after);
+	free(before);
+}
+END_TEST
+
 static const struct {
 	const char *call;
 	int error, result;
@@ -153,6 +185,7 @@ static Suite *make(void)
 	tcase_add_loop_test(raise, what_cannot_be_taken_is_not, 0, 2);
 	suite_add_tcase(suite, raise);
 	tcase_add_test(limit, the_rest_is_given_up);
+	tcase_add_test(limit, what_it_takes_to_look_is_kept);
 	tcase_add_loop_test(limit, what_cannot_be_given_up_is_told, 0, FAILURES);
 	suite_add_tcase(suite, limit);
 	return suite;

@@ -489,8 +489,11 @@ int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
 /**
  * portwatch_limit_privileges: gives up, in the calling thread and for what it starts later, all
  * capabilities but those that the library uses: CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
- * CAP_PERFMON (capabilities(7)). For programs that do nothing but watch; to be called before the
- * first watcher is started.
+ * CAP_PERFMON (capabilities(7)). Without CAP_SYS_PTRACE a process can only be looked into by who
+ * has all capabilities that it has. Then the others are taken out of effect and stay permitted, and
+ * the library takes them into effect around each such look; but not in a program that has file
+ * capabilities. For programs that do nothing but watch; to be called before the first watcher is
+ * started.
  *
  * Returns: 0; -ENOMEM; -EPERM.
  * Since: 0.1

@@ -160,7 +160,7 @@ static int follow_cpu(struct perf_cpus *perf_cpus, size_t cpu)
 {
 	bool online = is_online(perf_cpus, cpu), open = perf_cpus->each[cpu].tracepoint.fd >= 0;
 	const char *step;
-	unsigned int taken;
+	caps_set taken;
 	int error;
 
 	if (open && !online)

@@ -259,7 +259,7 @@ static int open_netns(struct reader *reader, const struct reader_target *target)
 	netns = procfs_open_netns(process);
 	if (netns == -EACCES) {
 		/* The administrator may have granted the sight of other users' processes. */
-		unsigned int taken = caps_begin(CAPS_READ_PROCESS);
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken)
 			netns = procfs_open_netns(process);

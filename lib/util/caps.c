@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -15,18 +16,14 @@
 #define CAP_PERFMON 38
 #endif
 
-/* All that the library ever uses. A set of them is a word with one bit for each. */
-static const struct {
-	cap_value_t capability;
-	enum caps_purpose purpose;
-} uses[] = {
-	{CAP_PERFMON, CAPS_NOTIFIER},
-	{CAP_SYS_ADMIN, CAPS_NOTIFIER}, /* where the kernel knows no CAP_PERFMON; and setns(2) */
-	{CAP_DAC_READ_SEARCH, CAPS_NOTIFIER},
-	{CAP_SYS_PTRACE, CAPS_READ_PROCESS},
-	{CAP_DAC_READ_SEARCH, CAPS_READ_PROCESS},
-};
-#define USES (sizeof(uses) / sizeof(uses[0]))
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define CAPABILITIES 64 /* more than any kernel has: the sets are two words of 32 bits */
+
+#define NOTIFIER (BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
+#define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
+/* All that the library ever uses. CAP_SYS_ADMIN also where the kernel knows no CAP_PERFMON, and for
+ * setns(2). */
+#define USED (NOTIFIER | READ_PROCESS)
 
 static void cleanup_cap(cap_t *caps)
 {
@@ -50,57 +47,88 @@ bool caps_effective(cap_value_t capability)
 	return has(caps, capability, CAP_EFFECTIVE);
 }
 
-unsigned int caps_begin(enum caps_purpose purpose)
+static caps_set get(cap_t caps, cap_flag_t flag)
+{
+	caps_set set = 0;
+
+	for (cap_value_t capability = 0; capability < CAPABILITIES; capability++)
+		if (has(caps, capability, flag))
+			set |= BIT(capability);
+	return set;
+}
+
+static int change(cap_t caps, cap_flag_t flag, caps_set set, cap_flag_value_t value)
+{
+	for (cap_value_t capability = 0; capability < CAPABILITIES; capability++)
+		if (set & BIT(capability) && cap_set_flag(caps, flag, 1, &capability, value) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Whether to look at a process takes every capability that the process has (ptrace(2), access mode
+ * checks). CAP_SYS_PTRACE stands for all of them. A program with file capabilities has none but
+ * those of the file, which are not to show its caller more than the caller may see. */
+static bool looks_by_all(caps_set permitted)
+{
+	return !(permitted & BIT(CAP_SYS_PTRACE)) && !caps_secure();
+}
+
+caps_set caps_begin(enum caps_purpose purpose)
 {
 	CLEANUP_CAP cap_t caps = cap_get_proc();
-	unsigned int taken = 0;
+	caps_set permitted = get(caps, CAP_PERMITTED), taken;
 
-	for (unsigned int i = 0; i < USES; i++)
-		if (uses[i].purpose == purpose && has(caps, uses[i].capability, CAP_PERMITTED) &&
-		    !has(caps, uses[i].capability, CAP_EFFECTIVE) &&
-		    cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_SET) == 0)
-			taken |= 1U << i;
-	if (taken && cap_set_proc(caps) < 0)
+	if (purpose == CAPS_NOTIFIER)
+		taken = NOTIFIER;
+	else
+		taken = looks_by_all(permitted) ? permitted : READ_PROCESS;
+	taken &= permitted & ~get(caps, CAP_EFFECTIVE);
+	if (taken && (change(caps, CAP_EFFECTIVE, taken, CAP_SET) < 0 || cap_set_proc(caps) < 0))
 		return 0;
 	return taken;
 }
 
-static int lower(unsigned int taken)
+static int lower(caps_set taken)
 {
 	CLEANUP_CAP cap_t caps = cap_get_proc();
+	int result;
 
 	if (!caps)
 		return -errno;
-	for (unsigned int i = 0; i < USES; i++)
-		if (taken & 1U << i &&
-		    cap_set_flag(caps, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_CLEAR) < 0)
-			return -errno;
+	result = change(caps, CAP_EFFECTIVE, taken, CAP_CLEAR);
+	if (result < 0)
+		return result;
 	return cap_set_proc(caps) < 0 ? -errno : 0;
 }
 
-void caps_end(unsigned int taken)
+void caps_end(caps_set taken)
 {
 	if (!taken || lower(taken) == 0)
 		return;
 	/* This takes no memory. */
-	for (unsigned int i = 0; i < USES; i++)
-		if (taken & 1U << i)
-			caps_child_lower((unsigned int)uses[i].capability);
+	for (unsigned int capability = 0; capability < CAPABILITIES; capability++)
+		if (taken & BIT(capability))
+			caps_child_lower(capability);
 }
 
 int portwatch_limit_privileges(void)
 {
 	CLEANUP_CAP cap_t caps = cap_get_proc();
 	CLEANUP_CAP cap_t kept = cap_init();
+	caps_set permitted, effective;
+	int result;
 
 	if (!caps || !kept)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < USES; i++) {
-		if (has(caps, uses[i].capability, CAP_PERMITTED))
-			cap_set_flag(kept, CAP_PERMITTED, 1, &uses[i].capability, CAP_SET);
-		if (has(caps, uses[i].capability, CAP_EFFECTIVE))
-			cap_set_flag(kept, CAP_EFFECTIVE, 1, &uses[i].capability, CAP_SET);
-	}
+	permitted = get(caps, CAP_PERMITTED);
+	effective = get(caps, CAP_EFFECTIVE) & USED;
+	if (!looks_by_all(permitted))
+		permitted &= USED;
+	result = change(kept, CAP_PERMITTED, permitted, CAP_SET);
+	if (result == 0)
+		result = change(kept, CAP_EFFECTIVE, effective, CAP_SET);
+	if (result < 0)
+		return result;
 	return cap_set_proc(kept) < 0 ? -errno : 0;
 }
 

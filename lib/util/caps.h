@@ -4,19 +4,24 @@
 #define CAPS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/capability.h>
 
 /* What some work takes. A binary with file capabilities has them permitted, not in effect. */
 enum caps_purpose {
 	CAPS_NOTIFIER, /* to open a perf event for all CPUs, and to read its number in tracefs */
-	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of other users' processes */
+	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of processes that are other
+	                    * users' or have capabilities themselves */
 };
 
+/* One bit for each capability. */
+typedef uint64_t caps_set;
+
 /* Takes what the purpose needs, is permitted and isn't in effect yet into effect, for the calling
- * thread alone. Returns what was taken: a set for caps_end(), 0 for none. */
-unsigned int caps_begin(enum caps_purpose purpose);
+ * thread alone. Returns what was taken, for caps_end(); 0 for none. */
+caps_set caps_begin(enum caps_purpose purpose);
 /* Takes it out of effect again. */
-void caps_end(unsigned int taken);
+void caps_end(caps_set taken);
 
 /* Whether a capability is in effect. */
 bool caps_effective(cap_value_t capability);

@@ -214,7 +214,7 @@ static void tell(struct monitor *monitor, struct subscription *subscription)
 
 static void open_notifier(struct monitor *monitor)
 {
-	unsigned int taken = caps_begin(CAPS_NOTIFIER);
+	caps_set taken = caps_begin(CAPS_NOTIFIER);
 	int result;
 
 	result = notifier_open(&monitor->notifier, &hooks, monitor, &monitor->notifier_failure);

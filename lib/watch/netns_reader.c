@@ -321,7 +321,7 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	if (process < 0 || procfs_netns_inode(process, &found) < 0)
 		return false;
 	if (found == 0) {
-		unsigned int taken = caps_begin(CAPS_READ_PROCESS);
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken && procfs_netns_inode(process, &found) < 0)
 			found = 0;

@@ -280,7 +280,7 @@ ssize_t owners_scan_process(int directory, pid_t pid, uint64_t start_time,
                             struct fds_holder *sockets, size_t count)
 {
 	ssize_t result = fds_scan_process(directory, pid, start_time, sockets, count);
-	unsigned int taken;
+	caps_set taken;
 
 	if (result != -EACCES && result != -EPERM)
 		return result;

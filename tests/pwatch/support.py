@@ -156,11 +156,11 @@ class Case(unittest.TestCase):
         return self.start([PWATCH, *map(str, arguments)], **options)
 
     @staticmethod
-    def run_pwatch(*arguments, **options):
-        """Runs it to its end, with all that it prints."""
+    def run_pwatch(*arguments, prefix=(), **options):
+        """Runs it to its end, with all that it prints; with a prefix by that command."""
         options = {'stdin': subprocess.DEVNULL, 'capture_output': True, 'timeout': DEADLINE,
                    **options}
-        return subprocess.run([PWATCH, *map(str, arguments)], **options)
+        return subprocess.run([*prefix, PWATCH, *map(str, arguments)], **options)
 
     def serve(self, *addresses, prefix=()):
         server = self.start([*prefix, *SERVER_COMMAND], stderr=None)
@@ -180,9 +180,9 @@ class Case(unittest.TestCase):
                 found += map(int, children.read().split())
         return found
 
-    def once(self, *arguments):
+    def once(self, *arguments, **options):
         """The objects that --once --json prints."""
-        result = self.run_pwatch('--once', '--json', *arguments)
+        result = self.run_pwatch('--once', '--json', *arguments, **options)
         self.assertEqual((result.returncode, result.stderr), (0, b''))
         return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -194,6 +194,14 @@ class Case(unittest.TestCase):
         self.assertEqual(result.stderr.count(b'\n'), 1, result)
         for word in words:
             self.assertIn(word, result.stderr)
+
+    def with_capabilities(self, *names):
+        """A command that runs another one as root with these capabilities, and none to be had."""
+        command = ['setpriv', ','.join(['--bounding-set=-all', *(f'+{name}' for name in names)]),
+                   '--inh-caps=-all']
+        if os.geteuid() != 0 or not works(*command, 'true'):
+            self.skipTest('takes root and setpriv')
+        return command
 
     def directory(self):
         directory = tempfile.TemporaryDirectory(dir=os.environ.get('TMPDIR', '.'),

@@ -12,8 +12,8 @@ GRANT = 'setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p '
 
 
 class Check(Case):
-    def report(self, *arguments):
-        result = self.run_pwatch('--check', '--json', *arguments)
+    def report(self, *arguments, prefix=()):
+        result = self.run_pwatch('--check', '--json', *arguments, prefix=prefix)
         found = [json.loads(line) for line in result.stdout.splitlines()]
         for finding in found:
             self.assertEqual(list(finding), ['topic', 'name', 'value', 'note'])
@@ -32,10 +32,26 @@ class Check(Case):
         self.assertEqual(values['notifier']['value'], 'no')
         self.assertTrue(values['notifier']['note'])
 
-    def test_itself_by_default_in_words(self):
+    def test_ones_own_processes_by_default(self):
         result = self.run_pwatch('--check')
         self.assertEqual((result.returncode, result.stderr), (0, b''))
-        self.assertTrue(result.stdout.startswith(b'Can the ports be seen?\n  process '), result)
+        self.assertRegex(result.stdout, b'^Can the ports be seen\\?\n  own processes +yes\n'
+                                        b'  other processes +(yes|no - )')
+
+    def test_as_root_with_few_capabilities(self):
+        """What it says is what pwatch sees: a process that has as many, and not one that has more."""
+        few, more = (self.with_capabilities(*names) for names in (['chown'], ['chown', 'kill']))
+        own, ports = self.serve('127.0.0.1', prefix=few)
+        other, _ = self.serve('127.0.0.1', prefix=more)
+        status, found = self.report(prefix=few)
+        self.assertEqual((status, found[0]['name'], found[0]['value']), (0, 'own processes', 'yes'))
+        self.assertEqual((found[1]['name'], found[1]['value']), ('other processes', 'no'))
+        self.assertIn('cap_sys_ptrace', found[1]['note'])
+        status, found = self.report(own.pid, prefix=few)
+        self.assertEqual((status, found[0]['value'], found[0]['note']), (0, 'yes', 'open now: 1'))
+        status, found = self.report(other.pid, prefix=few)
+        self.assertEqual((status, found[0]['value']), (1, 'no'))
+        self.assertIn('it has capabilities that pwatch lacks', found[0]['note'])
 
     def test_what_cannot(self):
         status, found = self.report(NO_SUCH_PID)

@@ -52,6 +52,33 @@ class Signals(Case):
         self.assertEqual(self.run_pwatch('--', 'sh', '-c', 'exit 7', **options).returncode, 7)
 
 
+class Capabilities(Case):
+    """What pwatch gives up may not be what the kernel compares when it looks into a process."""
+    DOCKER = ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap',
+              'net_bind_service', 'net_raw', 'sys_chroot', 'mknod', 'audit_write', 'setfcap']
+
+    def test_as_many_as_the_process(self):
+        for names in ['chown'], self.DOCKER:
+            prefix = self.with_capabilities(*names)
+            server, ports = self.serve('127.0.0.1', prefix=prefix)
+            self.assertEqual([event['port'] for event in self.once(server.pid, prefix=prefix)], ports)
+            pwatch = self.start([*prefix, PWATCH, '-j', str(server.pid)])
+            self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
+            port = int(self.tell(server, 'open 127.0.0.1'))
+            event = json.loads(read_line(pwatch.stdout))
+            self.assertEqual((event['port'], event['pid']), (port, server.pid))
+            # At hand, and none in effect while it waits.
+            with open(f'/proc/{pwatch.pid}/status') as status:
+                sets = dict(line.split() for line in status if line.startswith('Cap'))
+            self.assertEqual(sets['CapPrm:'], sets['CapBnd:'])
+            self.assertEqual(int(sets['CapEff:'], 16), 0)
+
+    def test_fewer_than_the_process(self):
+        server, _ = self.serve('127.0.0.1', prefix=self.with_capabilities('chown', 'kill'))
+        result = self.run_pwatch('--once', server.pid, prefix=self.with_capabilities('chown'))
+        self.assert_refused(result, 1, b'it has capabilities that pwatch lacks', b'cap_sys_ptrace')
+
+
 class Files(Case):
     def with_mounts(self, script, *arguments):
         """The command of a shell script with these arguments whose mounts are its own. It finds
