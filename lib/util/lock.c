@@ -1,62 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.c - the one lock of the library, and what fork(2) does to it */
+/* lock.c - the lock between the host's threads and the monitor */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
 
-#include "util/clock.h"
-#include "api/lock.h"
+#include "util/lock.h"
 
 #define REGISTERED (-1)
 
-static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
-static pthread_cond_t changed;
-static pthread_once_t condition_made = PTHREAD_ONCE_INIT;
-/* Whether the handlers of fork(2) are registered: 0: not, REGISTERED, or the process of which a
- * thread is at it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+/* Who registers the fork handlers: 0 for nobody yet, the PID of the process in which a thread is
+ * registering them, or REGISTERED. */
 static pid_t registrar;
 static void (*forked_hook)(void);
-static bool fork_took_lock;
 static unsigned int generation;
 
-static void init_condition(void)
-{
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&changed, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
-/* With the lock held, the child's copy of all data is consistent. A log callback that forks holds
- * it already. */
+/* With the lock held, the child's copies of the mailbox and the outboxes are consistent. */
 static void before_fork(void)
 {
-	bool took = pthread_mutex_lock(&lock) == 0;
-
-	if (took)
-		fork_took_lock = true;
+	pthread_mutex_lock(&lock);
 }
 
 static void after_fork(void)
 {
-	if (!fork_took_lock)
-		return;
-	fork_took_lock = false;
 	pthread_mutex_unlock(&lock);
 }
 
+/* Both are made anew: threads of the parent are recorded in them as owner and as waiters. */
 static void after_fork_in_child(void)
 {
-	static const pthread_mutex_t fresh = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+	static const pthread_mutex_t new_lock = PTHREAD_MUTEX_INITIALIZER;
+	static const pthread_cond_t new_condition = PTHREAD_COND_INITIALIZER;
 
-	/* Its owner is recorded as a thread of the parent, and waiters as well. */
-	fork_took_lock = false;
 	generation++;
-	lock = fresh;
-	init_condition();
+	lock = new_lock;
+	changed = new_condition;
 	forked_hook();
 }
 
@@ -68,7 +48,6 @@ int library_prepare(void (*forked)(void))
 	int result;
 
 	__atomic_store_n(&forked_hook, forked, __ATOMIC_RELAXED);
-	pthread_once(&condition_made, init_condition);
 	while (seen == self || (seen != REGISTERED &&
 	                        !__atomic_compare_exchange_n(&registrar, &seen, self, false,
 	                                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))) {
@@ -97,16 +76,24 @@ void library_unlock(void)
 	pthread_mutex_unlock(&lock);
 }
 
-bool library_wait(uint64_t deadline)
+int library_enter(void)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(deadline / NSEC_PER_SEC),
-		.tv_nsec = (long)(deadline % NSEC_PER_SEC),
-	};
+	int state;
 
-	if (deadline == UINT64_MAX)
-		return pthread_cond_wait(&changed, &lock) == 0;
-	return pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	library_lock();
+	return state;
+}
+
+void library_leave(int cancel_state)
+{
+	library_unlock();
+	pthread_setcancelstate(cancel_state, NULL);
+}
+
+void library_wait(void)
+{
+	pthread_cond_wait(&changed, &lock);
 }
 
 void library_notify(void)
