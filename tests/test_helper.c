@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "util/caps.h"
+#include "util/sys.h"
 #include "table/helper.h"
 #include "support/check_main.h"
 #include "support/fixture.h"

@@ -11,7 +11,7 @@
 #include "util/caps.h"
 #include "notify/cpu_list.h"
 #include "proc/procfs.h"
-#include "util/fd.h"
+#include "util/spawn.h"
 
 #define CPUS_ONLINE "/sys/devices/system/cpu/online"
 #define CPUS_POSSIBLE "/sys/devices/system/cpu/possible"
@@ -68,7 +68,7 @@ static int set_up(struct perf_cpus *perf_cpus, const char **step)
 	ssize_t length;
 
 	*step = "wait on the tracepoints (epoll_create1)";
-	perf_cpus->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
+	perf_cpus->epoll = spawn_above_stdio(epoll_create1(EPOLL_CLOEXEC));
 	if (perf_cpus->epoll < 0)
 		return perf_cpus->epoll;
 	*step = "read which CPUs are online (" CPUS_ONLINE ")";
@@ -79,7 +79,7 @@ static int set_up(struct perf_cpus *perf_cpus, const char **step)
 	return open_all(perf_cpus, step);
 }
 
-static int allocate(struct perf_cpus **perf_cpus, uint64_t cpus)
+static int allocate(struct perf_cpus **perf_cpus, size_t cpus)
 {
 	struct perf_cpus *made = calloc(1, sizeof(*made) + cpus * sizeof(made->each[0]));
 
@@ -111,7 +111,7 @@ static int allocate_possible(struct perf_cpus **perf_cpus, const char **step)
 	if (limit == 0 || limit > CPUS_MAX)
 		return -EPROTO;
 	*step = "make room for the tracepoints (malloc)";
-	return allocate(perf_cpus, limit);
+	return allocate(perf_cpus, (size_t)limit);
 }
 
 int perf_cpus_open(struct perf_cpus **perf_cpus, uint64_t id, const char *filter, const char **step)
@@ -150,7 +150,7 @@ void perf_cpus_close(struct perf_cpus *perf_cpus)
 	for (cpu = 0; cpu < perf_cpus->count; cpu++)
 		tracepoint_close(&perf_cpus->each[cpu].tracepoint);
 	if (perf_cpus->epoll >= 0)
-		fd_close(perf_cpus->epoll);
+		close(perf_cpus->epoll);
 	free(perf_cpus->waiting);
 	free(perf_cpus);
 }

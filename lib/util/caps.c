@@ -20,11 +20,10 @@
 #define CAPABILITIES 64 /* more than any kernel has: the sets are two words of 32 bits */
 
 #define NOTIFIER (BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
-#define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
 /* All that the library ever uses. CAP_SYS_ADMIN also where the kernel knows no CAP_PERFMON, and for
  * setns(2). */
-#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS)
+#define USED (NOTIFIER | READ_PROCESS)
 
 static void cleanup_cap(cap_t *caps)
 {
@@ -81,8 +80,6 @@ caps_set caps_begin(enum caps_purpose purpose)
 
 	if (purpose == CAPS_NOTIFIER)
 		taken = NOTIFIER;
-	else if (purpose == CAPS_PROCESS_EVENTS)
-		taken = PROCESS_EVENTS;
 	else
 		taken = looks_by_all(permitted) ? permitted : READ_PROCESS;
 	taken &= permitted & ~get(caps, CAP_EFFECTIVE);

@@ -5,14 +5,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-
-#include "util/fd.h"
+#include <unistd.h>
 
 static inline void cleanup_close(int *fd)
 {
 	int saved = errno;
 
-	fd_close(*fd);
+	if (*fd >= 0)
+		close(*fd);
 	errno = saved;
 }
 

@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "util/clock.h"
-#include "util/fd.h"
 #include "util/sys.h"
 
 #ifndef CLONE_PIDFD
@@ -43,15 +41,29 @@ static long clone_process(unsigned long flags, int *pidfd)
 #endif
 }
 
+/* fork(2) without the handlers of pthread_atfork(3), which would take this process apart. */
+static long fork_without_handlers(void)
+{
+#if defined(__sparc__) && defined(HAVE__FORK)
+	/* The bare call returns the PID of the other process to both, and says in a second register
+	 * who is the child. */
+	pid_t pid = _Fork();
+
+	return pid < 0 ? -errno : pid;
+#elif defined(__sparc__)
+	return -ENOSYS;
+#elif defined(SYS_fork)
+	return raw_call(SYS_fork);
+#else
+	return clone_process(SIGCHLD, NULL);
+#endif
+}
+
 /* A process that cannot be made by clone with a pidfd: by fork, which the host program may notice.
- * The bare call, for the handlers of pthread_atfork(3) would take this process apart. */
+ */
 static long fork_process(int *pidfd)
 {
-#ifdef SYS_fork
-	long pid = raw_call(SYS_fork);
-#else
-	long pid = clone_process(SIGCHLD, NULL);
-#endif
+	long pid = fork_without_handlers();
 
 	if (pid > 0) {
 		*pidfd = (int)raw_call(SYS_pidfd_open, pid, 0);
@@ -83,7 +95,7 @@ int spawn_child(struct child *child, child_body body, void *arg)
 	}
 	child->pid = (pid_t)pid;
 	if (child->pidfd >= 0) {
-		child->pidfd = fd_own(child->pidfd);
+		child->pidfd = spawn_above_stdio(child->pidfd);
 		if (child->pidfd < 0)
 			child->pidfd = -1;
 	}
@@ -134,17 +146,36 @@ int spawn_reap(struct child *child)
 		gone = reap_by_pid(child);
 	if (gone <= 0)
 		return -EAGAIN;
-	fd_close(child->pidfd);
+	raw_close(child->pidfd);
 	child->pidfd = -1;
 	child->pid = 0;
 	return 0;
 }
 
-uint64_t spawn_cpu_time(pid_t pid)
+int spawn_above_stdio(int fd)
 {
-	clockid_t clock;
+	int moved;
 
-	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0)
+	if (fd == -1)
+		return -errno;
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	moved = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	raw_close(fd);
+	return moved;
+}
+
+int spawn_pipe(int ends[2])
+{
+	int made[2];
+
+	if (pipe2(made, O_CLOEXEC) < 0)
+		return -errno;
+	ends[0] = spawn_above_stdio(made[0]);
+	ends[1] = spawn_above_stdio(made[1]);
+	if (ends[0] >= 0 && ends[1] >= 0)
 		return 0;
-	return clock_now(clock);
+	raw_close(ends[0]);
+	raw_close(ends[1]);
+	return ends[0] < 0 ? ends[0] : ends[1];
 }

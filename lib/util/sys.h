@@ -11,8 +11,20 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Linux 5.14. Not every C library has it, and not every architecture the same. */
+#ifndef SO_NETNS_COOKIE
+#if defined(__sparc__)
+#define SO_NETNS_COOKIE 0x0050
+#elif defined(__hppa__)
+#define SO_NETNS_COOKIE 0x4045
+#else
+#define SO_NETNS_COOKIE 71
+#endif
+#endif
 
 static inline long raw_result(long result)
 {

@@ -24,7 +24,6 @@ static void destroy(struct ports *ports, struct port *port)
 {
 	tdelete(port, &ports->tree, compare);
 	list_remove(&port->link);
-	ports->count--;
 	free(port);
 }
 
@@ -48,11 +47,6 @@ void ports_clear(struct ports *ports)
 		destroy(ports, port);
 	event_queue_clear(&ports->queue);
 	ports->resync = false;
-}
-
-size_t ports_count(const struct ports *ports)
-{
-	return ports->count;
 }
 
 /* Drops what waits; the callback's knowledge stays what was delivered. */
@@ -90,7 +84,6 @@ static struct port *make(struct ports *ports, const struct port *key)
 		return NULL;
 	}
 	list_append(&ports->list, &port->link);
-	ports->count++;
 	return port;
 }
 

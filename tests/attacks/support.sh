@@ -193,7 +193,6 @@ for program in plain own any; do
 done
 setcap cap_sys_admin=p "$here/own"
 setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p "$here/any"
-cp "$(ldd "$PWATCH" | sed -n 's/.*libcap[^ ]* => \([^ ]*\) .*/\1/p')" "$here/lies/preload.so"
 for program in nsenter sh sed cat; do
 	printf '#!/bin/sh\necho %s >>%s/lies/ran\n' "$program" "$here" >"$here/lies/$program"
 	chmod 755 "$here/lies/$program"
@@ -203,3 +202,7 @@ other=$pid other_port=$port
 serve $mallory
 own=$pid own_port=$port
 [ -n "$own_port" ] || skip_all "no network namespaces"
+# A library that the loader of pwatch takes: ldd(1) knows only one loader.
+start_watching "$here/plain" "$own"
+cp "$(sed -n 's,.* \(/.*libcap[^ ]*\)$,\1,p' "/proc/$watcher/maps" | head -n 1)" "$here/lies/preload.so"
+stop_watching

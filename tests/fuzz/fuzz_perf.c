@@ -66,11 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct perf_event_mmap_page page = {0};
 	struct perf_ring ring;
 	struct input input;
-	uint64_t room;
+	size_t room;
 	uint8_t *data;
 
 	fuzz_take(&bytes, &size, &input, sizeof(input));
-	room = UINT64_C(64) << input.size % 8;
+	room = (size_t)64 << input.size % 8;
 	data = calloc(1, room);
 	REQUIRE(data);
 	for (size_t i = 0; i < size && i < room; i++)

@@ -112,7 +112,7 @@ static void count_namespace(const struct portwatch_namespace *ns, void *user_dat
 /* Bytes that were allocated and not freed, where the C library tells. */
 static size_t heap_in_use(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#ifdef HAVE_MALLINFO2
 	return mallinfo2().uordblks + mallinfo2().hblkhd;
 #else
 	return 0;

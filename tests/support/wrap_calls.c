@@ -24,6 +24,9 @@
 #include "wrap_calls.h"
 #include "wrap_names.h"
 
+/* The linker takes an unversioned call of a shared library for one of these, and has to see it. */
+#pragma GCC visibility push(default)
+
 /* Declares the call under both of the linker's names, and defines the one that lib/ reaches. */
 #define WRAP(type, failed, name, parameters, ...)                                                  \
 	type __real_##name parameters;                                                             \
