@@ -27,8 +27,7 @@ harmless='
 	pthread_cond_broadcast pthread_cond_init pthread_cond_timedwait pthread_cond_wait
 	__pthread_cond_timedwait64 __pthread_cond_timedwait_time64
 	pthread_condattr_destroy pthread_condattr_init pthread_condattr_setclock
-	pthread_detach pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
-	pthread_mutexattr_destroy pthread_mutexattr_init pthread_mutexattr_settype pthread_once
+	pthread_detach pthread_join pthread_setcancelstate pthread_mutex_lock pthread_mutex_unlock pthread_once
 '
 # They return no error: exit_group doesn't return, geteuid has none.
 harmless_numbers='SYS_exit_group SYS_geteuid'

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "../cmd/overlap.h"
-#include "api/event.h"
+#include "watch/event.h"
 #include "support/check_main.h"
 
 static struct overlap overlap;

@@ -119,14 +119,14 @@ END_TEST
 START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
 {
 	static struct monitor monitor;
-	struct portwatch_namespace ns = {.monitor = &monitor, .reads = 1, .failures = 4};
+	struct netns ns = {.monitor = &monitor, .reads = 1, .failures = 4};
 
 	list_init(&ns.views);
-	namespace_reader_broke(&ns, (struct failure){"live", EPIPE}, 11 * NSEC_PER_SEC);
+	netns_reader_broke(&ns, (struct failure){"live", EPIPE}, 11 * NSEC_PER_SEC);
 	ck_assert_uint_eq(ns.failures, 1);
 	ck_assert_uint_eq(ns.kind, 0);
 	ns.failures = 4;
-	namespace_reader_broke(&ns, (struct failure){"live", EPIPE}, 9 * NSEC_PER_SEC);
+	netns_reader_broke(&ns, (struct failure){"live", EPIPE}, 9 * NSEC_PER_SEC);
 	ck_assert_uint_eq(ns.kind, 1);
 }
 END_TEST

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "util/sys.h"
+#include "util/fd.h"
 #include "util/spawn.h"
 #include "support/check_main.h"
 #include "support/skip.h"
@@ -63,7 +64,7 @@ static void wait_gone(struct child *child)
 
 static void start_waiting(struct child *child, int ends[2])
 {
-	ck_assert_int_eq(spawn_pipe(ends), 0);
+	ck_assert_int_eq(fd_pipe(ends), 0);
 	ck_assert_int_eq(spawn_child(child, body_wait, ends), 0);
 	close(ends[0]);
 }
@@ -206,7 +207,7 @@ START_TEST(the_child_starts_with_signals_blocked)
 	uint64_t mask = 0;
 	int ends[2];
 
-	ck_assert_int_eq(spawn_pipe(ends), 0);
+	ck_assert_int_eq(fd_pipe(ends), 0);
 	ck_assert_int_eq(spawn_child(&child, body_mask, &ends[1]), 0);
 	ck_assert_int_eq(read(ends[0], &mask, sizeof(mask)), sizeof(mask));
 	ck_assert_uint_ne(mask & (UINT64_C(1) << (SIGTERM - 1)), 0);
@@ -267,8 +268,8 @@ START_TEST(descriptors_stay_above_stdio)
 	for (int i = 0; i <= 2; i++)
 		saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 10);
 	close_stdio();
-	good = spawn_pipe(ends) == 0 && ends[0] > 2 && ends[1] > 2;
-	fd = spawn_above_stdio(open("/dev/null", O_RDONLY));
+	good = fd_pipe(ends) == 0 && ends[0] > 2 && ends[1] > 2;
+	fd = fd_own(open("/dev/null", O_RDONLY));
 	good = good && fd > 2 && fcntl(fd, F_GETFD) == FD_CLOEXEC;
 	good = good && spawn_child(&child, body_exit, &fd) == 0;
 	good = good && (child.pidfd == -1 || child.pidfd > 2);
@@ -289,9 +290,9 @@ END_TEST
 START_TEST(errors_are_handed_through)
 {
 	errno = EMFILE;
-	ck_assert_int_eq(spawn_above_stdio(-1), -EMFILE);
-	ck_assert_int_eq(spawn_above_stdio(-EACCES), -EACCES);
-	ck_assert_int_eq(spawn_above_stdio(77), 77);
+	ck_assert_int_eq(fd_own(-1), -EMFILE);
+	ck_assert_int_eq(fd_own(-EACCES), -EACCES);
+	ck_assert_int_eq(fd_own(77), 77);
 }
 END_TEST
 

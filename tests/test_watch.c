@@ -203,7 +203,7 @@ END_TEST
 /* A tree that makes network namespaces all the time must not keep a start waiting for ever. */
 START_TEST(a_start_waits_for_the_namespaces_it_began_with)
 {
-	struct portwatch_namespace namespaces[2] = {{.serial = 0}};
+	struct netns namespaces[2] = {{.serial = 0}};
 	struct view views[2] = {{.ns = &namespaces[0]}, {.ns = &namespaces[1], .joined = true}};
 	struct subscription subscription = {.state = SUBSCRIPTION_STARTING};
 	bool any;

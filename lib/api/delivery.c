@@ -1,98 +1,184 @@
 /* SPDX-License-Identifier: MIT */
-/* delivery.c - calls the callbacks: from the library's thread, or from portwatch_dispatch() */
-#include <stdint.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+/* delivery.c - calls the callbacks */
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 
 #include "api/delivery.h"
-#include "api/lock.h"
-#include "watch/subscription.h"
+#include "api/watcher.h"
+#include "util/fd.h"
+#include "util/lock.h"
 
-void delivery_wake(struct subscription *subscription)
+/* Events of one watcher before the next one's turn. */
+#define TURN 64
+
+/* Guarded by the library's lock. */
+static struct {
+	struct list
+		waiting; /* watchers whose outboxes hold something, in the order of their turns */
+	unsigned int users; /* between delivery_enter() and delivery_leave() */
+	bool running;       /* the thread exists and hasn't announced its end */
+	bool joinable;      /* nobody has joined or detached it */
+	bool busy;          /* it is in a callback */
+	pthread_t thread;
+} delivery = {.waiting = {&delivery.waiting, &delivery.waiting}};
+
+void delivery_wake(struct outbox *outbox, void *data)
 {
-	if (subscription->watcher->eventfd >= 0)
-		eventfd_write(subscription->watcher->eventfd, 1);
-	else
-		library_notify();
+	struct portwatch *watcher = data;
+
+	(void)outbox;
+	if (watcher->eventfd >= 0) {
+		fd_signal(watcher->eventfd);
+		return;
+	}
+	list_remove(&watcher->waiting);
+	list_append(&delivery.waiting, &watcher->waiting);
+	library_notify();
 }
 
 /* The next event that the callback wants. False when there is none, or the watcher was stopped. */
-static bool next_wanted(struct portwatch *watcher, struct portwatch_event *event)
+static bool take_wanted(struct portwatch *watcher, struct portwatch_event *event)
 {
-	while (watcher->state == WATCHER_STARTED && watcher->subscription) {
-		if (!subscription_next(watcher->subscription, event))
-			return false;
-		if (!(event->kind & watcher->options.kinds))
-			continue;
-		watcher->subscription->events++;
-		return true;
-	}
+	while (watcher->state == WATCHER_STARTED && outbox_take(watcher->outbox, event))
+		if (event->kind & watcher->options.kinds)
+			return true;
 	return false;
 }
 
-int delivery_drain(struct portwatch *watcher)
+int delivery_run(struct portwatch *watcher, size_t most)
 {
+	unsigned int generation = library_generation();
 	struct portwatch_event event;
-	struct subscription *subscription;
-	int count = 0;
+	size_t count = 0;
 
 	watcher->references++;
 	watcher->dispatching = true;
 	watcher->dispatcher = pthread_self();
-	if (watcher->subscription)
-		watcher->subscription->wake = false;
-	while (count < EVENT_QUEUE_MAX && next_wanted(watcher, &event)) {
+	watcher->outbox->woken = false;
+	while (count < most && take_wanted(watcher, &event)) {
+		watcher->events++;
 		library_unlock();
 		watcher->callback(watcher, &event, watcher->user_data);
 		library_lock();
 		count++;
+		/* The callback has forked, and this is the child: there is no monitor here. */
+		if (generation != library_generation())
+			break;
 	}
 	watcher->dispatching = false;
-	subscription = watcher->state == WATCHER_STARTED ? watcher->subscription : NULL;
-	if (subscription && count == EVENT_QUEUE_MAX && subscription_waiting(subscription))
-		subscription_wake(subscription);
-	else if (subscription && subscription->state != SUBSCRIPTION_STARTING)
-		subscription->drained = true;
+	if (watcher->state == WATCHER_STARTED && outbox_waiting(watcher->outbox)) {
+		watcher->outbox->woken = true;
+		delivery_wake(watcher->outbox, watcher);
+	}
 	library_notify();
 	watcher_unref(watcher);
-	return count;
+	return (int)count;
 }
 
-static struct subscription *find_waiting(struct monitor *monitor)
+/* The watcher whose turn it is. One whose start still delivers, or whose callback runs in
+ * portwatch_start(), wakes again after that. */
+static struct portwatch *next_waiting(void)
 {
-	struct subscription *subscription;
+	struct portwatch *watcher;
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->wake && subscription->state != SUBSCRIPTION_STARTING &&
-		    !subscription->watcher->dispatching &&
-		    subscription->options->delivery == PORTWATCH_DELIVERY_THREAD)
-			return subscription;
+	list_each (watcher, &delivery.waiting, struct portwatch, waiting) {
+		list_remove(&watcher->waiting);
+		if (!watcher->starting && !watcher->dispatching)
+			return watcher;
+		watcher->outbox->woken = false;
+	}
 	return NULL;
 }
 
-void *delivery_run(void *data)
+static void *run(void *data)
 {
-	struct monitor *monitor = data;
-	pid_t maker = getpid();
+	unsigned int generation = library_generation();
 
+	(void)data;
 	library_lock();
-	while (!monitor->quit && !monitor_is_idle(monitor)) {
-		struct subscription *subscription = find_waiting(monitor);
+	while (generation == library_generation() && delivery.users > 0) {
+		struct portwatch *watcher = next_waiting();
 
-		if (subscription)
-			delivery_drain(subscription->watcher);
-		else
-			library_wait(UINT64_MAX);
-		/* A callback that forked has returned in the child too: there is no monitor there.
-		 */
-		if (getpid() != maker) {
-			library_unlock();
-			return NULL;
+		if (!watcher) {
+			library_wait();
+			continue;
 		}
+		delivery.busy = true;
+		delivery_run(watcher, TURN);
+		delivery.busy = false;
 	}
-	/* Stopped by a callback of this thread, which can't wait for itself. */
-	if (!monitor->quit)
-		monitor_end(monitor);
+	if (generation == library_generation()) {
+		delivery.running = false;
+		library_notify();
+	}
 	library_unlock();
 	return NULL;
+}
+
+static void join(void)
+{
+	pthread_t thread = delivery.thread;
+
+	delivery.joinable = false;
+	library_unlock();
+	pthread_join(thread, NULL);
+	library_lock();
+}
+
+/* All signals are blocked in it: those of the host are the host's. */
+static int create(void)
+{
+	sigset_t all, before;
+	int result;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = -pthread_create(&delivery.thread, NULL, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	delivery.running = result == 0;
+	delivery.joinable = result == 0;
+	return result;
+}
+
+int delivery_enter(void)
+{
+	int result = 0;
+
+	delivery.users++;
+	while (!delivery.running && delivery.joinable)
+		join();
+	/* One that is in the callback of a stopped watcher goes on for this one: two threads could
+	 * call one callback at once. */
+	if (!delivery.running)
+		result = create();
+	if (result < 0)
+		delivery.users--;
+	return result;
+}
+
+void delivery_leave(void)
+{
+	if (--delivery.users > 0)
+		return;
+	library_notify();
+	while (delivery.users == 0 && delivery.running && !delivery.busy)
+		library_wait();
+	if (delivery.users > 0 || !delivery.joinable)
+		return;
+	if (!delivery.running) {
+		join();
+		return;
+	}
+	pthread_detach(delivery.thread);
+	delivery.joinable = false;
+}
+
+void delivery_forget(void)
+{
+	list_init(&delivery.waiting);
+	delivery.users = 0;
+	delivery.running = false;
+	delivery.joinable = false;
+	delivery.busy = false;
 }

@@ -2,18 +2,7 @@
 /* event.c - what a callback may ask of an event */
 #include <sys/socket.h>
 
-#include "util/clock.h"
-#include "api/event.h"
-
-void event_stamp(struct portwatch_event *event)
-{
-	event->realtime = clock_now(CLOCK_REALTIME);
-	event->monotonic = clock_now(CLOCK_MONOTONIC);
-	if (event->listener.family == 0 ||
-	    !inet_ntop(event->listener.family, event->listener.address, event->address,
-	               sizeof(event->address)))
-		event->address[0] = '\0';
-}
+#include "watch/event.h"
 
 enum portwatch_event_kind portwatch_event_get_kind(const struct portwatch_event *event)
 {

@@ -2,60 +2,74 @@
 /* info.c - what a host program may ask of how it is served */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "api/watcher.h"
 #include "util/clock.h"
-#include "api/lock.h"
-#include "api/stats.h"
+#include "util/lock.h"
+#include "util/spawn.h"
 #include "watch/subscription.h"
+
+/* --- namespaces */
+
+/* What a host sees of a namespace: a copy, made by the monitor thread. */
+struct portwatch_namespace {
+	uint64_t inode;
+	uint64_t cookie;
+	pid_t pid;
+	enum portwatch_reader reader;
+	enum portwatch_table table;
+	char reason[LOG_TEXT];
+};
+
+struct listing {
+	struct portwatch_namespace *rows; /* malloc()ed */
+	int count;                        /* or -ENOMEM */
+};
+
+static void list_namespaces(struct subscription *subscription, void *data)
+{
+	struct listing *listing = data;
+	struct view *view;
+	size_t count = 0;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		count++;
+	listing->rows = calloc(count + 1, sizeof(*listing->rows));
+	if (!listing->rows) {
+		listing->count = -ENOMEM;
+		return;
+	}
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		struct portwatch_namespace *row = &listing->rows[listing->count++];
+		const struct netns *ns = view->ns;
+
+		row->inode = ns->inode;
+		row->cookie = ns->cookie;
+		row->pid = ns->pid;
+		row->reader = netns_reader(ns);
+		row->table = ns->reader ? reader_table(ns->reader) : PORTWATCH_TABLE_AUTO;
+		snprintf(row->reason, sizeof(row->reason), "%s", ns->reason);
+	}
+}
 
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
                              void *user_data)
 {
-	struct view *view;
-	int count = 0;
+	struct listing listing = {0};
+	int cancel;
 
 	if (!watcher || !callback)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return 0;
-	library_lock();
-	if (watcher->subscription) {
-		list_each (view, &watcher->subscription->views, struct view, of_subscription) {
-			callback(view->ns, user_data);
-			count++;
-		}
-	}
-	library_unlock();
-	return count;
-}
-
-static int describe_notifier(const struct subscription *subscription, char *reason, size_t size)
-{
-	const struct monitor *monitor = subscription->monitor;
-	char text[LOG_TEXT] = "";
-
-	if (!monitor->notifier && !subscription->options->notifier)
-		snprintf(text, sizeof(text), "it is not wanted");
-	else if (!monitor->notifier)
-		log_failure(&monitor->notifier_failure, text);
-	if (size > 0)
-		snprintf(reason, size, "%s", text);
-	return monitor->notifier != NULL;
-}
-
-int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
-{
-	int result = -ENOTCONN;
-
-	if (!watcher || (!reason && size > 0))
-		return -EINVAL;
-	if (watcher_is_inert(watcher))
-		return -ENOTCONN;
-	library_lock();
-	if (watcher->subscription)
-		result = describe_notifier(watcher->subscription, reason, size);
-	library_unlock();
-	return result;
+	cancel = library_enter();
+	watcher_ask(watcher, list_namespaces, &listing);
+	library_leave(cancel);
+	for (int i = 0; i < listing.count; i++)
+		callback(&listing.rows[i], user_data);
+	free(listing.rows);
+	return listing.count;
 }
 
 uint64_t portwatch_namespace_get_inode(const struct portwatch_namespace *ns)
@@ -75,12 +89,12 @@ pid_t portwatch_namespace_get_pid(const struct portwatch_namespace *ns)
 
 enum portwatch_reader portwatch_namespace_get_reader(const struct portwatch_namespace *ns)
 {
-	return namespace_reader(ns);
+	return ns->reader;
 }
 
 enum portwatch_table portwatch_namespace_get_table(const struct portwatch_namespace *ns)
 {
-	return ns->reader ? reader_table(ns->reader) : PORTWATCH_TABLE_AUTO;
+	return ns->table;
 }
 
 const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
@@ -88,60 +102,99 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 	return ns->reason;
 }
 
-/* --- what watching costs */
+/* --- the notifier */
 
-uint64_t stats_child_cpu(pid_t pid)
+struct notifier_answer {
+	int open;
+	char reason[LOG_TEXT];
+};
+
+static void describe_notifier(struct subscription *subscription, void *data)
 {
-	clockid_t clock;
+	const struct monitor *monitor = subscription->monitor;
+	struct notifier_answer *answer = data;
 
-	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0)
-		return 0;
-	return clock_now(clock);
+	if (!monitor->notifier && !subscription->options.notifier)
+		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
+	else if (!monitor->notifier)
+		log_failure(&monitor->notifier_failure, answer->reason);
+	answer->open = monitor->notifier != NULL;
 }
 
-static uint64_t cpu(struct monitor *monitor)
+int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
+{
+	struct notifier_answer answer = {0};
+	int result, cancel;
+
+	if (!watcher || (!reason && size > 0))
+		return -EINVAL;
+	if (watcher_is_inert(watcher))
+		return -ENOTCONN;
+	cancel = library_enter();
+	result = watcher_ask(watcher, describe_notifier, &answer);
+	library_leave(cancel);
+	if (result < 0)
+		return result;
+	if (size > 0)
+		snprintf(reason, size, "%s", answer.reason);
+	return answer.open;
+}
+
+/* --- what watching costs */
+
+struct stat_answer {
+	enum portwatch_stat stat;
+	uint64_t value;
+};
+
+/* Of the monitor thread, which is the one that asks. */
+static uint64_t cpu(const struct monitor *monitor)
 {
 	uint64_t sum = monitor->stats[PORTWATCH_STAT_CPU]; /* of helpers that are gone */
-	struct portwatch_namespace *ns;
-	clockid_t clock;
+	struct netns *ns;
 
-	if (pthread_getcpuclockid(monitor->thread, &clock) == 0)
-		sum += clock_now(clock);
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	sum += clock_now(CLOCK_THREAD_CPUTIME_ID);
+	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->reader)
-			sum += stats_child_cpu(reader_pid(ns->reader));
+			sum += spawn_cpu_time(reader_pid(ns->reader));
 	return sum;
 }
 
-static uint64_t get(struct subscription *subscription, enum portwatch_stat stat)
+static void get(struct subscription *subscription, void *data)
 {
-	struct monitor *monitor = subscription->monitor;
+	const struct monitor *monitor = subscription->monitor;
+	struct stat_answer *answer = data;
 
-	switch (stat) {
-	case PORTWATCH_STAT_EVENTS:
-		return subscription->events;
+	switch (answer->stat) {
 	case PORTWATCH_STAT_NOTIFIER_RECORDS:
-		return monitor->stats[stat] +
-		       (monitor->notifier ? notifier_records(monitor->notifier) : 0);
+		answer->value = monitor->stats[answer->stat] +
+		                (monitor->notifier ? notifier_records(monitor->notifier) : 0);
+		break;
 	case PORTWATCH_STAT_NOTIFIER_LOST:
-		return monitor->stats[stat] +
-		       (monitor->notifier ? notifier_lost(monitor->notifier) : 0);
+		answer->value = monitor->stats[answer->stat] +
+		                (monitor->notifier ? notifier_lost(monitor->notifier) : 0);
+		break;
 	case PORTWATCH_STAT_CPU:
-		return cpu(monitor);
+		answer->value = cpu(monitor);
+		break;
 	default:
-		return stat < PORTWATCH_STAT_CPU ? monitor->stats[stat] : 0;
+		answer->value =
+			answer->stat < PORTWATCH_STAT_CPU ? monitor->stats[answer->stat] : 0;
 	}
 }
 
 uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 {
-	uint64_t value = 0;
+	struct stat_answer answer = {.stat = stat};
+	int cancel;
 
 	if (!watcher || watcher_is_inert(watcher))
 		return 0;
-	library_lock();
-	if (watcher->subscription)
-		value = get(watcher->subscription, stat);
-	library_unlock();
-	return value;
+	cancel = library_enter();
+	if (watcher->subscription && stat == PORTWATCH_STAT_EVENTS)
+		answer.value = watcher->events;
+	else
+		watcher_ask(watcher, get, &answer);
+	library_leave(cancel);
+	return answer.value;
 }

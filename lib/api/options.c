@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "api/lock.h"
+#include "util/lock.h"
 #include "portwatch.h"
 #include "api/watcher.h"
 

@@ -10,8 +10,11 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "api/delivery.h"
-#include "api/lock.h"
+#include "api/watcher.h"
+#include "util/lock.h"
+#include "watch/mailbox.h"
 #include "watch/subscription.h"
+#include "util/fd.h"
 
 #ifndef PACKAGE_VERSION
 #include "config.h"
@@ -24,26 +27,53 @@ const char *portwatch_version(void)
 
 bool watcher_is_inert(const struct portwatch *watcher)
 {
-	return watcher->maker != getpid() || watcher->generation != library_generation();
+	return watcher->generation != library_generation();
 }
+
+static struct list started = {&started, &started};
 
 void watcher_unref(struct portwatch *watcher)
 {
+	bool last;
+
 	if (--watcher->references > 0)
 		return;
-	if (watcher->eventfd >= 0)
-		close(watcher->eventfd);
+	list_remove(&watcher->link);
+	list_remove(&watcher->waiting);
+	/* In a forked child the descriptor is closed already. */
+	if (!watcher_is_inert(watcher))
+		fd_close(watcher->eventfd);
+	last = watcher->outbox && outbox_unref(watcher->outbox);
+	library_unlock();
+	if (last)
+		outbox_free(watcher->outbox);
 	free(watcher);
+	library_lock();
 }
 
-void watcher_forget_threads(struct portwatch *watcher)
+/* The threads that were doing something with the watchers are gone, but for the calling one, which
+ * may be in a callback or a log callback. The subscriptions were the monitor's: the outboxes keep
+ * the reference of what is abandoned with it. */
+static void forked(void)
 {
-	watcher->dispatching =
-		watcher->dispatching && pthread_equal(watcher->dispatcher, pthread_self());
-	watcher->starting = watcher->starting && pthread_equal(watcher->starter, pthread_self());
-	watcher->references = 1U + watcher->dispatching + watcher->starting;
-	watcher->subscription = NULL;
-	watcher->monitor = NULL;
+	struct portwatch *watcher;
+
+	fd_close_all();
+	list_each (watcher, &started, struct portwatch, link) {
+		watcher->dispatching =
+			watcher->dispatching && pthread_equal(watcher->dispatcher, pthread_self());
+		watcher->starting =
+			watcher->starting && pthread_equal(watcher->starter, pthread_self());
+		watcher->references = 1U + watcher->dispatching + watcher->starting;
+		watcher->state = WATCHER_STOPPED;
+		if (watcher->subscription && watcher->outbox->references > 1)
+			watcher->outbox->references--;
+		watcher->subscription = NULL;
+		list_remove(&watcher->waiting);
+		list_remove(&watcher->link);
+	}
+	mailbox_forget();
+	delivery_forget();
 }
 
 static bool has_exited(int pidfd)
@@ -57,7 +87,7 @@ static bool has_exited(int pidfd)
  */
 static int identify(pid_t pid, uint64_t *start_time)
 {
-	CLEANUP_CLOSE int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
+	CLEANUP_CLOSE int pidfd = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
 	CLEANUP_CLOSE int process = -1;
 	struct procfs procfs;
 	struct process_stat stat;
@@ -104,7 +134,7 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 
 	if (!watcher || pid <= 0 || !callback)
 		return -EINVAL;
-	result = monitor_prepare();
+	result = library_prepare(forked);
 	if (result == 0)
 		result = identify(pid, &start_time);
 	if (result < 0)
@@ -114,7 +144,6 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 		return -ENOMEM;
 	new->pid = pid;
 	new->start_time = start_time;
-	new->maker = getpid();
 	new->generation = library_generation();
 	new->callback = callback;
 	new->user_data = user_data;
@@ -123,6 +152,8 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	new->options.log_level = initial_log_level();
 	new->references = 1;
 	new->eventfd = -1;
+	list_init(&new->link);
+	list_init(&new->waiting);
 	*watcher = new;
 	return 0;
 }
@@ -131,59 +162,174 @@ static int open_eventfd(struct portwatch *watcher)
 {
 	if (watcher->options.delivery != PORTWATCH_DELIVERY_DISPATCH)
 		return 0;
-	watcher->eventfd = spawn_above_stdio(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	watcher->eventfd = fd_own(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	return watcher->eventfd < 0 ? watcher->eventfd : 0;
 }
 
-/* Ends what begin() began. */
+/* --- requests to the monitor --- */
+
+struct start_request {
+	struct request request;
+	struct subscription_setup setup;
+	struct subscription *subscription;
+	int result;
+};
+
+static void serve_start(struct request *request, struct monitor *monitor, int error)
+{
+	struct start_request *start = container_of(request, struct start_request, request);
+
+	start->result =
+		monitor ? subscription_new(&start->subscription, monitor, &start->setup) : error;
+}
+
+struct question {
+	struct request request;
+	struct subscription *subscription;
+	void (*serve)(struct subscription *subscription, void *data);
+	void *data;
+};
+
+static void serve_question(struct request *request, struct monitor *monitor, int error)
+{
+	struct question *question = container_of(request, struct question, request);
+
+	(void)monitor;
+	(void)error;
+	question->serve(question->subscription, question->data);
+}
+
+int watcher_ask(struct portwatch *watcher,
+                void (*serve)(struct subscription *subscription, void *data), void *data)
+{
+	struct question question = {
+		.request.serve = serve_question,
+		.subscription = watcher->subscription,
+		.serve = serve,
+		.data = data,
+	};
+
+	if (!watcher->subscription)
+		return -ENOTCONN;
+	if (mailbox_is_own_thread())
+		return -EDEADLK;
+	mailbox_call(&question.request);
+	return 0;
+}
+
+static void serve_stop(struct subscription *subscription, void *data)
+{
+	(void)data;
+	subscription_free(subscription);
+}
+
+/* --- start and stop --- */
+
+static bool uses_thread(const struct portwatch *watcher)
+{
+	return watcher->options.delivery == PORTWATCH_DELIVERY_THREAD;
+}
+
+static int open_outbox(struct portwatch *watcher)
+{
+	int result = open_eventfd(watcher);
+
+	if (result < 0)
+		return result;
+	watcher->outbox = outbox_new(delivery_wake, watcher);
+	return watcher->outbox ? 0 : -ENOMEM;
+}
+
+static int ask_start(struct portwatch *watcher)
+{
+	struct start_request start = {
+		.request.serve = serve_start,
+		.setup =
+			{
+				.pid = watcher->pid,
+				.start_time = watcher->start_time,
+				.options = watcher->options,
+				.log =
+					{
+						.callback = watcher->options.log,
+						.level = watcher->options.log_level,
+						.watcher = watcher,
+						.user_data = watcher->user_data,
+					},
+				.outbox = watcher->outbox,
+			},
+	};
+
+	watcher->outbox->references++;
+	mailbox_call(&start.request);
+	watcher->subscription = start.subscription;
+	if (start.result < 0)
+		watcher->outbox->references--;
+	return start.result;
+}
+
+/* A watcher that another thread stops meanwhile was never started. */
+static int await_decision(const struct portwatch *watcher)
+{
+	while (watcher->state == WATCHER_STARTED && !watcher->outbox->decided)
+		library_wait(); /* the subscription has a deadline of its own */
+	return watcher->outbox->decided ? watcher->outbox->result : -ECANCELED;
+}
+
+/* The callbacks for what is open at the start run in this thread: the delivery thread may be busy
+ * with the callback of another watcher for as long as that takes. */
+static void deliver_initial(struct portwatch *watcher)
+{
+	size_t left = watcher->outbox->initial;
+
+	while (left > 0 && watcher->state == WATCHER_STARTED) {
+		size_t count = (size_t)delivery_run(watcher, left);
+
+		if (count == 0)
+			return;
+		left -= count;
+	}
+}
+
+/* Ends what start() began: the monitor's part, then the threads that nobody needs any more. The
+ * subscription is taken out first, so that of two threads one does it. */
 static void end(struct portwatch *watcher)
 {
-	struct monitor *monitor = watcher->monitor;
+	struct question question = {
+		.request.serve = serve_question,
+		.subscription = watcher->subscription,
+		.serve = serve_stop,
+	};
 
-	if (watcher->subscription)
-		subscription_free(watcher->subscription);
-	watcher->subscription = NULL;
-	watcher->monitor = NULL;
-	if (!monitor)
+	if (!watcher->subscription)
 		return;
-	monitor_wake(monitor);
-	monitor_put(monitor);
+	watcher->subscription = NULL;
+	mailbox_call(&question.request);
+	list_remove(&watcher->waiting);
+	mailbox_leave();
+	if (uses_thread(watcher))
+		delivery_leave();
 }
 
 static int begin(struct portwatch *watcher)
 {
-	int result = open_eventfd(watcher);
+	int result = open_outbox(watcher);
 
-	if (result == 0)
-		result = monitor_get(&watcher->monitor);
-	if (result == 0)
-		result = subscription_new(&watcher->subscription, watcher);
-	if (result == 0)
-		monitor_wake(watcher->monitor);
-	return result;
-}
-
-static bool is_running(const struct portwatch *watcher)
-{
-	return watcher->state == WATCHER_STARTED && watcher->subscription;
-}
-
-/* Waits until the first reads are taken in, and in thread mode until the callback knows of them. */
-static int await_initial(struct portwatch *watcher)
-{
-	while (is_running(watcher) && watcher->subscription->state == SUBSCRIPTION_STARTING)
-		library_wait(UINT64_MAX); /* the subscription has a deadline of its own */
-	if (is_running(watcher) && watcher->subscription->state == SUBSCRIPTION_FAILED)
-		return watcher->subscription->result;
-	if (watcher->options.delivery == PORTWATCH_DELIVERY_DISPATCH)
-		return 0;
-	while (is_running(watcher) && !watcher->subscription->drained) {
-		if (monitor_is_delivering())
-			delivery_drain(watcher);
-		else
-			library_wait(UINT64_MAX); /* as long as the callback takes */
+	if (result < 0)
+		return result;
+	result = mailbox_enter();
+	if (result < 0)
+		return result;
+	if (uses_thread(watcher))
+		result = delivery_enter();
+	if (result == 0) {
+		result = ask_start(watcher);
+		if (result < 0 && uses_thread(watcher))
+			delivery_leave();
 	}
-	return 0;
+	if (result < 0)
+		mailbox_leave();
+	return result;
 }
 
 static int start(struct portwatch *watcher)
@@ -192,33 +338,42 @@ static int start(struct portwatch *watcher)
 
 	if (watcher->state != WATCHER_NEW)
 		return -EALREADY;
+	if (mailbox_is_own_thread())
+		return -EDEADLK;
 	watcher->state = WATCHER_STARTED;
 	watcher->references++;
 	watcher->starting = true;
 	watcher->starter = pthread_self();
+	list_append(&started, &watcher->link);
 	result = begin(watcher);
 	if (result == 0)
-		result = await_initial(watcher);
-	if (result < 0) {
+		result = await_decision(watcher);
+	if (result == 0 && uses_thread(watcher))
+		deliver_initial(watcher);
+	watcher->starting = false;
+	if (result < 0 || watcher->state != WATCHER_STARTED) {
 		watcher->state = WATCHER_STOPPED;
 		end(watcher);
+	} else if (outbox_waiting(watcher->outbox)) {
+		watcher->outbox->woken = true;
+		delivery_wake(watcher->outbox, watcher);
 	}
-	watcher->starting = false;
+	library_notify();
 	watcher_unref(watcher);
 	return result;
 }
 
 int portwatch_start(struct portwatch *watcher)
 {
-	int result;
+	int result, cancel;
 
 	if (!watcher)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return -EALREADY;
-	library_lock();
+	cancel = library_enter();
 	result = start(watcher);
-	library_unlock();
+	library_leave(cancel);
 	return result;
 }
 
@@ -227,52 +382,57 @@ static bool is_dispatching_elsewhere(const struct portwatch *watcher)
 	return watcher->dispatching && !pthread_equal(watcher->dispatcher, pthread_self());
 }
 
-static void stop(struct portwatch *watcher)
+static int stop(struct portwatch *watcher)
 {
+	if (mailbox_is_own_thread())
+		return -EDEADLK;
 	watcher->state = WATCHER_STOPPED;
-	while (is_dispatching_elsewhere(watcher))
-		library_wait(UINT64_MAX); /* as long as the callback takes */
-	end(watcher);
+	if (watcher->outbox)
+		outbox_shut(watcher->outbox);
 	library_notify();
+	while (is_dispatching_elsewhere(watcher))
+		library_wait(); /* as long as the callback takes */
+	end(watcher);
+	return 0;
 }
 
 int portwatch_stop(struct portwatch *watcher)
 {
+	int result, cancel;
+
 	if (!watcher)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return 0;
-	library_lock();
-	stop(watcher);
-	library_unlock();
-	return 0;
+	cancel = library_enter();
+	result = stop(watcher);
+	library_leave(cancel);
+	return result;
 }
 
 void portwatch_free(struct portwatch *watcher)
 {
+	int cancel;
+
 	if (!watcher)
 		return;
-	if (watcher_is_inert(watcher)) {
+	cancel = library_enter();
+	if (watcher_is_inert(watcher) || stop(watcher) == 0)
 		watcher_unref(watcher);
-		return;
-	}
-	library_lock();
-	stop(watcher);
-	watcher_unref(watcher);
-	library_unlock();
+	library_leave(cancel);
 }
 
 int portwatch_get_fd(struct portwatch *watcher)
 {
-	int fd;
+	int fd, cancel;
 
 	if (!watcher || watcher->options.delivery != PORTWATCH_DELIVERY_DISPATCH)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return -ENOTCONN;
-	library_lock();
+	cancel = library_enter();
 	fd = watcher->eventfd;
-	library_unlock();
+	library_leave(cancel);
 	return fd < 0 ? -ENOTCONN : fd;
 }
 
@@ -280,24 +440,24 @@ static int dispatch(struct portwatch *watcher)
 {
 	eventfd_t value;
 
-	if (watcher->eventfd < 0)
+	if (watcher->eventfd < 0 || !watcher->outbox)
 		return -ENOTCONN;
 	if (watcher->dispatching)
 		return is_dispatching_elsewhere(watcher) ? -EBUSY : -EDEADLK;
 	eventfd_read(watcher->eventfd, &value);
-	return delivery_drain(watcher);
+	return delivery_run(watcher, EVENT_QUEUE_MAX);
 }
 
 int portwatch_dispatch(struct portwatch *watcher)
 {
-	int result;
+	int result, cancel;
 
 	if (!watcher || watcher->options.delivery != PORTWATCH_DELIVERY_DISPATCH)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return 0;
-	library_lock();
+	cancel = library_enter();
 	result = dispatch(watcher);
-	library_unlock();
+	library_leave(cancel);
 	return result;
 }

@@ -7,23 +7,11 @@
 #include <stdbool.h>
 
 #include "portwatch.h"
+#include "util/list.h"
+#include "watch/options.h"
+#include "watch/outbox.h"
 
-struct monitor;
 struct subscription;
-
-struct options {
-	unsigned int kinds;
-	unsigned int interval; /* milliseconds; 0 adapts */
-	enum portwatch_addresses addresses;
-	enum portwatch_scope scope;
-	enum portwatch_reader reader;
-	enum portwatch_table table;
-	enum portwatch_delivery delivery;
-	bool subreaper;
-	bool notifier;
-	enum portwatch_log_level log_level;
-	portwatch_log_callback log;
-};
 
 enum watcher_state {
 	WATCHER_NEW,
@@ -31,33 +19,39 @@ enum watcher_state {
 	WATCHER_STOPPED,
 };
 
-/* After portwatch_start() everything is guarded by the library's lock (lock.h). */
+/* The library's lock guards what changes after portwatch_start(). */
 struct portwatch {
 	pid_t pid;
 	uint64_t start_time;     /* clock ticks since boot; with pid the identity of the root */
-	unsigned int generation; /* of forks, and ... */
-	pid_t maker; /* the process that made the watcher: in a forked child it is inert */
+	unsigned int generation; /* of the process that made it: in a forked child it is inert */
 	portwatch_callback callback;
 	void *user_data;
 	struct options options;
 	enum watcher_state state;
-	unsigned int references;           /* the caller's, and one for each running dispatch */
-	struct monitor *monitor;           /* while started */
-	struct subscription *subscription; /* while started */
+	unsigned int references; /* the caller's, one for each running delivery and start */
+	struct list link;        /* among the started ones (delivery.h) */
+	struct list waiting;     /* among those that the delivery thread is to serve */
+	struct outbox *outbox;   /* from portwatch_start() on */
+	/* The monitor's: a token for requests alone, NULL before the start and after the stop. */
+	struct subscription *subscription;
+	uint64_t events;      /* calls of the callback */
 	int eventfd;          /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
 	bool starting;        /* a thread is in portwatch_start() ... */
 	pthread_t starter;    /* ... namely this one */
-	bool dispatching;     /* a thread is in dispatch ... */
+	bool dispatching;     /* a thread calls the callback ... */
 	pthread_t dispatcher; /* ... namely this one */
 };
 
 /* Whether the watcher is a copy that fork(2) has left in this process. */
 bool watcher_is_inert(const struct portwatch *watcher);
 
-/* In the child of a fork(2): forgets what the other threads, which are gone, were doing with it. */
-void watcher_forget_threads(struct portwatch *watcher);
-
-/* Drops a reference; the last one frees. With the lock held. */
+/* Drops a reference; the last one frees. With the lock held, which is released and taken again
+ * where it frees. */
 void watcher_unref(struct portwatch *watcher);
+
+/* What the monitor's data is asked for: serve runs in the monitor thread. -ENOTCONN where the
+ * watcher isn't running, -EDEADLK in a log callback. The lock is held. */
+int watcher_ask(struct portwatch *watcher,
+                void (*serve)(struct subscription *subscription, void *data), void *data);
 
 #endif

@@ -11,7 +11,7 @@
 #include "util/caps.h"
 #include "notify/cpu_list.h"
 #include "proc/procfs.h"
-#include "util/spawn.h"
+#include "util/fd.h"
 
 #define CPUS_ONLINE "/sys/devices/system/cpu/online"
 #define CPUS_POSSIBLE "/sys/devices/system/cpu/possible"
@@ -68,7 +68,7 @@ static int set_up(struct perf_cpus *perf_cpus, const char **step)
 	ssize_t length;
 
 	*step = "wait on the tracepoints (epoll_create1)";
-	perf_cpus->epoll = spawn_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+	perf_cpus->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
 	if (perf_cpus->epoll < 0)
 		return perf_cpus->epoll;
 	*step = "read which CPUs are online (" CPUS_ONLINE ")";
@@ -150,7 +150,7 @@ void perf_cpus_close(struct perf_cpus *perf_cpus)
 	for (cpu = 0; cpu < perf_cpus->count; cpu++)
 		tracepoint_close(&perf_cpus->each[cpu].tracepoint);
 	if (perf_cpus->epoll >= 0)
-		close(perf_cpus->epoll);
+		fd_close(perf_cpus->epoll);
 	free(perf_cpus->waiting);
 	free(perf_cpus);
 }

@@ -12,7 +12,7 @@
 #include "util/cleanup.h"
 #include "util/number.h"
 #include "proc/procfs.h"
-#include "util/spawn.h"
+#include "util/fd.h"
 #include "notify/tracefs.h"
 
 static const char *const mount_points[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
@@ -48,14 +48,14 @@ static int mount_detached(const char **step)
 	CLEANUP_CLOSE int context = -1;
 
 	*step = "open the file system tracefs (fsopen)";
-	context = spawn_above_stdio((int)syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC));
+	context = fd_own((int)syscall(SYS_fsopen, "tracefs", FSOPEN_CLOEXEC));
 	if (context < 0)
 		return context;
 	*step = "create a mount of tracefs (fsconfig)";
 	if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	*step = "create a mount of tracefs (fsmount)";
-	return spawn_above_stdio((int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0));
+	return fd_own((int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0));
 }
 
 int tracefs_read_format(const char *tracepoint, char *text, size_t size, const char **step)

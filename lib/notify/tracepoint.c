@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "util/spawn.h"
+#include "util/fd.h"
 #include "notify/tracepoint.h"
 
 /* 1,000 samples, or 1,300 processes that come and go. A user without CAP_IPC_LOCK gets 129 pages a
@@ -32,8 +32,7 @@ static int open_event(uint64_t id, int cpu)
 		.clockid = CLOCK_MONOTONIC,
 	};
 
-	return spawn_above_stdio(
-		(int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+	return fd_own((int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
 /* A smaller ring where the user may not lock more memory: it only overflows sooner. */
@@ -93,6 +92,6 @@ void tracepoint_close(struct tracepoint *tracepoint)
 	if (tracepoint->mapping)
 		munmap(tracepoint->mapping, tracepoint->length);
 	if (tracepoint->fd >= 0)
-		close(tracepoint->fd);
+		fd_close(tracepoint->fd);
 	*tracepoint = (struct tracepoint){.fd = -1};
 }

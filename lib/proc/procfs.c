@@ -19,6 +19,7 @@
 #include "proc/procfs.h"
 #include "util/spawn.h"
 #include "util/sys.h"
+#include "util/fd.h"
 
 /* One call lists some 600 descriptors of a process. */
 #define LIST_BUFFER 16384
@@ -36,16 +37,16 @@ int procfs_open(struct procfs *procfs, const char *path)
 {
 	procfs->loadavg = -1;
 	procfs->loadavg_refused = false;
-	procfs->fd = spawn_above_stdio(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	procfs->fd = fd_own(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	return procfs->fd < 0 ? procfs->fd : 0;
 }
 
 void procfs_close(struct procfs *procfs)
 {
 	if (procfs->fd >= 0)
-		close(procfs->fd);
+		fd_close(procfs->fd);
 	if (procfs->loadavg >= 0)
-		close(procfs->loadavg);
+		fd_close(procfs->loadavg);
 	procfs->fd = -1;
 	procfs->loadavg = -1;
 }
@@ -68,7 +69,7 @@ int procfs_open_at(int directory, const char *name, int flags)
 	do
 		fd = openat(directory, name, flags | O_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
-	return spawn_above_stdio(fd);
+	return fd_own(fd);
 }
 
 int procfs_open_process(const struct procfs *procfs, pid_t pid)
@@ -374,7 +375,7 @@ bool procfs_is_hidden(const struct procfs *procfs, pid_t pid)
 
 	if (!procfs_is_ours(procfs))
 		return false;
-	pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, pid, 0));
+	pidfd = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
 	if (pidfd == -ENOSYS || pidfd == -EPERM || pidfd == -EACCES)
 		return kill(pid, 0) == 0 || errno == EPERM;
 	if (pidfd < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reader.c - ways to fetch the table of listening sockets: what they have in common */
 #include "table/reader.h"
+#include "util/fd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ void reader_forget(struct reader *reader)
 	if (!reader)
 		return;
 	if (reader->link.child.pidfd >= 0)
-		close(reader->link.child.pidfd);
+		fd_close(reader->link.child.pidfd);
 	reader->link.child = (struct child){0, -1};
 	reader_close(reader, &child);
 }

@@ -14,6 +14,7 @@
 #include "util/sys.h"
 #include "table/reader_ops.h"
 #include "table/step.h"
+#include "util/fd.h"
 
 #define READ_SIZE 16384
 /* At most so much in one go: a child that never stops must not hold up all the others. */
@@ -134,12 +135,12 @@ int reader_link_open(struct reader *reader, int ends[2])
 	int error;
 
 	frame_decoder_init(&link->decoder, take_frame, reader);
-	error = spawn_pipe(requests);
+	error = fd_pipe(requests);
 	if (error < 0)
 		return reader_fail(reader, STEP_MAKE_PIPES, -error);
 	ends[0] = requests[0];
 	link->requests = requests[1];
-	error = spawn_pipe(responses);
+	error = fd_pipe(responses);
 	if (error == 0) {
 		link->responses = responses[0];
 		ends[1] = responses[1];
@@ -235,13 +236,13 @@ void reader_link_close(struct reader *reader)
 	struct reader_link *link = &reader->link;
 
 	if (link->requests >= 0)
-		close(link->requests);
+		fd_close(link->requests);
 	if (link->responses >= 0)
-		close(link->responses);
+		fd_close(link->responses);
 	if (link->complaints >= 0)
-		close(link->complaints);
+		fd_close(link->complaints);
 	if (link->process >= 0)
-		close(link->process);
+		fd_close(link->process);
 }
 
 /* --- reads another network namespace through a forked helper */
@@ -439,7 +440,7 @@ static int find_netns(struct reader *reader, const struct reader_target *target)
 /* nsenter says why it can't on standard error, and nowhere else. */
 static int open_complaints(struct reader *reader, int ends[2])
 {
-	int error = spawn_pipe(ends);
+	int error = fd_pipe(ends);
 
 	if (error < 0)
 		return reader_fail(reader, STEP_MAKE_PIPES, -error);

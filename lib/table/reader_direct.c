@@ -11,6 +11,7 @@
 #include "util/sys.h"
 #include "table/reader_ops.h"
 #include "table/step.h"
+#include "util/fd.h"
 
 /* Ours is that of the calling thread: a thread may have gone elsewhere by itself. */
 static int check_own_netns(struct reader *reader, const struct procfs *procfs)
@@ -32,8 +33,7 @@ static void read_cookie(struct reader *reader)
 	int fd = reader->source.diag;
 
 	if (fd < 0)
-		fd = any = spawn_above_stdio(
-			(int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+		fd = any = fd_own((int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &reader->cookie, &size) < 0)
 		reader->cookie = 0;
 }
@@ -138,7 +138,7 @@ static void procfs_reader_close(struct reader *reader)
 {
 	table_source_close(&reader->source);
 	if (reader->process >= 0)
-		close(reader->process);
+		fd_close(reader->process);
 }
 
 const struct reader_ops reader_procfs_ops = {

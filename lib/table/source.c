@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "util/sys.h"
-#include "util/spawn.h"
+#include "util/fd.h"
 #include "table/step.h"
 #include "table/source.h"
 #include "table/parse_diag.h"
@@ -50,7 +50,7 @@ static int open_text(struct table_source *source, int i, const char *prefix)
 
 	if (error < 0)
 		return error;
-	text->fd = spawn_above_stdio(raw_open(source->directory, text->path, O_RDONLY));
+	text->fd = fd_own(raw_open(source->directory, text->path, O_RDONLY));
 	return text->fd < 0 ? text->fd : 0;
 }
 
@@ -64,7 +64,7 @@ static int open_text6(struct table_source *source, const char *prefix)
 		error = open_text(source, 1, prefix);
 	if (error != -ENOENT)
 		return error;
-	raw_close(source->text[0].fd);
+	fd_close(source->text[0].fd);
 	return open_text(source, 0, prefix);
 }
 
@@ -81,16 +81,16 @@ void table_source_open_text(struct table_source *source, int directory, const ch
 
 void table_source_open_diag(struct table_source *source)
 {
-	source->diag = spawn_above_stdio(
+	source->diag = fd_own(
 		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
 	source->diag_failure.error = source->diag < 0 ? -source->diag : 0;
 }
 
 void table_source_close(struct table_source *source)
 {
-	raw_close(source->text[0].fd);
-	raw_close(source->text[1].fd);
-	raw_close(source->diag);
+	fd_close(source->text[0].fd);
+	fd_close(source->text[1].fd);
+	fd_close(source->diag);
 	source->text[0].fd = -1;
 	source->text[1].fd = -1;
 	source->diag = -1;
@@ -254,10 +254,10 @@ static long read_from(struct table_source *source, struct table_text *text, uint
 
 	if (got != -ESPIPE || offset != 0)
 		return got;
-	fresh = spawn_above_stdio(raw_open(source->directory, text->path, O_RDONLY));
+	fresh = fd_own(raw_open(source->directory, text->path, O_RDONLY));
 	if (fresh < 0)
 		return fresh;
-	raw_close(text->fd);
+	fd_close(text->fd);
 	text->fd = fresh;
 	return raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
 }

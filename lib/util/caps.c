@@ -20,10 +20,11 @@
 #define CAPABILITIES 64 /* more than any kernel has: the sets are two words of 32 bits */
 
 #define NOTIFIER (BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
+#define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
 /* All that the library ever uses. CAP_SYS_ADMIN also where the kernel knows no CAP_PERFMON, and for
  * setns(2). */
-#define USED (NOTIFIER | READ_PROCESS)
+#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS)
 
 static void cleanup_cap(cap_t *caps)
 {
@@ -80,6 +81,8 @@ caps_set caps_begin(enum caps_purpose purpose)
 
 	if (purpose == CAPS_NOTIFIER)
 		taken = NOTIFIER;
+	else if (purpose == CAPS_PROCESS_EVENTS)
+		taken = PROCESS_EVENTS;
 	else
 		taken = looks_by_all(permitted) ? permitted : READ_PROCESS;
 	taken &= permitted & ~get(caps, CAP_EFFECTIVE);

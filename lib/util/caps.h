@@ -10,6 +10,7 @@
 /* What some work takes. A binary with file capabilities has them permitted, not in effect. */
 enum caps_purpose {
 	CAPS_NOTIFIER, /* to open a perf event for all CPUs, and to read its number in tracefs */
+	CAPS_PROCESS_EVENTS, /* to receive process events before Linux 6.6 */
 	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of processes that are other
 	                    * users' or have capabilities themselves */
 };

@@ -5,14 +5,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "util/fd.h"
 
 static inline void cleanup_close(int *fd)
 {
 	int saved = errno;
 
-	if (*fd >= 0)
-		close(*fd);
+	fd_close(*fd);
 	errno = saved;
 }
 

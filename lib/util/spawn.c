@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "util/clock.h"
+#include "util/fd.h"
 #include "util/sys.h"
 
 #ifndef CLONE_PIDFD
@@ -95,7 +97,7 @@ int spawn_child(struct child *child, child_body body, void *arg)
 	}
 	child->pid = (pid_t)pid;
 	if (child->pidfd >= 0) {
-		child->pidfd = spawn_above_stdio(child->pidfd);
+		child->pidfd = fd_own(child->pidfd);
 		if (child->pidfd < 0)
 			child->pidfd = -1;
 	}
@@ -146,36 +148,17 @@ int spawn_reap(struct child *child)
 		gone = reap_by_pid(child);
 	if (gone <= 0)
 		return -EAGAIN;
-	raw_close(child->pidfd);
+	fd_close(child->pidfd);
 	child->pidfd = -1;
 	child->pid = 0;
 	return 0;
 }
 
-int spawn_above_stdio(int fd)
+uint64_t spawn_cpu_time(pid_t pid)
 {
-	int moved;
+	clockid_t clock;
 
-	if (fd == -1)
-		return -errno;
-	if (fd < 0 || fd > STDERR_FILENO)
-		return fd;
-	moved = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	raw_close(fd);
-	return moved;
-}
-
-int spawn_pipe(int ends[2])
-{
-	int made[2];
-
-	if (pipe2(made, O_CLOEXEC) < 0)
-		return -errno;
-	ends[0] = spawn_above_stdio(made[0]);
-	ends[1] = spawn_above_stdio(made[1]);
-	if (ends[0] >= 0 && ends[1] >= 0)
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0)
 		return 0;
-	raw_close(ends[0]);
-	raw_close(ends[1]);
-	return ends[0] < 0 ? ends[0] : ends[1];
+	return clock_now(clock);
 }

@@ -8,6 +8,7 @@
 #define SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct child {
@@ -30,12 +31,7 @@ void spawn_kill(const struct child *child);
  * the pidfd closed, -EAGAIN while it still runs. */
 int spawn_reap(struct child *child);
 
-/* fd, moved to a number above 2 if need be (closing the old one), CLOEXEC: a host may run with 0 to
- * 2 closed, and then would write its output into our descriptor. Takes a negative errno or -1 with
- * errno set through unchanged (as a negative errno). */
-int spawn_above_stdio(int fd);
-
-/* Two descriptors of pipe2(O_CLOEXEC), both above 2. 0 or a negative errno. */
-int spawn_pipe(int ends[2]);
+/* CPU time of a child so far, in nanoseconds; 0 for pid 0 or where it can't be read. */
+uint64_t spawn_cpu_time(pid_t pid);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* monitor.c - the one per process: an epoll loop on one thread that keeps everything up to date */
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include "watch/schedule.h"
 #include "util/clock.h"
-#include "api/lock.h"
+#include "util/fd.h"
+#include "watch/mailbox.h"
 #include "watch/monitor.h"
 #include "watch/subscription.h"
 
@@ -13,9 +16,9 @@
 static bool is_helper(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->reader && reader_pid(ns->reader) == pid)
 			return true;
 	return monitor_reaps(monitor, pid);
@@ -31,7 +34,7 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
 		subscription->attribute = true;
-		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
+		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
 	}
 }
@@ -46,7 +49,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
-		log_write(subscription->watcher, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
+		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
 		list_each (view, &subscription->views, struct view, of_subscription)
 			view_lost_owner(view, process->pid);
@@ -137,17 +140,16 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 
 static void begin_cycle(struct monitor *monitor, uint64_t now)
 {
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 	struct subscription *subscription;
 
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->adapts)
-			namespace_read_now(ns);
+			netns_read_now(ns);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		subscription->attribute |= subscription->attribute_again;
 		subscription->attribute_again = false;
-		if (subscription_waiting(subscription))
-			subscription_wake(subscription);
+		outbox_retry(subscription->outbox);
 	}
 	monitor->polled = true;
 	monitor->exited |= monitor->exit_unwatched;
@@ -179,15 +181,15 @@ static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
 static void work(struct monitor *monitor, uint64_t now)
 {
 	struct subscription *subscription;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 	struct view *view;
 
 	monitor->touched = false;
 	monitor_notifier_update(monitor);
 	if (now >= monitor->round)
 		begin_cycle(monitor, now);
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
-		namespace_tick(ns, now);
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		netns_tick(ns, now);
 	if (monitor->polled)
 		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
@@ -207,14 +209,14 @@ static void work(struct monitor *monitor, uint64_t now)
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
 	uint64_t due = monitor->round;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 	struct subscription *subscription;
 
 	if (monitor->moved)
 		return 0;
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
-		if (namespace_due(ns) < due)
-			due = namespace_due(ns);
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		if (netns_due(ns) < due)
+			due = netns_due(ns);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription_due(subscription) < due)
 			due = subscription_due(subscription);
@@ -242,39 +244,100 @@ static int turn(struct monitor *monitor)
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
 
-static void handle(struct monitor *monitor, int count)
+static void handle(struct monitor *monitor, const struct epoll_event *events, int count)
 {
-	/* What is dropped is reported again; the notifier is drained at each turn anyway. */
-	monitor->batch_size = count > 0 && !monitor->stale ? count : 0;
-	monitor->touched |= monitor->stale;
-	for (int i = 0; i < monitor->batch_size; i++) {
-		struct source *source = monitor->batch[i].data.ptr;
+	for (int i = 0; i < count; i++) {
+		uint32_t slot = (uint32_t)events[i].data.u64;
+		uint32_t use = (uint32_t)(events[i].data.u64 >> 32);
+		struct source *source;
 
+		/* A source that an earlier event of this batch has removed is not there any more,
+		 * or not in its former use. */
+		if (slot >= monitor->slot_count || monitor->slots[slot].use != use)
+			continue;
+		source = monitor->slots[slot].source;
 		if (!source)
 			continue;
 		monitor->touched |= source != &monitor->notifier_source;
 		source->ready(source);
 	}
-	monitor->batch_size = 0;
 }
 
-void *monitor_run(void *data)
+static void woken(struct source *source)
 {
-	struct monitor *monitor = data;
+	struct monitor *monitor = container_of(source, struct monitor, wake);
+	eventfd_t value;
 
-	library_lock();
+	eventfd_read(source->fd, &value);
+	mailbox_serve(monitor, 0);
+	monitor->quit = mailbox_is_idle();
+}
+
+static int open_all(struct monitor *monitor)
+{
+	int result = procfs_open(&monitor->procfs, "/proc");
+
+	if (result < 0)
+		return result;
+	if (!procfs_is_ours(&monitor->procfs))
+		return -ENOENT;
+	result = process_table_new(&monitor->processes, &monitor->procfs, &monitor_process_hooks,
+	                           monitor);
+	if (result < 0)
+		return result;
+	monitor->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
+	if (monitor->epoll < 0)
+		return monitor->epoll;
+	monitor->wake.ready = woken;
+	monitor->wake.fd = mailbox_fd();
+	return monitor_add(monitor, &monitor->wake);
+}
+
+int monitor_new(struct monitor **monitor)
+{
+	struct monitor *new = calloc(1, sizeof(*new));
+	int result;
+
+	if (!new)
+		return -ENOMEM;
+	new->epoll = -1;
+	new->procfs.fd = -1;
+	new->procfs.loadavg = -1;
+	list_init(&new->namespaces);
+	list_init(&new->subscriptions);
+	list_init(&new->reaping);
+	result = open_all(new);
+	if (result < 0)
+		monitor_free(new);
+	else
+		*monitor = new;
+	return result;
+}
+
+void monitor_free(struct monitor *monitor)
+{
+	struct netns *ns;
+
+	monitor_notifier_end(monitor);
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		netns_free(ns);
+	monitor_reap_end(monitor);
+	process_table_free(monitor->processes);
+	procfs_close(&monitor->procfs);
+	fd_close(monitor->epoll);
+	free(monitor->slots);
+	free(monitor);
+}
+
+void monitor_run(struct monitor *monitor)
+{
 	while (!monitor->quit) {
-		int timeout = turn(monitor), count;
+		struct epoll_event events[MONITOR_BATCH];
+		int count = epoll_wait(monitor->epoll, events, MONITOR_BATCH, turn(monitor));
 
-		monitor->stale = false;
-		library_unlock();
-		count = epoll_wait(monitor->epoll, monitor->batch, MONITOR_BATCH, timeout);
-		library_lock();
 		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
-		handle(monitor, count);
+		handle(monitor, events, count);
 	}
-	library_unlock();
-	return NULL;
 }
 
 /* --- what the monitor waits on */
@@ -282,11 +345,52 @@ void *monitor_run(void *data)
 /* How often it is tried to take a source out. */
 #define REMOVALS 8
 
+static int grow_slots(struct monitor *monitor)
+{
+	uint32_t count = monitor->slot_count ? monitor->slot_count * 2 : 32;
+	struct source_slot *slots;
+
+	if (count < monitor->slot_count)
+		return -ENOMEM;
+	slots = realloc(monitor->slots, count * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = monitor->slot_count; i < count; i++)
+		slots[i] = (struct source_slot){.next = i + 1};
+	monitor->slots = slots;
+	monitor->slot_free = monitor->slot_count;
+	monitor->slot_count = count;
+	return 0;
+}
+
+static void free_slot(struct monitor *monitor, uint32_t slot)
+{
+	monitor->slots[slot].source = NULL;
+	monitor->slots[slot].next = monitor->slot_free;
+	monitor->slot_free = slot;
+}
+
 int monitor_add(struct monitor *monitor, struct source *source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	struct epoll_event event = {.events = EPOLLIN};
+	uint32_t slot;
+	int result = 0;
 
-	return epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+	if (monitor->slot_free == monitor->slot_count)
+		result = grow_slots(monitor);
+	if (result < 0)
+		return result;
+	slot = monitor->slot_free;
+	monitor->slot_free = monitor->slots[slot].next;
+	monitor->slots[slot].source = source;
+	monitor->slots[slot].use++;
+	source->slot = slot;
+	event.data.u64 = (uint64_t)monitor->slots[slot].use << 32 | slot;
+	if (epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, source->fd, &event) == 0)
+		return 0;
+	result = -errno;
+	free_slot(monitor, slot);
+	return result;
 }
 
 /* ENOMEM, says the manual, may come of every operation. The source is freed afterwards, and while a
@@ -302,13 +406,5 @@ static void take_out(int epoll, int fd)
 void monitor_remove(struct monitor *monitor, struct source *source)
 {
 	take_out(monitor->epoll, source->fd);
-	monitor->stale = true;
-	for (int i = 0; i < monitor->batch_size; i++)
-		if (monitor->batch[i].data.ptr == source)
-			monitor->batch[i].data.ptr = NULL;
-}
-
-void monitor_wake(struct monitor *monitor)
-{
-	eventfd_write(monitor->wake.fd, 1);
+	free_slot(monitor, source->slot);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* monitor.h - the one per process: an epoll loop on one thread that keeps everything up to date
  *
- * All of it is guarded by the library's lock, which its thread holds while it works. */
+ * The monitor thread alone touches the monitor and all that it owns, so nothing of it has a lock.
+ * Host threads reach it through the mailbox, and it reaches them through the outboxes. In the child
+ * of a fork(2) it is abandoned as it is: the fork may have fallen into the middle of a change. */
 #ifndef MONITOR_H
 #define MONITOR_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -24,23 +25,27 @@
 struct source {
 	int fd; /* -1: none */
 	void (*ready)(struct source *source);
+	uint32_t slot; /* in monitor->slots, from monitor_add() to monitor_remove() */
+};
+
+/* What epoll_wait(2) reports is a slot and its use, never a pointer: a process that gets hold of
+ * the epoll descriptor can make it report any number. */
+struct source_slot {
+	struct source *source; /* NULL: free */
+	uint32_t use;          /* how often the slot was filled */
+	uint32_t next;         /* the next free slot */
 };
 
 struct monitor {
-	unsigned int references; /* started watchers */
-	struct list link;        /* in the list of all; more than one only while one ends */
-	pthread_t thread;
-	pthread_t delivery; /* see delivery.h */
-	bool quit;
-	bool forked_away; /* this is a copy in the child of a fork(2) that is being taken apart */
+	bool quit; /* no watcher needs it any more */
 	int epoll;
-	struct source wake; /* an eventfd: another thread has changed something */
-	struct epoll_event batch[MONITOR_BATCH];
-	int batch_size;
-	bool stale; /* a source was removed: what epoll_wait(2) fetched meanwhile may name it */
+	struct source wake; /* of the mailbox: a host thread wants something */
+	struct source_slot *slots;
+	uint32_t slot_count;
+	uint32_t slot_free; /* the first free slot; slot_count: none */
 	struct procfs procfs;
 	struct process_table *processes;
-	struct list namespaces;    /* struct portwatch_namespace */
+	struct list namespaces;    /* struct netns */
 	struct list subscriptions; /* struct subscription */
 	struct list reaping;       /* children that were told to go */
 	struct notifier *notifier;
@@ -73,39 +78,26 @@ struct monitor {
 	uint64_t locate_earliest; /* when it is their turn again */
 };
 
-/* Whether the calling thread is the library's own that calls callbacks. */
-bool monitor_is_delivering(void);
-/* Whether no watcher needs it any more. */
-bool monitor_is_idle(const struct monitor *monitor);
-
-/* The monitor of this process, made if there is none; a reference for the caller. 0 or a negative
- * errno. Lock held. */
-int monitor_get(struct monitor **monitor);
-/* Registers what happens at fork(2). Called before the lock is first taken. 0 or a negative errno.
- */
-int monitor_prepare(void);
-/* Ends the threads and frees the monitor; for monitor_put() and the delivery thread. */
-void monitor_end(struct monitor *monitor);
-/* Gives the reference back. The last one ends the threads; the lock is released meanwhile. */
-void monitor_put(struct monitor *monitor);
-
-/* Makes its thread look at everything soon. From any thread. */
-void monitor_wake(struct monitor *monitor);
+/* 0 or a negative errno. */
+int monitor_new(struct monitor **monitor);
+/* Works until no watcher needs it any more. */
+void monitor_run(struct monitor *monitor);
+/* Gives back all that it holds, subscriptions excepted: there are none by then. */
+void monitor_free(struct monitor *monitor);
 
 /* Waits on a source with EPOLLIN. 0 or a negative errno. */
 int monitor_add(struct monitor *monitor, struct source *source);
 /* Ends that; its fd is left open. It isn't called again, not even for events already fetched. */
 void monitor_remove(struct monitor *monitor, struct source *source);
 
-/* The body of its thread (monitor.c), and the rest of its work by file. */
-void *monitor_run(void *monitor);
+/* The rest of its work by file. */
 extern const struct process_hooks monitor_process_hooks;
 /* Opens the notifier where somebody wants it, closes it where nobody does. */
 void monitor_notifier_update(struct monitor *monitor);
 /* Takes in what it has told. */
 void monitor_notifier_drain(struct monitor *monitor);
 void monitor_notifier_end(struct monitor *monitor);
-/* Frees what waits for children; in the child of a fork(2) their descriptors alone. */
+/* Waits for the children that were told to go. */
 void monitor_reap_end(struct monitor *monitor);
 /* Children without a pidfd are asked at each turn. True while there are such. */
 bool monitor_reap_turn(struct monitor *monitor);

@@ -25,13 +25,13 @@ static int compare(const void *left, const void *right)
 	return (a->socket > b->socket) - (a->socket < b->socket);
 }
 
-static struct portwatch_namespace *find_by_id(struct monitor *monitor, const struct netns_id *id,
-                                              struct portwatch_namespace *after)
+static struct netns *find_by_id(struct monitor *monitor, const struct netns_id *id,
+                                struct netns *after)
 {
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 	bool passed = !after;
 
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+	list_each (ns, &monitor->namespaces, struct netns, link) {
 		if (passed && ns->id.ino == id->ino && ns->id.dev == id->dev)
 			return ns;
 		passed |= ns == after;
@@ -87,10 +87,10 @@ static uint64_t forget(struct monitor *monitor, uint64_t socket)
 static void ring(struct monitor *monitor, const struct netns_id *id,
                  const struct tcp_change *change)
 {
-	struct portwatch_namespace *ns = NULL;
+	struct netns *ns = NULL;
 
 	while ((ns = find_by_id(monitor, id, ns))) {
-		namespace_expect(ns, change);
+		netns_expect(ns, change);
 		if (change->listening)
 			remember(monitor, change->socket, ns->serial);
 	}
@@ -136,12 +136,12 @@ static void changed(void *data, const struct tcp_change *change)
 	struct monitor *monitor = data;
 	uint64_t netns = change->listening ? 0 : forget(monitor, change->socket);
 	struct process *process = process_table_find(monitor->processes, change->pid);
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
 	if (netns) {
-		list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+		list_each (ns, &monitor->namespaces, struct netns, link)
 			if (ns->serial == netns)
-				namespace_expect(ns, change);
+				netns_expect(ns, change);
 	} else if (process) {
 		member_changed(monitor, process, change);
 	} else {
@@ -170,13 +170,13 @@ static void exited(void *data, pid_t pid)
 static void lost(void *data, uint64_t records)
 {
 	struct monitor *monitor = data;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
 	(void)records;
 	monitor->forked = true;
 	forget_all(monitor);
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
-		namespace_read_now(ns);
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		netns_read_now(ns);
 }
 
 static void readable(struct source *source)
@@ -205,10 +205,10 @@ static void tell(struct monitor *monitor, struct subscription *subscription)
 	subscription->logged_notifier = true;
 	subscription->notifier_logged = *failure;
 	if (monitor->notifier)
-		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		log_write(&subscription->log, PORTWATCH_LOG_INFO,
 		          "notifier: the kernel tells of listen(2) at once");
 	else
-		log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+		log_write(&subscription->log, PORTWATCH_LOG_INFO,
 		          "no notifier, polling instead: %s", log_failure(failure, text));
 }
 
@@ -245,17 +245,14 @@ static void close_notifier(struct monitor *monitor)
 	/* The figures only grow, whichever notifier it was. */
 	monitor->stats[PORTWATCH_STAT_NOTIFIER_RECORDS] += notifier_records(monitor->notifier);
 	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST] += notifier_lost(monitor->notifier);
-	if (monitor->forked_away)
-		notifier_forget(monitor->notifier);
-	else
-		notifier_close(monitor->notifier);
+	notifier_close(monitor->notifier);
 	monitor->notifier = NULL;
 	forget_all(monitor);
 }
 
 static bool wants_notifier(const struct subscription *subscription)
 {
-	return subscription->options->notifier && subscription->state < SUBSCRIPTION_ENDED;
+	return subscription->options.notifier && subscription->state < SUBSCRIPTION_ENDED;
 }
 
 void monitor_notifier_update(struct monitor *monitor)

@@ -23,8 +23,7 @@
 /* Pause before the next read where there was no memory for this one. */
 #define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
 
-void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
-                   const char *format, ...)
+void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
 {
 	char text[LOG_TEXT];
 	struct view *view;
@@ -34,16 +33,16 @@ void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level leve
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	list_each (view, &ns->views, struct view, of_namespace)
-		log_write(view->subscription->watcher, level, "namespace %llu (PID %d): %s",
+		log_write(&view->subscription->log, level, "namespace %llu (PID %d): %s",
 		          (unsigned long long)ns->inode, (int)ns->pid, text);
 }
 
-struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
-                                          enum portwatch_reader reader, enum portwatch_table table)
+struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
+                        enum portwatch_reader reader, enum portwatch_table table)
 {
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->id.ino == id->ino && ns->id.dev == id->dev && ns->forced_reader == reader &&
 		    ns->forced_table == table)
 			return ns;
@@ -62,9 +61,9 @@ struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct 
 	return ns;
 }
 
-void namespace_free(struct portwatch_namespace *ns)
+void netns_free(struct netns *ns)
 {
-	namespace_close_reader(ns);
+	netns_close_reader(ns);
 	snapshot_clear(&ns->known);
 	list_remove(&ns->link);
 	free(ns);
@@ -72,7 +71,7 @@ void namespace_free(struct portwatch_namespace *ns)
 
 static void change(void *data, enum snapshot_change change, const struct listener *listener)
 {
-	struct portwatch_namespace *ns = data;
+	struct netns *ns = data;
 	struct view *view;
 
 	ns->changed = true;
@@ -80,19 +79,19 @@ static void change(void *data, enum snapshot_change change, const struct listene
 		view_change(view, change, listener);
 }
 
-static void log_rejected(struct portwatch_namespace *ns)
+static void log_rejected(struct netns *ns)
 {
 	uint64_t rejected = reader_rejected(ns->reader);
 
 	if (rejected > ns->rejected)
-		namespace_log(ns, PORTWATCH_LOG_DEBUG, "%llu malformed rows were left out",
-		              (unsigned long long)(rejected - ns->rejected));
+		netns_log(ns, PORTWATCH_LOG_DEBUG, "%llu malformed rows were left out",
+		          (unsigned long long)(rejected - ns->rejected));
 	ns->rejected = rejected;
 }
 
 /* A pause of so many times the length of the read that has just ended; at most one second, since
  * that length may be that of a stop of the whole process. */
-static uint64_t rest_after(const struct portwatch_namespace *ns, uint64_t now, unsigned int times)
+static uint64_t rest_after(const struct netns *ns, uint64_t now, unsigned int times)
 {
 	uint64_t rest = (now - ns->requested) * times;
 
@@ -100,20 +99,20 @@ static uint64_t rest_after(const struct portwatch_namespace *ns, uint64_t now, u
 }
 
 /* Another look, unless an earlier one is due. */
-static void read_at(struct portwatch_namespace *ns, uint64_t when)
+static void read_at(struct netns *ns, uint64_t when)
 {
 	if (when < ns->next)
 		ns->next = when;
 }
 
-static void complete(struct portwatch_namespace *ns, uint64_t now)
+static void complete(struct netns *ns, uint64_t now)
 {
 	struct view *view;
 	ssize_t missing;
 	uint64_t pause;
 
 	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
-		namespace_reader_works(ns, now);
+		netns_reader_works(ns, now);
 	ns->retries = 0;
 	ns->monitor->stats[PORTWATCH_STAT_READS]++;
 	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
@@ -122,7 +121,7 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
 	if (pause)
 		read_at(ns, now + pause);
-	if (namespace_is_reliable(ns, now))
+	if (netns_is_reliable(ns, now))
 		ns->failures = 0;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
 	if (missing < 0) {
@@ -141,7 +140,7 @@ static void complete(struct portwatch_namespace *ns, uint64_t now)
 }
 
 /* An answer without information: asked for again soon, then with the next poll. */
-static void retry(struct portwatch_namespace *ns, uint64_t now)
+static void retry(struct netns *ns, uint64_t now)
 {
 	struct failure failure = reader_failure(ns->reader);
 	char text[LOG_TEXT];
@@ -151,20 +150,20 @@ static void retry(struct portwatch_namespace *ns, uint64_t now)
 		ns->next = now + (NSEC_PER_MSEC << ns->retries);
 		return;
 	}
-	namespace_warn_once(ns, log_failure(&failure, text));
+	netns_warn_once(ns, log_failure(&failure, text));
 	ns->retries = 0;
 }
 
 /* What polling costs is what quiet reads cost: one that has found something was worth it. The first
  * by a reader has set up things. */
-static void note_cost(struct portwatch_namespace *ns, uint64_t now)
+static void note_cost(struct netns *ns, uint64_t now)
 {
 	if (ns->spent && !ns->changed && ns->reads > 1)
-		ns->cost = schedule_smooth(ns->cost, ns->spent + namespace_helper_cost(ns, now));
+		ns->cost = schedule_smooth(ns->cost, ns->spent + netns_helper_cost(ns, now));
 }
 
 /* Adds what this thread has spent since `before`, where that is measured. */
-static void spend(struct portwatch_namespace *ns, uint64_t before)
+static void spend(struct netns *ns, uint64_t before)
 {
 	uint64_t after = schedule_measure(ns->monitor);
 
@@ -172,7 +171,7 @@ static void spend(struct portwatch_namespace *ns, uint64_t before)
 		ns->spent += after - before;
 }
 
-static void take(struct portwatch_namespace *ns, enum reader_state state)
+static void take(struct netns *ns, enum reader_state state)
 {
 	uint64_t now;
 
@@ -187,14 +186,14 @@ static void take(struct portwatch_namespace *ns, enum reader_state state)
 	else if (state == READER_RETRY)
 		retry(ns, now);
 	else
-		namespace_reader_broke(ns, reader_failure(ns->reader), now);
+		netns_reader_broke(ns, reader_failure(ns->reader), now);
 	if (state == READER_COMPLETE)
 		note_cost(ns, now);
 }
 
-void namespace_reader_ready(struct source *source)
+void netns_reader_ready(struct source *source)
 {
-	struct portwatch_namespace *ns = container_of(source, struct portwatch_namespace, source);
+	struct netns *ns = container_of(source, struct netns, source);
 
 	uint64_t before = schedule_measure(ns->monitor);
 	enum reader_state state;
@@ -204,19 +203,19 @@ void namespace_reader_ready(struct source *source)
 		spend(ns, before);
 		take(ns, state);
 	} else /* nothing was asked: it can only have died */
-		namespace_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
-		                       clock_now(CLOCK_MONOTONIC));
+		netns_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
+		                   clock_now(CLOCK_MONOTONIC));
 }
 
-static void request(struct portwatch_namespace *ns, uint64_t now)
+static void request(struct netns *ns, uint64_t now)
 {
 	enum reader_state state;
 	uint64_t before;
 
 	ns->again = false;
 	ns->next = UINT64_MAX;
-	if (!ns->reader && !namespace_open_reader(ns)) {
-		namespace_exhaust(ns, now);
+	if (!ns->reader && !netns_open_reader(ns)) {
+		netns_exhaust(ns, now);
 		return;
 	}
 	ns->pending = true;
@@ -226,35 +225,35 @@ static void request(struct portwatch_namespace *ns, uint64_t now)
 	ns->spent = 0;
 	before = schedule_measure(ns->monitor);
 	if (before)
-		namespace_helper_cost(ns, now);
+		netns_helper_cost(ns, now);
 	state = reader_request(ns->reader);
 	spend(ns, before);
 	take(ns, state);
 }
 
-void namespace_read_now(struct portwatch_namespace *ns)
+void netns_read_now(struct netns *ns)
 {
 	ns->again = true;
 	ns->monitor->touched = true;
 }
 
-void namespace_expect(struct portwatch_namespace *ns, const struct tcp_change *change)
+void netns_expect(struct netns *ns, const struct tcp_change *change)
 {
 	expectations_change(&ns->expected, change);
-	namespace_read_now(ns);
+	netns_read_now(ns);
 }
 
-static uint64_t answer_deadline(const struct portwatch_namespace *ns)
+static uint64_t answer_deadline(const struct netns *ns)
 {
 	return ns->requested + (ANSWER_DEADLINE << (ns->failures < 3 ? ns->failures : 3));
 }
 
-void namespace_tick(struct portwatch_namespace *ns, uint64_t now)
+void netns_tick(struct netns *ns, uint64_t now)
 {
 	if (ns->pending) {
 		if (now >= answer_deadline(ns))
-			namespace_reader_broke(
-				ns, (struct failure){"get an answer in time", ETIMEDOUT}, now);
+			netns_reader_broke(ns, (struct failure){"get an answer in time", ETIMEDOUT},
+			                   now);
 		return;
 	}
 	if (ns->interval && now >= ns->slot) {
@@ -264,7 +263,7 @@ void namespace_tick(struct portwatch_namespace *ns, uint64_t now)
 		ns->again = true;
 	}
 	if (now >= ns->improve) {
-		namespace_close_reader(ns);
+		netns_close_reader(ns);
 		ns->kind = 0;
 		ns->reason[0] = '\0';
 		ns->improve = UINT64_MAX;
@@ -276,7 +275,7 @@ void namespace_tick(struct portwatch_namespace *ns, uint64_t now)
 		request(ns, now);
 }
 
-uint64_t namespace_due(const struct portwatch_namespace *ns)
+uint64_t netns_due(const struct netns *ns)
 {
 	if (ns->pending)
 		return answer_deadline(ns);

@@ -6,13 +6,13 @@
 
 #include "watch/expectation.h"
 #include "util/list.h"
-#include "api/log.h"
+#include "watch/log.h"
 #include "watch/monitor.h"
 #include "portwatch.h"
 #include "table/reader.h"
 #include "table/snapshot.h"
 
-struct portwatch_namespace {
+struct netns {
 	struct list link; /* in monitor->namespaces */
 	struct monitor *monitor;
 	struct list views; /* who looks at it: struct view, see subscription.h */
@@ -25,7 +25,7 @@ struct portwatch_namespace {
 	pid_t pid;             /* the process by which it is entered */
 	struct reader *reader; /* NULL: none now */
 	struct source source;  /* of the reader */
-	size_t kind;           /* which reader, an index of namespace_reader.c's order */
+	size_t kind;           /* which reader, an index of netns_reader.c's order */
 	unsigned int worked;   /* the kinds that have read it, as bits */
 	bool pending;          /* a request is under way */
 	bool again;            /* something has happened since it was made: ask once more at once */
@@ -62,51 +62,51 @@ struct portwatch_namespace {
 
 /* Finds the worker of a namespace that is read in the given way, or makes it. NULL without memory.
  */
-struct portwatch_namespace *namespace_get(struct monitor *monitor, const struct netns_id *id,
-                                          enum portwatch_reader reader, enum portwatch_table table);
+struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
+                        enum portwatch_reader reader, enum portwatch_table table);
 /* Lets it go, with its reader. It must have no views any more. */
-void namespace_free(struct portwatch_namespace *ns);
+void netns_free(struct netns *ns);
 
 /* Reads now, or once more when a read is under way. */
-void namespace_read_now(struct portwatch_namespace *ns);
+void netns_read_now(struct netns *ns);
 
 /* Reads now, and again until the read shows what the notifier has told. */
-void namespace_expect(struct portwatch_namespace *ns, const struct tcp_change *change);
+void netns_expect(struct netns *ns, const struct tcp_change *change);
 
 /* Does what is due at `now`: deadlines, reads, better readers. */
-void namespace_tick(struct portwatch_namespace *ns, uint64_t now);
-/* When namespace_tick() has something to do next. */
-uint64_t namespace_due(const struct portwatch_namespace *ns);
+void netns_tick(struct netns *ns, uint64_t now);
+/* When netns_tick() has something to do next. */
+uint64_t netns_due(const struct netns *ns);
 
-/* Choosing the way to read (namespace_reader.c). Opens the first that can be opened; false if there
+/* Choosing the way to read (netns_reader.c). Opens the first that can be opened; false if there
  * is none. */
-bool namespace_open_reader(struct portwatch_namespace *ns);
-void namespace_close_reader(struct portwatch_namespace *ns);
+bool netns_open_reader(struct netns *ns);
+void netns_close_reader(struct netns *ns);
 /* No way is left: pause, then begin with the best again. */
-void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now);
+void netns_exhaust(struct netns *ns, uint64_t now);
 /* The reader has died: pause and open it again, or take the next way. */
-void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now);
+void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now);
 /* Whether its reader has lasted long enough that earlier failures count no more. */
-bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now);
+bool netns_is_reliable(const struct netns *ns, uint64_t now);
 /* Its first complete table is in: tells by which way, and why. */
-void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now);
+void netns_reader_works(struct netns *ns, uint64_t now);
 /* The reader's descriptor is readable (namespace.c). */
-void namespace_reader_ready(struct source *source);
+void netns_reader_ready(struct source *source);
 /* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
  * request in ns. */
-uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now);
+uint64_t netns_helper_cost(struct netns *ns, uint64_t now);
 /* Tells a warning unless it was the last one. */
-void namespace_warn_once(struct portwatch_namespace *ns, const char *text);
+void netns_warn_once(struct netns *ns, const char *text);
 
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
-enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns);
+enum portwatch_reader netns_reader(const struct netns *ns);
 
-/* Chooses the process by which the namespace is entered (namespace_entry.c). False: no member lives
+/* Chooses the process by which the namespace is entered (netns_entry.c). False: no member lives
  * there. */
-bool namespace_entry(struct portwatch_namespace *ns, struct reader_target *target);
+bool netns_entry(struct netns *ns, struct reader_target *target);
 
 /* Tells all watchers that look at it. */
-void namespace_log(struct portwatch_namespace *ns, enum portwatch_log_level level,
-                   const char *format, ...) __attribute__((format(printf, 3, 4)));
+void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

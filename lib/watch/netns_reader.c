@@ -7,7 +7,6 @@
 #include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "api/stats.h"
 #include "watch/subscription.h"
 
 /* Pause before a reader that worked is opened again; doubled with each failure in a row. */
@@ -31,8 +30,7 @@ static const enum portwatch_reader order[] = {
 
 #define TABLE_DIAG "table diag"
 
-static void add_reason(struct portwatch_namespace *ns, const char *what,
-                       const struct failure *failure)
+static void add_reason(struct netns *ns, const char *what, const struct failure *failure)
 {
 	char text[LOG_TEXT];
 	size_t used = strlen(ns->reason);
@@ -42,7 +40,7 @@ static void add_reason(struct portwatch_namespace *ns, const char *what,
 }
 
 /* A reader that is opened again tries the better form of the table again. */
-static void forget_table_reason(struct portwatch_namespace *ns)
+static void forget_table_reason(struct netns *ns)
 {
 	char *reason = strstr(ns->reason, TABLE_DIAG);
 
@@ -52,7 +50,7 @@ static void forget_table_reason(struct portwatch_namespace *ns)
 
 /* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
  */
-static void note(struct portwatch_namespace *ns, struct failure failure)
+static void note(struct netns *ns, struct failure failure)
 {
 	if (failure.error == EXDEV && ns->forced_reader == PORTWATCH_READER_AUTO)
 		return;
@@ -60,47 +58,43 @@ static void note(struct portwatch_namespace *ns, struct failure failure)
 	add_reason(ns, portwatch_reader_name(order[ns->kind]), &failure);
 }
 
-static void log_once(struct portwatch_namespace *ns, char logged[LOG_TEXT],
-                     enum portwatch_log_level level, const char *text)
+static void log_once(struct netns *ns, char logged[LOG_TEXT], enum portwatch_log_level level,
+                     const char *text)
 {
 	if (strncmp(logged, text, LOG_TEXT - 1) == 0)
 		return;
 	snprintf(logged, LOG_TEXT, "%s", text);
-	namespace_log(ns, level, "%s", text);
+	netns_log(ns, level, "%s", text);
 }
 
-void namespace_warn_once(struct portwatch_namespace *ns, const char *text)
+void netns_warn_once(struct netns *ns, const char *text)
 {
 	log_once(ns, ns->logged, PORTWATCH_LOG_WARNING, text);
 }
 
-void namespace_close_reader(struct portwatch_namespace *ns)
+void netns_close_reader(struct netns *ns)
 {
 	struct child child = {0};
 
 	if (!ns->reader)
 		return;
-	ns->monitor->stats[PORTWATCH_STAT_CPU] += stats_child_cpu(reader_pid(ns->reader));
+	ns->monitor->stats[PORTWATCH_STAT_CPU] += spawn_cpu_time(reader_pid(ns->reader));
 	if (ns->source.fd >= 0)
 		monitor_remove(ns->monitor, &ns->source);
 	ns->source.fd = -1;
-	if (ns->monitor->forked_away) {
-		reader_forget(ns->reader);
-	} else {
-		reader_close(ns->reader, &child);
-		monitor_reap(ns->monitor, &child);
-	}
+	reader_close(ns->reader, &child);
+	monitor_reap(ns->monitor, &child);
 	ns->reader = NULL;
 	ns->pending = false;
 }
 
-enum portwatch_reader namespace_reader(const struct portwatch_namespace *ns)
+enum portwatch_reader netns_reader(const struct netns *ns)
 {
 	return ns->reader && ns->reads > 0 ? order[ns->kind] : PORTWATCH_READER_AUTO;
 }
 
 /* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
-static int open_kind(struct portwatch_namespace *ns, const struct reader_target *target)
+static int open_kind(struct netns *ns, const struct reader_target *target)
 {
 	struct failure failure = {0};
 	int result = reader_open(&ns->reader, order[ns->kind], ns->forced_table, target, &failure);
@@ -111,12 +105,12 @@ static int open_kind(struct portwatch_namespace *ns, const struct reader_target 
 		return result;
 	}
 	ns->source.fd = reader_fd(ns->reader);
-	ns->source.ready = namespace_reader_ready;
+	ns->source.ready = netns_reader_ready;
 	if (ns->source.fd >= 0)
 		result = monitor_add(ns->monitor, &ns->source);
 	if (result < 0) {
 		ns->source.fd = -1;
-		namespace_close_reader(ns);
+		netns_close_reader(ns);
 		note(ns, (struct failure){"wait for the helper (epoll_ctl)", -result});
 		return result;
 	}
@@ -127,7 +121,7 @@ static int open_kind(struct portwatch_namespace *ns, const struct reader_target 
 	return 0;
 }
 
-uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
+uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 {
 	uint64_t cpu, before = ns->cpu;
 
@@ -136,25 +130,25 @@ uint64_t namespace_helper_cost(struct portwatch_namespace *ns, uint64_t now)
 	/* The shell behind nsenter starts others, which its own clock doesn't count. */
 	if (order[ns->kind] != PORTWATCH_READER_SETNS)
 		return now - ns->requested < NSEC_PER_SEC ? now - ns->requested : NSEC_PER_SEC;
-	cpu = stats_child_cpu(reader_pid(ns->reader));
+	cpu = spawn_cpu_time(reader_pid(ns->reader));
 	ns->cpu = cpu;
 	return cpu > before ? cpu - before : 0;
 }
 
-static bool is_allowed(const struct portwatch_namespace *ns)
+static bool is_allowed(const struct netns *ns)
 {
 	return ns->forced_reader == PORTWATCH_READER_AUTO || ns->forced_reader == order[ns->kind];
 }
 
 /* Opens the first way from the present one on that can be opened. False if there is none. */
-bool namespace_open_reader(struct portwatch_namespace *ns)
+bool netns_open_reader(struct netns *ns)
 {
 	struct reader_target target;
 
 	if (ns->kind == 0)
 		ns->reason[0] = '\0';
 	forget_table_reason(ns);
-	if (!namespace_entry(ns, &target)) {
+	if (!netns_entry(ns, &target)) {
 		ns->failure = (struct failure){"find a process in it", ESRCH};
 		return false;
 	}
@@ -165,7 +159,7 @@ bool namespace_open_reader(struct portwatch_namespace *ns)
 }
 
 /* No way is left: pause, then begin with the best again. */
-void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
+void netns_exhaust(struct netns *ns, uint64_t now)
 {
 	uint64_t pause = RESTART_FIRST << (ns->failures < 10 ? ns->failures : 10);
 	char text[LOG_TEXT + 64];
@@ -177,31 +171,31 @@ void namespace_exhaust(struct portwatch_namespace *ns, uint64_t now)
 	/* Without a reason it is only that nobody is left in it. */
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
 	if (ns->reason[0])
-		namespace_warn_once(ns, text);
+		netns_warn_once(ns, text);
 	ns->monitor->moved = true; /* those who wait for it, or for its end */
 }
 
-bool namespace_is_reliable(const struct portwatch_namespace *ns, uint64_t now)
+bool netns_is_reliable(const struct netns *ns, uint64_t now)
 {
 	return ns->reads > 0 && now - ns->opened > RELIABLE;
 }
 
 /* Whether this way has worked here, with this reader or one before it. */
-static bool has_worked(const struct portwatch_namespace *ns)
+static bool has_worked(const struct netns *ns)
 {
 	return ns->reads > 0 || (ns->worked & 1U << ns->kind) != 0;
 }
 
 /* The reader has died. A way that never worked is given up for the next; one that did is taken
  * again after a pause, unless that happens too often. */
-void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failure, uint64_t now)
+void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 {
 	uint64_t pause;
 	char text[LOG_TEXT], message[LOG_TEXT + 64];
 
-	namespace_close_reader(ns);
+	netns_close_reader(ns);
 	/* With a notifier it is seldom read: it may have lasted without being asked. */
-	if (namespace_is_reliable(ns, now))
+	if (netns_is_reliable(ns, now))
 		ns->failures = 0;
 	if (!has_worked(ns) || ns->failures >= FAILURES_MAX) {
 		ns->worked &= ~(1U << ns->kind);
@@ -217,11 +211,11 @@ void namespace_reader_broke(struct portwatch_namespace *ns, struct failure failu
 	ns->next = now + pause;
 	snprintf(message, sizeof(message), "the %s reader is started again: %s",
 	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
-	namespace_warn_once(ns, message);
+	netns_warn_once(ns, message);
 }
 
 /* Tells by which way the namespace is read, and why, when that is new. */
-void namespace_reader_works(struct portwatch_namespace *ns, uint64_t now)
+void netns_reader_works(struct netns *ns, uint64_t now)
 {
 	struct failure table = reader_table_failure(ns->reader);
 	bool best = ns->reason[0] == '\0';
@@ -290,7 +284,7 @@ static pid_t consider(struct search *search, pid_t pid)
 	return stat.ppid;
 }
 
-static void consider_members(struct search *search, struct portwatch_namespace *ns)
+static void consider_members(struct search *search, struct netns *ns)
 {
 	struct view *view;
 
@@ -333,7 +327,7 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	return true;
 }
 
-bool namespace_entry(struct portwatch_namespace *ns, struct reader_target *target)
+bool netns_entry(struct netns *ns, struct reader_target *target)
 {
 	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
 	struct candidate member;

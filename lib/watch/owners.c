@@ -54,7 +54,7 @@ static void nobody_holds(struct view *view, struct socket *socket)
 			socket->looks++;
 		}
 		if (socket->looks < 2) {
-			namespace_read_now(view->ns);
+			netns_read_now(view->ns);
 			return;
 		}
 	}
@@ -91,7 +91,7 @@ static void resolve(struct view *view, struct socket *socket, const struct fds_h
 		socket_hold(view, socket, 0, 0); /* there was no memory before */
 	} else if (verify && socket->state == SOCKET_HELD) {
 		socket_lose_owner(view, socket);
-		namespace_read_now(view->ns);
+		netns_read_now(view->ns);
 	}
 }
 
@@ -266,7 +266,7 @@ static bool is_answer(struct subscription *subscription, const struct process *p
 	if (result != -EACCES && result != -EPERM)
 		subscription->scan_error = (int)result;
 	if (!subscription->logged_access)
-		log_write(subscription->watcher, PORTWATCH_LOG_WARNING,
+		log_write(&subscription->log, PORTWATCH_LOG_WARNING,
 		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
 		          "holds are "
 		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "

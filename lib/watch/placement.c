@@ -6,6 +6,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "watch/subscription.h"
+#include "util/fd.h"
 
 /* With each poll the young members are looked at; the others in turn, so many at a time and no
  * sooner than after that pause. */
@@ -40,9 +41,8 @@ static struct view *find_view(const struct subscription *subscription, const str
 
 static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
 {
-	const struct options *options = subscription->options;
-	struct portwatch_namespace *ns =
-		namespace_get(subscription->monitor, id, options->reader, options->table);
+	const struct options *options = &subscription->options;
+	struct netns *ns = netns_get(subscription->monitor, id, options->reader, options->table);
 
 	return ns ? view_get(subscription, ns) : NULL;
 }
@@ -82,7 +82,7 @@ static void close_exit_pidfd(struct view *view)
 	if (view->exit.fd < 0)
 		return;
 	monitor_remove(view->subscription->monitor, &view->exit);
-	close(view->exit.fd);
+	fd_close(view->exit.fd);
 	view->exit.fd = -1;
 }
 
@@ -103,7 +103,7 @@ static void member_exited(struct source *source)
  * tells then. */
 static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_member)
 {
-	int pidfd = spawn_above_stdio((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
+	int pidfd = fd_own((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 
@@ -115,7 +115,7 @@ static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_m
 	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
 	    stat.start_time == exit_member->start_time)
 		return pidfd;
-	close(pidfd);
+	fd_close(pidfd);
 	monitor->exited = true;
 	return -1;
 }
@@ -135,7 +135,7 @@ static void watch_exit(struct view *view)
 	if (view->exit.fd < 0)
 		return;
 	if (monitor_add(monitor, &view->exit) < 0) {
-		close(view->exit.fd);
+		fd_close(view->exit.fd);
 		view->exit.fd = -1;
 	}
 }
@@ -192,14 +192,14 @@ static void place(struct subscription *subscription)
 
 /* The shortest interval that a watcher has set rules; beside it those who have set none are served.
  */
-static void set_interval(struct portwatch_namespace *ns)
+static void set_interval(struct netns *ns)
 {
 	unsigned int shortest = 0;
 	struct view *view;
 
 	ns->adapts = false;
 	list_each (view, &ns->views, struct view, of_namespace) {
-		unsigned int interval = view->subscription->options->interval;
+		unsigned int interval = view->subscription->options.interval;
 
 		ns->adapts |= interval == 0;
 		if (interval && (!shortest || interval < shortest))
@@ -212,7 +212,7 @@ static void set_interval(struct portwatch_namespace *ns)
 void placement_update(struct monitor *monitor)
 {
 	struct subscription *subscription;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
 	bool adapted = monitor->adapts;
 
@@ -222,9 +222,9 @@ void placement_update(struct monitor *monitor)
 	monitor->adapts = false;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		place(subscription);
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link) {
+	list_each (ns, &monitor->namespaces, struct netns, link) {
 		if (list_empty(&ns->views))
-			namespace_free(ns);
+			netns_free(ns);
 		else
 			set_interval(ns);
 	}

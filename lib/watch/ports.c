@@ -24,6 +24,7 @@ static void destroy(struct ports *ports, struct port *port)
 {
 	tdelete(port, &ports->tree, compare);
 	list_remove(&port->link);
+	ports->count--;
 	free(port);
 }
 
@@ -47,6 +48,11 @@ void ports_clear(struct ports *ports)
 		destroy(ports, port);
 	event_queue_clear(&ports->queue);
 	ports->resync = false;
+}
+
+size_t ports_count(const struct ports *ports)
+{
+	return ports->count;
 }
 
 /* Drops what waits; the callback's knowledge stays what was delivered. */
@@ -84,6 +90,7 @@ static struct port *make(struct ports *ports, const struct port *key)
 		return NULL;
 	}
 	list_append(&ports->list, &port->link);
+	ports->count++;
 	return port;
 }
 

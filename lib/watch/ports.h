@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "api/event.h"
+#include "watch/event.h"
 #include "util/list.h"
 
 struct port {
@@ -24,12 +24,15 @@ struct port {
 struct ports {
 	void *tree;       /* tsearch(3): by namespace, family, address, port number */
 	struct list list; /* in the order of their making */
+	size_t count;     /* of the list */
 	struct event_queue queue;
 	bool resync; /* the queue overflowed and was dropped: the difference is to be told */
 };
 
 void ports_init(struct ports *ports);
 void ports_clear(struct ports *ports);
+/* How many are kept. */
+size_t ports_count(const struct ports *ports);
 
 /* One more socket holds the port that the event describes: its first opens it, the event is kept
  * and queued. Returns the port, or NULL without memory. */

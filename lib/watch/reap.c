@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "watch/monitor.h"
+#include "util/fd.h"
 
 /* 5 s in all. */
 #define REAP_ROUNDS 500
@@ -56,7 +57,7 @@ static void reap_now(struct child *child)
 		poll(&exited, 1, REAP_ROUND_MSEC);
 	}
 	if (child->pidfd >= 0)
-		close(child->pidfd);
+		fd_close(child->pidfd);
 }
 
 void monitor_reap(struct monitor *monitor, const struct child *child)
@@ -108,10 +109,7 @@ void monitor_reap_end(struct monitor *monitor)
 	struct reaper *reaper;
 
 	list_each (reaper, &monitor->reaping, struct reaper, link) {
-		if (!monitor->forked_away)
-			reap_now(&reaper->child);
-		else if (reaper->child.pidfd >= 0)
-			close(reaper->child.pidfd);
+		reap_now(&reaper->child);
 		reaper->source.fd = -1;
 		free_reaper(reaper);
 	}

@@ -47,9 +47,9 @@ uint64_t schedule_smooth(uint64_t smoothed, uint64_t figure)
 static uint64_t cycle_cost(const struct monitor *monitor)
 {
 	uint64_t cost = monitor->scan_cost;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 
-	list_each (ns, &monitor->namespaces, struct portwatch_namespace, link)
+	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->adapts)
 			cost += ns->cost ? ns->cost : ASSUMED_COST;
 	return cost;

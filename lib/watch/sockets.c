@@ -7,6 +7,7 @@
 
 #include "util/cleanup.h"
 #include "watch/subscription.h"
+#include "util/fd.h"
 
 static int compare(const void *left, const void *right)
 {
@@ -51,7 +52,7 @@ static void log_skipped(struct subscription *subscription, const struct listener
 		return;
 	subscription->skipped[subscription->skipped_count++] = *listener;
 	inet_ntop(listener->family, listener->address, text, sizeof(text));
-	log_write(subscription->watcher, PORTWATCH_LOG_DEBUG,
+	log_write(&subscription->log, PORTWATCH_LOG_DEBUG,
 	          "skipping listeners on %s, such as port %u%s", text, (unsigned int)listener->port,
 	          subscription->skipped_count == SKIPPED_MAX
 	                  ? "; further skipped addresses are not logged"
@@ -77,7 +78,7 @@ static void log_opened(struct subscription *subscription, const struct portwatch
 {
 	bool six = event->listener.family == AF_INET6;
 
-	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
+	log_write(&subscription->log, PORTWATCH_LOG_INFO,
 	          "port open: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu",
 	          six ? "[" : "", event->address, six ? "]" : "",
 	          (unsigned int)event->listener.port, (int)event->pid, event->process,
@@ -107,11 +108,11 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 	if (owner)
 		name_owner(&subscription->monitor->procfs, owner, event.process);
 	if (socket->port) {
-		ports_owner(socket->port, &event);
+		outbox_owner(subscription->outbox, socket->port, &event);
 		return;
 	}
 	event_stamp(&event);
-	socket->port = ports_open(&subscription->ports, view->ns->serial, &event);
+	socket->port = outbox_open(subscription->outbox, view->ns->serial, &event);
 	if (!socket->port) {
 		socket->state =
 			SOCKET_UNATTRIBUTED; /* no memory: the next verification tries again */
@@ -119,7 +120,6 @@ void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned
 	}
 	if (socket->port->sockets == 1) {
 		log_opened(subscription, &event);
-		subscription_wake(subscription);
 	}
 }
 
@@ -136,11 +136,10 @@ void socket_release(struct view *view, struct socket *socket, enum socket_state 
 	if (!view->marked)
 		subscription->monitor->moved = true;
 	if (socket->port->sockets == 1 && subscription->state == SUBSCRIPTION_RUNNING)
-		log_write(subscription->watcher, PORTWATCH_LOG_INFO, "port closed: %s port %u",
+		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          socket->port->event.address, (unsigned int)socket->listener.port);
-	ports_close(&subscription->ports, socket->port);
+	outbox_close(subscription->outbox, socket->port);
 	socket->port = NULL;
-	subscription_wake(subscription);
 }
 
 static void resolve(struct view *view, struct socket *socket)
@@ -192,7 +191,7 @@ static void take(struct view *view, enum snapshot_change change, const struct li
 {
 	struct socket *socket;
 
-	if (!address_wanted(view->subscription->options->addresses, listener)) {
+	if (!address_wanted(view->subscription->options.addresses, listener)) {
 		if (change == SNAPSHOT_ADDED)
 			log_skipped(view->subscription, listener);
 		return;
@@ -259,10 +258,10 @@ void view_lost_owner(struct view *view, pid_t pid)
 		any = true;
 	}
 	if (any)
-		namespace_read_now(view->ns);
+		netns_read_now(view->ns);
 }
 
-struct view *view_get(struct subscription *subscription, struct portwatch_namespace *ns)
+struct view *view_get(struct subscription *subscription, struct netns *ns)
 {
 	struct view *view;
 
@@ -281,7 +280,7 @@ struct view *view_get(struct subscription *subscription, struct portwatch_namesp
 	list_init(&view->dropped);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
-	namespace_read_now(ns);
+	netns_read_now(ns);
 	return view;
 }
 
@@ -307,7 +306,7 @@ void view_free(struct view *view, bool close_ports)
 		forget_sockets(&view->dropped);
 	if (view->exit.fd >= 0) {
 		monitor_remove(view->subscription->monitor, &view->exit);
-		close(view->exit.fd);
+		fd_close(view->exit.fd);
 	}
 	list_remove(&view->of_namespace);
 	list_remove(&view->of_subscription);
@@ -362,7 +361,7 @@ void view_resolve(struct view *view)
 	list_each (socket, &view->dropped, struct socket, link) {
 		if (socket->port && socket->port->sockets == 1 &&
 		    may_be_held(view, &socket->listener))
-			namespace_read_now(view->ns);
+			netns_read_now(view->ns);
 		else
 			release(view, socket);
 	}

@@ -7,27 +7,29 @@
 #include <unistd.h>
 
 #include "util/clock.h"
-#include "api/delivery.h"
-#include "api/lock.h"
 #include "watch/subscription.h"
+#include "util/fd.h"
 
 #define START_DEADLINE (10 * NSEC_PER_SEC)
 
-int subscription_new(struct subscription **subscription, struct portwatch *watcher)
+int subscription_new(struct subscription **subscription, struct monitor *monitor,
+                     const struct subscription_setup *setup)
 {
 	struct subscription *new = calloc(1, sizeof(*new));
 
 	if (!new)
 		return -ENOMEM;
-	new->watcher = watcher;
-	new->monitor = watcher->monitor;
-	new->options = &watcher->options;
+	new->monitor = monitor;
+	new->outbox = setup->outbox;
+	new->options = setup->options;
+	new->log = setup->log;
+	new->pid = setup->pid;
+	new->start_time = setup->start_time;
 	new->state = SUBSCRIPTION_STARTING;
 	new->verify = UINT64_MAX;
 	new->deadline = clock_now(CLOCK_MONOTONIC) + START_DEADLINE;
 	list_init(&new->views);
-	ports_init(&new->ports);
-	list_append(&watcher->monitor->subscriptions, &new->link);
+	list_append(&monitor->subscriptions, &new->link);
 	*subscription = new;
 	return 0;
 }
@@ -45,75 +47,53 @@ void subscription_free(struct subscription *subscription)
 	/* No port closes: the library only looks at them no longer. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
-	ports_clear(&subscription->ports);
+	outbox_release(subscription->outbox);
 	scope_free(subscription->scope);
 	list_remove(&subscription->link);
 	subscription->monitor->moved = true;
 	free(subscription);
 }
 
-bool subscription_waiting(const struct subscription *subscription)
-{
-	if (subscription->state == SUBSCRIPTION_STARTING)
-		return false; /* all or nothing: a start that fails reports nothing */
-	return ports_waiting(&subscription->ports) ||
-	       (subscription->state == SUBSCRIPTION_ENDED && !subscription->end_delivered);
-}
-
-void subscription_wake(struct subscription *subscription)
-{
-	if (subscription->wake)
-		return;
-	subscription->wake = true;
-	delivery_wake(subscription);
-}
-
 static void decide(struct subscription *subscription, int result)
 {
-	subscription->result = result;
 	subscription->state = result < 0 ? SUBSCRIPTION_FAILED : SUBSCRIPTION_RUNNING;
 	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
 	if (result < 0)
 		drop_views(subscription, false);
-	subscription->wake = false; /* what woke it before could not be told */
-	if (result == 0)
-		subscription_wake(subscription);
-	library_notify();
+	outbox_decide(subscription->outbox, result);
 }
 
 static void fail(struct subscription *subscription, int error, const char *what)
 {
-	log_write(subscription->watcher, PORTWATCH_LOG_ERROR, "cannot watch PID %d: %s",
-	          (int)subscription->watcher->pid, what);
+	log_write(&subscription->log, PORTWATCH_LOG_ERROR, "cannot watch PID %d: %s",
+	          (int)subscription->pid, what);
 	decide(subscription, error);
 }
 
 /* The root's descriptors tell who holds its ports: without them nothing could be reported of it. */
 static bool root_is_ours(struct subscription *subscription)
 {
-	const struct portwatch *watcher = subscription->watcher;
 	struct fds_holder nothing = {0};
 	int process;
 	ssize_t result;
 
 	if (scope_counts_everybody(subscription->scope))
 		return true;
-	process = procfs_open_process(&subscription->monitor->procfs, watcher->pid);
+	process = procfs_open_process(&subscription->monitor->procfs, subscription->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
-	result = owners_scan_process(process, watcher->pid, 0, &nothing, 0);
-	close(process);
+	result = owners_scan_process(process, subscription->pid, 0, &nothing, 0);
+	fd_close(process);
 	return result != -EACCES && result != -EPERM;
 }
 
 static void init_scope(struct subscription *subscription)
 {
-	struct portwatch *watcher = subscription->watcher;
 	struct scope_target target = {
-		.kind = subscription->options->scope,
-		.pid = watcher->pid,
-		.start_time = watcher->start_time,
-		.adopts_orphans = subscription->options->subreaper,
+		.kind = subscription->options.scope,
+		.pid = subscription->pid,
+		.start_time = subscription->start_time,
+		.adopts_orphans = subscription->options.subreaper,
 	};
 	int result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
 
@@ -206,30 +186,18 @@ uint64_t subscription_due(const struct subscription *subscription)
 
 void subscription_check_end(struct subscription *subscription)
 {
+	struct portwatch_event end = {
+		.kind = PORTWATCH_EVENT_END,
+		.pid = subscription->pid,
+		.listener.v6only = -1,
+	};
+
 	if (subscription->state != SUBSCRIPTION_RUNNING || !scope_has_ended(subscription->scope))
 		return;
 	drop_views(subscription, !scope_leaves_ports_open(subscription->scope));
 	subscription->state = SUBSCRIPTION_ENDED;
-	log_write(subscription->watcher, PORTWATCH_LOG_INFO,
-	          "all processes of the tree of PID %d have exited",
-	          (int)subscription->watcher->pid);
-	subscription_wake(subscription);
-}
-
-bool subscription_next(struct subscription *subscription, struct portwatch_event *event)
-{
-	if (!subscription_waiting(subscription))
-		return false;
-	if (ports_next(&subscription->ports, event))
-		return true;
-	if (ports_waiting(&subscription->ports) || subscription->state != SUBSCRIPTION_ENDED)
-		return false; /* no memory now: the next round wakes it again */
-	subscription->end_delivered = true;
-	*event = (struct portwatch_event){
-		.kind = PORTWATCH_EVENT_END,
-		.pid = subscription->watcher->pid,
-		.listener.v6only = -1,
-	};
-	event_stamp(event);
-	return true;
+	log_write(&subscription->log, PORTWATCH_LOG_INFO,
+	          "all processes of the tree of PID %d have exited", (int)subscription->pid);
+	event_stamp(&end);
+	outbox_end(subscription->outbox, &end);
 }

@@ -10,9 +10,10 @@
 #include "util/list.h"
 #include "watch/monitor.h"
 #include "watch/netns.h"
-#include "watch/ports.h"
+#include "watch/log.h"
+#include "watch/options.h"
+#include "watch/outbox.h"
 #include "watch/scope.h"
-#include "api/watcher.h"
 
 #define SKIPPED_MAX 32
 #define CANDIDATES_MAX 8
@@ -40,7 +41,7 @@ struct socket {
 struct view {
 	struct list of_namespace;
 	struct list of_subscription;
-	struct portwatch_namespace *ns;
+	struct netns *ns;
 	struct subscription *subscription;
 	void *tree;          /* tsearch(3): sockets by listener_compare() */
 	struct list sockets; /* in the order of their coming */
@@ -65,15 +66,16 @@ enum subscription_state {
 
 struct subscription {
 	struct list link; /* in monitor->subscriptions */
-	struct portwatch *watcher;
 	struct monitor *monitor;
-	const struct options *options;
+	struct outbox *outbox; /* a reference of its own */
+	struct options options;
+	struct log log;
+	pid_t pid;           /* of the root */
+	uint64_t start_time; /* of the root */
 	enum subscription_state state;
-	int result;          /* of portwatch_start(), once it isn't STARTING */
 	uint64_t deadline;   /* while STARTING */
 	struct scope *scope; /* NULL until the monitor has made it */
 	struct list views;
-	struct ports ports;
 	bool placed;          /* the views of the members at its start are made */
 	bool unplaced;        /* there was no memory to look into some member's namespace */
 	unsigned int pending; /* sockets that are FRESH or ORPHAN */
@@ -82,21 +84,27 @@ struct subscription {
 	bool attribute;       /* there is a question that no member was asked yet */
 	pid_t candidates[CANDIDATES_MAX]; /* members that were told to listen: asked first */
 	unsigned int candidate_count;
-	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
-	uint64_t verify;  /* when all members are asked about all sockets again */
-	uint64_t events;  /* calls of the callback */
-	bool end_delivered;
-	bool drained;         /* the callback has seen all initial events */
-	bool wake;            /* something waits for delivery */
-	bool logged_access;   /* the warning about unreadable descriptors was given */
+	uint64_t scanned;   /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
+	uint64_t verify;    /* when all members are asked about all sockets again */
+	bool logged_access; /* the warning about unreadable descriptors was given */
 	bool logged_notifier; /* how it is with the notifier was told, and that was this: */
 	struct failure notifier_logged;
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;
 };
 
+/* What a watcher wants: for subscription_new(). */
+struct subscription_setup {
+	pid_t pid; /* of the root; with its start time it is one process */
+	uint64_t start_time;
+	struct options options;
+	struct log log;
+	struct outbox *outbox; /* the subscription takes over a reference, if it is made */
+};
+
 /* Makes a subscription in state STARTING and puts it on the monitor's list. 0 or -ENOMEM. */
-int subscription_new(struct subscription **subscription, struct portwatch *watcher);
+int subscription_new(struct subscription **subscription, struct monitor *monitor,
+                     const struct subscription_setup *setup);
 /* Frees it with its views; workers and processes that nobody else needs go at the monitor's next
  * turn. */
 void subscription_free(struct subscription *subscription);
@@ -107,15 +115,9 @@ void subscription_advance(struct subscription *subscription, uint64_t now);
 uint64_t subscription_due(const struct subscription *subscription);
 /* Ends it when no member is left. */
 void subscription_check_end(struct subscription *subscription);
-/* Takes the next event to tell the callback. False when there is none. */
-bool subscription_next(struct subscription *subscription, struct portwatch_event *event);
-/* Whether there is something to tell. */
-bool subscription_waiting(const struct subscription *subscription);
-/* Makes the callback's side look. */
-void subscription_wake(struct subscription *subscription);
 
 /* The view of a namespace; made if there is none. NULL without memory. */
-struct view *view_get(struct subscription *subscription, struct portwatch_namespace *ns);
+struct view *view_get(struct subscription *subscription, struct netns *ns);
 /* Closes all its ports, unless they are left open, and forgets it. */
 void view_free(struct view *view, bool close_ports);
 /* What has changed in its namespace. */

@@ -84,6 +84,7 @@
 /* Those that only syscall(2) makes. */
 #define WRAP_RAW_CALLS(X)                                                                          \
 	X(arch_prctl, WRAP_ARCH_PRCTL)                                                             \
+	X(bind, SYS_bind)                                                                          \
 	X(capget, SYS_capget)                                                                      \
 	X(capset, SYS_capset)                                                                      \
 	X(clone, SYS_clone)                                                                        \
@@ -102,6 +103,7 @@
 	X(rt_sigaction, SYS_rt_sigaction)                                                          \
 	X(rt_sigprocmask, SYS_rt_sigprocmask)                                                      \
 	X(setns, SYS_setns)                                                                        \
+	X(setsockopt, SYS_setsockopt)                                                              \
 	X(setsid, SYS_setsid)                                                                      \
 	X(socket, SYS_socket)                                                                      \
 	X(statx, SYS_statx)                                                                        \

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* event_queue.c - events that wait for delivery */
+/* event.c - one event, and the bounded queue in which events wait for delivery */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/event.h"
+#include "util/clock.h"
+#include "watch/event.h"
 
 /* Room for so many events is kept when all are delivered: 27 KiB. */
 #define EVENT_QUEUE_KEPT 128
+
+void event_stamp(struct portwatch_event *event)
+{
+	event->realtime = clock_now(CLOCK_REALTIME);
+	event->monotonic = clock_now(CLOCK_MONOTONIC);
+	if (event->listener.family == 0 ||
+	    !inet_ntop(event->listener.family, event->listener.address, event->address,
+	               sizeof(event->address)))
+		event->address[0] = '\0';
+}
 
 static int grow(struct event_queue *queue)
 {

@@ -4,21 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/log.h"
-#include "api/watcher.h"
+#include "watch/log.h"
 
-bool log_wanted(const struct portwatch *watcher, enum portwatch_log_level level)
+bool log_wanted(const struct log *log, enum portwatch_log_level level)
 {
-	return watcher->options.log && level <= watcher->options.log_level &&
-	       !watcher_is_inert(watcher);
+	return log->callback && level <= log->level;
 }
 
-void log_write(struct portwatch *watcher, enum portwatch_log_level level, const char *format, ...)
+void log_write(const struct log *log, enum portwatch_log_level level, const char *format, ...)
 {
 	char text[LOG_TEXT];
 	va_list arguments;
 
-	if (!log_wanted(watcher, level))
+	if (!log_wanted(log, level))
 		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -26,7 +24,7 @@ void log_write(struct portwatch *watcher, enum portwatch_log_level level, const 
 	for (char *byte = text; *byte; byte++)
 		if ((unsigned char)*byte < 0x20 || (unsigned char)*byte >= 0x7f)
 			*byte = '?';
-	watcher->options.log(watcher, level, text, watcher->user_data);
+	log->callback(log->watcher, level, text, log->user_data);
 }
 
 const char *log_failure(const struct failure *failure, char text[LOG_TEXT])

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT */
+/* process_events.c - forks, execs and exits, from the process connector of the kernel */
+#include "notify/process_events.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "notify/process_filter.h"
+#include "proc/procfs.h"
+#include "util/caps.h"
+#include "util/clock.h"
+#include "util/number.h"
+#include "util/spawn.h"
+#include "util/sys.h"
+
+#ifndef NETLINK_CONNECTOR
+#define NETLINK_CONNECTOR 11
+#endif
+
+/* An event takes 768 bytes of it. Without CAP_NET_ADMIN net.core.rmem_max is the limit, on many
+ * systems 208 KiB: room for 550 events. */
+#define BUFFER (4 * 1024 * 1024)
+/* One call takes no longer, and so many events at least. */
+#define SLICE (2 * NSEC_PER_MSEC)
+#define SLICE_EVENTS 32
+/* After work for followed processes a pause of so many times its length, after work for others
+ * alone of so many: a fifth and half a percent of one CPU. What was saved up makes a few wake-ups
+ * in a row possible. Never longer than PAUSE_MAX, in which the smallest buffer does not overflow at
+ * 5,000 forks a second. */
+#define REST 4
+#define REST_OTHERS 200
+#define SAVED (2 * NSEC_PER_MSEC)
+#define PAUSE_MAX (20 * NSEC_PER_MSEC)
+/* What a wake-up costs beside what is measured here. */
+#define WAKE_COST UINT64_C(5000)
+/* So many events of others are worth a new filter. */
+#define OTHERS_MAX 16
+/* A number is given out before the fork is told. The mark of a filter is a number that is at least
+ * so old. */
+#define MARK_AGE (20 * NSEC_PER_MSEC)
+/* Processes followed since the filter was set; of more, all are read again. */
+#define FRESH_MAX 64
+#define PID_MAX_FILE "/proc/sys/kernel/pid_max"
+#define PID_MAX_DEFAULT 32768
+
+struct process_events {
+	struct process_events_hooks hooks;
+	void *data;
+	int socket; /* -1: failed for good */
+	int epoll;
+	bool silent;    /* the socket's readiness is not waited for: a pause */
+	bool empty;     /* the last drain took all there was */
+	bool overrun;   /* the kernel has dropped events, and drops all until the socket is empty */
+	bool unsettled; /* the filter is not that for what is followed */
+	bool missed;    /* hooks.lost is to be called */
+	uint64_t paid;  /* CLOCK_MONOTONIC: the time for which the work until now counts */
+	struct process_filter filter;
+	pid_t sample;     /* the last PID given out ... */
+	uint64_t sampled; /* ... at this time */
+	pid_t step;       /* how many were given out between the last two looks */
+	pid_t seen;       /* the last PID given out at the last look */
+	pid_t pid_max;
+	unsigned int others; /* events since the filter was set */
+	pid_t fresh[FRESH_MAX];
+	unsigned int fresh_count;
+	struct process_events_counts counts;
+};
+
+static int attach(const struct process_events *events, struct sock_filter *code,
+                  unsigned short length)
+{
+	struct sock_fprog program = {.len = length, .filter = code};
+
+	return (int)raw_call(SYS_setsockopt, events->socket, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+	                     sizeof(program));
+}
+
+static int attach_filter(const struct process_events *events)
+{
+	struct sock_filter code[PROCESS_FILTER_MAX];
+
+	return attach(events, code, process_filter_make(&events->filter, code));
+}
+
+/* One datagram. Returns its size, 0 where it is not the kernel's, or a negative errno; -EAGAIN:
+ * there is none. */
+static long receive(const struct process_events *events, uint8_t bytes[PROCESS_MESSAGE_MAX])
+{
+	struct sockaddr_nl from = {0};
+	socklen_t size = sizeof(from);
+	long got;
+
+	do {
+		got = raw_call(SYS_recvfrom, events->socket, bytes, PROCESS_MESSAGE_MAX,
+		               MSG_DONTWAIT, &from, &size);
+	} while (got == -EINTR);
+	if (got < 0)
+		return got;
+	/* The host has closed the descriptor, and its number is that of another socket. */
+	if (from.nl_family != AF_NETLINK)
+		return -ENOTSOCK;
+	/* CAP_NET_ADMIN may send here as well, but only the kernel is 0. */
+	return from.nl_pid == 0 ? got : 0;
+}
+
+/* --- subscribing */
+
+static int send_request(const struct process_events *events, enum process_request request,
+                        uint32_t mask, uint32_t number)
+{
+	uint8_t bytes[PROCESS_MESSAGE_MAX];
+	size_t size = process_message_request(bytes, request, mask, number);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	long sent;
+
+	do {
+		sent = raw_call(SYS_sendto, events->socket, bytes, size, 0, &kernel,
+		                sizeof(kernel));
+	} while (sent == -EINTR);
+	return sent < 0 ? (int)sent : 0;
+}
+
+/* The kernel has answered before sendto(2) returns. Acknowledgements of others' requests arrive as
+ * well, so the bound is only against a flood of them. */
+static int await_ack(const struct process_events *events, uint32_t number)
+{
+	uint8_t bytes[PROCESS_MESSAGE_MAX];
+	int error;
+
+	for (int i = 0; i < 1000; i++) {
+		long got = receive(events, bytes);
+
+		if (got == -EAGAIN)
+			break;
+		if (got == -ENOBUFS)
+			continue;
+		if (got < 0)
+			return (int)got;
+		if (process_message_is_ack(bytes, (size_t)got, number, &error))
+			return -error;
+	}
+	return -EPERM;
+}
+
+static int join(const struct process_events *events)
+{
+	struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC};
+
+	return (int)raw_call(SYS_bind, events->socket, &group, sizeof(group));
+}
+
+static int subscribe(struct process_events *events, const char **step)
+{
+	uint32_t number = (uint32_t)clock_now(CLOCK_MONOTONIC) ^ (uint32_t)getpid() << 16;
+	struct sock_filter code[PROCESS_FILTER_MAX];
+	int error;
+
+	/* Events may come as soon as it is in the group, where others have subscribed. */
+	*step = "filter process events (SO_ATTACH_FILTER)";
+	error = attach(events, code, process_filter_make_ack(code));
+	if (error < 0)
+		return error;
+	*step = "receive process events (bind; before Linux 6.6 with CAP_NET_ADMIN)";
+	error = join(events);
+	if (error < 0)
+		return error;
+	*step = "subscribe to process events (in the initial network namespace alone)";
+	error = send_request(events, PROCESS_LISTEN, PROCESS_ALL, number);
+	if (error < 0)
+		return error;
+	*step = "subscribe to process events (in the initial PID and user namespaces alone)";
+	error = await_ack(events, number);
+	if (error < 0)
+		return error;
+	*step = "filter process events (SO_ATTACH_FILTER)";
+	error = attach_filter(events);
+	if (error < 0)
+		return error;
+	*step = "subscribe to process events (NETLINK_CONNECTOR)";
+	return send_request(events, PROCESS_LISTEN,
+	                    PROCESS_FORK | PROCESS_EXEC | (uint32_t)PROCESS_EXIT, number);
+}
+
+static void enlarge(const struct process_events *events)
+{
+	int size = BUFFER;
+
+	if (raw_call(SYS_setsockopt, events->socket, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+	             sizeof(size)) < 0)
+		raw_call(SYS_setsockopt, events->socket, SOL_SOCKET, SO_RCVBUF, &size,
+		         sizeof(size));
+}
+
+static int wait_on(struct process_events *events, int operation, uint32_t what)
+{
+	struct epoll_event event = {.events = what};
+
+	return epoll_ctl(events->epoll, operation, events->socket, &event) < 0 ? -errno : 0;
+}
+
+static pid_t read_pid_max(void)
+{
+	char text[32];
+	ssize_t size = procfs_read(AT_FDCWD, PID_MAX_FILE, text, sizeof(text));
+	const char *at = text;
+	uint64_t number;
+
+	if (size <= 0 || !decimal_parse(&at, text + size, &number) || number > INT32_MAX)
+		return PID_MAX_DEFAULT;
+	return (pid_t)number;
+}
+
+static int set_up(struct process_events *events, const char **step)
+{
+	int error;
+
+	*step = "open a socket for process events (NETLINK_CONNECTOR)";
+	events->socket = spawn_above_stdio(
+		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_CONNECTOR));
+	if (events->socket < 0)
+		return events->socket;
+	enlarge(events);
+	error = subscribe(events, step);
+	if (error < 0)
+		return error;
+	*step = "wait for process events (epoll)";
+	events->epoll = spawn_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+	if (events->epoll < 0)
+		return events->epoll;
+	events->pid_max = read_pid_max();
+	return wait_on(events, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+int process_events_open(struct process_events **events, const struct process_events_hooks *hooks,
+                        void *data, struct failure *failure)
+{
+	struct process_events *made = calloc(1, sizeof(*made));
+	const char *step = "receive process events (malloc)";
+	int error = -ENOMEM;
+	caps_set taken;
+
+	if (made) {
+		made->hooks = *hooks;
+		made->data = data;
+		made->socket = -1;
+		made->epoll = -1;
+		made->unsettled = true;
+		process_filter_clear(&made->filter);
+		taken = caps_begin(CAPS_PROCESS_EVENTS);
+		error = set_up(made, &step);
+		caps_end(taken);
+	}
+	if (error < 0) {
+		*failure = (struct failure){step, -error};
+		process_events_close(made);
+		return error;
+	}
+	*events = made;
+	return 0;
+}
+
+static void release(struct process_events *events)
+{
+	if (events->socket >= 0)
+		close(events->socket);
+	if (events->epoll >= 0)
+		close(events->epoll);
+	free(events);
+}
+
+void process_events_close(struct process_events *events)
+{
+	caps_set taken;
+
+	if (!events)
+		return;
+	/* Else the kernel goes on making up events for nobody: it counts who has asked, and doesn't
+	 * notice who is gone. */
+	if (events->socket >= 0) {
+		taken = caps_begin(CAPS_PROCESS_EVENTS);
+		send_request(events, PROCESS_IGNORE, PROCESS_ALL, 0);
+		caps_end(taken);
+	}
+	release(events);
+}
+
+void process_events_forget(struct process_events *events)
+{
+	release(events);
+}
+
+int process_events_fd(const struct process_events *events)
+{
+	return events->epoll;
+}
+
+struct process_events_counts process_events_counts(const struct process_events *events)
+{
+	return events->counts;
+}
+
+/* --- taking events */
+
+/* A number that the filter takes for old belongs to a new process: the numbers have gone round, or
+ * the fork was told late. Its own forks may have been dropped. */
+static void check_child(struct process_events *events, const struct process_event *event)
+{
+	if (event->what == PROCESS_FORK && event->child <= events->filter.mark) {
+		process_events_widen(events);
+		events->missed = true;
+	}
+}
+
+/* Returns whether it was about a followed process. */
+static bool take(struct process_events *events, const uint8_t *bytes, size_t size)
+{
+	struct process_event event;
+	int result = size > 0 ? process_message_parse(bytes, size, &event) : 0;
+
+	if (result < 0)
+		events->missed = true;
+	if (result <= 0)
+		return false;
+	if (!events->hooks.happened(events->data, &event)) {
+		events->counts.others++;
+		events->others++;
+		events->unsettled |= events->others >= OTHERS_MAX;
+		return false;
+	}
+	events->counts.followed++;
+	check_child(events, &event);
+	return true;
+}
+
+/* The host has closed it, or something as unforeseen. The number may be somebody else's by now. */
+static void fail(struct process_events *events)
+{
+	epoll_ctl(events->epoll, EPOLL_CTL_DEL, events->socket, NULL);
+	events->socket = -1;
+	events->missed = true;
+}
+
+static void tell_lost(struct process_events *events)
+{
+	events->missed = false;
+	events->counts.losses++;
+	events->hooks.lost(events->data);
+}
+
+/* Takes what is there. Returns how many events; *followed: whether any was about a followed
+ * process. */
+static unsigned int take_all(struct process_events *events, uint64_t begin, bool *followed)
+{
+	uint8_t bytes[PROCESS_MESSAGE_MAX];
+	unsigned int count;
+
+	events->empty = false;
+	for (count = 0;; count++) {
+		long got = receive(events, bytes);
+
+		if (got == -EAGAIN) {
+			events->empty = true;
+			/* Until now the kernel has dropped everything since the overrun. */
+			events->missed |= events->overrun;
+			events->overrun = false;
+			break;
+		}
+		if (got == -ENOBUFS) {
+			events->overrun = true;
+			continue;
+		}
+		if (got < 0) {
+			fail(events);
+			break;
+		}
+		*followed |= take(events, bytes, (size_t)got);
+		if (count % SLICE_EVENTS == SLICE_EVENTS - 1 &&
+		    clock_now(CLOCK_MONOTONIC) - begin >= SLICE)
+			break;
+	}
+	return count;
+}
+
+static void set_silent(struct process_events *events, bool silent)
+{
+	if (silent == events->silent || events->socket < 0)
+		return;
+	if (wait_on(events, EPOLL_CTL_MOD, silent ? 0 : EPOLLIN) == 0)
+		events->silent = silent;
+}
+
+/* Pays for work that began then. */
+static void pay(struct process_events *events, uint64_t begin, unsigned int rest)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	uint64_t price = (now - begin + WAKE_COST) * (rest + 1);
+
+	if (events->paid < begin)
+		events->paid = begin;
+	events->paid += price;
+	if (events->paid > now + SAVED + PAUSE_MAX)
+		events->paid = now + SAVED + PAUSE_MAX;
+}
+
+uint64_t process_events_due(const struct process_events *events)
+{
+	return events->silent ? events->paid - SAVED : UINT64_MAX;
+}
+
+bool process_events_drain(struct process_events *events)
+{
+	uint64_t begin = clock_now(CLOCK_MONOTONIC);
+	bool followed = false;
+
+	if (events->socket < 0)
+		return false;
+	if (take_all(events, begin, &followed) > 0)
+		pay(events, begin, followed ? REST : REST_OTHERS);
+	if (events->missed)
+		tell_lost(events);
+	set_silent(events, clock_now(CLOCK_MONOTONIC) + SAVED < events->paid);
+	return events->socket >= 0;
+}
+
+/* --- choosing events */
+
+void process_events_follow(struct process_events *events, pid_t pid)
+{
+	process_filter_add(&events->filter, pid);
+	events->unsettled = true;
+	if (events->fresh_count < FRESH_MAX)
+		events->fresh[events->fresh_count] = pid;
+	events->fresh_count++;
+}
+
+void process_events_widen(struct process_events *events)
+{
+	events->unsettled = true;
+	if (events->filter.mark == 0 || events->socket < 0)
+		return;
+	events->filter.mark = 0;
+	/* Without memory for it forks may be dropped until it is settled. */
+	if (attach_filter(events) < 0)
+		events->missed = true;
+}
+
+void process_events_reset(struct process_events *events)
+{
+	process_filter_clear(&events->filter);
+	events->fresh_count = 0;
+	events->filter.mark = 1; /* widened at any rate */
+	process_events_widen(events);
+}
+
+bool process_events_is_unsettled(const struct process_events *events)
+{
+	return events->unsettled;
+}
+
+/* Whether the numbers will soon begin anew from below, or, by how many were given out since the
+ * last look, before the next. */
+static bool is_near_the_end(const struct process_events *events, pid_t last)
+{
+	pid_t left = events->pid_max - last;
+
+	return left < events->pid_max / 8 || left / 2 < events->step;
+}
+
+/* Takes a new look at the numbers. Returns the mark of a filter made now. */
+static pid_t look(struct process_events *events, pid_t last)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	pid_t mark = events->filter.mark;
+
+	if (last < events->seen) {
+		/* They have gone round. Where that was unforeseen, forks of processes with small
+		 * numbers were dropped. */
+		events->missed |= mark > 0;
+		mark = 0;
+		events->step = 0;
+		events->sample = 0;
+		events->sampled = 0;
+	} else {
+		events->step = events->seen ? last - events->seen : 0;
+	}
+	events->seen = last;
+	if (now - events->sampled >= MARK_AGE) {
+		mark = events->sample;
+		events->sample = last;
+		events->sampled = now;
+	}
+	return is_near_the_end(events, last) ? 0 : mark;
+}
+
+static void tell_followed(struct process_events *events)
+{
+	pid_t fresh[FRESH_MAX];
+	unsigned int count = events->fresh_count;
+
+	events->fresh_count = 0;
+	if (count > FRESH_MAX) {
+		events->missed = true;
+		return;
+	}
+	for (unsigned int i = 0; i < count; i++)
+		fresh[i] = events->fresh[i];
+	for (unsigned int i = 0; i < count; i++)
+		events->hooks.followed(events->data, fresh[i]);
+}
+
+void process_events_settle(struct process_events *events, pid_t last)
+{
+	uint64_t begin = clock_now(CLOCK_MONOTONIC);
+	pid_t mark;
+
+	/* Forks that were not taken yet would make processes followed that the filter drops. */
+	if (events->socket < 0 || !events->empty)
+		return;
+	mark = last > 0 ? look(events, last) : 0;
+	if (events->unsettled || (mark == 0) != (events->filter.mark == 0)) {
+		events->filter.mark = mark;
+		if (attach_filter(events) < 0)
+			return; /* no memory: another time */
+		events->unsettled = false;
+		events->others = 0;
+		tell_followed(events);
+		pay(events, begin, REST);
+	}
+	if (events->missed)
+		tell_lost(events);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* process_filter.c - which messages of the process connector a socket receives */
+#include "notify/process_filter.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <string.h>
+
+#include "notify/process_message.h"
+
+#define AT(field) ((uint32_t)(PROCESS_RECORD + offsetof(struct process_record, field)))
+#define PASS UINT_MAX
+#define DROP 0U
+
+void process_filter_clear(struct process_filter *filter)
+{
+	filter->count = 0;
+	filter->mark = 0;
+}
+
+/* Takes out range i + 1, which range i has reached. */
+static void close_gap(struct process_filter *filter, size_t i)
+{
+	filter->ranges[i].last = filter->ranges[i + 1].last;
+	filter->count--;
+	memmove(&filter->ranges[i + 1], &filter->ranges[i + 2],
+	        (filter->count - i - 1) * sizeof(filter->ranges[0]));
+}
+
+static void close_smallest_gap(struct process_filter *filter)
+{
+	pid_t smallest = INT_MAX;
+	size_t best = 0;
+
+	for (size_t i = 0; i + 1 < filter->count; i++) {
+		pid_t gap = filter->ranges[i + 1].first - filter->ranges[i].last;
+
+		if (gap < smallest) {
+			smallest = gap;
+			best = i;
+		}
+	}
+	close_gap(filter, best);
+}
+
+void process_filter_add(struct process_filter *filter, pid_t pid)
+{
+	size_t i = 0;
+
+	while (i < filter->count && filter->ranges[i].last < pid)
+		i++;
+	if (i < filter->count && filter->ranges[i].first <= pid)
+		return;
+	if (i > 0 && filter->ranges[i - 1].last == pid - 1) {
+		filter->ranges[i - 1].last = pid;
+		if (i < filter->count && filter->ranges[i].first - 1 == pid)
+			close_gap(filter, i - 1);
+		return;
+	}
+	if (i < filter->count && filter->ranges[i].first - 1 == pid) {
+		filter->ranges[i].first = pid;
+		return;
+	}
+	if (filter->count == PROCESS_FILTER_RANGES) {
+		close_smallest_gap(filter);
+		process_filter_add(filter, pid);
+		return;
+	}
+	memmove(&filter->ranges[i + 1], &filter->ranges[i],
+	        (filter->count - i) * sizeof(filter->ranges[0]));
+	filter->ranges[i].first = pid;
+	filter->ranges[i].last = pid;
+	filter->count++;
+}
+
+/* --- the program */
+
+struct program {
+	struct sock_filter *code;
+	unsigned short count;
+};
+
+static void add(struct program *program, unsigned code, uint32_t value, unsigned yes, unsigned no)
+{
+	program->code[program->count++] = (struct sock_filter){
+		.code = (uint16_t)code,
+		.jt = (uint8_t)yes,
+		.jf = (uint8_t)no,
+		.k = value,
+	};
+}
+
+static void add_result(struct program *program, uint32_t result)
+{
+	add(program, BPF_RET | BPF_K, result, 0, 0);
+}
+
+/* Loads a word as it lies in the message; to be compared with htonl() of a number. */
+static void load_word(struct program *program, uint32_t offset)
+{
+	add(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
+}
+
+/* Drops the message where two of its words differ. */
+static void require_same(struct program *program, uint32_t one, uint32_t other)
+{
+	load_word(program, one);
+	add(program, BPF_MISC | BPF_TAX, 0, 0, 0);
+	load_word(program, other);
+	add(program, BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0);
+	add_result(program, DROP);
+}
+
+/* Loads a number, to be compared with others as greater or less. The program's own loads take what
+ * they read for big-endian. */
+static void load_number(struct program *program, uint32_t offset)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	load_word(program, offset);
+#else
+	add(program, BPF_LD | BPF_B | BPF_ABS, offset + 3, 0, 0);
+	for (uint32_t i = 3; i-- > 0;) {
+		add(program, BPF_ALU | BPF_LSH | BPF_K, 8, 0, 0);
+		add(program, BPF_MISC | BPF_TAX, 0, 0, 0);
+		add(program, BPF_LD | BPF_B | BPF_ABS, offset + i, 0, 0);
+		add(program, BPF_ALU | BPF_OR | BPF_X, 0, 0, 0);
+	}
+#endif
+}
+
+/* Begins what is asked of one kind of events alone. Returns the place of the jump past it. */
+static unsigned short begin_kind(struct program *program, enum process_what what)
+{
+	load_word(program, AT(what));
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)what), 0, 0);
+	return (unsigned short)(program->count - 1);
+}
+
+static void end_kind(struct program *program, unsigned short jump)
+{
+	program->code[jump].jf = (uint8_t)(program->count - jump - 1);
+}
+
+/* Drops all other kinds: before Linux 6.6 the kernel sends them whatever it is asked for. */
+static void require_kinds(struct program *program)
+{
+	load_word(program, AT(what));
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, htonl(PROCESS_FORK), 3, 0);
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, htonl(PROCESS_EXEC), 2, 0);
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, htonl((uint32_t)PROCESS_EXIT), 1, 0);
+	add_result(program, DROP);
+}
+
+/* Ends with what is left: events of watched processes pass. */
+static void end_with_watched(struct program *program, const struct process_filter *filter)
+{
+	load_number(program, AT(pid));
+	for (size_t i = 0; i < filter->count; i++) {
+		add(program, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)filter->ranges[i].first, 1, 0);
+		add_result(program, DROP);
+		add(program, BPF_JMP | BPF_JGT | BPF_K, (uint32_t)filter->ranges[i].last, 1, 0);
+		add_result(program, PASS);
+	}
+	add_result(program, DROP);
+}
+
+unsigned short process_filter_make(const struct process_filter *filter,
+                                   struct sock_filter code[PROCESS_FILTER_MAX])
+{
+	struct program program = {.code = code};
+	unsigned short jump = begin_kind(&program, PROCESS_FORK);
+
+	require_same(&program, AT(child_tid), AT(child_pid));
+	if (filter->mark > 0) {
+		load_number(&program, AT(pid));
+		add(&program, BPF_JMP | BPF_JGT | BPF_K, (uint32_t)filter->mark, 0, 1);
+	}
+	add_result(&program, PASS);
+	end_kind(&program, jump);
+	jump = begin_kind(&program, PROCESS_EXIT);
+	require_same(&program, AT(tid), AT(pid));
+	end_kind(&program, jump);
+	require_kinds(&program);
+	end_with_watched(&program, filter);
+	return program.count;
+}
+
+unsigned short process_filter_make_ack(struct sock_filter code[PROCESS_FILTER_MAX])
+{
+	struct program program = {.code = code};
+
+	load_word(&program, AT(what));
+	add(&program, BPF_JMP | BPF_JEQ | BPF_K, htonl(PROCESS_ACK), 0, 1);
+	add_result(&program, PASS);
+	add_result(&program, DROP);
+	return program.count;
+}

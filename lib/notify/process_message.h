@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* process_message.h - what the process connector of the kernel says, and what is said to it
+ *
+ * Pure: no I/O. The kernel's header linux/cn_proc.h differs from release to release; what crosses
+ * the socket does not. */
+#ifndef PROCESS_MESSAGE_H
+#define PROCESS_MESSAGE_H
+
+#include <linux/connector.h>
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum process_what {
+	PROCESS_ACK = 0,
+	PROCESS_FORK = 1,
+	PROCESS_EXEC = 2,
+	PROCESS_EXIT = INT32_MIN, /* the highest of 32 bits */
+};
+
+/* An event as it crosses the socket, behind a struct nlmsghdr and a struct cn_msg. */
+struct process_record {
+	uint32_t what;
+	uint32_t cpu;
+	uint64_t time; /* CLOCK_MONOTONIC, in ns */
+	/* Of the process that it is about: of a fork its parent. The kernel names the child's
+	 * parent, which with CLONE_PARENT is the parent of the process that forks. */
+	uint32_t tid;
+	uint32_t pid;
+	uint32_t child_tid; /* of a fork */
+	uint32_t child_pid;
+	uint32_t unused[2];
+};
+
+#define PROCESS_RECORD (NLMSG_HDRLEN + offsetof(struct cn_msg, data))
+#define PROCESS_MESSAGE_MAX 256
+
+/* A process, not a thread, has forked, called exec, or lost its main thread. PIDs are those of the
+ * initial PID namespace. */
+struct process_event {
+	enum process_what what;
+	pid_t pid;   /* of a fork the parent */
+	pid_t child; /* of a fork; else 0 */
+	uint64_t time;
+};
+
+/* Reads a datagram. Returns 1; 0 for a message about something else; -EBADMSG. */
+int process_message_parse(const void *bytes, size_t size, struct process_event *event);
+
+/* Requests. LISTEN with PROCESS_ALL is acknowledged by every kernel; that with a mask is
+ * understood since Linux 6.6 and ignored before, and no acknowledgement passes its mask. */
+enum process_request {
+	PROCESS_LISTEN = 1,
+	PROCESS_IGNORE = 2,
+};
+
+#define PROCESS_ALL 0U
+
+/* Writes a request; number comes back in its acknowledgement. Returns its size. */
+size_t process_message_request(uint8_t bytes[PROCESS_MESSAGE_MAX], enum process_request request,
+                               uint32_t mask, uint32_t number);
+/* Whether a datagram is the acknowledgement of that request: then *error is what the kernel says,
+ * 0 or a positive errno. */
+bool process_message_is_ack(const void *bytes, size_t size, uint32_t number, int *error);
+
+#endif

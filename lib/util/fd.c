@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* fd.c - the descriptors of the library */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "util/lock.h"
+#include "util/sys.h"
+
+/* How often a failed write to an eventfd is repeated. */
+#define SIGNALS 8
+#define BITS (sizeof(unsigned int) * CHAR_BIT)
+
+/* One bit a descriptor, changed by atomic operations alone: a fork(2) may copy the array between
+ * any two instructions. The array lies in .data because a helper unmaps the anonymous memory that
+ * it inherits (helper_memory.c), which .bss is, and still opens descriptors after that. */
+static unsigned int registry[FD_REGISTRY_MAX / BITS] __attribute__((section(".data")));
+/* One more than the highest descriptor that was ever registered. */
+static unsigned int limit __attribute__((section(".data")));
+
+static void enter(int fd)
+{
+	unsigned int number = (unsigned int)fd, seen = __atomic_load_n(&limit, __ATOMIC_RELAXED);
+
+	if (number >= FD_REGISTRY_MAX)
+		return;
+	while (seen <= number && !__atomic_compare_exchange_n(&limit, &seen, number + 1, false,
+	                                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		continue;
+	__atomic_fetch_or(&registry[number / BITS], 1U << number % BITS, __ATOMIC_SEQ_CST);
+}
+
+static void leave(int fd)
+{
+	unsigned int number = (unsigned int)fd;
+
+	if (number < FD_REGISTRY_MAX)
+		__atomic_fetch_and(&registry[number / BITS], ~(1U << number % BITS),
+		                   __ATOMIC_SEQ_CST);
+}
+
+int fd_own(int fd)
+{
+	int moved = fd;
+
+	if (fd == -1)
+		return -errno;
+	if (fd < 0)
+		return fd;
+	if (fd <= STDERR_FILENO) {
+		moved = (int)raw_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		raw_close(fd);
+	}
+	if (moved >= 0)
+		enter(moved);
+	return moved;
+}
+
+/* The number leaves the registry first: another thread of the host may get it as soon as it is
+ * closed, and that descriptor is not ours to close in a child. */
+void fd_close(int fd)
+{
+	if (fd < 0)
+		return;
+	leave(fd);
+	raw_close(fd);
+}
+
+static int own_both(const int made[2], int ends[2])
+{
+	ends[0] = fd_own(made[0]);
+	ends[1] = fd_own(made[1]);
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	fd_close(ends[0]);
+	fd_close(ends[1]);
+	return ends[0] < 0 ? ends[0] : ends[1];
+}
+
+int fd_pipe(int ends[2])
+{
+	int made[2], result;
+
+	library_lock();
+	result = pipe2(made, O_CLOEXEC) < 0 ? -errno : own_both(made, ends);
+	library_unlock();
+	return result;
+}
+
+/* A counter that is full (EAGAIN) is readable already; nothing else is known to fail, and nothing
+ * would repeat a wake that is lost. */
+void fd_signal(int eventfd)
+{
+	for (int i = 0; i < SIGNALS && eventfd_write(eventfd, 1) < 0; i++)
+		continue;
+}
+
+void fd_close_all(void)
+{
+	for (unsigned int word = 0; word * BITS < limit; word++)
+		for (unsigned int bit = 0; registry[word] && bit < BITS; bit++)
+			if (registry[word] & 1U << bit)
+				fd_close((int)(word * BITS + bit));
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* lock.c - the lock between the host's threads and the monitor */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "util/lock.h"
+
+#define REGISTERED (-1)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+/* Who registers the fork handlers: 0 for nobody yet, the PID of the process in which a thread is
+ * registering them, or REGISTERED. */
+static pid_t registrar;
+static void (*forked_hook)(void);
+static unsigned int generation;
+
+/* With the lock held, the child's copies of the mailbox and the outboxes are consistent. */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* Both are made anew: threads of the parent are recorded in them as owner and as waiters. */
+static void after_fork_in_child(void)
+{
+	static const pthread_mutex_t new_lock = PTHREAD_MUTEX_INITIALIZER;
+	static const pthread_cond_t new_condition = PTHREAD_COND_INITIALIZER;
+
+	generation++;
+	lock = new_lock;
+	changed = new_condition;
+	forked_hook();
+}
+
+/* One thread does it, and the others wait. In the child of a fork(2) in another thread it may never
+ * end: there it is begun anew. Where it fails it is tried again by the next that comes. */
+int library_prepare(void (*forked)(void))
+{
+	pid_t self = getpid(), seen = __atomic_load_n(&registrar, __ATOMIC_ACQUIRE);
+	int result;
+
+	__atomic_store_n(&forked_hook, forked, __ATOMIC_RELAXED);
+	while (seen == self || (seen != REGISTERED &&
+	                        !__atomic_compare_exchange_n(&registrar, &seen, self, false,
+	                                                     __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))) {
+		sched_yield();
+		seen = __atomic_load_n(&registrar, __ATOMIC_ACQUIRE);
+	}
+	if (seen == REGISTERED)
+		return 0;
+	result = -pthread_atfork(before_fork, after_fork, after_fork_in_child);
+	__atomic_store_n(&registrar, result == 0 ? REGISTERED : 0, __ATOMIC_RELEASE);
+	return result;
+}
+
+unsigned int library_generation(void)
+{
+	return generation;
+}
+
+void library_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void library_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+int library_enter(void)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	library_lock();
+	return state;
+}
+
+void library_leave(int cancel_state)
+{
+	library_unlock();
+	pthread_setcancelstate(cancel_state, NULL);
+}
+
+void library_wait(void)
+{
+	pthread_cond_wait(&changed, &lock);
+}
+
+void library_notify(void)
+{
+	pthread_cond_broadcast(&changed);
+}

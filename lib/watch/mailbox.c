@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* mailbox.c - the way from the threads of the host to the monitor thread, and the life of that
+ * thread */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include "util/fd.h"
+#include "util/lock.h"
+#include "watch/mailbox.h"
+#include "watch/monitor.h"
+
+/* Guarded by the library's lock. */
+static struct {
+	struct list requests;
+	unsigned int watchers; /* between mailbox_enter() and mailbox_leave() */
+	bool running;          /* the thread exists and hasn't announced its end */
+	bool joinable;         /* nobody has joined it yet */
+	pthread_t thread;
+	int wake; /* an eventfd, while the thread runs */
+} mailbox = {.requests = {&mailbox.requests, &mailbox.requests}, .wake = -1};
+
+static struct request *next_request(void)
+{
+	struct request *request = NULL;
+
+	library_lock();
+	if (!list_empty(&mailbox.requests)) {
+		request = container_of(mailbox.requests.next, struct request, link);
+		list_remove(&request->link);
+	}
+	library_unlock();
+	return request;
+}
+
+/* After this the request belongs to the host thread again, which may be gone with it. */
+static void reply(struct request *request)
+{
+	library_lock();
+	request->served = true;
+	library_notify();
+	library_unlock();
+}
+
+void mailbox_serve(struct monitor *monitor, int error)
+{
+	struct request *request;
+
+	while ((request = next_request())) {
+		request->serve(request, monitor, error);
+		reply(request);
+	}
+}
+
+int mailbox_fd(void)
+{
+	return mailbox.wake;
+}
+
+bool mailbox_is_idle(void)
+{
+	bool idle;
+
+	library_lock();
+	idle = mailbox.watchers == 0 && list_empty(&mailbox.requests);
+	library_unlock();
+	return idle;
+}
+
+/* Announces the end of the thread unless it is needed. */
+static bool is_needed(void)
+{
+	bool needed;
+
+	library_lock();
+	needed = mailbox.watchers > 0 || !list_empty(&mailbox.requests);
+	if (!needed) {
+		mailbox.running = false;
+		library_notify();
+	}
+	library_unlock();
+	return needed;
+}
+
+/* The body of the thread. A monitor lives while watchers need it; those that come while the last
+ * one is taken apart get another, from the same thread, so that there are never two. */
+static void *run(void *data)
+{
+	(void)data;
+	while (is_needed()) {
+		struct monitor *monitor = NULL;
+		int error = monitor_new(&monitor);
+
+		if (error < 0) {
+			eventfd_t value;
+
+			mailbox_serve(NULL, error);
+			/* Blocks until the next request, or the last watcher's leave. */
+			eventfd_read(mailbox.wake, &value);
+			continue;
+		}
+		monitor_run(monitor);
+		monitor_free(monitor);
+	}
+	return NULL;
+}
+
+static void wake(void)
+{
+	fd_signal(mailbox.wake);
+}
+
+static void join(void)
+{
+	pthread_t thread = mailbox.thread;
+	int fd = mailbox.wake;
+
+	mailbox.joinable = false;
+	mailbox.wake = -1;
+	library_unlock();
+	pthread_join(thread, NULL);
+	fd_close(fd);
+	library_lock();
+}
+
+/* All signals are blocked in it: those of the host are the host's. */
+static int create(void)
+{
+	sigset_t all, before;
+	int result;
+
+	mailbox.wake = fd_own(eventfd(0, EFD_CLOEXEC));
+	if (mailbox.wake < 0) {
+		result = mailbox.wake;
+		mailbox.wake = -1;
+		return result;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = -pthread_create(&mailbox.thread, NULL, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	mailbox.running = result == 0;
+	mailbox.joinable = result == 0;
+	if (result == 0)
+		return 0;
+	fd_close(mailbox.wake);
+	mailbox.wake = -1;
+	return result;
+}
+
+int mailbox_enter(void)
+{
+	int result = 0;
+
+	mailbox.watchers++;
+	while (!mailbox.running && mailbox.joinable)
+		join();
+	if (!mailbox.running)
+		result = create();
+	if (result < 0)
+		mailbox.watchers--;
+	return result;
+}
+
+void mailbox_leave(void)
+{
+	if (--mailbox.watchers > 0)
+		return;
+	wake();
+	while (mailbox.watchers == 0 && mailbox.running)
+		library_wait();
+	if (mailbox.watchers == 0 && mailbox.joinable)
+		join();
+}
+
+void mailbox_call(struct request *request)
+{
+	request->served = false;
+	list_append(&mailbox.requests, &request->link);
+	wake();
+	while (!request->served)
+		library_wait();
+}
+
+bool mailbox_is_own_thread(void)
+{
+	return mailbox.running && pthread_equal(pthread_self(), mailbox.thread);
+}
+
+void mailbox_forget(void)
+{
+	list_init(&mailbox.requests);
+	mailbox.watchers = 0;
+	mailbox.running = false;
+	mailbox.joinable = false;
+	mailbox.wake = -1;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - what a host has set before it starts a watcher */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+
+#include "portwatch.h"
+
+struct options {
+	unsigned int kinds;
+	unsigned int interval; /* milliseconds; 0 adapts */
+	enum portwatch_addresses addresses;
+	enum portwatch_scope scope;
+	enum portwatch_reader reader;
+	enum portwatch_table table;
+	enum portwatch_delivery delivery;
+	bool subreaper;
+	bool notifier;
+	enum portwatch_log_level log_level;
+	portwatch_log_callback log;
+};
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_process_message.c - any bytes as a datagram of the process connector */
+#include <errno.h>
+
+#include "fuzz.h"
+#include "notify/process_message.h"
+#include "util/failure.h"
+
+static void check_event(const struct process_event *event)
+{
+	switch (event->what) {
+	case PROCESS_FORK:
+		REQUIRE(event->pid >= 0 && event->child > 0);
+		break;
+	case PROCESS_EXEC:
+	case PROCESS_EXIT:
+		REQUIRE(event->pid > 0 && event->child == 0);
+		break;
+	default:
+		REQUIRE(!"an event of another kind");
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	/* From memory of exactly its size, at an odd address. */
+	uint8_t *memory = malloc(size + 1), *copy = memory + 1;
+	struct process_event event;
+	struct cn_msg connector = {0};
+	int result, error = -1;
+
+	REQUIRE(memory);
+	if (size > 0)
+		memcpy(copy, bytes, size);
+	result = process_message_parse(copy, size, &event);
+	REQUIRE(result == 1 || result == 0 || result == -EBADMSG);
+	if (result == 1)
+		check_event(&event);
+	if (size >= NLMSG_HDRLEN + sizeof(connector))
+		memcpy(&connector, copy + NLMSG_HDRLEN, sizeof(connector));
+	/* The number that the input itself has: most wouldn't get past that check otherwise. */
+	if (process_message_is_ack(copy, size, connector.ack - 1, &error))
+		REQUIRE(result <= 0 && error >= 0 && error <= ERRNO_MAX);
+	else
+		REQUIRE(error == -1);
+	free(memory);
+	return 0;
+}

@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: MIT */
+/* test_process_events.c - the process connector of the running kernel, on which others fork as well
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "notify/process_events.h"
+#include "proc/procfs.h"
+#include "support/check_main.h"
+#include "support/skip.h"
+#include "util/clock.h"
+
+#define PATIENCE (60 * NSEC_PER_SEC) /* a hang, not a slow machine */
+#define KEPT_MAX 4096
+#define CONNECTOR 11
+
+static struct process_events *events;
+static struct procfs procfs;
+
+/* What the hooks were told of the processes that are followed, and of one stranger. */
+static struct {
+	pid_t family[KEPT_MAX];
+	size_t family_count;
+	struct process_event events[KEPT_MAX];
+	size_t count;
+	pid_t followed[KEPT_MAX];
+	size_t followed_count;
+	unsigned int losses;
+	pid_t stranger;
+	unsigned int by_stranger;
+} told;
+
+static bool is_family(pid_t pid)
+{
+	for (size_t i = 0; i < told.family_count; i++)
+		if (told.family[i] == pid)
+			return true;
+	return false;
+}
+
+static void adopt(pid_t pid)
+{
+	if (is_family(pid) || told.family_count == KEPT_MAX)
+		return;
+	told.family[told.family_count++] = pid;
+	process_events_follow(events, pid);
+}
+
+static bool on_happened(void *data, const struct process_event *event)
+{
+	ck_assert_ptr_eq(data, &told);
+	told.by_stranger += event->pid == told.stranger && event->what == PROCESS_FORK;
+	if (!is_family(event->pid))
+		return false;
+	if (told.count < KEPT_MAX)
+		told.events[told.count++] = *event;
+	if (event->what == PROCESS_FORK)
+		adopt(event->child);
+	return true;
+}
+
+static void on_followed(void *data, pid_t pid)
+{
+	ck_assert_ptr_eq(data, &told);
+	if (told.followed_count < KEPT_MAX)
+		told.followed[told.followed_count++] = pid;
+}
+
+static void on_lost(void *data)
+{
+	ck_assert_ptr_eq(data, &told);
+	told.losses++;
+}
+
+static const struct process_events_hooks hooks = {on_happened, on_followed, on_lost};
+
+static void settle(void)
+{
+	process_events_settle(events, procfs_last_pid(&procfs));
+}
+
+/* The kernel has no such thing, or not for us. */
+static bool is_refusal(int error)
+{
+	return error == -EPERM || error == -EACCES || error == -ECONNREFUSED ||
+	       error == -EPROTONOSUPPORT || error == -EAFNOSUPPORT;
+}
+
+/* Follows this process alone. */
+static void begin(void)
+{
+	struct failure failure = {NULL, 0};
+	int error;
+
+	memset(&told, 0, sizeof(told));
+	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
+	error = process_events_open(&events, &hooks, &told, &failure);
+	if (is_refusal(error))
+		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
+	ck_assert_msg(error == 0, "cannot %s: %s", failure.step, strerror(failure.error));
+	adopt(getpid());
+	ck_assert(process_events_drain(events));
+	settle();
+}
+
+static void end(void)
+{
+	process_events_close(events);
+	events = NULL;
+	procfs_close(&procfs);
+}
+
+static uint64_t deadline(void)
+{
+	return clock_now(CLOCK_MONOTONIC) + PATIENCE;
+}
+
+/* Waits as the monitor does. */
+static void wait_once(uint64_t until)
+{
+	struct pollfd ready = {.fd = process_events_fd(events), .events = POLLIN};
+	uint64_t now = clock_now(CLOCK_MONOTONIC), due = process_events_due(events);
+
+	ck_assert_msg(now < until, "%zu events, %u losses", told.count, told.losses);
+	if (due > until)
+		due = until;
+	poll(&ready, 1, due > now ? (int)((due - now) / NSEC_PER_MSEC) + 1 : 0);
+	ck_assert(process_events_drain(events));
+}
+
+static bool was_told(enum process_what what, pid_t pid, pid_t child)
+{
+	for (size_t i = 0; i < told.count; i++)
+		if (told.events[i].what == what && told.events[i].pid == pid &&
+		    told.events[i].child == child)
+			return true;
+	return false;
+}
+
+static void await(enum process_what what, pid_t pid, pid_t child)
+{
+	uint64_t until = deadline();
+
+	while (!was_told(what, pid, child))
+		wait_once(until);
+}
+
+/* A child that does as it is told through a pipe: one letter, one deed. */
+struct actor {
+	pid_t pid;
+	int orders;
+	int answers;
+};
+
+static void reap(pid_t pid)
+{
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static pid_t fork_once(void)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(0);
+	reap(pid);
+	return pid;
+}
+
+/* Like a daemon: gone before anybody can look. Returns the grandchild, a child of init's by now. */
+static pid_t fork_twice(void)
+{
+	int ends[2];
+	pid_t pid, grandchild = 0;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		grandchild = fork();
+		if (grandchild == 0) {
+			setsid();
+			grandchild = getpid();
+			if (write(ends[1], &grandchild, sizeof(grandchild)) < 0)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+	close(ends[0]);
+	reap(pid);
+	return grandchild;
+}
+
+static void *no_work(void *data)
+{
+	return data;
+}
+
+static void act(char order)
+{
+	pthread_t thread;
+
+	switch (order) {
+	case 'f':
+		fork_once();
+		break;
+	case 'd':
+		fork_twice();
+		break;
+	case 't':
+		pthread_create(&thread, NULL, no_work, NULL);
+		pthread_join(thread, NULL);
+		break;
+	case 'x':
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	default:
+		_exit(0);
+	}
+}
+
+static struct actor actor_start(void)
+{
+	int orders[2], answers[2];
+	struct actor actor;
+
+	ck_assert_int_eq(pipe(orders), 0);
+	ck_assert_int_eq(pipe(answers), 0);
+	actor = (struct actor){fork(), orders[1], answers[0]};
+	ck_assert_int_ge(actor.pid, 0);
+	if (actor.pid == 0) {
+		char order;
+
+		close(orders[1]);
+		while (read(orders[0], &order, 1) == 1) {
+			act(order);
+			if (write(answers[1], &order, 1) != 1)
+				break;
+		}
+		_exit(0);
+	}
+	close(orders[0]);
+	close(answers[1]);
+	return actor;
+}
+
+static void actor_order(struct actor *actor, char order)
+{
+	ck_assert_int_eq(write(actor->orders, &order, 1), 1);
+}
+
+static void actor_do(struct actor *actor, char order)
+{
+	actor_order(actor, order);
+	ck_assert_int_eq(read(actor->answers, &order, 1), 1);
+}
+
+static void actor_end(struct actor *actor)
+{
+	close(actor->orders);
+	close(actor->answers);
+	reap(actor->pid);
+}
+
+START_TEST(a_fork_an_exec_and_an_exit)
+{
+	struct actor actor;
+	uint64_t before, after;
+
+	begin();
+	before = clock_now(CLOCK_MONOTONIC);
+	actor = actor_start();
+	after = clock_now(CLOCK_MONOTONIC);
+	await(PROCESS_FORK, getpid(), actor.pid);
+	ck_assert_uint_ge(told.events[0].time, before);
+	ck_assert_uint_le(told.events[0].time, after);
+	ck_assert(process_events_is_unsettled(events));
+	told.followed_count = 0;
+	settle();
+	ck_assert(!process_events_is_unsettled(events));
+	ck_assert_uint_eq(told.followed_count, 1);
+	ck_assert_int_eq(told.followed[0], actor.pid);
+	actor_order(&actor, 'x');
+	await(PROCESS_EXEC, actor.pid, 0);
+	await(PROCESS_EXIT, actor.pid, 0);
+	actor_end(&actor);
+	ck_assert_uint_eq(told.losses, 0);
+	ck_assert_uint_ge(process_events_counts(events).followed, 3);
+	end();
+}
+END_TEST
+
+/* A filter that lets the forks of strangers through is none: waits until that of a stranger doesn't
+ * arrive. */
+static void narrow(struct actor *stranger)
+{
+	uint64_t until = deadline();
+	unsigned int before;
+
+	told.stranger = stranger->pid;
+	do {
+		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
+		settle();
+		before = told.by_stranger;
+		actor_do(stranger, 'f');
+		/* One of our own comes after it. */
+		fork_once();
+		do {
+			ck_assert(process_events_drain(events));
+		} while (clock_now(CLOCK_MONOTONIC) < process_events_due(events) &&
+		         process_events_due(events) != UINT64_MAX);
+	} while (told.by_stranger > before);
+}
+
+START_TEST(daemons_are_followed)
+{
+	struct actor stranger = actor_start();
+	pid_t pids[50];
+
+	begin();
+	narrow(&stranger);
+	/* All at once, so that nothing is settled in between. */
+	for (size_t i = 0; i < 50; i++)
+		pids[i] = fork_twice();
+	for (size_t i = 0; i < 50; i++) {
+		uint64_t until = deadline();
+
+		while (!is_family(pids[i]))
+			wait_once(until);
+	}
+	ck_assert_uint_eq(told.losses, 0);
+	actor_end(&stranger);
+	end();
+}
+END_TEST
+
+START_TEST(strangers_are_silent)
+{
+	struct actor stranger = actor_start();
+	unsigned int before;
+
+	begin();
+	narrow(&stranger);
+	before = told.by_stranger;
+	for (int i = 0; i < 100; i++)
+		actor_do(&stranger, 'f');
+	await(PROCESS_FORK, getpid(), fork_once());
+	ck_assert_uint_eq(told.by_stranger, before);
+	actor_end(&stranger);
+	end();
+}
+END_TEST
+
+/* Of strangers that are young themselves the forks arrive, but don't wake for long. */
+START_TEST(strangers_that_fork_much_are_waited_for_no_more)
+{
+	struct actor stranger;
+	uint64_t until = deadline();
+	unsigned int before;
+
+	begin();
+	/* Nobody we follow: its own fork is not looked at. */
+	told.family_count = 0;
+	stranger = actor_start();
+	told.stranger = stranger.pid;
+	while (process_events_due(events) == UINT64_MAX) {
+		actor_do(&stranger, 'f');
+		wait_once(until);
+	}
+	ck_assert_uint_ge(told.by_stranger, 1);
+	before = told.by_stranger;
+	actor_do(&stranger, 'f');
+	while (told.by_stranger == before)
+		wait_once(until);
+	ck_assert_uint_ge(process_events_counts(events).others, 2);
+	actor_end(&stranger);
+	end();
+}
+END_TEST
+
+START_TEST(threads_are_no_forks)
+{
+	struct actor actor;
+	size_t before;
+
+	begin();
+	actor = actor_start();
+	await(PROCESS_FORK, getpid(), actor.pid);
+	settle();
+	before = told.count;
+	actor_do(&actor, 't');
+	actor_do(&actor, 'f');
+	while (told.count == before)
+		wait_once(deadline());
+	ck_assert_int_eq(told.events[before].what, PROCESS_FORK);
+	ck_assert_int_eq(told.events[before].pid, actor.pid);
+	ck_assert_uint_eq(told.count, before + 1);
+	actor_end(&actor);
+	end();
+}
+END_TEST
+
+/* --- losses */
+
+static int find_socket(void)
+{
+	for (int fd = 3; fd < 1024; fd++) {
+		int protocol = 0, domain = 0;
+		socklen_t size = sizeof(protocol);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+		    domain == AF_NETLINK &&
+		    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+		    protocol == CONNECTOR)
+			return fd;
+	}
+	ck_abort_msg("no socket of the connector");
+}
+
+START_TEST(an_overrun_is_told_when_it_is_over)
+{
+	int smallest = 1, fd;
+	pid_t last;
+
+	begin();
+	fd = find_socket();
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)), 0);
+	for (int i = 0; i < 100; i++)
+		fork_once();
+	while (told.losses == 0)
+		wait_once(deadline());
+	ck_assert_uint_eq(process_events_counts(events).losses, 1);
+	ck_assert_uint_lt(told.count, 100);
+	/* What comes now is heard. */
+	last = fork_once();
+	await(PROCESS_FORK, getpid(), last);
+	ck_assert_uint_eq(told.losses, 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_closed_socket_is_the_end)
+{
+	struct pollfd ready;
+
+	begin();
+	close(find_socket());
+	ck_assert(!process_events_drain(events));
+	ck_assert_uint_eq(told.losses, 1);
+	ck_assert(!process_events_drain(events));
+	ck_assert_uint_eq(told.losses, 1);
+	/* None of it does any harm. */
+	settle();
+	process_events_widen(events);
+	process_events_reset(events);
+	ready = (struct pollfd){.fd = process_events_fd(events), .events = POLLIN};
+	ck_assert_int_eq(poll(&ready, 1, 0), 0);
+	ck_assert_uint_eq(process_events_due(events), UINT64_MAX);
+	end();
+}
+END_TEST
+
+/* The host has closed it, and the number is now that of a socket of its own. */
+START_TEST(a_stranger_with_its_number_is_left_alone)
+{
+	int ends[2], fd;
+
+	begin();
+	fd = find_socket();
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	ck_assert_int_eq(dup2(ends[1], fd), fd);
+	ck_assert_int_eq(send(ends[0], "1", 1, 0), 1);
+	ck_assert_int_eq(send(ends[0], "2", 1, 0), 1);
+	ck_assert(!process_events_drain(events));
+	ck_assert(!process_events_drain(events));
+	end();
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+	/* At most one look was taken. */
+	ck_assert_int_eq(recv(ends[1], &ends, 1, MSG_DONTWAIT), 1);
+	close(fd);
+}
+END_TEST
+
+START_TEST(too_many_new_ones_are_read_all)
+{
+	begin();
+	for (pid_t pid = 1; pid < 100; pid++)
+		process_events_follow(events, 2 * pid);
+	told.followed_count = 0;
+	settle();
+	ck_assert_uint_eq(told.losses, 1);
+	ck_assert_uint_eq(told.followed_count, 0);
+	end();
+}
+END_TEST
+
+/* --- the numbers go round */
+
+/* Settles with this as the last number given out until it has become the mark. */
+static void settle_with(pid_t last)
+{
+	uint64_t until = clock_now(CLOCK_MONOTONIC) + 100 * NSEC_PER_MSEC;
+
+	while (clock_now(CLOCK_MONOTONIC) < until) {
+		process_events_follow(events, getpid());
+		ck_assert(process_events_drain(events));
+		process_events_settle(events, last);
+		sched_yield();
+	}
+}
+
+START_TEST(a_child_that_seems_old_means_a_loss)
+{
+	pid_t last;
+
+	begin();
+	last = procfs_last_pid(&procfs);
+	if (last > 25000)
+		test_skip("PIDs are about to go round");
+	settle_with(last + 1500);
+	ck_assert_uint_eq(told.losses, 0);
+	await(PROCESS_FORK, getpid(), fork_once());
+	ck_assert_uint_eq(told.losses, 1);
+	ck_assert(process_events_is_unsettled(events));
+	end();
+}
+END_TEST
+
+START_TEST(numbers_that_went_round_unseen_mean_a_loss)
+{
+	begin();
+	settle_with(2000);
+	ck_assert_uint_eq(told.losses, 0);
+	process_events_settle(events, 300);
+	ck_assert_uint_eq(told.losses, 1);
+	end();
+}
+END_TEST
+
+/* --- who may not */
+
+static void expect_refusal(int expected)
+{
+	struct failure failure = {NULL, 0};
+	struct process_events *refused = NULL;
+	int error = process_events_open(&refused, &hooks, &told, &failure);
+
+	if (error != expected)
+		fprintf(stderr, "%s: %s\n", failure.step ? failure.step : "no failure",
+		        strerror(-error));
+	_exit(error == expected && failure.error == -expected && failure.step && !refused ? 0 : 1);
+}
+
+static void expect_success_of(pid_t child)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIP_STATUS)
+		test_skip("no such namespace here");
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The kernel says nothing to those in other namespaces. That events arrive, because somebody else
+ * has asked for them, is no acknowledgement. */
+START_TEST(another_namespace_is_refused)
+{
+	static const struct {
+		int flags, error;
+	} namespaces[] = {
+		{CLONE_NEWUSER, -EPERM},
+		{CLONE_NEWPID, -EPERM},
+		{CLONE_NEWNET, -ECONNREFUSED},
+	};
+	pid_t child;
+	int status;
+
+	begin();
+	child = fork();
+	if (child == 0) {
+		if (unshare(namespaces[_i].flags) < 0)
+			_exit(SKIP_STATUS);
+		child = fork();
+		if (child == 0)
+			expect_refusal(namespaces[_i].error);
+		_exit(waitpid(child, &status, 0) == child && status == 0 ? 0 : 1);
+	}
+	expect_success_of(child);
+	end();
+}
+END_TEST
+
+static const struct {
+	int call, error;
+} denied[] = {
+	{SYS_socket, EPERM},     {SYS_socket, EACCES}, {SYS_bind, EPERM},
+	{SYS_setsockopt, EPERM}, {SYS_sendto, EPERM},  {SYS_recvfrom, EPERM},
+};
+
+static void deny(int call, int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)error & 0xfff)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(SKIP_STATUS);
+}
+
+START_TEST(a_filter_refuses)
+{
+	pid_t child;
+
+	begin();
+	child = fork();
+	if (child == 0) {
+		deny(denied[_i].call, denied[_i].error);
+		expect_refusal(-denied[_i].error);
+	}
+	expect_success_of(child);
+	end();
+}
+END_TEST
+
+/* --- living beside the host */
+
+static size_t count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	ck_assert_ptr_nonnull(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+START_TEST(leaves_nothing)
+{
+	size_t before = count_descriptors();
+
+	for (int i = 0; i < 3; i++) {
+		begin();
+		ck_assert_int_gt(find_socket(), 2);
+		ck_assert_int_eq(fcntl(find_socket(), F_GETFD), FD_CLOEXEC);
+		ck_assert_int_eq(fcntl(process_events_fd(events), F_GETFD), FD_CLOEXEC);
+		end();
+		ck_assert_uint_eq(count_descriptors(), before);
+	}
+	process_events_close(NULL);
+}
+END_TEST
+
+/* Without standard input its place stays free. */
+START_TEST(stays_above_stdio)
+{
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100);
+
+	close(STDIN_FILENO);
+	begin();
+	ck_assert_int_eq(fcntl(STDIN_FILENO, F_GETFD), -1);
+	end();
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+}
+END_TEST
+
+START_TEST(a_forked_child_forgets)
+{
+	pid_t child;
+
+	begin();
+	child = fork();
+	if (child == 0) {
+		process_events_forget(events);
+		_exit(0);
+	}
+	reap(child);
+	await(PROCESS_FORK, getpid(), fork_once());
+	end();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("process_events");
+	TCase *happens = tcase_create("happens"), *losses = tcase_create("losses");
+	TCase *refusals = tcase_create("refusals"), *host = tcase_create("host");
+
+	tcase_add_test(happens, a_fork_an_exec_and_an_exit);
+	tcase_add_test(happens, daemons_are_followed);
+	tcase_add_test(happens, strangers_are_silent);
+	tcase_add_test(happens, strangers_that_fork_much_are_waited_for_no_more);
+	tcase_add_test(happens, threads_are_no_forks);
+	suite_add_tcase(suite, happens);
+	tcase_add_test(losses, an_overrun_is_told_when_it_is_over);
+	tcase_add_test(losses, a_closed_socket_is_the_end);
+	tcase_add_test(losses, a_stranger_with_its_number_is_left_alone);
+	tcase_add_test(losses, too_many_new_ones_are_read_all);
+	tcase_add_test(losses, a_child_that_seems_old_means_a_loss);
+	tcase_add_test(losses, numbers_that_went_round_unseen_mean_a_loss);
+	suite_add_tcase(suite, losses);
+	tcase_add_loop_test(refusals, another_namespace_is_refused, 0, 3);
+	tcase_add_loop_test(refusals, a_filter_refuses, 0,
+	                    (int)(sizeof(denied) / sizeof(denied[0])));
+	suite_add_tcase(suite, refusals);
+	tcase_add_test(host, leaves_nothing);
+	tcase_add_test(host, stays_above_stdio);
+	tcase_add_test(host, a_forked_child_forgets);
+	suite_add_tcase(suite, host);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make_suite);
+}

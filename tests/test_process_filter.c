@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* test_process_filter.c - what the kernel makes of the filter: on a pair of sockets, with messages
+ * made by hand */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "notify/process_filter.h"
+#include "support/check_main.h"
+#include "support/process_message.h"
+
+static struct process_filter filter;
+static uint8_t bytes[PROCESS_MESSAGE_MAX];
+static int ends[2];
+
+static void setup(void)
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	process_filter_clear(&filter);
+}
+
+static void teardown(void)
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void attach(struct sock_filter *code, unsigned short length)
+{
+	struct sock_fprog program = {length, code};
+
+	ck_assert_uint_le(length, PROCESS_FILTER_MAX);
+	ck_assert_int_eq(
+		setsockopt(ends[1], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+}
+
+static void apply(void)
+{
+	struct sock_filter code[PROCESS_FILTER_MAX];
+
+	attach(code, process_filter_make(&filter, code));
+}
+
+/* Whether a message of this size arrives, whole. */
+static bool passes(size_t size)
+{
+	uint8_t received[PROCESS_MESSAGE_MAX];
+	ssize_t got;
+
+	ck_assert_int_eq(send(ends[0], bytes, size, 0), (ssize_t)size);
+	got = recv(ends[1], received, sizeof(received), MSG_DONTWAIT);
+	if (got < 0)
+		return false;
+	ck_assert_uint_eq((size_t)got, size);
+	ck_assert_mem_eq(received, bytes, size);
+	return true;
+}
+
+static bool fork_passes(pid_t parent)
+{
+	return passes(message_fork(bytes, parent, 4194303));
+}
+
+static bool exec_passes(pid_t pid)
+{
+	return passes(message_about(bytes, PROCESS_EXEC, (uint32_t)pid, (uint32_t)pid));
+}
+
+static bool exit_passes(pid_t pid)
+{
+	return passes(message_about(bytes, PROCESS_EXIT, (uint32_t)pid, (uint32_t)pid));
+}
+
+START_TEST(followed_processes)
+{
+	/* Numbers that differ in one byte each, whatever the order of bytes. */
+	static const pid_t pids[] = {0x01020304, 0x01020305, 1, 0x100, 0x10000, 0x1000000, 300};
+	static const pid_t others[] = {0x01020303, 0x01020306, 2,         0xff,
+	                               0x101,      0x01000001, 0x04030201};
+
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++)
+		process_filter_add(&filter, pids[i]);
+	filter.mark = 0x7fffffff;
+	apply();
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		ck_assert(fork_passes(pids[i]));
+		ck_assert(exec_passes(pids[i]));
+		ck_assert(exit_passes(pids[i]));
+		ck_assert(!fork_passes(others[i]));
+		ck_assert(!exec_passes(others[i]));
+		ck_assert(!exit_passes(others[i]));
+	}
+}
+END_TEST
+
+START_TEST(forks_of_young_processes)
+{
+	process_filter_add(&filter, 70);
+	filter.mark = 1000;
+	apply();
+	ck_assert(!fork_passes(999));
+	ck_assert(!fork_passes(1000));
+	ck_assert(fork_passes(1001));
+	ck_assert(fork_passes(4194303));
+	ck_assert(fork_passes(70));
+	ck_assert(!exec_passes(1001));
+	ck_assert(!exit_passes(1001));
+}
+END_TEST
+
+START_TEST(forks_of_all)
+{
+	apply();
+	ck_assert(fork_passes(1));
+	ck_assert(fork_passes(4194303));
+	ck_assert(!exec_passes(1));
+	process_filter_add(&filter, 1);
+	apply();
+	ck_assert(fork_passes(2));
+	ck_assert(exec_passes(1));
+	ck_assert(!exec_passes(2));
+}
+END_TEST
+
+START_TEST(threads_and_other_kinds)
+{
+	static const uint32_t kinds[] = {0, 4, 0x40, 0x80, 0x100, 0x200, 0x40000000, 3, 0x80000001};
+	struct process_record record = {
+		.what = PROCESS_FORK, .tid = 5, .pid = 5, .child_tid = 8, .child_pid = 5};
+
+	process_filter_add(&filter, 5);
+	for (int marked = 0; marked < 2; marked++) {
+		filter.mark = marked ? 3 : 0;
+		apply();
+		ck_assert(!passes(message_make(bytes, &record)));
+		ck_assert(!passes(message_about(bytes, PROCESS_EXIT, 6, 5)));
+		/* A thread's fork is its process'. */
+		message_fork(bytes, 5, 9);
+		ck_assert(passes(PROCESS_RECORD + sizeof(record)));
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+			ck_assert(!passes(message_about(bytes, kinds[i], 5, 5)));
+		ck_assert(!passes(message_ack(bytes, 1, 0)));
+	}
+}
+END_TEST
+
+START_TEST(cut_short)
+{
+	size_t whole = message_about(bytes, PROCESS_EXEC, 5, 5);
+
+	process_filter_add(&filter, 5);
+	apply();
+	ck_assert(passes(whole));
+	for (size_t size = 1; size < PROCESS_RECORD + offsetof(struct process_record, child_tid);
+	     size++)
+		ck_assert(!passes(size));
+}
+END_TEST
+
+START_TEST(acknowledgements_alone)
+{
+	struct sock_filter code[PROCESS_FILTER_MAX];
+
+	attach(code, process_filter_make_ack(code));
+	ck_assert(passes(message_ack(bytes, 1, 0)));
+	ck_assert(!fork_passes(1));
+	ck_assert(!exec_passes(1));
+	ck_assert(!exit_passes(1));
+}
+END_TEST
+
+/* Ascending, apart from each other, and no more than fit. */
+static void check_ranges(void)
+{
+	ck_assert_uint_le(filter.count, PROCESS_FILTER_RANGES);
+	for (size_t i = 0; i < filter.count; i++) {
+		ck_assert_int_le(filter.ranges[i].first, filter.ranges[i].last);
+		if (i > 0)
+			ck_assert_int_lt(filter.ranges[i - 1].last + 1, filter.ranges[i].first);
+	}
+}
+
+static bool in_ranges(pid_t pid)
+{
+	for (size_t i = 0; i < filter.count; i++)
+		if (pid >= filter.ranges[i].first && pid <= filter.ranges[i].last)
+			return true;
+	return false;
+}
+
+START_TEST(ranges_grow_together)
+{
+	static const pid_t pids[] = {10, 12, 11, 13, 9, 20, 15, 14, 16, 18, 19, 17, 12, 9, 20};
+
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		process_filter_add(&filter, pids[i]);
+		check_ranges();
+		ck_assert(in_ranges(pids[i]));
+	}
+	ck_assert_uint_eq(filter.count, 1);
+	ck_assert_int_eq(filter.ranges[0].first, 9);
+	ck_assert_int_eq(filter.ranges[0].last, 20);
+}
+END_TEST
+
+/* Whatever is added stays in, in any order; those that lie far apart stay apart. */
+START_TEST(more_than_fit)
+{
+	pid_t pids[200];
+
+	srand((unsigned)_i + 1);
+	for (size_t i = 0; i < 200; i++) {
+		pids[i] = rand() % 4194304 + 1;
+		process_filter_add(&filter, pids[i]);
+		check_ranges();
+		for (size_t j = 0; j <= i; j++)
+			ck_assert(in_ranges(pids[j]));
+	}
+	ck_assert_uint_eq(filter.count, PROCESS_FILTER_RANGES);
+	filter.mark = 0x7fffffff;
+	apply();
+	for (size_t i = 0; i < 200; i++)
+		ck_assert(fork_passes(pids[i]));
+}
+END_TEST
+
+START_TEST(the_closest_become_one)
+{
+	for (pid_t i = 0; i < PROCESS_FILTER_RANGES; i++)
+		process_filter_add(&filter, 1000 * (i + 1));
+	process_filter_add(&filter, 5005);
+	check_ranges();
+	ck_assert_uint_eq(filter.count, PROCESS_FILTER_RANGES);
+	process_filter_add(&filter, 9999999);
+	check_ranges();
+	ck_assert(in_ranges(5002));
+	ck_assert(!in_ranges(5006));
+	ck_assert(!in_ranges(9999998));
+	ck_assert(in_ranges(9999999));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("process_filter");
+	TCase *program = tcase_create("program"), *ranges = tcase_create("ranges");
+
+	tcase_add_checked_fixture(program, setup, teardown);
+	tcase_add_test(program, followed_processes);
+	tcase_add_test(program, forks_of_young_processes);
+	tcase_add_test(program, forks_of_all);
+	tcase_add_test(program, threads_and_other_kinds);
+	tcase_add_test(program, cut_short);
+	tcase_add_test(program, acknowledgements_alone);
+	suite_add_tcase(suite, program);
+	tcase_add_checked_fixture(ranges, setup, teardown);
+	tcase_add_test(ranges, ranges_grow_together);
+	tcase_add_loop_test(ranges, more_than_fit, 0, 20);
+	tcase_add_test(ranges, the_closest_become_one);
+	suite_add_tcase(suite, ranges);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make_suite);
+}
