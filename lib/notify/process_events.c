@@ -17,7 +17,7 @@
 #include "util/caps.h"
 #include "util/clock.h"
 #include "util/number.h"
-#include "util/spawn.h"
+#include "util/fd.h"
 #include "util/sys.h"
 
 #ifndef NETLINK_CONNECTOR
@@ -222,7 +222,7 @@ static int set_up(struct process_events *events, const char **step)
 	int error;
 
 	*step = "open a socket for process events (NETLINK_CONNECTOR)";
-	events->socket = spawn_above_stdio(
+	events->socket = fd_own(
 		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_CONNECTOR));
 	if (events->socket < 0)
 		return events->socket;
@@ -231,7 +231,7 @@ static int set_up(struct process_events *events, const char **step)
 	if (error < 0)
 		return error;
 	*step = "wait for process events (epoll)";
-	events->epoll = spawn_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+	events->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
 	if (events->epoll < 0)
 		return events->epoll;
 	events->pid_max = read_pid_max();
@@ -269,9 +269,9 @@ int process_events_open(struct process_events **events, const struct process_eve
 static void release(struct process_events *events)
 {
 	if (events->socket >= 0)
-		close(events->socket);
+		fd_close(events->socket);
 	if (events->epoll >= 0)
-		close(events->epoll);
+		fd_close(events->epoll);
 	free(events);
 }
 
