@@ -1,0 +1,678 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# engines.sh - runs the lines of docs/deployment.md as they stand: in docker, podman as root and as a
+# user, containerd, systemd-nspawn, bubblewrap, and the unit under systemd as PID 1
+#
+# Not part of make check: takes root on Debian, installs packages, makes an image with debootstrap and
+# takes some minutes. usage: tests/engines.sh [PART...], from the build directory; PWATCH and srcdir
+# as for the tests; ENGINES_IMAGE=DIRECTORY: keeps the image there, or takes what is there.
+#
+# Passed is what reports a port of a server when it opens and when it closes, and what ends with it.
+set -u
+srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
+self=$(realpath "$0")
+PWATCH=$(realpath "${PWATCH:-./pwatch}")
+export PWATCH
+document=$srcdir/docs/deployment.md
+packages="debootstrap docker.io podman runc conmon catatonit containerd systemd-container bubblewrap
+	uidmap slirp4netns strace util-linux perl-base"
+# An ordinary user, who is in no file of this machine.
+user=64321
+parts="once systemd nspawn bubblewrap docker podman kubernetes containerd rootless calls"
+passed=0
+failed=0
+skipped=0
+containers=0
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+# --- what is told --------------------------------------------------------------------------------
+
+pass()
+{
+	passed=$((passed + 1))
+	echo "PASS: $part: $*"
+}
+
+fail()
+{
+	failed=$((failed + 1))
+	echo "FAIL: $part: $*"
+	sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null | tail -n 30
+}
+
+skip()
+{
+	skipped=$((skipped + 1))
+	echo "SKIP: $part: $*"
+}
+
+# --- what the document says ----------------------------------------------------------------------
+
+# block FENCE COMMENT: the block of that language whose first line is "# COMMENT", or the only one.
+block()
+{
+	awk -v fence="^\`\`\`$1\$" -v first="# $2" -v any="$2" '
+		!inside && $0 ~ fence { inside = 1; number = 0; next }
+		inside && /^```$/ { if (wanted) exit; inside = 0; next }
+		inside && ++number == 1 { wanted = any == "" || $0 == first }
+		inside && wanted
+	' "$document"
+}
+
+# line COMMENT [NAME=VALUE...]: with what is to be filled in.
+line()
+{
+	block sh "$1" >"$work/line"
+	[ -s "$work/line" ] || { fail "$document doesn't say: $1"; return 1; }
+	shift
+	for filled; do
+		sed -i "s|\\b${filled%%=*}\\b|${filled#*=}|g" "$work/line"
+	done
+}
+
+# --- waiting -------------------------------------------------------------------------------------
+
+# until_true COMMAND...: false if it takes half a minute.
+until_true()
+{
+	tries=0
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries + 1))
+		[ $tries -lt 300 ] || return 1
+		sleep 0.1
+	done
+}
+
+# said EVENT PORT: whether the line has reported it, on either of its outputs.
+said()
+{
+	cat "$work/out" "$work/err" | grep -q "\"event\":\"$1\".*\"port\":$2,"
+}
+
+ended()
+{
+	! kill -0 "$1"
+}
+
+# --- what is watched -----------------------------------------------------------------------------
+
+# sees WHAT PID: $work/line, run in the background, reports what the server with that PID does, and
+# ends with it. Without a PID it runs the server itself.
+sees()
+{
+	what=$1
+	server=${2-}
+	rm -f "$work/out" "$work/err"
+	touch "$work/out" "$work/err"
+	$as sh "$work/line" >"$work/out" 2>"$work/err" &
+	watcher=$!
+	if sees_ports && kill -TERM "$server" && until_true ended $watcher; then
+		pass "$what"
+	else
+		fail "$what"
+	fi
+	[ -z "$server" ] || kill -KILL "$server" 2>/dev/null
+	kill -TERM $watcher 2>/dev/null
+	until_true ended $watcher || kill -KILL $watcher
+	wait $watcher
+}
+
+sees_ports()
+{
+	until_true said open 8001 || { echo "8001 isn't reported" >>"$work/err"; return 1; }
+	[ -n "$server" ] || server=$(sed -n 's/.*"port":8001,.*"pid":\([0-9]*\),.*/\1/p' \
+		"$work/out" "$work/err" | head -n 1)
+	kill -USR1 "$server" || return 1
+	until_true said open 8002 || { echo "8002 isn't reported open" >>"$work/err"; return 1; }
+	kill -USR2 "$server" || return 1
+	until_true said close 8002 || { echo "8002 isn't reported closed" >>"$work/err"; return 1; }
+}
+
+# checked WHAT PATTERN: the line with --check says so in its JSON.
+checked()
+{
+	sed -i 's/pwatch --json/pwatch --check --json/' "$work/line"
+	# shellcheck disable=SC2086
+	timeout 60 $as sh "$work/line" >"$work/out" 2>"$work/err"
+	if grep -q -- "$2" "$work/out"; then
+		pass "$1"
+	else
+		fail "$1"
+	fi
+}
+
+by_reader()
+{
+	echo "\"topic\":\"namespace\".*\"value\":\"$1 reader, $2 table"
+}
+
+# --- the place -----------------------------------------------------------------------------------
+
+install_packages()
+{
+	missing=
+	for package in $packages; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+			missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	echo "installs:$missing"
+	apt-get -q update >/dev/null
+	# shellcheck disable=SC2086
+	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >/dev/null
+}
+
+# Listens on 8001; from SIGUSR1 to SIGUSR2 on 8002 too.
+write_server()
+{
+	cat >"$1" <<'END'
+#!/usr/bin/perl
+use IO::Socket::INET;
+my ($more, $wanted);
+sub listens
+{
+	IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1', LocalPort => $_[0]) or die "$_[0]: $!";
+}
+$SIG{USR1} = sub { $more = listens(8002) };
+$SIG{USR2} = sub { undef $more };
+$SIG{TERM} = sub { exit 0 };
+my $first = listens(8001);
+select(undef, undef, undef, 0.1) while 1;
+END
+	chmod 755 "$1"
+}
+
+make_image()
+{
+	image=${ENGINES_IMAGE:-$work/image}
+	if [ ! -d "$image/etc" ]; then
+		echo "makes an image with debootstrap: $image"
+		suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+		debootstrap --variant=minbase --include=libcap2,systemd,systemd-sysv,dbus "$suite" \
+			"$image" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
+	fi
+	install -m 755 "$PWATCH" "$image/usr/local/bin/pwatch"
+	write_server "$image/usr/local/bin/server"
+}
+
+# What docker, podman and containerd can load: localhost/pwatch:test.
+make_archive()
+{
+	[ ! -e "$work/image.tar" ] || return 0
+	mkdir "$work/archive"
+	tar -C "$image" --numeric-owner --exclude='./proc/*' --exclude='./sys/*' --exclude='./dev/*' \
+		--exclude='./var/lib/apt/*' --exclude='./var/cache/*' --exclude='./usr/share/*' \
+		-cf "$work/archive/layer.tar" .
+	sum=$(sha256sum "$work/archive/layer.tar")
+	cat >"$work/archive/config.json" <<END
+{"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+ "rootfs": {"type": "layers", "diff_ids": ["sha256:${sum%% *}"]}}
+END
+	echo '[{"Config": "config.json", "RepoTags": ["localhost/pwatch:test"], "Layers": ["layer.tar"]}]' \
+		>"$work/archive/manifest.json"
+	tar -C "$work/archive" -cf "$work/image.tar" config.json manifest.json layer.tar
+}
+
+clean_up()
+{
+	for pid in $daemons; do
+		kill -TERM "$pid" 2>/dev/null
+		until_true ended "$pid" || kill -KILL "$pid"
+	done
+	grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null
+	rm -rf "$work"
+}
+
+# --- the parts -----------------------------------------------------------------------------------
+
+# host_server: one on this machine, in a network namespace of its own; $server.
+host_server()
+{
+	unshare --net setpriv --reuid $user --regid $user --clear-groups \
+		"$image/usr/local/bin/server" &
+	server=$!
+}
+
+once()
+{
+	host_server
+	line "once, as root" UID=65432 GID=65432 PID=$server || return
+	# There is no such user, so none in its groups.
+	sed -i 's/--init-groups/--clear-groups/' "$work/line"
+	sees "setpriv" $server
+	host_server
+	line "once, as root" UID=65432 GID=65432 PID=$server || return
+	sed -i 's/--init-groups/--clear-groups/' "$work/line"
+	checked "setpriv: the setns reader, the notifier" "$(by_reader setns diag)"
+	grep -q '"topic":"notifier".*"value":"yes"' "$work/out" || fail "setpriv: no notifier"
+	kill $server
+}
+
+nspawn()
+{
+	line nspawn DIRECTORY="$image" COMMAND=server || return
+	sees "systemd-nspawn $(systemd-nspawn --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
+}
+
+bubblewrap()
+{
+	line bubblewrap COMMAND="$image/usr/local/bin/server" || return
+	sees "$(bwrap --version)"
+}
+
+# --- systemd as PID 1, in a container of systemd-nspawn
+
+# inside COMMAND...: in that container.
+inside()
+{
+	nsenter --all --target "$init" "$@"
+}
+
+# Its first and only child is PID 1 there.
+find_init()
+{
+	init=$(cat "/proc/$container/task/$container/children")
+	init=${init%% *}
+	[ -n "$init" ] && inside systemctl is-system-running | grep -qE 'running|degraded'
+}
+
+boot()
+{
+	systemd-nspawn --quiet --register=no --keep-unit --directory="$image" --volatile=overlay --boot \
+		--private-network --capability=all --system-call-filter='perf_event_open bpf' \
+		</dev/null >"$work/boot" 2>&1 &
+	container=$!
+	daemons="$daemons $container"
+	until_true find_init
+}
+
+# unit_server NAME COMMAND: a service that runs it as nobody.
+unit_server()
+{
+	printf '[Service]\nUser=nobody\nExecStart=%s\n' "$2" |
+		inside sh -c "cat >/run/systemd/system/$1.service"
+	inside systemctl daemon-reload
+}
+
+journal()
+{
+	inside journalctl --sync
+	inside journalctl --unit=pwatch --output=cat --no-pager --since="@$since" >"$work/out"
+}
+
+logged()
+{
+	journal
+	said "$1" "$2"
+}
+
+# unit_sees WHAT SERVICE: what is started and stopped while pwatch.service runs.
+unit_sees()
+{
+	: >"$work/err"
+	since=$(date +%s.%N)
+	if inside systemctl start "$2" && until_true logged open 8001 &&
+		inside systemctl kill --signal=USR1 "$2" && until_true logged open 8002 &&
+		inside systemctl kill --signal=USR2 "$2" && until_true logged close 8002; then
+		pass "$1"
+	else
+		inside systemctl status --no-pager pwatch >"$work/err" 2>&1
+		fail "$1"
+	fi
+	inside systemctl stop "$2"
+}
+
+# drop_in TEXT...: more lines of the service.
+drop_in()
+{
+	printf '%s\n' '[Service]' "$@" | inside sh -c 'mkdir -p /run/systemd/system/pwatch.service.d &&
+		cat >/run/systemd/system/pwatch.service.d/test.conf'
+	inside systemctl daemon-reload
+}
+
+# unit_checks WHAT STATUS PATTERN DIRECTIVE...: the service with these runs --check.
+unit_checks()
+{
+	what=$1 wanted=$2 pattern=$3
+	shift 3
+	drop_in Type=oneshot Restart=no ExecStart= "ExecStart=/usr/local/bin/pwatch --check --json 1" "$@"
+	since=$(date +%s.%N)
+	inside systemctl start pwatch 2>"$work/err"
+	status=$?
+	journal
+	if [ $status -eq "$wanted" ] && grep -q "$pattern" "$work/out"; then
+		pass "$what"
+	else
+		fail "$what: status $status"
+	fi
+}
+
+systemd()
+{
+	block ini '' >"$work/pwatch.service"
+	boot || { cp "$work/boot" "$work/err"; fail "doesn't boot"; return; }
+	inside sh -c 'cat >/etc/systemd/system/pwatch.service' <"$work/pwatch.service"
+	line systemd || return
+	since=$(date +%s.%N)
+	inside sh -e <"$work/line" >"$work/out" 2>"$work/err" || fail "can't be started"
+	version=$(inside systemctl --version | sed -n '1s/ (.*//p')
+	unit_server private 'unshare --net setpriv --reuid=nobody --clear-groups server'
+	inside sed -i /User=/d /run/systemd/system/private.service
+	unit_server rootless 'unshare --user --map-root-user --net server'
+	unit_sees "$version, a service in a network namespace" private
+	unit_sees "$version, a rootless one" rootless
+	# Whatever it calls that isn't on the list would have been refused without a word.
+	drop_in SystemCallErrorNumber=kill
+	inside systemctl restart pwatch
+	unit_sees "$version, nothing is called that isn't in SystemCallFilter=" private
+	inside systemctl is-active --quiet pwatch || fail "it was killed"
+	inside systemctl stop pwatch
+	inside systemctl start private
+	unit_checks "the setns reader, the diag table" 0 "$(by_reader setns diag)"
+	unit_checks "the notifier" 0 '"topic":"notifier".*"value":"yes"'
+	unit_checks "ProtectProc=invisible hides nothing" 0 "$(by_reader setns diag)" \
+		ProtectProc=invisible
+	unit_checks "PrivateUsers=yes hides all" 1 '"topic":"result".*"value":"no"' PrivateUsers=yes
+	unit_checks "without RestrictNamespaces=net user: read from outside" 0 \
+		"$(by_reader procfs procfs)" RestrictNamespaces=yes
+	inside systemctl poweroff
+	wait $container
+}
+
+# --- docker
+
+docker_daemon()
+{
+	dockerd --data-root="$work/docker/data" --exec-root="$work/docker/exec" \
+		--host="unix://$work/docker/socket" --pidfile="$work/docker/pid" --bridge=none \
+		--iptables=false --ip6tables=false --ip-forward=false >"$work/docker.log" 2>&1 &
+	daemons="$daemons $!"
+	export DOCKER_HOST="unix://$work/docker/socket"
+	until_true docker version && docker load --quiet --input "$work/image.tar" >/dev/null
+}
+
+# engine_server ENGINE OPTION...: a container; sets $container and $server.
+engine_server()
+{
+	engine=$1
+	shift
+	# One that is gone may keep its name for a while.
+	containers=$((containers + 1))
+	container=server$containers
+	$as "$engine" run --detach --rm --name=$container "$@" localhost/pwatch:test server >/dev/null &&
+		server=$($as "$engine" inspect --format '{{.State.Pid}}' $container)
+}
+
+# engine_sees ENGINE COMMENT: the line of that name sees what a container does.
+engine_sees()
+{
+	engine_server "$1" || { fail "can't run a container"; return 1; }
+	line "$2" CONTAINER=$container IMAGE=localhost/pwatch:test PID="$server" && sees "$2" "$server"
+	until_true gone "$1"
+}
+
+gone()
+{
+	! $as "$1" inspect "$container"
+}
+
+# engine_checks ENGINE COMMENT PATTERN WHAT
+engine_checks()
+{
+	engine_server "$1" || return 1
+	line "$2" CONTAINER=$container IMAGE=localhost/pwatch:test PID="$server" &&
+		checked "$2: $4" "$3"
+	kill -TERM "$server"
+	until_true gone "$1"
+}
+
+docker()
+{
+	/usr/bin/docker "$@"
+}
+
+in_docker()
+{
+	make_archive
+	mkdir "$work/docker"
+	docker_daemon || { cp "$work/docker.log" "$work/err"; fail "dockerd doesn't start"; return; }
+	engine_sees docker docker
+	engine_checks docker docker "$(by_reader setns diag)" "the setns reader"
+	engine_checks docker docker '"topic":"notifier".*"value":"yes"' "the notifier"
+	engine_sees docker "docker, beside another container"
+	engine_sees docker "docker, in the container itself"
+	engine_sees docker "docker, from the host"
+}
+
+# --- podman
+
+# Where limits are lower than podman's own, and the cgroups are of both versions.
+podman_files()
+{
+	mkdir -p "$1"
+	cat >"$1/containers.conf" <<END
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+netns = "none"
+${2-}
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+END
+	cat >"$1/storage.conf" <<END
+[storage]
+driver = "vfs"
+graphroot = "$1/storage"
+runroot = "$1/run"
+END
+	export CONTAINERS_CONF="$1/containers.conf" CONTAINERS_STORAGE_CONF="$1/storage.conf"
+}
+
+podman_ready()
+{
+	make_archive
+	podman_files "$work/podman" "${1-}"
+	podman image exists localhost/pwatch:test || podman load --quiet --input "$work/image.tar" >/dev/null
+}
+
+in_podman()
+{
+	podman_ready || { fail "podman can't load the image"; return; }
+	engine_sees podman podman
+	engine_checks podman podman "$(by_reader setns diag)" "the setns reader"
+	engine_checks podman podman '"topic":"notifier".*"value":"yes"' "the notifier"
+	engine_sees podman "podman, beside another container"
+	engine_sees podman "podman, from the host"
+}
+
+# The pod of the manifest; there is no cluster. Podman 4.3 passes over hostPID, so that is said in
+# another way.
+in_kubernetes()
+{
+	podman_ready 'pidns = "host"' || { fail "podman can't load the image"; return; }
+	engine_server podman || { fail "can't run a container"; return; }
+	podman tag localhost/pwatch:test registry.example/pwatch:0.1.0
+	{
+		printf 'apiVersion: v1\nkind: Pod\n'
+		block yaml '' | sed -e '1,/^  template:/d' -e 's/^    //' -e 's/^metadata:/&\n  name: pwatch/' \
+			-e "s/\"--json\", \"1\"/\"--json\", \"$server\"/"
+	} >"$work/pod.yaml"
+	echo "podman play kube '$work/pod.yaml' && podman logs --follow pwatch-pwatch;
+		podman play kube --down '$work/pod.yaml'" >"$work/line"
+	sees "the pod, by podman" "$server"
+	until_true gone podman
+}
+
+# Of a user; in a private /etc, where this one has subordinate IDs.
+rootless_files()
+{
+	mkdir -p "$work/etc" "$work/home" "$work/runtime"
+	for file in passwd group; do
+		cp /etc/$file "$work/etc/$file"
+	done
+	echo "engines:x:$user:$user::$work/home:/bin/sh" >>"$work/etc/passwd"
+	echo "engines:x:$user:" >>"$work/etc/group"
+	for file in subuid subgid; do
+		echo engines:300000:65536 >"$work/etc/$file"
+		[ -e /etc/$file ] || touch /etc/$file
+	done
+	for file in passwd group subuid subgid; do
+		mount --bind "$work/etc/$file" /etc/$file
+	done
+	podman_files "$work/home/podman"
+	chown -R $user:$user "$work/home" "$work/runtime"
+	chmod 700 "$work/runtime"
+}
+
+in_rootless_podman()
+{
+	make_archive
+	rootless_files
+	cd "$work/home" || return
+	as="setpriv --reuid $user --regid $user --init-groups env -i PATH=$work/bin:$PATH HOME=$work/home
+		XDG_RUNTIME_DIR=$work/runtime CONTAINERS_CONF=$CONTAINERS_CONF
+		CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF"
+	$as podman load --quiet --input "$work/image.tar" >"$work/out" 2>"$work/err" ||
+		{ fail "podman can't load the image"; as=; return; }
+	engine_sees podman "podman, from the host"
+	engine_sees podman "podman, beside another container"
+	engine_server podman --user=1000 &&
+		line "rootless podman, another user inside" PID="$server" &&
+		sees "another user inside, podman unshare" "$server"
+	until_true gone podman
+	as=
+}
+
+# --- containerd
+
+containerd_daemon()
+{
+	mkdir "$work/containerd"
+	cat >"$work/containerd/config.toml" <<END
+version = 2
+root = "$work/containerd/root"
+state = "$work/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+address = "$work/containerd/socket"
+END
+	containerd --config "$work/containerd/config.toml" >"$work/containerd.log" 2>&1 &
+	daemons="$daemons $!"
+	export CONTAINERD_ADDRESS="$work/containerd/socket"
+	until_true ctr version && ctr images import "$work/image.tar" >/dev/null
+}
+
+containerd_server()
+{
+	containers=$((containers + 1))
+	container=server$containers
+	ctr run --detach localhost/pwatch:test $container server &&
+		server=$(ctr task list | awk -v name=$container '$1 == name { print $2 }')
+}
+
+containerd_sees()
+{
+	containerd_server || { fail "can't run a container"; return; }
+	line "$1" CONTAINER=$container IMAGE=localhost/pwatch:test PID="$server" && sees "$1" "$server"
+	until_true ctr container delete $container
+}
+
+in_containerd()
+{
+	# The line that joins PID 1's namespace takes one that may be read.
+	if ! readlink /proc/1/ns/pid >/dev/null; then
+		unshare --pid --fork --mount-proc --kill-child sh "$self" containerd >"$work/inside"
+		sed '$d' "$work/inside"
+		passed=$((passed + $(grep -c '^PASS: ' "$work/inside")))
+		failed=$((failed + $(grep -c '^FAIL: ' "$work/inside")))
+		return
+	fi
+	make_archive
+	containerd_daemon || { cp "$work/containerd.log" "$work/err"; fail "doesn't start"; return; }
+	containerd_sees "containerd, from the host"
+	containerd_sees containerd
+}
+
+# --- which system calls pwatch makes
+
+# In every mode; all must be in the unit's SystemCallFilter=.
+calls()
+{
+	capabilities=+sys_admin,+sys_ptrace,+dac_read_search
+	: >"$work/calls"
+	for who in 0 65432; do
+		for options in "" --no-notify --table=procfs --scope=netns --reader=setns \
+			"--reader=setns --table=procfs" --reader=procfs; do
+			calls_of $who "$options"
+		done
+	done
+	calls_of 0 --reader=nsenter
+	sort "$work/calls" | uniq -c | sort -rn >"$work/out"
+	sed 's/^/    /' "$work/out"
+	allowed=" $(block ini '' | sed -n 's/^SystemCallFilter=//p' | tr '\n' ' ')"
+	for group in @default $(echo "$allowed" | grep -o '@[a-z-]*'); do
+		allowed="$allowed $(systemd-analyze syscall-filter "$group" | tr '\n' ' ') "
+	done
+	missing=
+	# shellcheck disable=SC2013
+	for call in $(sort -u "$work/calls"); do
+		case $allowed in
+			*" $call "*) ;;
+			*) missing="$missing $call" ;;
+		esac
+	done
+	if [ -z "$missing" ]; then
+		pass "all $(sort -u "$work/calls" | wc -l) are in SystemCallFilter="
+	else
+		fail "not in SystemCallFilter=:$missing"
+	fi
+}
+
+# calls_of USER OPTIONS: what it called, from its first instruction to its end.
+calls_of()
+{
+	host_server
+	echo "strace -f -o '$work/trace' setpriv --reuid $1 --regid $1 --clear-groups \
+		--inh-caps=$capabilities --ambient-caps=$capabilities '$PWATCH' --json $2 $server" >"$work/line"
+	sees "user $1, ${2:-no options}" $server
+	sed -e '1,/execve(.*pwatch/d' -e 's/^[0-9]* *//' -e 's/^<\.\.\. //' "$work/trace" |
+		sed -n 's/^\([a-z0-9_]*\)[( ].*/\1/p' | grep -v '^resuming' >>"$work/calls"
+}
+
+# --- all -----------------------------------------------------------------------------------------
+
+if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ]; then
+	echo "SKIP: takes root on Debian"
+	exit 77
+fi
+# So that no mount outlives this.
+if [ -z "${ENGINES_INSIDE-}" ]; then
+	ENGINES_INSIDE=1 exec unshare --mount sh "$self" "$@"
+fi
+work=$(mktemp -d /var/tmp/engines.XXXXXX)
+chmod 755 "$work"
+daemons=
+as=
+part=install
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+install_packages && make_image || exit 1
+# Podman looks here for what to build.
+cd "$work" || exit 1
+mkdir -p "$work/bin"
+install -m 755 "$PWATCH" "$work/bin/pwatch"
+PATH=$work/bin:$PATH
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $parts
+for part; do
+	case $part in
+		once | systemd | nspawn | bubblewrap | calls) $part ;;
+		docker | podman | kubernetes | containerd) "in_$part" ;;
+		rootless) in_rootless_podman ;;
+		*) skip "no such part" ;;
+	esac
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
