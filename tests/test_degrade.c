@@ -166,17 +166,19 @@ static const unsigned int places[] = {0, SANDBOX_NETNS};
 /* The call, and what is told where it is refused. */
 static const struct refusal {
 	const char *call;
+	const char *also;   /* another call; NULL: none */
 	unsigned int times; /* 0: always */
 	bool needs_notifier;
 	const char *told;
 } refusals[] = {
-	{"perf_event_open", 0, true,
-         "no notifier, polling instead: cannot open the tracepoint (perf_event_open): "},
-	{"fsopen", 0, true,
-         "no notifier, polling instead: cannot open the file system tracefs (fsopen): "},
+	{"perf_event_open", NULL, 0, true,
+         "no notifier, polling instead: bpf: cannot open a perf event (perf_event_open): "},
+	{"bpf", "fsopen", 0, true,
+         "no notifier, polling instead: bpf: cannot make a map of perf events (bpf): "},
 	/* Other sockets aren't refused with it: one of them has the cookie of the namespace. */
-	{"socket", 1, false, "procfs table, because table diag: cannot open a sock_diag socket: "},
-	{"send", 0, false,
+	{"socket", NULL, 1, false,
+         "procfs table, because table diag: cannot open a sock_diag socket: "},
+	{"send", NULL, 0, false,
          "procfs table, because table diag: cannot dump the listening sockets (sock_diag): "},
 };
 
@@ -189,6 +191,8 @@ static void refuse(const struct refusal *refusal, int error, unsigned int place)
 	if (!refusal->needs_notifier)
 		where = place & SANDBOX_NETNS ? WRAP_CHILDREN : WRAP_HOST;
 	wrap_fail(refusal->call, where, 1, refusal->times, error);
+	if (refusal->also)
+		wrap_fail(refusal->also, where, 1, refusal->times, error);
 }
 
 static void open_some(const struct fixture *server)
@@ -209,7 +213,7 @@ START_TEST(the_next_way_tells_the_same)
 	struct fixture server;
 	char told[256];
 
-	if (strcmp(refusal->call, "fsopen") == 0 && geteuid() == 0)
+	if (refusal->also && geteuid() == 0)
 		arrange_tracefs(false);
 	server = fixture_start(place);
 	open_some(&server);
@@ -233,7 +237,7 @@ START_TEST(the_next_way_tells_the_same)
 }
 END_TEST
 
-/* The file system that is mounted already is taken: nothing is missing. */
+/* Without BPF the tracepoint does: the file system that is mounted already is taken. */
 START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 {
 	struct collect collect;
@@ -245,6 +249,7 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 	server = fixture_start(SANDBOX_NETNS);
 	wrap_reset();
 	wrap_fail("fsopen", WRAP_ANYWHERE, 1, 0, errors[_i]);
+	wrap_fail("bpf", WRAP_ANYWHERE, 1, 0, errors[_i]);
 	watch_verbosely(&collect, server.pid);
 	if (portwatch_get_notifier(collect.watcher, NULL, 0) != 1)
 		test_skip("no notifier here");

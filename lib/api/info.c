@@ -106,7 +106,7 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 
 struct notifier_answer {
 	int open;
-	char reason[LOG_TEXT];
+	char reason[NOTIFIER_TEXT];
 };
 
 static void describe_notifier(struct subscription *subscription, void *data)
@@ -114,11 +114,11 @@ static void describe_notifier(struct subscription *subscription, void *data)
 	const struct monitor *monitor = subscription->monitor;
 	struct notifier_answer *answer = data;
 
-	if (!monitor->notifier && !subscription->options.notifier)
+	answer->open = monitor_notified(monitor, NOTIFIER_LISTEN);
+	if (!answer->open && !subscription->options.notifier)
 		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
-	else if (!monitor->notifier)
-		log_failure(&monitor->notifier_failure, answer->reason);
-	answer->open = monitor->notifier != NULL;
+	else if (!answer->open)
+		monitor_notifier_failure(monitor, NOTIFIER_LISTEN, answer->reason);
 }
 
 int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)

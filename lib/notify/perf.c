@@ -79,12 +79,18 @@ int perf_ring_next(struct perf_ring *ring, struct perf_record *record)
 		ring->at = ring->head;
 		return -EBADMSG;
 	}
-	record->type = header.type;
+	record->type = (uint16_t)header.type;
+	record->misc = header.misc;
 	record->size = (uint32_t)(header.size - sizeof(header));
 	copy_out(ring, ring->at + sizeof(header), record->body, record->size);
 	record->time = record_time(record);
 	ring->at += header.size;
 	return 1;
+}
+
+void perf_ring_unread(struct perf_ring *ring, const struct perf_record *record)
+{
+	ring->at -= sizeof(struct perf_event_header) + record->size;
 }
 
 bool perf_ring_end(struct perf_ring *ring)
@@ -124,6 +130,15 @@ int perf_record_task(const struct perf_record *record, struct perf_task *task)
 	if (record->size < sizeof(*task) + sizeof(uint64_t) + sizeof(struct sample_id))
 		return -EBADMSG;
 	memcpy(task, record->body, sizeof(*task));
+	return 0;
+}
+
+int perf_record_name(const struct perf_record *record, struct perf_name *name)
+{
+	/* What follows is a text of 8 or 16 bytes, NUL-terminated. */
+	if (record->size < sizeof(*name) + sizeof(uint64_t) + sizeof(struct sample_id))
+		return -EBADMSG;
+	memcpy(name, record->body, sizeof(*name));
 	return 0;
 }
 

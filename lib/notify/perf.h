@@ -26,10 +26,17 @@ struct perf_ring {
 
 /* A copy: the kernel may overwrite the original once it is given back. */
 struct perf_record {
-	uint32_t type; /* PERF_RECORD_... */
+	uint16_t type; /* PERF_RECORD_... */
+	uint16_t misc; /* PERF_RECORD_MISC_... */
 	uint32_t size; /* of body */
 	uint64_t time;
 	_Alignas(uint64_t) uint8_t body[PERF_RECORD_MAX];
+};
+
+/* A ring, and the next of its records to be handled. */
+struct perf_stream {
+	struct perf_ring ring;
+	struct perf_record record;
 };
 
 /* page is the first page of the mapping, data what follows it. */
@@ -42,6 +49,9 @@ bool perf_ring_begin(struct perf_ring *ring);
 /* Copies the next record of those that were there at perf_ring_begin(). Returns 1; 0 where there is
  * none; -EBADMSG where what is there is no record: then all the rest is given up. */
 int perf_ring_next(struct perf_ring *ring, struct perf_record *record);
+
+/* Takes back that it was read: the record that perf_ring_next() returned last is the next again. */
+void perf_ring_unread(struct perf_ring *ring, const struct perf_record *record);
 
 /* Gives back what was read. Returns whether the ring was so full that records may have been
  * dropped. The kernel reports these only with its next record, which may be long in coming. */
@@ -59,10 +69,17 @@ struct perf_task {
 	int32_t pid, ppid, tid, ptid;
 };
 
+/* PERF_RECORD_COMM: a name was set, by exec(2) where the record's misc has
+ * PERF_RECORD_MISC_COMM_EXEC. */
+struct perf_name {
+	int32_t pid, tid;
+};
+
 /* These read a record of that type. Return 0 or -EBADMSG. PIDs are those of the opener's PID
  * namespace, 0 outside it; a task that is past its end has -1. */
 int perf_record_sample(const struct perf_record *record, struct perf_sample *sample);
 int perf_record_task(const struct perf_record *record, struct perf_task *task);
+int perf_record_name(const struct perf_record *record, struct perf_name *name);
 int perf_record_lost(const struct perf_record *record, uint64_t *lost);
 
 #endif

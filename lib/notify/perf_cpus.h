@@ -1,43 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* perf_cpus.h - a kernel tracepoint on every CPU that is online */
+/* perf_cpus.h - a perf event on every CPU that is online */
 #ifndef PERF_CPUS_H
 #define PERF_CPUS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "notify/perf.h"
-#include "notify/tracepoint.h"
+#include "notify/perf_merge.h"
+#include "notify/tcp_state.h"
 
-#define PERF_CPUS_ONLINE_MAX 4097 /* a page of sysfs */
+struct perf_cpus;
 
-struct perf_cpu {
-	struct tracepoint tracepoint;
-	struct perf_record record; /* the next to be handled, while it is drained */
-};
+/* How many CPUs there may ever be. A negative errno, with *step set as in failure.h. */
+int perf_cpus_possible(const char **step);
 
-struct perf_cpus {
-	int epoll; /* readable when a tracepoint is */
-	uint64_t id;
-	const char *filter;
-	char online[PERF_CPUS_ONLINE_MAX]; /* the list of CPUs, as last read */
-	size_t online_length;
-	struct perf_cpu **waiting; /* scratch for a drain: room for all */
-	size_t count;
-	struct perf_cpu each[]; /* by CPU; tracepoint.fd is -1 where it is not open */
-};
-
-/* Opens the tracepoint on all online CPUs. filter must outlive it. Returns 0 or a negative errno
- * with *step set, as in failure.h. */
-int perf_cpus_open(struct perf_cpus **perf_cpus, uint64_t id, const char *filter,
+/* Opens events on all CPUs that are online, of the source (NULL: for records of processes alone).
+ * The epoll set becomes readable with a sample, or when a ring is half full. The source must
+ * outlive it. Returns 0 or a negative errno with *step set, as in failure.h. */
+int perf_cpus_open(struct perf_cpus **perf_cpus, struct tcp_source *source, int epoll,
                    const char **step);
-void perf_cpus_close(struct perf_cpus *perf_cpus);
-/* The same in the child of a fork(2). */
-void perf_cpus_forget(struct perf_cpus *perf_cpus); /* NULL allowed */
+void perf_cpus_close(struct perf_cpus *perf_cpus); /* NULL allowed */
 
 /* Closes those of CPUs that went, opens those of CPUs that came. Returns whether one was opened:
  * what happened there before is not known. */
 bool perf_cpus_update(struct perf_cpus *perf_cpus);
+
+/* Begins to take records out of the rings, up to perf_cpus_end(). Returns them, to be taken by
+ * perf_merge.h; *damaged tells whether some ring held what is no record. */
+struct perf_merge *perf_cpus_begin(struct perf_cpus *perf_cpus, bool *damaged);
+/* Returns whether records may have been dropped. */
+bool perf_cpus_end(struct perf_cpus *perf_cpus);
 
 #endif

@@ -1,45 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_state.h - the samples of the tracepoint sock:inet_sock_set_state
+/* tcp_state.h - TCP sockets that start or stop listening, and how the kernel reports them
  *
- * How the kernel lays them out is no promise of its: it is read from tracefs each time. */
+ * There are two sources of such reports. Both deliver samples to perf events, one on each CPU, and
+ * the rest of the code doesn't know which of them is in use. */
 #ifndef TCP_STATE_H
 #define TCP_STATE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "notify/notifier.h"
 #include "notify/perf.h"
-#include "notify/tracefs.h"
 
-enum state_field {
-	STATE_SOCKET,
-	STATE_NEW,
-	STATE_PORT,
-	STATE_FAMILY,
-	STATE_ADDRESS,
-	STATE_ADDRESS6,
-	STATE_FIELDS
+struct tcp_change {
+	pid_t pid; /* the process in whose context it happened, in the PID namespace of who opened
+	              the notifier; 0: not in it */
+	pid_t tid;
+	bool listening; /* true: a socket starts listening; false: one stops, or failed to begin
+	                 */
+	int family;     /* AF_INET or AF_INET6, as the socket was made: an IPv4-mapped address stays
+	                   AF_INET6 */
+	/* Local port, host order. When it begins: 0 for an autobound socket, and a port of the past
+	 * for one that was autobound before. When it ends: perhaps 0 where the kernel had chosen
+	 * it.
+	 */
+	uint16_t port;
+	uint8_t address[16]; /* local address, network order; AF_INET uses 4 */
+	uint64_t socket;     /* address of the kernel's struct sock: tells sockets apart while they
+	                        live, and is the only way to know an autobound one again */
+	uint64_t time;       /* CLOCK_MONOTONIC */
 };
 
-struct state_format {
-	uint64_t id; /* of the tracepoint */
-	struct tracefs_field fields[STATE_FIELDS];
+struct tcp_source {
+	const struct tcp_source_ops *ops;
+	/* The perf event by which its samples arrive, see perf_event_open(2). */
+	uint32_t type;
+	uint64_t config;
 };
 
-/* TCP alone (6), sockets that start listening (10) or go from there to closed (7), which is the
- * only way out. Not all that leave it: each connection that a listener accepts begins as its copy,
- * and so "leaves" that state as well. MPTCP listens on a TCP socket, which is what the tables show.
- */
-#define STATE_FILTER "protocol == 6 && (newstate == 10 || (oldstate == 10 && newstate == 7))"
+struct tcp_source_ops {
+	/* Connects the event on a CPU, which is not enabled yet. */
+	int (*connect)(struct tcp_source *source, int event, unsigned int cpu, const char **step);
+	/* Begins, after the events of all CPUs are enabled. NULL: there is nothing to do. */
+	int (*start)(struct tcp_source *source, const char **step);
+	/* Reads a sample; pid, tid and time are set already. 0 or -EBADMSG. */
+	int (*decode)(const struct tcp_source *source, const struct perf_sample *sample,
+	              struct tcp_change *change);
+	void (*close)(struct tcp_source *source);
+};
 
-/* Asks the kernel. 0 or a negative errno with *step set. */
-int state_format_read(struct state_format *format, const char **step);
+/* A BPF program on the raw tracepoint inet_sock_set_state. Needs CAP_SYS_ADMIN, or CAP_BPF and
+ * CAP_PERFMON; Linux 4.18. cpus: how many CPUs there may be. 0 or a negative errno with *step set,
+ * as in failure.h. */
+int tcp_bpf_open(struct tcp_source **source, unsigned int cpus, const char **step);
 
-/* Takes the format from the text of tracefs. Pure. 0 or -EPROTO. */
-int state_format_parse(struct state_format *format, const char *text);
+/* The tracepoint sock:inet_sock_set_state with a filter. Needs CAP_PERFMON or CAP_SYS_ADMIN, and
+ * the right to read tracefs: CAP_DAC_READ_SEARCH unless root, CAP_SYS_ADMIN where it is not
+ * mounted. */
+int tcp_tracepoint_open(struct tcp_source **source, const char **step);
 
-/* Reads a PERF_RECORD_SAMPLE. 0 or -EBADMSG. */
-int state_change_decode(const struct state_format *format, const struct perf_record *record,
-                        struct tcp_change *change);
+/* Reads a PERF_RECORD_SAMPLE of the source. 0 or -EBADMSG. */
+int tcp_change_decode(const struct tcp_source *source, const struct perf_record *record,
+                      struct tcp_change *change);
 
 #endif

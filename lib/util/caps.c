@@ -15,14 +15,17 @@
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
 #endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define CAPABILITIES 64 /* more than any kernel has: the sets are two words of 32 bits */
 
-#define NOTIFIER (BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
+#define NOTIFIER (BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
 #define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
-/* All that the library ever uses. CAP_SYS_ADMIN also where the kernel knows no CAP_PERFMON, and for
+/* All that the library ever uses. CAP_SYS_ADMIN instead of CAP_BPF and CAP_PERFMON, and for
  * setns(2). */
 #define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS)
 

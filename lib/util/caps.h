@@ -9,10 +9,11 @@
 
 /* What some work takes. A binary with file capabilities has them permitted, not in effect. */
 enum caps_purpose {
-	CAPS_NOTIFIER, /* to open a perf event for all CPUs, and to read its number in tracefs */
+	/* to load a BPF program, to open a perf event for all CPUs, to read tracefs */
+	CAPS_NOTIFIER,
 	CAPS_PROCESS_EVENTS, /* to receive process events before Linux 6.6 */
-	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of processes that are other
-	                    * users' or have capabilities themselves */
+	CAPS_READ_PROCESS,   /* to read the descriptors and namespaces of processes that are other
+	                      * users' or have capabilities themselves */
 };
 
 /* One bit for each capability. */

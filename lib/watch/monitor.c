@@ -105,7 +105,7 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 		monitor->forked = true;
 		return true;
 	}
-	if (monitor->notifier) /* fork records tell */
+	if (monitor_notified(monitor, NOTIFIER_PROCESSES))
 		return false;
 	last = procfs_last_pid(&monitor->procfs);
 	after = recent_pids_after(&monitor->recent_pids, last, now);
@@ -241,6 +241,8 @@ static int turn(struct monitor *monitor)
 	due = monitor->due;
 	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
 		due = monitor->refresh_earliest;
+	if (monitor->notifier_more)
+		return 0;
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
 

@@ -45,11 +45,12 @@ struct monitor {
 	uint32_t slot_free; /* the first free slot; slot_count: none */
 	struct procfs procfs;
 	struct process_table *processes;
-	struct list namespaces;    /* struct netns */
-	struct list subscriptions; /* struct subscription */
-	struct list reaping;       /* children that were told to go */
-	struct notifier *notifier;
+	struct list namespaces;          /* struct netns */
+	struct list subscriptions;       /* struct subscription */
+	struct list reaping;             /* children that were told to go */
+	struct notifier *notifier;       /* NULL: nobody wants it, or there is no room for it */
 	struct failure notifier_failure; /* why there is none */
+	bool notifier_more;              /* not all that it holds was handled */
 	struct source notifier_source;
 	unsigned int notifier_wanted; /* by so many subscriptions */
 	bool everybody_counts;        /* in the scope of some subscription: non-members matter */
@@ -94,6 +95,12 @@ void monitor_remove(struct monitor *monitor, struct source *source);
 extern const struct process_hooks monitor_process_hooks;
 /* Opens the notifier where somebody wants it, closes it where nobody does. */
 void monitor_notifier_update(struct monitor *monitor);
+/* Whether the kernel reports that. */
+bool monitor_notified(const struct monitor *monitor, enum notifier_kind kind);
+/* Why it doesn't, or not by the best way, in words; or "". Returns text. */
+#define NOTIFIER_TEXT 1024
+const char *monitor_notifier_failure(const struct monitor *monitor, enum notifier_kind kind,
+                                     char text[NOTIFIER_TEXT]);
 /* Takes in what it has told. */
 void monitor_notifier_drain(struct monitor *monitor);
 void monitor_notifier_end(struct monitor *monitor);

@@ -2,7 +2,9 @@
 /* monitor_notifier.c - from a kernel event to the namespace that is read and the tree that grows */
 #include <errno.h>
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/caps.h"
 #include "util/cleanup.h"
@@ -11,6 +13,9 @@
 /* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
  * leaves the ends of those that were dropped to the poll. */
 #define KNOWN_SOCKETS_MAX 65536
+
+/* Records that are handled before the monitor turns to what else there is. */
+#define SLICE 512
 
 /* A socket of a member that listens. */
 struct known_socket {
@@ -157,6 +162,12 @@ static void forked(void *data, pid_t parent, pid_t child)
 		monitor->forked = true;
 }
 
+/* It is the same process, and what it may listen on is the same. */
+static void execed(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+}
+
 static void exited(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
@@ -187,29 +198,64 @@ static void readable(struct source *source)
 static const struct notifier_hooks hooks = {
 	.changed = changed,
 	.forked = forked,
+	.execed = execed,
 	.exited = exited,
 	.lost = lost,
 };
+
+bool monitor_notified(const struct monitor *monitor, enum notifier_kind kind)
+{
+	return monitor->notifier && notifier_way(monitor->notifier, kind) != NOTIFIER_NONE;
+}
+
+/* Adds to a text of NOTIFIER_TEXT bytes. */
+static void append(char *text, const char *word, const char *more)
+{
+	size_t length = strlen(text);
+
+	snprintf(text + length, NOTIFIER_TEXT - length, "%s%s%s", length ? "; " : "", word, more);
+}
+
+const char *monitor_notifier_failure(const struct monitor *monitor, enum notifier_kind kind,
+                                     char text[NOTIFIER_TEXT])
+{
+	static const char *const words[NOTIFIER_WAYS] = {
+		[NOTIFIER_BPF] = "bpf: ",
+		[NOTIFIER_TRACEPOINT] = "tracepoint: ",
+		[NOTIFIER_PERF] = "perf: ",
+	};
+	char reason[LOG_TEXT];
+
+	text[0] = '\0';
+	if (!monitor->notifier)
+		append(text, "", log_failure(&monitor->notifier_failure, reason));
+	for (int way = NOTIFIER_NONE + 1; monitor->notifier && way < NOTIFIER_WAYS; way++) {
+		struct failure failure = notifier_failure(monitor->notifier, way);
+
+		if (failure.step && notifier_kind(way) == kind)
+			append(text, words[way], log_failure(&failure, reason));
+	}
+	return text;
+}
 
 /* Each watcher is told once, and again when that has changed: another one's start may have been
  * another attempt. */
 static void tell(struct monitor *monitor, struct subscription *subscription)
 {
-	const struct failure *failure = &monitor->notifier_failure;
-	const struct failure *logged = &subscription->notifier_logged;
-	char text[LOG_TEXT];
+	int way = monitor->notifier ? (int)notifier_way(monitor->notifier, NOTIFIER_LISTEN) : -1;
+	char text[NOTIFIER_TEXT];
 
-	if (subscription->logged_notifier && logged->step == failure->step &&
-	    logged->error == failure->error)
+	if (subscription->logged_notifier && subscription->notifier_logged == way)
 		return;
 	subscription->logged_notifier = true;
-	subscription->notifier_logged = *failure;
-	if (monitor->notifier)
+	subscription->notifier_logged = way;
+	if (monitor_notified(monitor, NOTIFIER_LISTEN))
 		log_write(&subscription->log, PORTWATCH_LOG_INFO,
 		          "notifier: the kernel tells of listen(2) at once");
 	else
 		log_write(&subscription->log, PORTWATCH_LOG_INFO,
-		          "no notifier, polling instead: %s", log_failure(failure, text));
+		          "no notifier, polling instead: %s",
+		          monitor_notifier_failure(monitor, NOTIFIER_LISTEN, text));
 }
 
 static void open_notifier(struct monitor *monitor)
@@ -217,7 +263,8 @@ static void open_notifier(struct monitor *monitor)
 	caps_set taken = caps_begin(CAPS_NOTIFIER);
 	int result;
 
-	result = notifier_open(&monitor->notifier, &hooks, monitor, &monitor->notifier_failure);
+	result = notifier_open(&monitor->notifier, &hooks, monitor, NOTIFIER_ALL_WAYS,
+	                       &monitor->notifier_failure);
 	caps_end(taken);
 	if (result == 0) {
 		monitor->notifier_source = (struct source){
@@ -247,6 +294,7 @@ static void close_notifier(struct monitor *monitor)
 	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST] += notifier_lost(monitor->notifier);
 	notifier_close(monitor->notifier);
 	monitor->notifier = NULL;
+	monitor->notifier_more = false;
 	forget_all(monitor);
 }
 
@@ -266,10 +314,12 @@ void monitor_notifier_update(struct monitor *monitor)
 		monitor->everybody_counts |=
 			subscription->scope && scope_counts_everybody(subscription->scope);
 	}
+	/* Where it doesn't report listen(2), another watcher's start is another attempt. */
+	if (monitor->notifier && (!wanted || (!monitor_notified(monitor, NOTIFIER_LISTEN) &&
+	                                      monitor->notifier_wanted < wanted)))
+		close_notifier(monitor);
 	if (wanted && !monitor->notifier && monitor->notifier_wanted < wanted)
 		open_notifier(monitor);
-	else if (!wanted && monitor->notifier)
-		close_notifier(monitor);
 	monitor->notifier_wanted = wanted;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (wants_notifier(subscription))
@@ -279,7 +329,7 @@ void monitor_notifier_update(struct monitor *monitor)
 void monitor_notifier_drain(struct monitor *monitor)
 {
 	if (monitor->notifier)
-		notifier_drain(monitor->notifier);
+		monitor->notifier_more = notifier_drain(monitor->notifier, SLICE);
 }
 
 void monitor_notifier_end(struct monitor *monitor)

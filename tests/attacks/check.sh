@@ -194,7 +194,7 @@ seccomp_filter()
 	checks "$here/rogue" with refused:perf_event_open=1 refused:bpf=1 -- "$here/plain"
 	visible $?
 	read_by setns diag
-	notifier_is no "cannot open the tracepoint (perf_event_open): Operation not permitted"
+	notifier_is no "cannot make a map of perf events (bpf): Operation not permitted"
 	finding privilege seccomp filter
 	finding missing "system calls" "setns"
 	finding grant "docker, podman" "--security-opt=seccomp=unconfined"

@@ -100,7 +100,7 @@ refused_by_a_filter()
 	expect_port "$own_port"
 	how=--check
 	refused perf_event_open bpf
-	expect_text "cannot open the tracepoint (perf_event_open): Operation not permitted"
+	expect_text "cannot make a map of perf events (bpf): Operation not permitted"
 	how=--once
 	# EPERM, EACCES and ENOSYS.
 	for error in 1 13 38; do

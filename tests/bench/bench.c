@@ -82,6 +82,11 @@ static void ignore_fork(void *data, pid_t parent, pid_t child)
 	(void)data, (void)parent, (void)child;
 }
 
+static void ignore_exec(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+}
+
 static void ignore_exit(void *data, pid_t pid)
 {
 	(void)data, (void)pid;
@@ -94,11 +99,12 @@ static void ignore_loss(void *data, uint64_t records)
 
 static bool can_open_notifier(void)
 {
-	static const struct notifier_hooks hooks = {ignore_change, ignore_fork, ignore_exit,
-	                                            ignore_loss};
+	static const struct notifier_hooks hooks = {ignore_change, ignore_fork, ignore_exec,
+	                                            ignore_exit, ignore_loss};
 	struct notifier *notifier = NULL;
 	struct failure failure;
-	bool can = notifier_open(&notifier, &hooks, NULL, &failure) == 0;
+	bool can = notifier_open(&notifier, &hooks, NULL, NOTIFIER_ALL_WAYS, &failure) == 0 &&
+	           notifier_way(notifier, NOTIFIER_LISTEN) != NOTIFIER_NONE;
 
 	notifier_close(notifier);
 	return can;

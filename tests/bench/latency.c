@@ -58,6 +58,11 @@ static void forked(void *data, pid_t parent, pid_t child)
 	(void)data, (void)parent, (void)child;
 }
 
+static void execed(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+}
+
 static void exited(void *data, pid_t pid)
 {
 	(void)data, (void)pid;
@@ -76,20 +81,20 @@ static bool hear(struct notifier *notifier, struct hearing *hearing)
 
 	while (hearing->when == 0 && clock_now(CLOCK_MONOTONIC) < deadline) {
 		poll(&bell, 1, 1000);
-		notifier_drain(notifier);
+		notifier_drain(notifier, 1024);
 	}
 	return hearing->when != 0;
 }
 
 bool latency_of_tracepoint(struct actor *actor, unsigned int count, struct samples *samples)
 {
-	static const struct notifier_hooks hooks = {changed, forked, exited, lost};
+	static const struct notifier_hooks hooks = {changed, forked, execed, exited, lost};
 	struct hearing hearing = {.pid = actor->pid};
 	struct notifier *notifier;
 	struct failure failure;
 	bool heard = true;
 
-	if (notifier_open(&notifier, &hooks, &hearing, &failure) < 0)
+	if (notifier_open(&notifier, &hooks, &hearing, NOTIFIER_ALL_WAYS, &failure) < 0)
 		return false;
 	for (unsigned int i = 0; heard && i < count; i++) {
 		struct deed deed;

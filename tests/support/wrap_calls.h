@@ -85,6 +85,7 @@
 #define WRAP_RAW_CALLS(X)                                                                          \
 	X(arch_prctl, WRAP_ARCH_PRCTL)                                                             \
 	X(bind, SYS_bind)                                                                          \
+	X(bpf, SYS_bpf)                                                                            \
 	X(capget, SYS_capget)                                                                      \
 	X(capset, SYS_capset)                                                                      \
 	X(clone, SYS_clone)                                                                        \

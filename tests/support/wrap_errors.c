@@ -59,6 +59,8 @@ static const struct {
 	{"readlinkat", {EACCES, EIO, ELOOP, ENOENT, ENOMEM, ENOTDIR}},
 	{"kill", {EPERM, ESRCH}},
 	{"arch_prctl", {EINVAL, ENODEV, EPERM}},
+	{"bpf",
+         {E2BIG, EACCES, EAGAIN, EBUSY, EINVAL, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSYS, EPERM}},
 	{"capget", {EINVAL, EPERM, ESRCH}},
 	{"capset", {EINVAL, EPERM, ESRCH}},
 	{"close_range", {EINVAL, EMFILE, ENOMEM, ENOSYS}},

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_program.h - the BPF program that reports TCP sockets that start or stop listening
+ *
+ * It runs at the raw tracepoint inet_sock_set_state (include/trace/events/sock.h), whose arguments
+ * are the socket, its state and its next state. Pure: the instructions as data, and the sample that
+ * they write. */
+#ifndef TCP_PROGRAM_H
+#define TCP_PROGRAM_H
+
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "notify/tcp_state.h"
+
+#define TCP_PROGRAM_MAX 40
+
+/* The helpers that copy memory of the kernel, by the numbers of enum bpf_func_id, which not all
+ * headers have: since Linux 5.5, and before it. */
+#define TCP_PROGRAM_READ_KERNEL 113
+#define TCP_PROGRAM_READ 4
+
+/* As much of the beginning of struct sock (struct sock_common) as the program copies. */
+#define TCP_SOCK_SIZE 24
+
+struct tcp_sample {
+	uint64_t socket;
+	uint8_t address6[16]; /* where struct sock has that of IPv6 */
+	uint8_t sock[TCP_SOCK_SIZE];
+	uint32_t old_state;
+	uint32_t new_state;
+};
+
+/* Writes the program, which sends its samples to the perf event array of the descriptor. read is
+ * one of the above. Returns the number of instructions. */
+size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events);
+
+/* Reads the raw data of a sample. 0, or -EBADMSG where it isn't one, or where the kernel's struct
+ * sock isn't laid out as this file knows it. */
+int tcp_program_decode(const struct perf_sample *sample, struct tcp_change *change);
+
+#endif
