@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* process_list.c - what the calling process holds: to find leaks */
 #include <dirent.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "process_list.h"
@@ -108,6 +110,29 @@ void process_show(void)
 	if (directory)
 		closedir(directory);
 	each_child(show, NULL);
+}
+
+static size_t count_threads(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	struct dirent *entry;
+	size_t found = 0;
+
+	while (threads && (entry = readdir(threads)))
+		found += entry->d_name[0] != '.';
+	if (threads)
+		closedir(threads);
+	return found;
+}
+
+size_t process_threads(size_t expected)
+{
+	time_t deadline = time(NULL) + 10;
+	size_t found;
+
+	while ((found = count_threads()) != expected && time(NULL) < deadline)
+		sched_yield();
+	return found;
 }
 
 size_t process_resident(void)
