@@ -64,7 +64,7 @@ static int open_text6(struct table_source *source, const char *prefix)
 		error = open_text(source, 1, prefix);
 	if (error != -ENOENT)
 		return error;
-	fd_close(source->text[0].fd);
+	fd_close_raw(source->text[0].fd);
 	return open_text(source, 0, prefix);
 }
 
@@ -88,9 +88,9 @@ void table_source_open_diag(struct table_source *source)
 
 void table_source_close(struct table_source *source)
 {
-	fd_close(source->text[0].fd);
-	fd_close(source->text[1].fd);
-	fd_close(source->diag);
+	fd_close_raw(source->text[0].fd);
+	fd_close_raw(source->text[1].fd);
+	fd_close_raw(source->diag);
 	source->text[0].fd = -1;
 	source->text[1].fd = -1;
 	source->diag = -1;
@@ -257,7 +257,7 @@ static long read_from(struct table_source *source, struct table_text *text, uint
 	fresh = fd_own(raw_open(source->directory, text->path, O_RDONLY));
 	if (fresh < 0)
 		return fresh;
-	fd_close(text->fd);
+	fd_close_raw(text->fd);
 	text->fd = fresh;
 	return raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
 }

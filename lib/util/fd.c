@@ -68,6 +68,14 @@ void fd_close(int fd)
 	if (fd < 0)
 		return;
 	leave(fd);
+	close(fd);
+}
+
+void fd_close_raw(int fd)
+{
+	if (fd < 0)
+		return;
+	leave(fd);
 	raw_close(fd);
 }
 
