@@ -2,12 +2,16 @@
 /* test_churn.c - stable ports beside thousands that come and go
  *
  * A second for each way of watching. PORTWATCH_CHURN_SECONDS says how many instead. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "support/check_main.h"
 #include "support/collect.h"
@@ -191,6 +195,78 @@ START_TEST(a_port_that_each_read_shows_stays_open)
 }
 END_TEST
 
+/* A socket of this process on an address that nobody else uses. */
+static int bind_ours(const char *address, uint16_t port, int shared)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, address, &name.sin_addr);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)), 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in name;
+	socklen_t size = sizeof(name);
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+	return ntohs(name.sin_port);
+}
+
+/* How many descriptors there are for sockets, at most so many. */
+static unsigned int take_descriptors(unsigned int most)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return limit.rlim_max < most + 100 ? (unsigned int)limit.rlim_max - 100 : most;
+}
+
+/* The first socket of a member on a port of a stranger's (SO_REUSEPORT). Between the kernel's event
+ * and the row in the table lies a walk over all that is bound to the port, and the stranger has a
+ * row there: the first read must not be content with that, for the next is an hour away. */
+START_TEST(a_socket_on_a_strangers_port_is_seen_at_once)
+{
+	struct fixture member = fixture_start(0);
+	unsigned int bound = take_descriptors(8000);
+	struct collect collect;
+	uint16_t port;
+	int stranger;
+
+	collect_new(&collect, member.pid);
+	ck_assert_int_eq(portwatch_set_interval(collect.watcher, 3600000), 0);
+	ck_assert_int_eq(portwatch_set_addresses(collect.watcher, PORTWATCH_ADDRESSES_ALL), 0);
+	collect_start(&collect);
+	if (portwatch_get_notifier(collect.watcher, NULL, 0) != 1)
+		test_skip("no notifier");
+	stranger = bind_ours("127.77.0.1", 0, 1);
+	ck_assert_int_eq(listen(stranger, 1), 0);
+	port = port_of(stranger);
+	while (bound-- > 0)
+		bind_ours("127.77.0.1", port, 1);
+	for (int i = 0; i < 20; i++) {
+		struct fixture_socket socket = fixture_listen_with(
+			&member, "127.77.0.1", port, LISTEN_REUSEPORT | LISTEN_BIND_ONLY);
+		/* Without it the kernel remembers that there is nothing to look for. */
+		int other = bind_ours("127.77.0.2", port, 0);
+
+		fixture_begin(&member, socket);
+		collect_wait_count(&collect, PORTWATCH_EVENT_OPEN, NULL, port, (size_t)i + 1);
+		fixture_close(&member, socket);
+		collect_wait_count(&collect, PORTWATCH_EVENT_CLOSE, NULL, port, (size_t)i + 1);
+		close(other);
+	}
+	collect_free(&collect);
+	fixture_end(&member);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("churn");
@@ -199,6 +275,7 @@ static Suite *make(void)
 	tcase_set_timeout(churn, 2 * COLLECT_PATIENCE + seconds());
 	tcase_add_loop_test(churn, stable_ports_stay_open, 0, 4);
 	tcase_add_loop_test(churn, a_port_that_each_read_shows_stays_open, 0, 4);
+	tcase_add_test(churn, a_socket_on_a_strangers_port_is_seen_at_once);
 	suite_add_tcase(suite, churn);
 	return suite;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_expectation.c - listeners that the notifier has told of and no read has shown yet */
+/* test_expectation.c - listeners that the notifier has reported and no read has shown yet */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,17 +9,26 @@
 #include "watch/expectation.h"
 
 static struct expectations expected;
-static struct snapshot table;
+static struct snapshot known, table;
+static unsigned int overdue;
 
 static void setup(void)
 {
 	memset(&expected, 0, sizeof(expected));
+	memset(&known, 0, sizeof(known));
 	memset(&table, 0, sizeof(table));
+	overdue = 0;
 }
 
 static void teardown(void)
 {
+	snapshot_clear(&known);
 	snapshot_clear(&table);
+}
+
+static void ignore(void *data, enum snapshot_change change, const struct listener *listener)
+{
+	(void)data, (void)change, (void)listener;
 }
 
 static void tell(bool listening, uint16_t port, uint64_t socket)
@@ -30,17 +39,19 @@ static void tell(bool listening, uint16_t port, uint64_t socket)
 		.port = port,
 		.address = {127, 0, 0, 1},
 		.socket = socket,
+		.pid = 42,
+		.tid = 43,
 	};
 
 	expectations_change(&expected, &change);
 }
 
-static void show(uint16_t port)
+static void show_socket(uint16_t port, uint64_t inode)
 {
 	struct listener listener = {
 		.family = AF_INET,
 		.port = port,
-		.inode = 1000 + port,
+		.inode = inode,
 		.address = {127, 0, 0, 1},
 	};
 
@@ -48,9 +59,35 @@ static void show(uint16_t port)
 	snapshot_seal(&table);
 }
 
+static void show(uint16_t port)
+{
+	show_socket(port, 1000 + port);
+}
+
+static void note_overdue(void *data, const struct expectation *expectation)
+{
+	ck_assert_ptr_eq(data, &expected);
+	ck_assert_uint_eq(expectation->listener.port, 80);
+	ck_assert_int_eq(expectation->pid, 42);
+	ck_assert_int_eq(expectation->tid, 43);
+	overdue++;
+}
+
+/* A read, and the pause after it. */
 static unsigned int milliseconds(void)
 {
-	return (unsigned int)(expectations_read(&expected, &table) / NSEC_PER_MSEC);
+	uint64_t pause = expectations_read(&expected, &known, &table, note_overdue, &expected);
+
+	snapshot_update(&known, &table, ignore, NULL);
+	return (unsigned int)(pause / NSEC_PER_MSEC);
+}
+
+/* As often as what is expected is looked for. */
+static void read_in_vain(void)
+{
+	for (unsigned int pause = 1; pause <= 1024; pause *= 4)
+		ck_assert_uint_eq(milliseconds(), pause);
+	ck_assert_uint_eq(milliseconds(), 0);
 }
 
 START_TEST(nothing_expected_means_no_further_read)
@@ -61,15 +98,57 @@ START_TEST(nothing_expected_means_no_further_read)
 }
 END_TEST
 
-START_TEST(reads_again_after_1_4_16_milliseconds_and_gives_up)
+START_TEST(reads_again_at_longer_and_longer_pauses_and_gives_up)
 {
 	tell(true, 80, 1);
 	show(81);
 	ck_assert_uint_eq(milliseconds(), 1);
 	ck_assert_uint_eq(milliseconds(), 4);
 	ck_assert_uint_eq(milliseconds(), 16);
+	ck_assert_uint_eq(overdue, 0);
+	ck_assert_uint_eq(milliseconds(), 64);
+	ck_assert_uint_eq(overdue, 1);
+	ck_assert_uint_eq(milliseconds(), 256);
+	ck_assert_uint_eq(milliseconds(), 1024);
+	ck_assert_uint_eq(expected.count, 1);
 	ck_assert_uint_eq(milliseconds(), 0);
 	ck_assert_uint_eq(expected.count, 0);
+	ck_assert_uint_eq(overdue, 1);
+}
+END_TEST
+
+/* SO_REUSEPORT: the row of another socket is not the one that was reported. */
+START_TEST(a_row_that_was_there_before_does_not_meet_it)
+{
+	show_socket(80, 1);
+	ck_assert_uint_eq(milliseconds(), 0);
+	tell(true, 80, 1);
+	read_in_vain();
+	ck_assert_uint_eq(overdue, 1);
+}
+END_TEST
+
+/* One of them is new, but nothing says that it is this one: a stranger's may have come as well. */
+START_TEST(a_shared_port_is_read_for_as_often)
+{
+	show_socket(80, 1);
+	ck_assert_uint_eq(milliseconds(), 0);
+	tell(true, 80, 1);
+	show_socket(80, 2);
+	read_in_vain();
+	ck_assert_uint_eq(overdue, 0);
+}
+END_TEST
+
+START_TEST(a_row_that_is_missing_for_a_moment_is_known)
+{
+	show_socket(80, 1);
+	ck_assert_uint_eq(milliseconds(), 0);
+	snapshot_reset(&table);
+	ck_assert_uint_eq(milliseconds(), 0);
+	tell(true, 80, 1);
+	show_socket(80, 1);
+	ck_assert_uint_eq(milliseconds(), 1);
 }
 END_TEST
 
@@ -80,6 +159,8 @@ START_TEST(is_met_when_the_table_shows_it)
 	show(79);
 	show(80);
 	ck_assert_uint_eq(milliseconds(), 0);
+	ck_assert_uint_eq(expected.count, 0);
+	ck_assert_uint_eq(overdue, 0);
 }
 END_TEST
 
@@ -98,10 +179,8 @@ START_TEST(an_unknown_port_is_read_for_as_often)
 {
 	tell(true, 0, 1);
 	show(80);
-	ck_assert_uint_eq(milliseconds(), 1);
-	ck_assert_uint_eq(milliseconds(), 4);
-	ck_assert_uint_eq(milliseconds(), 16);
-	ck_assert_uint_eq(milliseconds(), 0);
+	read_in_vain();
+	ck_assert_uint_eq(overdue, 0);
 }
 END_TEST
 
@@ -142,10 +221,7 @@ START_TEST(more_than_fit_are_read_for_all_the_same)
 		tell(true, (uint16_t)(1 + i), 1 + i);
 	for (unsigned int i = 0; i < EXPECTATIONS_MAX; i++)
 		show((uint16_t)(1 + i));
-	ck_assert_uint_eq(milliseconds(), 1);
-	ck_assert_uint_eq(milliseconds(), 4);
-	ck_assert_uint_eq(milliseconds(), 16);
-	ck_assert_uint_eq(milliseconds(), 0);
+	read_in_vain();
 	ck_assert(!expected.overflow);
 }
 END_TEST
@@ -157,7 +233,10 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, nothing_expected_means_no_further_read);
-	tcase_add_test(all, reads_again_after_1_4_16_milliseconds_and_gives_up);
+	tcase_add_test(all, reads_again_at_longer_and_longer_pauses_and_gives_up);
+	tcase_add_test(all, a_row_that_was_there_before_does_not_meet_it);
+	tcase_add_test(all, a_shared_port_is_read_for_as_often);
+	tcase_add_test(all, a_row_that_is_missing_for_a_moment_is_known);
 	tcase_add_test(all, is_met_when_the_table_shows_it);
 	tcase_add_test(all, is_withdrawn_by_a_close);
 	tcase_add_test(all, an_unknown_port_is_read_for_as_often);

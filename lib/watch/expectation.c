@@ -1,34 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* expectation.c - listeners that the notifier has told of and no read has shown yet */
-#include <string.h>
-#include <sys/socket.h>
-
+/* expectation.c - listeners that the notifier has reported and no read has shown yet */
 #include "util/clock.h"
 #include "watch/expectation.h"
 
-/* Reads that may fail to show an expected listener before it is given up. */
-#define READS_MAX 4
-
-static bool is_mapped(const uint8_t address[16])
-{
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(address, prefix, sizeof(prefix)) == 0;
-}
-
-/* As the tables show it: IPv4-mapped addresses are IPv4. */
-static struct listener listener_of(const struct tcp_change *change)
-{
-	struct listener listener = {.family = (uint8_t)change->family, .port = change->port};
-
-	if (change->family == AF_INET6 && !is_mapped(change->address)) {
-		memcpy(listener.address, change->address, 16);
-		return listener;
-	}
-	memcpy(listener.address, change->address + (change->family == AF_INET6 ? 12 : 0), 4);
-	listener.family = AF_INET;
-	return listener;
-}
+/* Reads that may fail to show an expected listener before it is overdue, and before it is given up:
+ * after 1, 4 and 16 ms it is probably somewhere else. But whoever listens can lose its CPU between
+ * the event and the table, and get it back when its turn comes. */
+#define READS_OVERDUE 4
+#define READS_MAX 7
+/* Sockets that share a port, at most so many of which are looked at. */
+#define SHARED_MAX 64
 
 static void drop(struct expectations *expectations, unsigned int index)
 {
@@ -37,6 +18,8 @@ static void drop(struct expectations *expectations, unsigned int index)
 
 void expectations_change(struct expectations *expectations, const struct tcp_change *change)
 {
+	struct expectation *expectation;
+
 	for (unsigned int i = 0; i < expectations->count; i++) {
 		if (expectations->list[i].socket != change->socket)
 			continue;
@@ -50,20 +33,32 @@ void expectations_change(struct expectations *expectations, const struct tcp_cha
 		expectations->reads = 0;
 		return;
 	}
-	expectations->list[expectations->count++] = (struct expectation){
-		.listener = listener_of(change),
+	expectation = &expectations->list[expectations->count++];
+	*expectation = (struct expectation){
+		.listener.port = change->port,
 		.socket = change->socket,
+		.pid = change->pid,
+		.tid = change->tid,
 	};
+	/* As the tables show it: an IPv4-mapped address is IPv4. */
+	listener_set_address(&expectation->listener, change->family, change->address);
 }
 
-static bool shows(const struct snapshot *read, const struct listener *wanted)
+/* Whether a read shows the expected listener beyond doubt. */
+static bool is_met(struct expectation *expectation, const struct snapshot *known,
+                   const struct snapshot *read)
 {
-	size_t first;
+	const struct listener *port = &expectation->listener;
+	size_t rows = 0, added = 0;
 
-	if (wanted->port == 0)
-		return false; /* looked for as often as allowed: it can't be told from others */
-	first = snapshot_first(read, wanted);
-	return first < read->count && listener_same_port(&read->rows[first].listener, wanted);
+	for (size_t i = snapshot_first(read, port); i < read->count && rows < SHARED_MAX; i++) {
+		if (!listener_same_port(&read->rows[i].listener, port))
+			break;
+		rows++;
+		added += !snapshot_find(known, &read->rows[i].listener);
+	}
+	expectation->shown |= added > 0 || rows == SHARED_MAX;
+	return rows == 1 && added == 1;
 }
 
 static uint64_t pause_after(unsigned int reads)
@@ -71,17 +66,27 @@ static uint64_t pause_after(unsigned int reads)
 	return NSEC_PER_MSEC << (2 * (reads - 1));
 }
 
-uint64_t expectations_read(struct expectations *expectations, const struct snapshot *read)
+uint64_t expectations_read(struct expectations *expectations, const struct snapshot *known,
+                           const struct snapshot *read, expectation_sink sink, void *data)
 {
 	unsigned int least = READS_MAX;
 
 	for (unsigned int i = expectations->count; i-- > 0;) {
-		struct expectation *expectation = &expectations->list[i];
+		struct expectation expectation = expectations->list[i];
 
-		if (shows(read, &expectation->listener) || ++expectation->reads >= READS_MAX)
+		/* A port that isn't known can't be told from others. */
+		if (expectation.listener.port != 0 && is_met(&expectation, known, read)) {
 			drop(expectations, i);
-		else if (expectation->reads < least)
-			least = expectation->reads;
+			continue;
+		}
+		if (++expectation.reads == READS_OVERDUE && sink && !expectation.shown &&
+		    expectation.listener.port != 0)
+			sink(data, &expectation);
+		expectations->list[i] = expectation;
+		if (expectation.reads >= READS_MAX)
+			drop(expectations, i);
+		else if (expectation.reads < least)
+			least = expectation.reads;
 	}
 	if (expectations->overflow) {
 		if (++expectations->reads >= READS_MAX)

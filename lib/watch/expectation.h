@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* expectation.h - listeners that the notifier has told of and no read has shown yet
+/* expectation.h - listeners that the notifier has reported and no read has shown yet
  *
- * The kernel reports listen(2) before it hashes the socket, so the first read can miss it. Pure: no
- * I/O. */
+ * The kernel reports listen(2) before it hashes the socket, so the first read can miss it. Nothing
+ * in a table says which row is the reported socket. So a row meets an expectation only if it is the
+ * only one on its port and was not there before; where several sockets share the port, the table is
+ * read as often as for a socket that does not come. Pure: no I/O. */
 #ifndef EXPECTATION_H
 #define EXPECTATION_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "notify/notifier.h"
 #include "table/snapshot.h"
@@ -17,21 +20,30 @@
 struct expectation {
 	struct listener listener; /* port 0: not known (autobind) */
 	uint64_t socket;          /* the kernel's address of it */
-	unsigned int reads;       /* that didn't show it */
+	pid_t pid;                /* who listens, and by which thread; 0: not known */
+	pid_t tid;
+	unsigned int reads; /* that didn't show it */
+	bool shown;         /* some read had a new row on the port, which may be it */
 };
 
 struct expectations {
 	struct expectation list[EXPECTATIONS_MAX];
 	unsigned int count;
-	bool overflow;      /* more were told than fit: read again as often as for one */
+	bool overflow;      /* more were reported than fit: read again as often as for one */
 	unsigned int reads; /* since the overflow */
 };
 
-/* A listen(2) was told: the table is expected to show it. A close withdraws it. */
+/* A listen(2) was reported: the table is expected to show it. A close withdraws it. */
 void expectations_change(struct expectations *expectations, const struct tcp_change *change);
 
-/* A complete read is in. Drops what it shows, and what was looked for in vain for too long. Returns
- * the pause before the next read in ns: 1, 4, 16 ms; 0 if nothing is expected any more. */
-uint64_t expectations_read(struct expectations *expectations, const struct snapshot *read);
+/* Receives an expectation that is overdue: its port is known, and no read has shown a new row
+ * there. */
+typedef void (*expectation_sink)(void *data, const struct expectation *expectation);
+
+/* A complete read is in; known is what was known before it. Drops what is met, and what was looked
+ * for in vain for too long. What is overdue is told to sink (may be NULL), once. Returns the pause
+ * before the next read in ns: 1, 4, 16, 64, 256, 1024 ms; 0 if nothing is expected any more. */
+uint64_t expectations_read(struct expectations *expectations, const struct snapshot *known,
+                           const struct snapshot *read, expectation_sink sink, void *data);
 
 #endif

@@ -118,7 +118,8 @@ static void complete(struct netns *ns, uint64_t now)
 	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
 	ns->completed = ns->requests;
 	log_rejected(ns);
-	pause = expectations_read(&ns->expected, reader_snapshot(ns->reader));
+	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), NULL,
+	                          NULL);
 	if (pause)
 		read_at(ns, now + pause);
 	if (netns_is_reliable(ns, now))

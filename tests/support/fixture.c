@@ -171,6 +171,13 @@ struct fixture_socket fixture_listen(const struct fixture *fixture, const char *
 	return fixture_listen_with(fixture, address, port, 0);
 }
 
+void fixture_begin(const struct fixture *fixture, struct fixture_socket socket)
+{
+	struct command command = {.operation = OPERATION_BEGIN, .handle = socket.handle};
+
+	order(fixture, &command, -1);
+}
+
 void fixture_close(const struct fixture *fixture, struct fixture_socket socket)
 {
 	struct command command = {.operation = OPERATION_CLOSE, .handle = socket.handle};

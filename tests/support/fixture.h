@@ -42,6 +42,8 @@ struct fixture_socket fixture_listen(const struct fixture *fixture, const char *
                                      uint16_t port);
 struct fixture_socket fixture_listen_with(const struct fixture *fixture, const char *address,
                                           uint16_t port, unsigned int flags);
+/* Listens on a socket that is bound (LISTEN_BIND_ONLY). */
+void fixture_begin(const struct fixture *fixture, struct fixture_socket socket);
 void fixture_close(const struct fixture *fixture, struct fixture_socket socket);
 
 /* Opens and closes `number` ports, one after the other. */
