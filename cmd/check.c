@@ -184,7 +184,8 @@ static bool make_report(struct check *check)
 static int print(const struct check *check)
 {
 	struct output output;
-	int result = output_open(&output, check->options.output, STDOUT_FILENO);
+	int result = output_open(&output, check->options.output,
+	                         check->options.fd >= 0 ? check->options.fd : STDOUT_FILENO);
 
 	if (result == 0)
 		result = output_line(&output, check->report.buffer, check->report.text.length);

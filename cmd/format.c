@@ -146,6 +146,90 @@ static void add_json(struct text *text, const struct format_fields *fields, cons
 	text_add(text, ",\"initial\":%s}", fields->initial ? "true" : "false");
 }
 
+/* --- a form of the caller's own ------------------------------------------------------------------
+ */
+
+/* A name between braces: appends its value; false where there is no such name. Without fields it
+ * only looks. */
+static bool add_value(struct text *text, const char *key, size_t length,
+                      const struct format_fields *fields, const char *name, bool utf8)
+{
+	static const char *const keys[] = {"time",    "event",  "address", "port",  "family", "pid",
+	                                   "process", "owners", "netns",   "inode", "initial"};
+	enum { TIME, EVENT, ADDRESS, PORT, FAMILY, PID, PROCESS, OWNERS, NETNS, INODE, INITIAL };
+	const char *string = NULL;
+	uint64_t number = 0;
+	size_t which = 0;
+
+	while (which <= INITIAL &&
+	       (strlen(keys[which]) != length || memcmp(keys[which], key, length) != 0))
+		which++;
+	if (which > INITIAL || !fields)
+		return which <= INITIAL;
+	if (which == TIME)
+		add_utc_time(text, fields->realtime);
+	else if (which == EVENT)
+		string = kind_look(fields->kind).name;
+	else if (which == ADDRESS)
+		string = fields->address;
+	else if (which == FAMILY)
+		string = family_name(fields->family);
+	else if (which == PROCESS)
+		string = name;
+	else if (which == INITIAL)
+		string = fields->initial ? "true" : "false";
+	else
+		number = which == PORT     ? fields->port
+		         : which == PID    ? (uint64_t)fields->pid
+		         : which == OWNERS ? fields->owners
+		         : which == NETNS  ? fields->netns
+		                           : fields->inode;
+	if (string && *string != '\0')
+		text_add_visible(text, string, utf8);
+	else if (number != 0)
+		text_add(text, "%" PRIu64, number);
+	else if (which != TIME)
+		text_add(text, "-");
+	return true;
+}
+
+/* Puts a line together, or without fields only looks whether that can be done. */
+static bool add_format(struct text *text, const char *format, const struct format_fields *fields,
+                       const char *name, bool utf8)
+{
+	size_t length;
+
+	for (; *format; format++) {
+		char byte = *format;
+
+		if ((byte == '{' || byte == '}') && format[1] == byte) {
+			format++;
+		} else if (byte == '{') {
+			length = strcspn(++format, "}");
+			if (format[length] == '\0' ||
+			    !add_value(text, format, length, fields, name, utf8))
+				return false;
+			format += length;
+			continue;
+		} else if (byte == '}') {
+			return false;
+		} else if (byte == '\\') {
+			format++;
+			byte = *format == 't' ? '\t' : *format == 'n' ? '\n' : *format;
+			if (byte != '\t' && byte != '\n' && byte != '\\')
+				return false;
+		}
+		if (fields)
+			text_add(text, "%c", byte);
+	}
+	return true;
+}
+
+bool format_is_valid(const char *format)
+{
+	return strlen(format) <= FORMAT_TEXT_MAX && add_format(NULL, format, NULL, "", false);
+}
+
 size_t format_line(const struct format_fields *fields, const struct format_style *style,
                    char line[FORMAT_LINE_MAX])
 {
@@ -153,11 +237,15 @@ size_t format_line(const struct format_fields *fields, const struct format_style
 	struct text text;
 
 	snprintf(name, sizeof(name), "%s", fields->process);
-	text_init(&text, line, FORMAT_LINE_MAX);
+	/* Room for the newline, whatever a caller's own form makes of the names. */
+	text_init(&text, line, FORMAT_LINE_MAX - 1);
 	if (style->json)
 		add_json(&text, fields, name);
+	else if (style->format)
+		(void)add_format(&text, style->format, fields, name, style->utf8);
 	else
 		add_text(&text, fields, name, style);
+	text.size = FORMAT_LINE_MAX;
 	text_add(&text, "\n");
 	return text.length;
 }

@@ -10,6 +10,19 @@
 
 #include "portwatch.h"
 
+/* The longest text of a caller's own form. */
+#define FORMAT_TEXT_MAX 1000
+
+/* What such a text may hold, for messages. */
+#define FORMAT_ALLOWED                                                                             \
+	"up to 1000 bytes with {time}, {event}, {address}, {port}, {family}, {pid}, {process}, "   \
+	"{owners}, {netns}, {inode}, {initial}, {{ for a brace, \\t, \\n and \\\\"
+
+/* Whether a text may be the form of a line: names in braces stand for the values that the JSON has
+ * by these keys, with "-" for null; "{{" and "}}" for a brace; \t, \n and \\ for what C makes of
+ * them. Everything else stands for itself. */
+bool format_is_valid(const char *format);
+
 /* The longest line, newline included: what a pipe takes in one piece (PIPE_BUF), and more than any
  * event needs. */
 #define FORMAT_LINE_MAX 4096
@@ -35,6 +48,7 @@ struct format_fields {
 
 struct format_style {
 	bool json;
+	const char *format; /* see format_is_valid(); or NULL. Not with json */
 	bool colour;
 	bool utf8;          /* text: the terminal shows UTF-8 */
 	uint64_t own_netns; /* text: the network namespace that isn't worth a word */

@@ -10,6 +10,7 @@
 #include "inherited.h"
 #include "message.h"
 #include "options.h"
+#include "output.h"
 #include "watch.h"
 
 #define USAGE 2
@@ -71,16 +72,25 @@ static bool is_setuid_root(void)
 	return geteuid() == 0 && getuid() != 0;
 }
 
-/* Makes what would become COMMAND, before anything else is made, see run.h. --check looks at such a
- * process, and never lets it go. */
-static int fork_process(struct run *run, const struct options *options, char **argv,
-                        const struct rlimit *files)
+/* What has to come first. The descriptor of --fd is looked at while pwatch has none of its own, and
+ * what would become COMMAND is made before anything else is, see run.h. --check looks at such a
+ * process, and never lets it go. What fails is reported in one line. 0 or a negative errno. */
+static int begin(struct run *run, const struct options *options, char **argv)
 {
 	bool sample = options->action == OPTIONS_CHECK && options->pid_count == 0;
+	struct rlimit files;
+	int result = options->fd >= 0 ? output_check(options->fd) : 0;
 
-	if (!sample && !options->command)
-		return 0;
-	return run_fork(run, argv, options->command, files);
+	if (result < 0) {
+		message_error("cannot write to descriptor %d: %s", options->fd, strerror(-result));
+		return result;
+	}
+	result = inherited_raise_files(&files);
+	if (result == 0 && (sample || options->command))
+		result = run_fork(run, argv, options->command, &files, options->fd);
+	if (result < 0)
+		message_error("cannot start: %s", message_reason(result));
+	return result;
 }
 
 int main(int argc, char **argv)
@@ -88,25 +98,20 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_MAX];
 	struct options options = {0};
 	struct run run = RUN_INIT;
-	struct rlimit files;
-	int started = inherited_fill_standard_fds();
+	int filled = inherited_fill_standard_fds();
 	int result = options_parse(&options, argc, argv, error);
 	int status = options.command ? RUN_FAILED : 1;
 
-	if (started == 0)
-		started = inherited_raise_files(&files);
-	if (started == 0 && result == 0 && !is_setuid_root())
-		started = fork_process(&run, &options, argv, &files);
 	if (is_setuid_root())
 		message_error(
 			"must not be setuid root; give it file capabilities instead (setcap)");
-	else if (started < 0)
-		message_error("cannot start: %s", message_reason(started));
+	else if (filled < 0)
+		message_error("cannot start: %s", strerror(-filled));
 	else if (result == -EINVAL)
 		message_error("%s", error);
 	else if (result < 0)
 		message_error("cannot start: %s", strerror(-result));
-	else
+	else if (begin(&run, &options, argv) == 0)
 		status = act(&options, &run);
 	if (result == -EINVAL)
 		status = USAGE;

@@ -2,10 +2,12 @@
 /* options.c - the command line of pwatch */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
 #include "options.h"
 #include "text.h"
 #include "values.h"
@@ -15,11 +17,17 @@ struct row;
 /* Takes the value of an option (NULL where it has none); false where it isn't allowed. */
 typedef bool take_function(struct options *options, const struct row *row, const char *value);
 
-static take_function take_set, take_choice, take_events, take_interval, take_output;
+static take_function take_set, take_choice, take_events, take_fd, take_format, take_interval,
+	take_output, take_pids, take_ports, take_timeout, take_wait;
 
 /* What getopt_long(3) returns for options without a letter. */
 enum {
-	KEY_READER = 0x100,
+	KEY_WAIT = 0x100,
+	KEY_PORTS,
+	KEY_FORMAT,
+	KEY_COLOR,
+	KEY_FD,
+	KEY_READER,
 	KEY_TABLE,
 	KEY_NO_NOTIFY,
 	KEY_CHECK,
@@ -38,6 +46,7 @@ struct row {
 	take_function *take;
 	size_t member; /* which int of struct options take_set() and take_choice() set */
 	int set;       /* what take_set() sets it to */
+	bool optional; /* the option may stand without its value */
 };
 
 #define MEMBER(name) offsetof(struct options, name)
@@ -45,41 +54,77 @@ struct row {
 /* The only list of the options: getopt, help and messages are made from it. The choices stand in
  * the order of the enumerations in portwatch.h. */
 static const struct row rows[] = {
-	{'j', "json", NULL, NULL, "print one JSON object a line", take_set, MEMBER(json), true},
+	{'p', "pid", "PID", "process IDs, separated by commas",
+         "watch this process; may be repeated", take_pids, 0, 0, false},
+	{'1', "once", NULL, NULL, "print what is open now, and exit", take_set, MEMBER(once), true,
+         false},
+	{KEY_WAIT, "wait", "PORT", "a port from 1 to 65535",
+         "print nothing and exit once PORT, or any port, is open; a COMMAND goes on", take_wait, 0,
+         0, true},
+	{'t', "timeout", "SECONDS", "0.001 to 86400 seconds",
+         "give up after SECONDS with status 124, and end a COMMAND", take_timeout, 0, 0, false},
 	{'e', "events", "LIST", "a list of open, close and end, such as open,close",
-         "which of open,close,end; default open,close", take_events, 0, 0},
-	{'1', "once", NULL, NULL, "print what is open now, and exit", take_set, MEMBER(once), true},
-	{'i', "interval", "SECONDS", "0.001 to 86400 seconds",
-         "the longest time between two looks; default: as cheap", take_interval, 0, 0},
+         "which of open,close,end; default open,close", take_events, 0, 0, false},
+	{KEY_PORTS, "ports", "LIST", "ports and ranges of ports, such as 80,3000-3999",
+         "only these ports, such as 80,3000-3999", take_ports, 0, 0, false},
 	{'A', "addresses", "default|loopback|all", "default, loopback and all",
          "0.0.0.0, 127.0.0.1, ::, ::1 (default); 127.0.0.0/8 too; all", take_choice,
-         MEMBER(addresses), 0},
+         MEMBER(addresses), 0, false},
 	{'s', "scope", "tree|netns", "tree and netns",
-         "ports held by the tree (default), or all in its netns", take_choice, MEMBER(scope), 0},
-	{'o', "output", "FILE", "the name of a file", "write events to FILE", take_output, 0, 0},
+         "ports held by the tree (default), or all in its netns", take_choice, MEMBER(scope), 0,
+         false},
+	{'j', "json", NULL, NULL, "print one JSON object a line", take_set, MEMBER(json), true,
+         false},
+	{KEY_FORMAT, "format", "TEXT", FORMAT_ALLOWED,
+         "print TEXT for each event, such as '{address} {port} {pid}'", take_format, 0, 0, false},
+	{KEY_COLOR, "color", "auto|always|never", "auto, always and never",
+         "colours: on a terminal (default), always or never", take_choice, MEMBER(colour), 0,
+         false},
+	{'o', "output", "FILE", "the name of a file, or - for standard output",
+         "write events to FILE; - is standard output, also for a COMMAND", take_output, 0, 0,
+         false},
+	{KEY_FD, "fd", "N", "the number of an open descriptor",
+         "write events to descriptor N, which COMMAND doesn't get", take_fd, 0, 0, false},
+	{'i', "interval", "SECONDS", "0.001 to 86400 seconds",
+         "the longest time between two polls; default: as cheap", take_interval, 0, 0, false},
 	{KEY_READER, "reader", "auto|local|setns|nsenter|procfs",
          "auto, local, setns, nsenter and procfs", "force the way of reading", take_choice,
-         MEMBER(reader), 0},
+         MEMBER(reader), 0, false},
 	{KEY_TABLE, "table", "auto|diag|procfs", "auto, diag and procfs",
-         "force the form of the table that is read", take_choice, MEMBER(table), 0},
-	{KEY_NO_NOTIFY, "no-notify", NULL, NULL, "only look from time to time", take_set,
-         MEMBER(notify), false},
+         "force the form of the table that is read", take_choice, MEMBER(table), 0, false},
+	{KEY_NO_NOTIFY, "no-notify", NULL, NULL, "poll only, without the kernel's notice", take_set,
+         MEMBER(notify), false, false},
 	{KEY_CHECK, "check", NULL, NULL,
          "print what can be seen here, how, and what it takes to see more", take_set,
-         MEMBER(action), OPTIONS_CHECK},
+         MEMBER(action), OPTIONS_CHECK, false},
 	{KEY_STATS, "stats", NULL, NULL, "on exit, print what watching cost", take_set,
-         MEMBER(stats), true},
+         MEMBER(stats), true, false},
 	{'q', "quiet", NULL, NULL, "no warnings, only errors", take_set, MEMBER(log_level),
-         PORTWATCH_LOG_ERROR},
-	{'v', "verbose", NULL, NULL, "tell what is found and how", take_set, MEMBER(log_level),
-         PORTWATCH_LOG_INFO},
+         PORTWATCH_LOG_ERROR, false},
+	{'v', "verbose", NULL, NULL, "report what is found and how", take_set, MEMBER(log_level),
+         PORTWATCH_LOG_INFO, false},
 	{'h', "help", NULL, NULL, "show this help, and exit", take_set, MEMBER(action),
-         OPTIONS_HELP},
+         OPTIONS_HELP, false},
 	{'V', "version", NULL, NULL, "show the version, and exit", take_set, MEMBER(action),
-         OPTIONS_VERSION},
+         OPTIONS_VERSION, false},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+/* Options of which one says what the other excludes. */
+static const char *const contradictions[][2] = {
+	{"once", "wait"},     {"once", "timeout"},  {"wait", "events"},  {"json", "format"},
+	{"output", "fd"},     {"quiet", "verbose"}, {"check", "once"},   {"check", "wait"},
+	{"check", "timeout"}, {"check", "events"},  {"check", "format"}, {"check", "ports"},
+	{"check", "stats"},   {"json", "color"},    {"format", "color"},
+};
+
+/* What the command line said, besides the options themselves. */
+struct parse {
+	struct options *options;
+	bool given[ROW_COUNT];
+	struct text error;
+};
 
 static int *find_member(struct options *options, const struct row *row)
 {
@@ -113,6 +158,12 @@ static bool take_interval(struct options *options, const struct row *row, const 
 	return values_seconds(value, &options->interval);
 }
 
+static bool take_timeout(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	return values_seconds(value, &options->timeout);
+}
+
 static bool take_output(struct options *options, const struct row *row, const char *value)
 {
 	(void)row;
@@ -120,9 +171,78 @@ static bool take_output(struct options *options, const struct row *row, const ch
 	return *value != '\0';
 }
 
+static bool take_fd(struct options *options, const struct row *row, const char *value)
+{
+	unsigned int number;
+
+	(void)row;
+	if (!values_number(value, INT_MAX, &number))
+		return false;
+	options->fd = (int)number;
+	return true;
+}
+
+static bool take_format(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	options->format = value;
+	return format_is_valid(value);
+}
+
+static bool take_ports(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	return values_ports(value, &options->ports);
+}
+
+static bool take_wait(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	options->wait = true;
+	options->wait_port = 0;
+	return !value || (values_number(value, VALUES_PORT_MAX, &options->wait_port) &&
+	                  options->wait_port > 0);
+}
+
+/* Each counts once. There is room for all: see options_parse(). */
+static void add_pid(struct options *options, pid_t pid)
+{
+	for (size_t i = 0; i < options->pid_count; i++) {
+		if (options->pids[i] == pid)
+			return;
+	}
+	options->pids[options->pid_count++] = pid;
+}
+
+static bool take_pids(struct options *options, const struct row *row, const char *value)
+{
+	char word[16];
+	size_t length;
+	pid_t pid;
+
+	(void)row;
+	for (;; value += length + 1) {
+		length = strcspn(value, ",");
+		if (length >= sizeof(word))
+			return false;
+		memcpy(word, value, length);
+		word[length] = '\0';
+		if (!values_pid(word, &pid))
+			return false;
+		add_pid(options, pid);
+		if (value[length] == '\0')
+			return true;
+	}
+}
+
+static bool has_letter(const struct row *row)
+{
+	return row->key <= CHAR_MAX;
+}
+
 /* The tables of getopt_long(3). */
 struct getopt_tables {
-	char letters[2 + 2 * ROW_COUNT + 1];
+	char letters[2 + 3 * ROW_COUNT + 1];
 	struct option names[ROW_COUNT + 1];
 };
 
@@ -136,9 +256,11 @@ static void make_tables(struct getopt_tables *tables)
 	memset(tables->names, 0, sizeof(tables->names));
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		tables->names[i].name = rows[i].name;
-		tables->names[i].has_arg = rows[i].argument ? required_argument : no_argument;
+		tables->names[i].has_arg = !rows[i].argument  ? no_argument
+		                           : rows[i].optional ? optional_argument
+		                                              : required_argument;
 		tables->names[i].val = rows[i].key;
-		if (rows[i].key < KEY_READER)
+		if (has_letter(&rows[i]))
 			text_add(&letters, "%c%s", rows[i].key, rows[i].argument ? ":" : "");
 	}
 }
@@ -159,10 +281,12 @@ static int complain(struct text *error, const char *before, const char *word, co
 	return -EINVAL;
 }
 
-static int take_value(struct options *options, const struct row *row, const char *value,
-                      struct text *error)
+static int take_value(struct parse *parse, const struct row *row, const char *value)
 {
-	if (row->take(options, row, value))
+	struct text *error = &parse->error;
+
+	parse->given[row - rows] = true;
+	if (row->take(parse->options, row, value))
 		return 0;
 	text_add(error, "option --%s: ", row->name);
 	complain(error, "", value, " is not allowed; allowed: ");
@@ -170,93 +294,167 @@ static int take_value(struct options *options, const struct row *row, const char
 	return -EINVAL;
 }
 
-static int take_pid(struct options *options, const char *word, struct text *error)
+/* What nobody would call a command: a slip of the hand among process IDs. */
+static bool is_numeric(const char *word)
 {
+	return word[strspn(word, "0123456789+-,. \t\n")] == '\0';
+}
+
+/* A word that is no option. The first one decides: 1 where it begins a command. */
+static int take_operand(struct parse *parse, const char *word)
+{
+	struct options *options = parse->options;
 	pid_t pid;
 
-	if (!values_pid(word, &pid))
-		return complain(error, "", word,
-		                " is not a process ID; give a number, or -- before a command");
-	for (size_t i = 0; i < options->pid_count; i++) {
-		if (options->pids[i] == pid)
-			return 0;
+	if (values_pid(word, &pid)) {
+		add_pid(options, pid);
+		return 0;
 	}
-	options->pids[options->pid_count++] = pid;
-	return 0;
+	if (is_numeric(word))
+		return complain(&parse->error, "", word,
+		                " is not a process ID; give a number, or -- before a command");
+	if (options->pid_count > 0)
+		return complain(&parse->error, "", word,
+		                " is not a process ID; give either process IDs or a command");
+	return 1;
+}
+
+/* The names that begin with a word of the command line, such as "--no=x". */
+static void list_candidates(const char *word, struct text *candidates)
+{
+	size_t length = strcspn(word, "=");
+
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (length > 2 && strncmp(word + 2, rows[i].name, length - 2) == 0)
+			text_add(candidates, "%s--%s", candidates->length > 0 ? ", " : "",
+			         rows[i].name);
+	}
 }
 
 /* What getopt_long(3) refused: optopt is 0 for a name that it doesn't know, the key of a row whose
  * option takes no value but got one, else an unknown letter. */
 static int refuse(const char *word, struct text *error)
 {
-	char letter[] = {'-', (char)optopt, '\0'};
+	char letter[] = {'-', (char)optopt, '\0'}, buffer[ROW_COUNT * 16];
+	struct text candidates;
 
-	if (optopt == 0)
-		return complain(error, "unknown or ambiguous option ", word,
-		                "; pwatch --help lists the options");
+	text_init(&candidates, buffer, sizeof(buffer));
+	if (optopt == 0) {
+		list_candidates(word, &candidates);
+		if (candidates.length == 0)
+			return complain(error, "unknown option ", word,
+			                "; pwatch --help lists the options");
+		complain(error, "ambiguous option ", word, "; it could be ");
+		text_add(error, "%s", buffer);
+		return -EINVAL;
+	}
 	if (find_row(optopt))
 		return complain(error, "", word, ": this option takes no value");
 	return complain(error, "unknown option ", letter, "; pwatch --help lists the options");
 }
 
-static int take_word(struct options *options, int key, char **argv, struct text *error)
+/* 0, 1 where the rest is a command, or -EINVAL. */
+static int take_word(struct parse *parse, int key, char **argv)
 {
 	const struct row *row;
 
 	if (key == 1)
-		return take_pid(options, optarg, error);
+		return take_operand(parse, optarg);
 	if (key == '?')
-		return refuse(argv[optind - 1], error);
+		return refuse(argv[optind - 1], &parse->error);
 	if (key == ':') {
 		row = find_row(optopt);
-		text_add(error, "option --%s needs a value; allowed: %s", row->name, row->allowed);
+		text_add(&parse->error, "option --%s needs a value; allowed: %s", row->name,
+		         row->allowed);
 		return -EINVAL;
 	}
-	return take_value(options, find_row(key), optarg, error);
+	return take_value(parse, find_row(key), optarg);
 }
 
-static int check_together(const struct options *options, struct text *error)
+static bool is_given(const struct parse *parse, const char *name)
 {
-	bool check = options->action == OPTIONS_CHECK;
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		if (parse->given[i] && strcmp(rows[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
 
-	if (options->command && options->pid_count > 0)
-		text_add(error, "give either process IDs or a command after --, not both");
+static int check_together(struct parse *parse)
+{
+	const struct options *options = parse->options;
+	bool check = options->action == OPTIONS_CHECK;
+	struct text *error = &parse->error;
+
+	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++) {
+		const char *const *pair = contradictions[i];
+
+		if (is_given(parse, pair[0]) && is_given(parse, pair[1])) {
+			text_add(error, "options --%s and --%s contradict each other", pair[0],
+			         pair[1]);
+			return -EINVAL;
+		}
+	}
+	if (options->wait_port > 0 && options->ports.count > 0)
+		text_add(error, "options --wait=PORT and --ports contradict each other");
+	else if (options->command && options->pid_count > 0)
+		text_add(error, "give either process IDs or a command, not both");
 	else if (options->command && options->once)
 		text_add(error, "option --once is for process IDs, not for a command");
 	else if (check && (options->command || options->pid_count > 1))
 		text_add(error, "option --check is for one process ID, or none");
 	else if (!check && !options->command && options->pid_count == 0)
-		text_add(error, "nothing to watch; give a process ID, or -- and a command; "
-		                "pwatch --help says more");
+		text_add(error,
+		         "nothing to watch; give a process ID or a command; pwatch --help says "
+		         "more");
 	return error->length > 0 ? -EINVAL : 0;
+}
+
+/* As many as the command line can have: a word is one, and so is what a comma separates. */
+static size_t count_pids(int argc, char **argv)
+{
+	size_t count = 1;
+
+	for (int i = 0; i < argc; i++) {
+		count++;
+		for (const char *comma = strchr(argv[i], ','); comma;
+		     comma = strchr(comma + 1, ','))
+			count++;
+	}
+	return count;
 }
 
 int options_parse(struct options *options, int argc, char **argv, char error[OPTIONS_ERROR_MAX])
 {
+	struct parse parse = {.options = options};
 	struct getopt_tables tables;
-	struct text message;
 	int key, result;
 
-	text_init(&message, error, OPTIONS_ERROR_MAX);
+	text_init(&parse.error, error, OPTIONS_ERROR_MAX);
 	memset(options, 0, sizeof(*options));
 	options->events = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
 	options->notify = true;
 	options->log_level = PORTWATCH_LOG_WARNING;
-	options->pids = calloc((size_t)argc + 1, sizeof(*options->pids));
+	options->fd = -1;
+	options->pids = calloc(count_pids(argc, argv), sizeof(*options->pids));
 	if (!options->pids)
 		return -ENOMEM;
 	make_tables(&tables);
 	opterr = 0;
 	optind = 0; /* from the start, also when called again */
 	while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
-		result = take_word(options, key, argv, &message);
+		result = take_word(&parse, key, argv);
+		if (result == 1) {
+			options->command = argv + optind - 1;
+			return check_together(&parse);
+		}
 		if (result < 0 || options->action > OPTIONS_CHECK)
 			return result;
 	}
 	/* Other words were taken in their order: what is left stands after "--". */
 	if (optind < argc)
 		options->command = argv + optind;
-	return check_together(options, &message);
+	return check_together(&parse);
 }
 
 void options_free(struct options *options)
@@ -265,33 +463,63 @@ void options_free(struct options *options)
 	options->pids = NULL;
 }
 
+#define HELP_INDENT 27
+#define HELP_WIDTH 79
+
+/* Appends words from the column HELP_INDENT on, in as many lines as that takes. */
+static void add_wrapped(struct text *help, const char *words)
+{
+	size_t column = HELP_INDENT, length;
+
+	for (; *words; words += length) {
+		words += strspn(words, " ");
+		length = strcspn(words, " ");
+		if (column > HELP_INDENT && column + 1 + length > HELP_WIDTH) {
+			text_add(help, "\n%*s", HELP_INDENT, "");
+			column = HELP_INDENT;
+		}
+		text_add(help, "%s%.*s", column > HELP_INDENT ? " " : "", (int)length, words);
+		column += length + (column > HELP_INDENT);
+	}
+	text_add(help, "\n");
+}
+
+static void add_row(struct text *help, const struct row *row)
+{
+	size_t start = help->length;
+
+	if (has_letter(row))
+		text_add(help, "  -%c, --%s", row->key, row->name);
+	else
+		text_add(help, "      --%s", row->name);
+	if (row->argument)
+		text_add(help, row->optional ? "[=%s]" : "=%s", row->argument);
+	if (help->length - start > HELP_INDENT - 2)
+		text_add(help, "\n%*s", HELP_INDENT, "");
+	else
+		text_add(help, "%*s", (int)(HELP_INDENT - (help->length - start)), "");
+	add_wrapped(help, row->help);
+}
+
 size_t options_help(char buffer[OPTIONS_HELP_MAX])
 {
 	struct text help;
-	size_t start;
 
 	text_init(&help, buffer, OPTIONS_HELP_MAX);
 	text_add(&help, "Usage: pwatch [OPTION]... PID...\n"
-	                "  or:  pwatch [OPTION]... -- COMMAND [ARGUMENT]...\n"
+	                "  or:  pwatch [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	                "  or:  pwatch [OPTION]... --check [PID]\n"
 	                "Print each TCP port on which a process, or anything that it starts, "
-	                "starts or stops\nlistening: of running processes, or of COMMAND.\n\n");
-	for (size_t i = 0; i < ROW_COUNT; i++) {
-		start = help.length;
-		if (rows[i].key < KEY_READER)
-			text_add(&help, "  -%c, --%s", rows[i].key, rows[i].name);
-		else
-			text_add(&help, "      --%s", rows[i].name);
-		if (rows[i].argument)
-			text_add(&help, "=%s", rows[i].argument);
-		if (help.length - start > 25)
-			text_add(&help, "\n%27s%s\n", "", rows[i].help);
-		else
-			text_add(&help, "%*s%s\n", (int)(27 - (help.length - start)), "",
-			         rows[i].help);
-	}
-	text_add(&help, "\nExit status: 0 done, 1 failed, 2 wrong usage; with COMMAND its own "
-	                "(128+N for signal N),\n125 pwatch failed, 126 COMMAND can't be executed, "
-	                "127 COMMAND not found.\n");
+	                "starts or\nstops listening: of running processes, or of COMMAND.\n\n");
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		add_row(&help, &rows[i]);
+	text_add(&help,
+	         "\nExit status: 0 done, 1 failed, 2 wrong usage, 124 timed out; with COMMAND its\n"
+	         "own (128+N for signal N), 125 pwatch failed, 126 COMMAND can't be executed,\n"
+	         "127 COMMAND not found. With --wait: 0 it is open, 1 it can't come any more.\n");
+	text_add(&help, "\nExamples:\n"
+	                "  pwatch npm run dev                      the ports that it opens\n"
+	                "  pwatch --wait=5432 -t 30 $!             wait until a server is up\n"
+	                "  pwatch -j --fd=3 npm run dev 3>&1 >&2 | jq .port\n");
 	return help.length;
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "portwatch.h"
+#include "values.h"
 
 enum options_action {
 	OPTIONS_WATCH,
@@ -17,11 +18,23 @@ enum options_action {
 	OPTIONS_VERSION,
 };
 
+enum options_colour {
+	OPTIONS_COLOUR_AUTO, /* on a terminal */
+	OPTIONS_COLOUR_ALWAYS,
+	OPTIONS_COLOUR_NEVER,
+};
+
 /* What has a plain choice is an int, whatever its type elsewhere, for the table in options.c. */
 struct options {
 	int action; /* enum options_action */
 	int json;
 	int once;
+	int wait;               /* for a port that is open */
+	unsigned int wait_port; /* that one; 0: any of `ports` */
+	unsigned int timeout;   /* milliseconds; 0 where none was given */
+	struct values_ports ports;
+	const char *format;    /* see format.h; or NULL */
+	int colour;            /* enum options_colour */
 	unsigned int events;   /* bits of enum portwatch_event_kind */
 	unsigned int interval; /* milliseconds; 0 where none was given */
 	int addresses;         /* enum portwatch_addresses */
@@ -31,7 +44,8 @@ struct options {
 	int notify;
 	int stats;
 	int log_level;      /* enum portwatch_log_level */
-	const char *output; /* a file name, or NULL */
+	const char *output; /* a file name, "-" for standard output, or NULL */
+	int fd;             /* a descriptor of the caller's for the output; or -1 */
 	pid_t *pids;        /* each once, in the order given */
 	size_t pid_count;
 	char **command; /* ends with NULL; or NULL */
@@ -47,7 +61,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 void options_free(struct options *options);
 
 /* Writes the help text into buffer and returns its length; what doesn't fit is missing. */
-#define OPTIONS_HELP_MAX 4096
+#define OPTIONS_HELP_MAX 8192
 size_t options_help(char buffer[OPTIONS_HELP_MAX]);
 
 #endif

@@ -3,18 +3,39 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "output.h"
 
-int output_open(struct output *output, const char *path, int standard_fd)
+int output_check(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	return (flags & O_PATH) || (flags & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
+}
+
+static void take_descriptor(struct output *output, int fd)
+{
+	output->fd = fd;
+	output->name = fd == STDERR_FILENO ? "standard error" : "standard output";
+	if (fd != STDOUT_FILENO && fd != STDERR_FILENO) {
+		snprintf(output->number, sizeof(output->number), "descriptor %d", fd);
+		output->name = output->number;
+	}
+	if (fd > STDERR_FILENO)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int output_open(struct output *output, const char *path, int fd)
 {
 	memset(output, 0, sizeof(*output));
-	output->fd = standard_fd;
-	output->name = standard_fd == STDERR_FILENO ? "standard error" : "standard output";
-	if (!path)
+	take_descriptor(output, path && strcmp(path, "-") == 0 ? STDOUT_FILENO : fd);
+	if (!path || strcmp(path, "-") == 0)
 		return 0;
 	output->name = path;
 	/* O_APPEND: a log that is emptied from outside begins anew, instead of getting a hole. */

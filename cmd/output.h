@@ -11,14 +11,19 @@
 struct output {
 	int fd;           /* -1 after output_close() */
 	const char *name; /* for messages */
+	char number[32];  /* the name of a descriptor that has no other */
 	char *pending;
 	size_t sent, length, size;
 };
 
+/* Whether the caller has opened this descriptor for writing: 0, or a negative errno. To be asked
+ * before pwatch opens any of its own. */
+int output_check(int fd);
+
 /* Opens path, emptied and created with the umask's mode where it doesn't exist; without a path
- * (NULL) takes the descriptor standard_fd. A FIFO is waited for as the shell does. 0 or a negative
- * errno. */
-int output_open(struct output *output, const char *path, int standard_fd);
+ * (NULL), or with "-" for standard output, takes the descriptor fd or that. A FIFO is waited for as
+ * the shell does. 0 or a negative errno. */
+int output_open(struct output *output, const char *path, int fd);
 
 /* Takes one line, and writes it if it can. 0 or a negative errno: -EPIPE when nobody reads any
  * more, -ENOMEM, else what write(2) says. */

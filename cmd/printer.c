@@ -16,8 +16,11 @@ static void choose_style(struct printer *printer)
 	struct stat own;
 
 	printer->style.json = printer->options->json;
+	printer->style.format = printer->options->format;
 	printer->style.colour = isatty(printer->output.fd) && (!no_color || *no_color == '\0') &&
 	                        (!terminal || strcmp(terminal, "dumb") != 0);
+	if (printer->options->colour != OPTIONS_COLOUR_AUTO)
+		printer->style.colour = printer->options->colour == OPTIONS_COLOUR_ALWAYS;
 	printer->style.utf8 = inherited_take_utf8();
 	if (stat("/proc/self/ns/net", &own) == 0)
 		printer->style.own_netns = own.st_ino;
@@ -30,7 +33,9 @@ int printer_open(struct printer *printer, const struct options *options)
 	*printer = (struct printer){.options = options,
 	                            .overlap = {.enabled = options->pid_count > 1}};
 	result = output_open(&printer->output, options->output,
-	                     options->command ? STDERR_FILENO : STDOUT_FILENO);
+	                     options->fd >= 0   ? options->fd
+	                     : options->command ? STDERR_FILENO
+	                                        : STDOUT_FILENO);
 	if (result < 0)
 		message_error("cannot open %s: %s", options->output, strerror(-result));
 	else
@@ -48,7 +53,7 @@ static void fail(struct printer *printer, int error)
 	output_close(&printer->output);
 }
 
-static void print(struct printer *printer, const struct portwatch_event *event)
+void printer_print(struct printer *printer, const struct portwatch_event *event)
 {
 	char line[FORMAT_LINE_MAX];
 	struct format_fields fields = {
@@ -71,6 +76,12 @@ static void print(struct printer *printer, const struct portwatch_event *event)
 		fail(printer, result);
 }
 
+bool printer_wants_port(const struct printer *printer, const struct portwatch_event *event)
+{
+	return portwatch_event_get_kind(event) == PORTWATCH_EVENT_END ||
+	       values_has_port(&printer->options->ports, portwatch_event_get_port(event));
+}
+
 void printer_event(struct printer *printer, const struct portwatch_event *event)
 {
 	int wanted = overlap_count(&printer->overlap, event);
@@ -78,8 +89,9 @@ void printer_event(struct printer *printer, const struct portwatch_event *event)
 	if (wanted < 0)
 		message_error("an event is not printed: %s", strerror(-wanted));
 	if (wanted > 0 &&
-	    (printer->options->events & (unsigned int)portwatch_event_get_kind(event)))
-		print(printer, event);
+	    (printer->options->events & (unsigned int)portwatch_event_get_kind(event)) &&
+	    printer_wants_port(printer, event))
+		printer_print(printer, event);
 }
 
 void printer_flush(struct printer *printer, bool gone)

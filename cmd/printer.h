@@ -25,6 +25,12 @@ int printer_open(struct printer *printer, const struct options *options);
 /* Prints the event if the options want it. */
 void printer_event(struct printer *printer, const struct portwatch_event *event);
 
+/* Prints the event in any case. */
+void printer_print(struct printer *printer, const struct portwatch_event *event);
+
+/* Whether the options want this port: --ports. */
+bool printer_wants_port(const struct printer *printer, const struct portwatch_event *event);
+
 /* Writes what is pending as far as it goes without waiting. `gone`: nobody reads any more. */
 void printer_flush(struct printer *printer, bool gone);
 

@@ -86,7 +86,7 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 }
 
 static int fork_command(struct run *run, const int go[2], const int failure[2], char **command,
-                        const struct rlimit *files)
+                        const struct rlimit *files, int private_fd)
 {
 	char ready;
 
@@ -96,6 +96,8 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 	if (run->pid == 0) {
 		close(go[1]);
 		close(failure[0]);
+		if (private_fd > STDERR_FILENO)
+			close(private_fd);
 		become_command(go[0], failure[1], command, files);
 	}
 	run->go_fd = go[1];
@@ -108,7 +110,8 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 }
 
 /* Forks the process. After a failure nothing is left of it. */
-static int start_command(struct run *run, char **command, const struct rlimit *files)
+static int start_command(struct run *run, char **command, const struct rlimit *files,
+                         int private_fd)
 {
 	int go[2] = {-1, -1}, failure[2] = {-1, -1};
 	int result = 0;
@@ -116,7 +119,7 @@ static int start_command(struct run *run, char **command, const struct rlimit *f
 	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(failure, O_CLOEXEC) < 0)
 		result = -errno;
 	if (result == 0)
-		result = fork_command(run, go, failure, command, files);
+		result = fork_command(run, go, failure, command, files, private_fd);
 	if (result < 0) {
 		run->pid = 0;
 		for (int i = 0; i < 2; i++) {
@@ -190,7 +193,8 @@ static int protect(int fd)
 	return keep(fd, false);
 }
 
-int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files)
+int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files,
+             int private_fd)
 {
 	const char *handover = getauxval(AT_SECURE) != 0 ? getenv(HANDOVER) : NULL;
 	int result;
@@ -200,7 +204,7 @@ int run_fork(struct run *run, char **argv, char **command, const struct rlimit *
 		result = take_over(run, handover);
 		unsetenv(HANDOVER);
 	} else {
-		result = start_command(run, command, files);
+		result = start_command(run, command, files, private_fd);
 		if (result == 0 && getauxval(AT_SECURE) != 0)
 			result = execute_anew(run, argv);
 	}

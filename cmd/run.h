@@ -34,8 +34,10 @@ struct run {
 /* Forks a process that waits to become COMMAND with the limit of descriptors as it was, or to end
  * where there is no command. A pwatch
  * with file capabilities does not return at first: it executes itself with the same arguments, and
- * finds that process here again. 0 or a negative errno. */
-int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files);
+ * finds that process here again. The process doesn't get private_fd (or -1), unless that is one of
+ * the descriptors 0 to 2. 0 or a negative errno. */
+int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files,
+             int private_fd);
 
 /* Makes pwatch the reaper of orphaned descendants. Where that is refused, as in some sandboxes,
  * what COMMAND detaches becomes the init process's: returns the negative errno. */

@@ -109,3 +109,57 @@ bool values_pid(const char *word, pid_t *pid)
 	*pid = (pid_t)number;
 	return true;
 }
+
+bool values_number(const char *word, unsigned int max, unsigned int *number)
+{
+	uint64_t value;
+
+	if (!is_digit(*word) || !read_digits(&word, max, &value) || *word != '\0')
+		return false;
+	*number = (unsigned int)value;
+	return true;
+}
+
+static bool read_port(const char **word, unsigned int *port)
+{
+	uint64_t value;
+
+	if (!is_digit(**word) || !read_digits(word, VALUES_PORT_MAX, &value) || value == 0)
+		return false;
+	*port = (unsigned int)value;
+	return true;
+}
+
+bool values_ports(const char *list, struct values_ports *ports)
+{
+	struct values_ports found = {.count = 0};
+	unsigned int first, last;
+
+	for (;; list++) {
+		if (found.count == VALUES_PORTS_MAX || !read_port(&list, &first))
+			return false;
+		last = first;
+		if (*list == '-') {
+			list++;
+			if (!read_port(&list, &last) || last < first)
+				return false;
+		}
+		found.ranges[found.count].first = first;
+		found.ranges[found.count++].last = last;
+		if (*list == '\0')
+			break;
+		if (*list != ',')
+			return false;
+	}
+	*ports = found;
+	return true;
+}
+
+bool values_has_port(const struct values_ports *ports, unsigned int port)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		if (port >= ports->ranges[i].first && port <= ports->ranges[i].last)
+			return true;
+	}
+	return ports->count == 0;
+}

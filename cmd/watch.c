@@ -4,7 +4,9 @@
  * It waits by poll(2): no kernel object carries an index or a pointer of pwatch that somebody who
  * shares the object could change. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,6 +29,9 @@
 #define REST_TIMEOUT_INIT 5000
 #define REST_TIMEOUT 1000
 
+/* The exit status after --timeout, as timeout(1) has it. */
+#define TIMED_OUT 124
+
 /* What is waited for. */
 enum {
 	SLOT_SIGNALS,
@@ -45,12 +50,17 @@ struct watch {
 	size_t live;          /* targets that have not ended */
 	struct pollfd *slots; /* SLOT_TARGETS and one for each target */
 	int signal_fd;
-	bool pollable;   /* the output's end can be waited for */
-	bool init;       /* pwatch is the init process of its PID namespace */
-	bool stopped;    /* don't wait for anything more */
-	int ending;      /* the signal that was to end COMMAND, and then all of it; or 0 */
-	int64_t rest_ms; /* until when the rest may take to end, or 0; CLOCK_MONOTONIC */
-	int status;      /* exit status where there is no COMMAND */
+	bool pollable; /* the output's end can be waited for */
+	bool init;     /* pwatch is the init process of its PID namespace */
+	bool stopped;  /* don't wait for anything more */
+	bool found;    /* --wait: what was waited for */
+	bool unrun;    /* COMMAND couldn't be executed */
+	bool timed_out;
+	int signal_number;   /* that has ended it, or 0 */
+	int64_t deadline_ms; /* of --timeout, or 0; CLOCK_MONOTONIC */
+	int ending;          /* the signal that was to end COMMAND, and then all of it; or 0 */
+	int64_t rest_ms;     /* until when the rest may take to end, or 0; CLOCK_MONOTONIC */
+	int status;          /* exit status where there is no COMMAND */
 };
 
 static int64_t now_ms(void)
@@ -110,6 +120,23 @@ static int prepare(struct watch *watch)
 	return result;
 }
 
+/* --wait: prints nothing but what was waited for, where a form of it was chosen. */
+static void await(struct watch *watch, const struct portwatch_event *event)
+{
+	const struct options *options = watch->options;
+
+	if (portwatch_event_get_kind(event) != PORTWATCH_EVENT_OPEN || watch->found)
+		return;
+	if (options->wait_port != 0 ? portwatch_event_get_port(event) != options->wait_port
+	                            : !printer_wants_port(&watch->printer, event))
+		return;
+	if (options->json || options->format)
+		printer_print(&watch->printer, event);
+	watch->found = true;
+	/* Only what is pending may still be written. */
+	watch->live = 0;
+}
+
 /* A portwatch_callback; its user_data is the target. */
 static void take_event(struct portwatch *watcher, const struct portwatch_event *event,
                        void *user_data)
@@ -120,7 +147,10 @@ static void take_event(struct portwatch *watcher, const struct portwatch_event *
 	(void)watcher;
 	if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_END)
 		target->ended = true;
-	printer_event(&watch->printer, event);
+	if (watch->options->wait)
+		await(watch, event);
+	else
+		printer_event(&watch->printer, event);
 }
 
 /* Makes all watchers before the first is started: a PID that is wrong is told before any event. */
@@ -182,7 +212,7 @@ static void dispatch(struct watch *watch, struct target *target)
 		watch->status = 1;
 	}
 	mind_output(watch);
-	if (!target->ended && result >= 0)
+	if (watch->found || (!target->ended && result >= 0))
 		return;
 	close_target(watch, target);
 	watch->live--;
@@ -216,8 +246,7 @@ static void take_signal(struct watch *watch, const struct signalfd_siginfo *info
 			run_reap(watch->run);
 	} else if (!watch->options->command) {
 		watch->stopped = true;
-		if (number == SIGINT)
-			watch->status = 128 + SIGINT;
+		watch->signal_number = number;
 	} else if (!watch->run->reaped) {
 		run_pass_on(watch->run, info);
 		if (is_to_end(watch, number))
@@ -253,6 +282,7 @@ static void take_command(struct watch *watch)
 	if (!run_result(watch->run, &error) || error == 0)
 		return;
 	message_error("cannot run %s: %s", watch->options->command[0], strerror(error));
+	watch->unrun = true;
 	watch->stopped = true;
 }
 
@@ -310,7 +340,7 @@ static bool is_done(const struct watch *watch)
 		return true;
 	if (watch->live > 0 || output_is_pending(&watch->printer.output))
 		return false;
-	return !watch->options->command || watch->run->reaped;
+	return watch->found || !watch->options->command || watch->run->reaped;
 }
 
 static void count_nothing(const struct portwatch_namespace *ns, void *user_data)
@@ -337,17 +367,41 @@ static void end_rest(struct watch *watch)
 	watch->rest_ms = now_ms() + (watch->init ? REST_TIMEOUT_INIT : REST_TIMEOUT);
 }
 
-/* How long nothing may happen, in milliseconds; -1 for ever. */
-static int choose_timeout(const struct watch *watch)
+static bool is_ending(const struct watch *watch)
+{
+	return watch->run->reaped && watch->run->alone && !is_paused(watch);
+}
+
+/* The milliseconds up to a moment, if they are fewer. */
+static int earlier(int timeout, int64_t moment_ms)
 {
 	int64_t left;
 
-	if (watch->rest_ms != 0) {
-		left = watch->rest_ms - now_ms();
-		return left > 0 ? (int)left : 0;
-	}
-	/* Nothing is left to wait for but the word that the tree has ended. */
-	return watch->run->reaped && watch->run->alone && !is_paused(watch) ? END_TIMEOUT : -1;
+	if (moment_ms == 0)
+		return timeout;
+	left = moment_ms - now_ms();
+	left = left < 0 ? 0 : left > INT_MAX ? INT_MAX : left;
+	return timeout < 0 || left < timeout ? (int)left : timeout;
+}
+
+/* How long nothing may happen, in milliseconds; -1 for ever. When COMMAND has ended and no process
+ * is left, nothing is left to wait for but the word that the tree has ended. */
+static int choose_timeout(const struct watch *watch)
+{
+	int timeout = is_ending(watch) ? END_TIMEOUT : -1;
+
+	return earlier(earlier(timeout, watch->rest_ms), watch->deadline_ms);
+}
+
+/* Nothing has happened for as long as that: whether to wait no longer. */
+static bool is_late(struct watch *watch)
+{
+	int64_t now = now_ms();
+
+	if (watch->deadline_ms != 0 && now >= watch->deadline_ms)
+		watch->timed_out = true;
+	return watch->timed_out || (watch->rest_ms != 0 && now >= watch->rest_ms) ||
+	       (is_ending(watch) && !has_members(watch));
 }
 
 static void loop(struct watch *watch)
@@ -361,7 +415,7 @@ static void loop(struct watch *watch)
 		             choose_timeout(watch));
 		if (count > 0)
 			take_slots(watch);
-		else if (count == 0 && (watch->rest_ms != 0 || !has_members(watch)))
+		else if (count == 0 && is_late(watch))
 			return;
 		else if (count < 0 && errno != EINTR) {
 			message_error("cannot wait: %s", strerror(errno));
@@ -369,6 +423,44 @@ static void loop(struct watch *watch)
 			return;
 		}
 	}
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void report_wait(const struct watch *watch)
+{
+	const char *why = watch->timed_out ? "timed out" : "all that was watched has ended";
+
+	if (watch->options->wait_port != 0)
+		message_error("%s: port %u is not open", why, watch->options->wait_port);
+	else
+		message_error("%s: no port is open", why);
+}
+
+/* The exit status of --wait. */
+static int wait_status(const struct watch *watch)
+{
+	if (watch->found)
+		return watch->status;
+	if (watch->signal_number != 0)
+		return 128 + watch->signal_number;
+	report_wait(watch);
+	return watch->timed_out ? TIMED_OUT : 1;
+}
+
+/* The exit status of pwatch, once it has watched. */
+static int choose_status(const struct watch *watch)
+{
+	if (watch->unrun)
+		return watch->run->status;
+	if (watch->options->wait)
+		return wait_status(watch);
+	if (watch->timed_out)
+		return TIMED_OUT;
+	if (watch->options->command)
+		return watch->run->status;
+	return watch->signal_number == SIGINT ? 128 + SIGINT : watch->status;
 }
 
 static void close_all(struct watch *watch)
@@ -399,11 +491,13 @@ int watch_run(const struct options *options, struct run *run)
 		.signal_fd = -1,
 		.pollable = true,
 		.init = getpid() == 1,
+		.deadline_ms = options->timeout > 0 ? now_ms() + options->timeout : 0,
 	};
+	int status = options->command ? RUN_FAILED : 1;
 	bool started;
 
 	if (printer_open(&watch.printer, options) < 0)
-		return options->command ? RUN_FAILED : 1;
+		return status;
 	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
 	if (started) {
 		if (options->once)
@@ -411,11 +505,13 @@ int watch_run(const struct options *options, struct run *run)
 		if (options->command)
 			run_go(run);
 		loop(&watch);
-	} else {
-		watch.status = 1;
+		/* As timeout(1) does. */
+		if (watch.timed_out && options->command && !run->reaped)
+			kill(run->pid, SIGTERM);
+		status = choose_status(&watch);
 	}
 	close_all(&watch);
 	if (started && options->stats)
 		print_cost(&watch);
-	return options->command ? run->status : watch.status;
+	return status;
 }

@@ -32,10 +32,10 @@ compare()
 # --- pwatch.1: "-e, --events=LIST", in the order of the help -----------------------------------
 
 if [ -x "$pwatch" ]; then
-	"$pwatch" --help | sed -n 's/^ \{2,6\}\(-[-a-zA-Z0-9,]*\( --[-a-z]*\)\{0,1\}\(=[^ ]*\)\{0,1\}\).*/\1/p' \
+	"$pwatch" --help | sed -n 's/^ \{2,6\}\(-[-a-zA-Z0-9,]*\( --[-a-z]*\)\{0,1\}\(\[\{0,1\}=[^ ]*\)\{0,1\}\).*/\1/p' \
 		>"$work/help"
 	sed -n 's/^\.It \(Fl .*\)/\1/p' "$page1" |
-		sed -e 's/Ns = Ns Ar /=/' -e 's/Fl -/--/g' -e 's/Fl \([^ ]\)/-\1/g' -e 's/ ,/,/' \
+		sed -e 's/ Ns Op = Ns Ar \(.*\)$/[=\1]/' -e 's/Ns = Ns Ar /=/' -e 's/Fl -/--/g' -e 's/Fl \([^ ]\)/-\1/g' -e 's/ ,/,/' \
 			-e 's/ =/=/' >"$work/page1"
 	compare "pwatch --help and $page1 differ" "$work/help" "$work/page1"
 else

@@ -201,6 +201,68 @@ START_TEST(a_long_name_is_cut_and_the_line_stays_whole)
 }
 END_TEST
 
+static const char *format_own(const struct format_fields *fields, const char *format)
+{
+	struct format_style style = {.format = format};
+
+	ck_assert(format_is_valid(format));
+	ck_assert_uint_eq(format_line(fields, &style, line), strlen(line));
+	return line;
+}
+
+START_TEST(a_form_of_ones_own)
+{
+	struct format_fields fields = make_open();
+
+	ck_assert_str_eq(format_own(&fields, "{address}:{port} {pid}\\t{process}"),
+	                 "127.0.0.1:8000 4242\tpython3\n");
+	ck_assert_str_eq(format_own(&fields, "{time} {event} {family} {owners} {netns} {inode} "
+	                                     "{initial}"),
+	                 "2026-11-22T12:00:01.123456Z open inet 1 4026531840 12345 false\n");
+	ck_assert_str_eq(format_own(&fields, "{{{port}}} 100% \\\\ \\n%s"),
+	                 "{8000} 100% \\ \n%s\n");
+	ck_assert_str_eq(format_own(&fields, ""), "\n");
+	/* What isn't known. */
+	fields = make_end();
+	ck_assert_str_eq(format_own(&fields, "{event} {address} {port} {process} {inode}"),
+	                 "end - - - -\n");
+}
+END_TEST
+
+/* What a process calls itself can't look like anything else, and a line always ends. */
+START_TEST(a_form_of_ones_own_is_safe)
+{
+	struct format_fields fields = make_open();
+	char name[FORMAT_NAME_MAX + 1], format[FORMAT_TEXT_MAX + 2] = "";
+
+	fields.process = "a\nopen 22\033[2J";
+	ck_assert_str_eq(format_own(&fields, "{process}"), "a\\x0aopen 22\\x1b[2J\n");
+	memset(name, '\n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	fields.process = name;
+	for (int i = 0; i < FORMAT_TEXT_MAX / 9; i++)
+		strcat(format, "{process}");
+	format_own(&fields, format);
+	ck_assert_uint_lt(strlen(line), FORMAT_LINE_MAX);
+	ck_assert_ptr_eq(strchr(line, '\n'), line + strlen(line) - 1);
+	memset(format, 'x', sizeof(format) - 1);
+	format[sizeof(format) - 1] = '\0';
+	ck_assert(!format_is_valid(format));
+	format[sizeof(format) - 2] = '\0';
+	ck_assert(format_is_valid(format));
+}
+END_TEST
+
+static const char *const bad_formats[] = {
+	"{",   "}",       "{}",      "{prt}", "{port", "{Port}",   "{ports}", "{por}",    "{{}",
+	"a}b", "{{port}", "{port }", "\\x",   "\\",    "{port}\\", "{\\n}",   "{port\n}", "\\e[0m"};
+
+START_TEST(bad_forms_are_refused)
+{
+	ck_assert(!format_is_valid(bad_formats[_i]));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("cmd_format");
@@ -217,6 +279,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, json_has_null_for_the_unknown);
 	tcase_add_test(tcase, json_escapes_the_name);
 	tcase_add_test(tcase, a_long_name_is_cut_and_the_line_stays_whole);
+	tcase_add_test(tcase, a_form_of_ones_own);
+	tcase_add_test(tcase, a_form_of_ones_own_is_safe);
+	tcase_add_loop_test(tcase, bad_forms_are_refused, 0,
+	                    (int)(sizeof(bad_formats) / sizeof(bad_formats[0])));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../cmd/format.h"
 #include "../cmd/options.h"
 #include "support/check_main.h"
 
@@ -48,6 +49,12 @@ START_TEST(defaults)
 	ck_assert_int_eq(options.notify, 1);
 	ck_assert_int_eq(options.stats, 0);
 	ck_assert_ptr_null(options.output);
+	ck_assert_int_eq(options.fd, -1);
+	ck_assert_int_eq(options.wait, 0);
+	ck_assert_uint_eq(options.timeout, 0);
+	ck_assert_uint_eq(options.ports.count, 0);
+	ck_assert_ptr_null(options.format);
+	ck_assert_int_eq(options.colour, OPTIONS_COLOUR_AUTO);
 	ck_assert_ptr_null(options.command);
 	ck_assert_uint_eq(options.pid_count, 1);
 	ck_assert_int_eq(options.pids[0], 1234);
@@ -80,6 +87,45 @@ START_TEST(long_and_short_names_are_the_same)
 	              "7"),
 		0);
 	check_all_set();
+}
+END_TEST
+
+START_TEST(what_is_printed_and_when)
+{
+	ck_assert_int_eq(parse("--wait=3000 -t 1.5 --format={port} --fd=7 1"), 0);
+	ck_assert_int_eq(options.wait, 1);
+	ck_assert_uint_eq(options.wait_port, 3000);
+	ck_assert_uint_eq(options.timeout, 1500);
+	ck_assert_str_eq(options.format, "{port}");
+	ck_assert_int_eq(options.fd, 7);
+	ck_assert_int_eq(parse("--color=always 1"), 0);
+	ck_assert_int_eq(options.colour, OPTIONS_COLOUR_ALWAYS);
+	/* The value of --wait is part of its word, or there is none. */
+	ck_assert_int_eq(parse("--ports=80,90-99 --wait 3000"), 0);
+	ck_assert_int_eq(options.wait, 1);
+	ck_assert_uint_eq(options.wait_port, 0);
+	ck_assert_int_eq(options.pids[0], 3000);
+	ck_assert(values_has_port(&options.ports, 95) && !values_has_port(&options.ports, 100));
+}
+END_TEST
+
+START_TEST(a_first_operand_that_is_no_number_is_a_command)
+{
+	ck_assert_int_eq(parse("-j npm run dev -j 12 --frobnicate"), 0);
+	ck_assert_ptr_eq(options.command, &words[2]);
+	ck_assert_str_eq(options.command[3], "-j");
+	ck_assert_uint_eq(options.pid_count, 0);
+	ck_assert_int_eq(parse("7z"), 0);
+	ck_assert_str_eq(options.command[0], "7z");
+}
+END_TEST
+
+START_TEST(process_ids_are_also_options)
+{
+	ck_assert_int_eq(parse("-p 5,6 --pid=7 8 -p5"), 0);
+	ck_assert_uint_eq(options.pid_count, 4);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(options.pids[i], 5 + i);
 }
 END_TEST
 
@@ -165,20 +211,45 @@ static const struct {
 	const char *line;
 	const char *message;
 } refused[] = {
-	{"", "nothing to watch; give a process ID, or -- and a command; pwatch --help says more"},
-	{"--", "nothing to watch; give a process ID, or -- and a command; pwatch --help says more"},
-	{"python3", "'python3' is not a process ID; give a number, or -- before a command"},
+	{"", "nothing to watch; give a process ID or a command; pwatch --help says more"},
+	{"--", "nothing to watch; give a process ID or a command; pwatch --help says more"},
 	{"@", "'' is not a process ID; give a number, or -- before a command"},
-	{"1 -- ls", "give either process IDs or a command after --, not both"},
+	{"0", "'0' is not a process ID; give a number, or -- before a command"},
+	{"1,2", "'1,2' is not a process ID; give a number, or -- before a command"},
+	{"99999999999", "'99999999999' is not a process ID; give a number, or -- before a command"},
+	{"1 -- ls", "give either process IDs or a command, not both"},
+	{"-p 1 -- ls", "give either process IDs or a command, not both"},
+	{"1 ls", "'ls' is not a process ID; give either process IDs or a command"},
+	{"-p 1,x", "option --pid: '1,x' is not allowed; allowed: process IDs, separated by commas"},
+	{"-p @", "option --pid: '' is not allowed; allowed: process IDs, separated by commas"},
+	{"--wait=0 1", "option --wait: '0' is not allowed; allowed: a port from 1 to 65535"},
+	{"--wait= 1", "option --wait: '' is not allowed; allowed: a port from 1 to 65535"},
+	{"-t 0 1", "option --timeout: '0' is not allowed; allowed: 0.001 to 86400 seconds"},
+	{"--fd=-1 1",
+         "option --fd: '-1' is not allowed; allowed: the number of an open descriptor"},
+	{"--ports=80,0 1", "option --ports: '80,0' is not allowed; allowed: ports and ranges of "
+                           "ports, such as 80,3000-3999"},
+	{"--color=blue 1",
+         "option --color: 'blue' is not allowed; allowed: auto, always and never"},
+	{"--format={prt} 1", "option --format: '{prt}' is not allowed; allowed: " FORMAT_ALLOWED},
+	{"-1 --wait 1", "options --once and --wait contradict each other"},
+	{"-qv 1", "options --quiet and --verbose contradict each other"},
+	{"--format=x -j 1", "options --json and --format contradict each other"},
+	{"-o x --fd=1 1", "options --output and --fd contradict each other"},
+	{"--check --once 1", "options --check and --once contradict each other"},
+	{"--wait=1 --ports=1 1", "options --wait=PORT and --ports contradict each other"},
 	{"-1 -- ls", "option --once is for process IDs, not for a command"},
 	{"--check -- ls", "option --check is for one process ID, or none"},
 	{"--check 1 2", "option --check is for one process ID, or none"},
 	{"-Z 1", "unknown option '-Z'; pwatch --help lists the options"},
 	{"-jZ 1", "unknown option '-Z'; pwatch --help lists the options"},
-	{"--frob 1", "unknown or ambiguous option '--frob'; pwatch --help lists the options"},
-	{"--ver 1", "unknown or ambiguous option '--ver'; pwatch --help lists the options"},
+	{"--frob 1", "unknown option '--frob'; pwatch --help lists the options"},
+	{"--= 1", "unknown option '--='; pwatch --help lists the options"},
+	{"--ver 1", "ambiguous option '--ver'; it could be --verbose, --version"},
+	{"--f=x 1", "ambiguous option '--f=x'; it could be --format, --fd"},
 	{"--json=x 1", "'--json=x': this option takes no value"},
-	{"1 -o", "option --output needs a value; allowed: the name of a file"},
+	{"1 -o",
+         "option --output needs a value; allowed: the name of a file, or - for standard output"},
 	{"1 --reader",
          "option --reader needs a value; allowed: auto, local, setns, nsenter and procfs"},
 	{"-e opne 1", "option --events: 'opne' is not allowed; allowed: a list of open, close and "
@@ -188,7 +259,8 @@ static const struct {
                       "all"},
 	{"-s @ 1", "option --scope: '' is not allowed; allowed: tree and netns"},
 	{"--table=text 1", "option --table: 'text' is not allowed; allowed: auto, diag and procfs"},
-	{"-o @ 1", "option --output: '' is not allowed; allowed: the name of a file"},
+	{"-o @ 1", "option --output: '' is not allowed; allowed: the name of a file, or - for "
+                   "standard output"},
 };
 
 START_TEST(refusals_name_option_value_and_what_is_allowed)
@@ -210,18 +282,28 @@ END_TEST
 
 START_TEST(help_lists_every_option)
 {
-	static const char *const names[] = {"json",      "events",      "once",   "interval",
-	                                    "addresses", "scope",       "output", "reader",
-	                                    "table",     "no-notify", "check",  "stats",
-	                                    "quiet",     "verbose",     "help",   "version"};
+	static const char *const names[] = {"pid",     "once",      "wait",   "timeout",  "events",
+	                                    "ports",   "addresses", "scope",  "json",     "format",
+	                                    "color",   "output",    "fd",     "interval", "reader",
+	                                    "table",   "no-notify", "check",  "stats",    "quiet",
+	                                    "verbose", "help",      "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
+	const char *line, *end;
 
 	ck_assert_uint_eq(options_help(help), strlen(help));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(name, sizeof(name), " --%s", names[i]);
 		ck_assert_msg(strstr(help, name), "%s", name);
 	}
-	ck_assert_ptr_nonnull(strstr(help, "127 COMMAND not found.\n"));
+	for (line = help; (end = strchr(line, '\n')); line = end + 1)
+		ck_assert_msg(end - line <= 80, "too wide: %.*s", (int)(end - line), line);
+	ck_assert_ptr_nonnull(strstr(help, "127 COMMAND not found."));
+	/* Examples come last. */
+	line = strstr(help, "\nExamples:\n");
+	ck_assert_ptr_nonnull(line);
+	for (int i = 0; i < 5; i++)
+		ck_assert_ptr_nonnull(line = strchr(line, '\n') + 1);
+	ck_assert_str_eq(line, "");
 }
 END_TEST
 
@@ -233,6 +315,9 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, NULL, free_options);
 	tcase_add_test(tcase, defaults);
 	tcase_add_test(tcase, long_and_short_names_are_the_same);
+	tcase_add_test(tcase, what_is_printed_and_when);
+	tcase_add_test(tcase, a_first_operand_that_is_no_number_is_a_command);
+	tcase_add_test(tcase, process_ids_are_also_options);
 	tcase_add_test(tcase, choices_are_those_of_the_library);
 	tcase_add_test(tcase, options_and_pids_mix_and_pids_count_once);
 	tcase_add_test(tcase, all_after_two_dashes_is_the_command);

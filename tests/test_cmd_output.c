@@ -175,6 +175,29 @@ START_TEST(lines_after_the_end_are_dropped)
 }
 END_TEST
 
+START_TEST(a_descriptor_of_the_callers)
+{
+	int fds[2], opaque;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(output_check(fds[1]), 0);
+	ck_assert_int_eq(output_check(fds[0]), -EBADF);
+	opaque = open("/", O_PATH);
+	ck_assert_int_eq(output_check(opaque), -EBADF);
+	close(opaque);
+	ck_assert_int_eq(output_check(opaque), -EBADF);
+	ck_assert_int_eq(output_open(&output, NULL, fds[1]), 0);
+	ck_assert_str_eq(strncmp(output.name, "descriptor ", 11) == 0 ? "" : output.name, "");
+	ck_assert_int_eq(fcntl(fds[1], F_GETFD), FD_CLOEXEC);
+	output_close(&output);
+	close(fds[0]);
+	ck_assert_int_eq(output_open(&output, "-", STDERR_FILENO), 0);
+	ck_assert_int_eq(output.fd, STDOUT_FILENO);
+	ck_assert_str_eq(output.name, "standard output");
+	output_close(&output);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("cmd_output");
@@ -189,6 +212,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_reader_that_has_gone_is_told);
 	tcase_add_test(tcase, a_full_disk_is_told);
 	tcase_add_test(tcase, lines_after_the_end_are_dropped);
+	tcase_add_test(tcase, a_descriptor_of_the_callers);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -110,6 +110,52 @@ END_TEST
 
 #define COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
 
+START_TEST(ports_and_ranges)
+{
+	struct values_ports ports;
+
+	ck_assert(values_ports("80,3000-3002,65535", &ports));
+	ck_assert_uint_eq(ports.count, 3);
+	ck_assert(values_has_port(&ports, 80) && values_has_port(&ports, 3000) &&
+	          values_has_port(&ports, 3002) && values_has_port(&ports, 65535));
+	ck_assert(!values_has_port(&ports, 79) && !values_has_port(&ports, 81) &&
+	          !values_has_port(&ports, 3003) && !values_has_port(&ports, 0));
+	ck_assert(values_ports("5-5", &ports) && values_has_port(&ports, 5));
+	ports.count = 0;
+	ck_assert(values_has_port(&ports, 1));
+}
+END_TEST
+
+static const char *const bad_ports[] = {"", ",", "80,", ",80", "0", "65536", "80-", "-80", "90-80",
+                                        "80-90-100", "http", "80 81", "80, 81", "0-10", "1-65536",
+                                        "+80", "0x50", "80;81", "99999999999999999999",
+                                        /* One more than there may be. */
+                                        "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,"
+                                        "23,24,25,26,27,28,29,30,31,32,33"};
+
+START_TEST(bad_ports_are_refused)
+{
+	struct values_ports ports = {.count = 42};
+
+	ck_assert(!values_ports(bad_ports[_i], &ports));
+	ck_assert_uint_eq(ports.count, 42);
+}
+END_TEST
+
+START_TEST(numbers_have_a_limit)
+{
+	unsigned int number = 42;
+
+	ck_assert(!values_number("", 9, &number) && !values_number("10", 9, &number) &&
+	          !values_number("1x", 9, &number) && !values_number("-1", 9, &number));
+	ck_assert_uint_eq(number, 42);
+	ck_assert(values_number("9", 9, &number));
+	ck_assert_uint_eq(number, 9);
+	ck_assert(values_number("0", 9, &number));
+	ck_assert_uint_eq(number, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("cmd_values");
@@ -122,6 +168,10 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, bad_seconds_are_refused, 0, COUNT(bad_seconds));
 	tcase_add_test(tcase, pids_are_positive_numbers);
 	tcase_add_loop_test(tcase, bad_pids_are_refused, 0, COUNT(bad_pids));
+	tcase_add_test(tcase, ports_and_ranges);
+	tcase_add_loop_test(tcase, bad_ports_are_refused, 0,
+	                    (int)(sizeof(bad_ports) / sizeof(bad_ports[0])));
+	tcase_add_test(tcase, numbers_have_a_limit);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

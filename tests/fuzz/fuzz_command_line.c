@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../cmd/format.h"
 #include "../cmd/message.h"
 #include "../cmd/options.h"
 #include "../cmd/values.h"
@@ -80,7 +81,8 @@ static void check_message(const char *error)
 
 static void check_pids(const struct options *options, int words)
 {
-	REQUIRE(options->pid_count < (size_t)words);
+	/* Of --pid a word may have several. */
+	REQUIRE(options->pid_count == 0 || words > 1);
 	for (size_t i = 0; i < options->pid_count; i++) {
 		REQUIRE(options->pids[i] > 0);
 		for (size_t j = 0; j < i; j++)
@@ -98,6 +100,12 @@ static void check_values(const struct options *options)
 	REQUIRE(portwatch_reader_name((enum portwatch_reader)options->reader));
 	REQUIRE(portwatch_table_name((enum portwatch_table)options->table));
 	REQUIRE(!options->output || options->output[0] != '\0');
+	REQUIRE(options->fd >= -1 && (options->fd < 0 || !options->output));
+	REQUIRE(options->timeout <= 86400000 && options->wait_port <= VALUES_PORT_MAX);
+	REQUIRE(options->wait || options->wait_port == 0);
+	REQUIRE(!options->format || format_is_valid(options->format));
+	REQUIRE(options->colour >= OPTIONS_COLOUR_AUTO && options->colour <= OPTIONS_COLOUR_NEVER);
+	REQUIRE(options->ports.count <= VALUES_PORTS_MAX);
 	REQUIRE(!options->command || options->command[0]);
 	/* There is something to do, and one thing only. */
 	REQUIRE(!options->command || options->pid_count == 0);
@@ -114,10 +122,28 @@ static void write_switches(struct words *words, const struct options *options)
 		add(words, "--once");
 	if (!options->notify)
 		add(words, "--no-notify");
+	if (options->wait && options->wait_port > 0)
+		add(words, "--wait=%u", options->wait_port);
+	else if (options->wait)
+		add(words, "--wait");
+	if (options->colour != OPTIONS_COLOUR_AUTO)
+		add(words, "--color=%s",
+		    options->colour == OPTIONS_COLOUR_ALWAYS ? "always" : "never");
 	if (options->stats)
 		add(words, "--stats");
 	if (options->log_level != PORTWATCH_LOG_WARNING)
 		add(words, options->log_level == PORTWATCH_LOG_ERROR ? "--quiet" : "--verbose");
+}
+
+static void write_ports(struct words *words, const struct values_ports *ports)
+{
+	char list[VALUES_PORTS_MAX * 12 + 1] = "";
+
+	for (size_t i = 0; i < ports->count; i++)
+		sprintf(list + strlen(list), "%s%u-%u", i > 0 ? "," : "", ports->ranges[i].first,
+		        ports->ranges[i].last);
+	if (ports->count > 0)
+		add(words, "--ports=%s", list);
 }
 
 /* The same command line, as one would write it out. */
@@ -130,7 +156,15 @@ static void write_words(struct words *words, const struct options *options)
 	words->count = 0;
 	add(words, "pwatch");
 	write_switches(words, options);
-	add(words, "--events=%s", events[options->events - 1]);
+	if (!options->wait && options->action != OPTIONS_CHECK)
+		add(words, "--events=%s", events[options->events - 1]);
+	write_ports(words, &options->ports);
+	if (options->format)
+		add(words, "--format=%s", options->format);
+	if (options->fd >= 0)
+		add(words, "--fd=%d", options->fd);
+	if (options->timeout > 0)
+		add(words, "--timeout=%u.%03u", options->timeout / 1000, options->timeout % 1000);
 	if (options->interval > 0)
 		add(words, "--interval=%u.%03u", options->interval / 1000,
 		    options->interval % 1000);
@@ -157,6 +191,10 @@ static void check_same(const struct options *a, const struct options *b)
 	REQUIRE(a->notify == b->notify && a->stats == b->stats);
 	REQUIRE(a->log_level == b->log_level && !a->output == !b->output);
 	REQUIRE(!a->output || strcmp(a->output, b->output) == 0);
+	REQUIRE(a->wait == b->wait && a->wait_port == b->wait_port && a->timeout == b->timeout);
+	REQUIRE(a->colour == b->colour && a->fd == b->fd);
+	REQUIRE(!a->format == !b->format && (!a->format || strcmp(a->format, b->format) == 0));
+	REQUIRE(memcmp(&a->ports, &b->ports, sizeof(a->ports)) == 0);
 	REQUIRE(a->pid_count == b->pid_count);
 	REQUIRE(a->pid_count == 0 ||
 	        memcmp(a->pids, b->pids, a->pid_count * sizeof(*a->pids)) == 0);
@@ -175,6 +213,8 @@ static void check_understood(const struct options *options, int words)
 		return; /* the rest wasn't looked at */
 	check_pids(options, words);
 	check_values(options);
+	if (options->pid_count > WORDS_MAX / 2)
+		return; /* of --pid */
 	write_words(&canonical, options);
 	REQUIRE(options_parse(&again, canonical.count, canonical.list, error) == 0);
 	check_same(options, &again);

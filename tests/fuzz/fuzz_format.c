@@ -75,6 +75,14 @@ static void check(const struct format_fields *fields, struct format_style style)
 	REQUIRE(length > 1 && length < sizeof(line) && *end == '\n' && end[1] == '\0');
 	REQUIRE(json_is_object(line, end, check_name, (void *)fields->process));
 	style.json = false;
+	/* As if it were the caller who chose it. */
+	if (format_is_valid(fields->process)) {
+		style.format = fields->process;
+		length = format_line(fields, &style, line);
+		REQUIRE(length > 0 && length < sizeof(line) && line[length - 1] == '\n');
+		REQUIRE(strlen(line) == length);
+		style.format = NULL;
+	}
 	length = format_line(fields, &style, line);
 	end = line + length - 1;
 	REQUIRE(length > 1 && length < sizeof(line) && *end == '\n' && end[1] == '\0');

@@ -9,7 +9,8 @@ import select
 import subprocess
 import sys
 
-from support import Case, DEADLINE, F_SETPIPE_SZ, main, PWATCH, read_line, wait_until
+from support import (Case, DEADLINE, F_SETPIPE_SZ, main, PWATCH, read_line, SERVER_COMMAND,
+                     wait_until)
 
 
 class Output(Case):
@@ -95,6 +96,67 @@ class Output(Case):
                    'for n in range(3)))'
         # Python opens none of them by itself.
         self.assertEqual(run('--', sys.executable, '-c', open_fds), 0)
+
+    def test_a_descriptor_of_the_callers(self):
+        """The output of COMMAND and the events don't mix, and COMMAND doesn't get the descriptor."""
+        ends = os.pipe()
+        script = 'import os, socket\n' \
+                 'listener = socket.create_server(("127.0.0.1", 0))\n' \
+                 f'print(os.path.exists("/proc/self/fd/{ends[1]}"), flush=True)\n' \
+                 'os.read(0, 1)\n'
+        pwatch = self.watch('-j', f'--fd={ends[1]}', '--', sys.executable, '-c', script,
+                            pass_fds=(ends[1],))
+        os.close(ends[1])
+        with open(ends[0], 'rb', buffering=0) as events:
+            self.assertEqual(json.loads(read_line(events))['event'], 'open')
+            self.assertEqual(read_line(pwatch.stdout), 'False\n')
+            pwatch.stdin.close()
+            self.assertEqual(json.loads(read_line(events))['event'], 'close')
+            self.assertEqual((pwatch.wait(DEADLINE), events.read()), (0, b''))
+        self.assertEqual((pwatch.stdout.read(), pwatch.stderr.read()), (b'', b''))
+
+    def test_standard_output_of_a_command(self):
+        pwatch = self.watch('-j', '-o', '-', '-e', 'open', '--', *SERVER_COMMAND)
+        pwatch.stdin.write(b'open 127.0.0.1\n')
+        lines = {read_line(pwatch.stdout)[:1] for _ in range(2)}
+        self.assertIn('{', lines)
+        pwatch.stdin.close()
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
+
+    def test_a_form_of_ones_own(self):
+        server, ports = self.serve('127.0.0.1')
+        self.tell(server, 'name ' + b'a\nb'.hex())
+        result = self.run_pwatch('-1', '--format={address} {port}\\t{pid} {process}', server.pid)
+        self.assertEqual(result.stdout.decode(),
+                         f'127.0.0.1 {ports[0]}\t{server.pid} a\\x0ab\n')
+
+    def test_colours(self):
+        server, _ = self.serve('127.0.0.1')
+        for when, terminal in (('always', False), ('never', True), ('auto', True), ('auto', False)):
+            wanted = when == 'always' or (when == 'auto' and terminal)
+            self.assertEqual(b'\033[' in self.print_once(server, terminal, f'--color={when}'), wanted)
+        # Asked for on the command line, whatever the environment says.
+        self.assertIn(b'\033[', self.print_once(server, False, '--color=always', NO_COLOR='1'))
+
+    def print_once(self, server, terminal, *arguments, **environment):
+        """What it prints, to a terminal or to a pipe."""
+        environment = {'TERM': 'xterm', **environment}
+        options = {'env': {**{key: value for key, value in os.environ.items() if key != 'NO_COLOR'},
+                           **environment}}
+        if not terminal:
+            return self.run_pwatch('-1', *arguments, server.pid, **options).stdout
+        ends = pty.openpty()
+        pwatch = self.watch('-1', *arguments, server.pid, stdout=ends[1], **options)
+        os.close(ends[1])
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
+        with open(ends[0], 'rb', buffering=0) as stream:
+            return read_line(stream).encode()
+
+    def test_ports(self):
+        server, ports = self.serve('127.0.0.1', '127.0.0.1', '127.0.0.1')
+        found = self.once(f'--ports={ports[0]},{ports[2]}', server.pid)
+        self.assertEqual(sorted(event['port'] for event in found), sorted([ports[0], ports[2]]))
+        self.assertEqual(self.once(f'--ports={ports[1]}-{ports[1]}', server.pid)[0]['port'], ports[1])
 
     def test_stats(self):
         server, _ = self.serve('127.0.0.1', '0.0.0.0')

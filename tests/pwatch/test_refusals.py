@@ -8,7 +8,7 @@ from support import Case, in_initial_user_namespace, main, NO_SUCH_PID, PWATCH
 
 class Refusals(Case):
     def test_wrong_usage(self):
-        for arguments in ([], ['--frobnicate'], ['word'], ['-1', '0'], ['-5x'], ['--', ],
+        for arguments in ([], ['--frobnicate'], ['1', 'word'], ['-1', '0'], ['-5x'], ['--', ], ['--ver', '1'], ['-qv', '1'], ['--format={x}', '1'],
                           ['1', '--', 'true'], ['-i', '0', '1'], ['--check', '1', '2']):
             with self.subTest(arguments=arguments):
                 self.assert_refused(self.run_pwatch(*arguments), 2)
@@ -31,6 +31,20 @@ class Refusals(Case):
     def test_a_wrong_pid_is_told_before_any_event(self):
         server, _ = self.serve('127.0.0.1')
         self.assert_refused(self.run_pwatch(server.pid, NO_SUCH_PID), 1, b'no such process')
+
+    def test_a_word_is_a_command(self):
+        self.assertEqual(self.run_pwatch('sh', '-c', 'exit 4').returncode, 4)
+        self.assert_refused(self.run_pwatch('no such command'), 127, b'no such command')
+
+    def test_a_descriptor_that_cannot_be_written_to(self):
+        with open('/dev/null') as readable:
+            fd = readable.fileno()
+            self.assert_refused(self.run_pwatch(f'--fd={fd}', os.getpid(), pass_fds=(fd,)), 1,
+                                b'descriptor %d: Bad file descriptor' % fd)
+        for arguments, status in (([os.getpid()], 1), (['--', 'true'], 125), (['--check'], 1)):
+            self.assert_refused(self.run_pwatch('--fd=500', *arguments), status, b'descriptor 500')
+        self.assert_refused(self.run_pwatch('--fd=0', os.getpid(), stdin=None,
+                                            preexec_fn=lambda: os.close(0)), 1, b'descriptor 0')
 
     def test_output_that_cannot_be_opened(self):
         self.assert_refused(self.run_pwatch('-o', '/nonexistent/file', os.getpid()), 1,
