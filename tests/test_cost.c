@@ -13,11 +13,11 @@
 static void wait_reads(struct collect *collect, uint64_t reads)
 {
 	uint64_t until = portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) + reads;
-	int patience = COLLECT_PATIENCE * 1000;
+	int left = COLLECT_PATIENCE * 1000;
 
-	while (portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) < until && patience-- > 0)
+	while (portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) < until && left-- > 0)
 		poll(NULL, 0, 1);
-	ck_assert_int_gt(patience, 0);
+	ck_assert_int_gt(left, 0);
 }
 
 static void watch_fast(struct collect *collect, pid_t pid, int notifier)

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "support/patience.h"
 #include "util/caps.h"
 #include "support/check_main.h"
 #include "support/scenario.h"
@@ -230,7 +231,7 @@ static void add_case(Suite *suite, const char *name, const TTest *test, int numb
 {
 	TCase *one = tcase_create(name);
 
-	tcase_set_timeout(one, 6 * 3600);
+	tcase_set_timeout(one, patience(6 * 3600));
 	tcase_add_unchecked_fixture(one, NULL, tally_tell_unfinished);
 	tcase_add_loop_test(one, test, number, number + 1);
 	suite_add_tcase(suite, one);

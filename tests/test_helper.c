@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/patience.h"
 #include "util/caps.h"
 #include "util/sys.h"
 #include "table/helper.h"
@@ -264,7 +265,7 @@ START_TEST(a_late_answer_is_passed_over)
 	start(_i);
 	answered.fd = reader_fd(reading.reader);
 	ck_assert_int_eq(reader_request(reading.reader), READER_PENDING);
-	ck_assert_int_eq(poll(&answered, 1, 60000), 1);
+	ck_assert_int_eq(poll(&answered, 1, patience(60000)), 1);
 	fixture_listen(&fixture, "127.0.0.1", 0);
 	ck_assert_uint_eq(reading_table(&reading)->count, 1);
 	ck_assert_int_eq(reader_table(reading.reader), _i == PORTWATCH_TABLE_PROCFS

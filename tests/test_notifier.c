@@ -21,13 +21,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/patience.h"
 #include "util/clock.h"
 #include "notify/notifier.h"
 #include "support/check_main.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
 
-#define PATIENCE 60000 /* ms: a hang, not a slow machine */
+#define PATIENCE patience(60000) /* ms: a hang, not a slow machine */
 #define HEARD_MAX 1024
 
 /* What the hooks were told of this process, its children and, where wanted, of strangers. */

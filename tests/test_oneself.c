@@ -34,11 +34,11 @@ static void watch_oneself(struct collect *collect, bool notifier)
 
 static void wait_stat(struct collect *collect, enum portwatch_stat which, uint64_t figure)
 {
-	int patience = COLLECT_PATIENCE * 1000;
+	int left = COLLECT_PATIENCE * 1000;
 
-	while (stat(collect, which) < figure && patience-- > 0)
+	while (stat(collect, which) < figure && left-- > 0)
 		poll(NULL, 0, 1);
-	ck_assert_int_gt(patience, 0);
+	ck_assert_int_gt(left, 0);
 }
 
 /* What the watcher was told by the kernel, how often it woke, and how often it had to. */
@@ -73,14 +73,14 @@ static void expect_quiet(struct collect *collect, unsigned int wakeups_per_read)
 {
 	bool notifier = portwatch_get_notifier(collect->watcher, NULL, 0) == 1;
 	struct activity before, after = activity(collect);
-	int patience = COLLECT_PATIENCE * 1000 / (INTERVAL * READS);
+	int left = COLLECT_PATIENCE * 1000 / (INTERVAL * READS);
 
 	do {
 		before = after;
 		wait_stat(collect, PORTWATCH_STAT_READS, before.reads + READS);
 		after = activity(collect);
-	} while (!is_quiet(&before, &after, notifier, wakeups_per_read) && patience-- > 0);
-	ck_assert_msg(patience >= 0, "never quiet: %llu wake-ups, %llu records in %llu reads",
+	} while (!is_quiet(&before, &after, notifier, wakeups_per_read) && left-- > 0);
+	ck_assert_msg(left >= 0, "never quiet: %llu wake-ups, %llu records in %llu reads",
 	              (unsigned long long)(after.wakeups - before.wakeups),
 	              (unsigned long long)(after.records - before.records),
 	              (unsigned long long)(after.reads - before.reads));

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/patience.h"
 #include "util/sys.h"
 #include "util/fd.h"
 #include "util/spawn.h"
@@ -59,7 +60,7 @@ static void wait_gone(struct child *child)
 
 	if (child->pidfd < 0)
 		test_skip("the kernel has no pidfds");
-	ck_assert_int_eq(poll(&gone, 1, 60000), 1);
+	ck_assert_int_eq(poll(&gone, 1, patience(60000)), 1);
 }
 
 static void start_waiting(struct child *child, int ends[2])

@@ -52,7 +52,8 @@ lets_run()
 {
 	cp "$here/rogue" "$here/mine/command" && chown $mallory "$here/mine/command"
 	setpriv --reuid $mallory --regid $mallory --clear-groups env -i PATH="$bins" \
-		timeout -k 60 120 "$here/rogue" steal "$here/mine/command" "$1" >"$work/lines" 2>&1 &
+		PORTWATCH_TEST_SLOWNESS="${PORTWATCH_TEST_SLOWNESS:-1}" \
+		timeout -k "$(patience 60)" "$(patience 120)" "$here/rogue" steal "$here/mine/command" "$1" >"$work/lines" 2>&1 &
 	watcher=$!
 	exec 5<"$work/lines"
 	: >"$work/log"

@@ -8,6 +8,8 @@
 # shellcheck disable=SC2034
 set -u
 : "${builddir:?}"
+# shellcheck source=tests/support/patience.sh
+. "${srcdir:?}/tests/support/patience.sh"
 PATH=$PATH:/usr/sbin:/sbin
 # Who attacks, and whom else there is.
 mallory=54321
@@ -44,7 +46,7 @@ become()
 	user=$1
 	shift
 	exec setpriv --reuid "$user" --regid "$user" --clear-groups \
-		env -i PATH="$bins" timeout -k 60 60 "$@"
+		env -i PATH="$bins" timeout -k "$(patience 60)" "$(patience 60)" "$@"
 }
 
 # as_mallory COMMAND...: standard output and error go to $work/log; returns the status.
@@ -106,7 +108,7 @@ start_watching()
 	watcher=$!
 	exec 5<"$work/lines"
 	# For a line that never comes: the pipe ends with the watcher.
-	(timeout 120 tail -f /dev/null --pid="$watcher" || kill "$watcher") >/dev/null 2>&1 &
+	(timeout "$(patience 120)" tail -f /dev/null --pid="$watcher" || kill "$watcher") >/dev/null 2>&1 &
 	next_line
 }
 

@@ -29,7 +29,7 @@ flags=$("$PKG_CONFIG" --cflags --libs libportwatch)
 for consumer in thread loop; do
 	# The flags are words.
 	# shellcheck disable=SC2086
-	$CC -D_GNU_SOURCE ${CFLAGS-} "$here/$consumer.c" -o "$work/$consumer" ${LDFLAGS-} $flags
+	$CC -D_GNU_SOURCE ${CFLAGS-} -I"$here/../support" "$here/$consumer.c" -o "$work/$consumer" ${LDFLAGS-} $flags
 	"$work/$consumer"
 	echo "PASS: consumer $consumer"
 done

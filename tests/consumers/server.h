@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "patience.h"
+
 /* Milliseconds after which an event is given up: far more than any takes. */
-#define SERVER_DEADLINE 60000
+#define SERVER_DEADLINE patience(60000)
 
 /* Listens on 127.0.0.1, on a port that the kernel chooses. Returns the socket or -1. */
 static inline int server_listen(uint16_t *port)

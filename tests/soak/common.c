@@ -14,6 +14,7 @@
 
 #include "soak.h"
 #include "support/loopback.h"
+#include "support/patience.h"
 
 #define LIFE_MAX 60 /* seconds of a process that an actor forks */
 
@@ -60,7 +61,7 @@ pid_t soak_fork(struct soak *soak)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		alarm(LIFE_MAX);
+		alarm((unsigned int)patience(LIFE_MAX));
 	else if (pid > 0)
 		atomic_fetch_add(&soak->processes, 1);
 	return pid;

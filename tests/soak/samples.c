@@ -2,10 +2,11 @@
 /* samples.c - what the watching process holds while nothing happens, again and again */
 #include <stdio.h>
 
+#include "support/patience.h"
 #include "util/clock.h"
 #include "direct.h"
 
-#define PATIENCE (120 * NSEC_PER_SEC)
+#define PATIENCE ((uint64_t)patience(120) * NSEC_PER_SEC)
 #define CALM (NSEC_PER_SEC / 2)
 /* The allocator keeps what was freed, in each thread's cache and between what is still in use; how
  * much depends on chance, and in the first minutes it grows. So the last third of a run may exceed

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/patience.h"
 #include "util/clock.h"
 #include "direct.h"
 
@@ -18,7 +19,7 @@
 /* One line for each of so many parts, if that many are long enough. */
 #define PARTS_MAX 30
 #define PART_MIN 1 /* s */
-#define PATIENCE (120 * NSEC_PER_SEC)
+#define PATIENCE ((uint64_t)patience(120) * NSEC_PER_SEC)
 
 static const char usage[] =
 	"Usage: soak [--seconds=N]\n"

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "check_main.h"
+#include "patience.h"
 #include "skip.h"
 
 static bool forks;
@@ -21,11 +22,11 @@ bool check_forks(void)
  * doesn't. */
 static bool reap_orphans(const sigset_t *child)
 {
-	static const struct timespec patience = {.tv_sec = 60};
+	const struct timespec longest = {.tv_sec = patience(60)};
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0)
-		if (pid == 0 && sigtimedwait(child, NULL, &patience) < 0) {
+		if (pid == 0 && sigtimedwait(child, NULL, &longest) < 0) {
 			fprintf(stderr, "a process has outlived its test\n");
 			return false;
 		}
@@ -47,12 +48,14 @@ static bool run_all(SRunner *runner, const char *one)
 
 int check_main(int argc, char **argv, Suite *(*make)(void))
 {
+	char limit[16];
 	SRunner *runner;
 	int run, failed;
 	bool clean;
 
 	/* A hang must end some day, but no loaded machine is to be taken for one. */
-	setenv("CK_DEFAULT_TIMEOUT", "300", 0);
+	snprintf(limit, sizeof(limit), "%d", patience(300));
+	setenv("CK_DEFAULT_TIMEOUT", limit, 0);
 	skip_begin();
 	runner = srunner_create(make());
 	forks = srunner_fork_status(runner) == CK_FORK;

@@ -14,9 +14,10 @@
 #include <stdint.h>
 
 #include "fixture.h"
+#include "patience.h"
 #include "portwatch.h"
 
-#define COLLECT_PATIENCE 60 /* seconds */
+#define COLLECT_PATIENCE patience(60) /* seconds */
 
 struct collected {
 	enum portwatch_event_kind kind;

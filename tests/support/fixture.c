@@ -13,6 +13,7 @@
 
 #include "check_main.h"
 #include "fixture.h"
+#include "patience.h"
 #include "skip.h"
 
 /* Beside the test program, which libtool may have put into .libs. */
@@ -108,7 +109,7 @@ void fixture_wait_exit(pid_t pid)
 		ck_assert_int_eq(errno, ESRCH);
 		return;
 	}
-	ck_assert_int_eq(poll(&wait, 1, 60000), 1);
+	ck_assert_int_eq(poll(&wait, 1, patience(60000)), 1);
 	close(wait.fd);
 }
 

@@ -13,10 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "proc/procfs.h"
 #include "puppet.h"
 
-#define PATIENCE 60 /* seconds */
+#define PATIENCE patience(60) /* seconds */
 
 struct order {
 	int what;   /* an int: no padding, all of it is sent */
@@ -133,12 +134,12 @@ static void tell(int puppet, const struct order *order)
 
 static long ask(int puppet, char what, int other)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE};
+	const struct timeval longest = {.tv_sec = PATIENCE};
 	struct order order = {.what = what, .puppet = other, .pid = pids[other]};
 	long result;
 
 	tell(puppet, &order);
-	setsockopt(strings[puppet][0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(strings[puppet][0], SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof(longest));
 	ck_assert_int_eq(recv(strings[puppet][0], &result, sizeof(result), 0),
 	                 (ssize_t)sizeof(result));
 	return result;

@@ -8,9 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "reading.h"
 
-#define PATIENCE 60000 /* milliseconds */
+#define PATIENCE patience(60000) /* milliseconds */
 
 void reading_aim(struct reading *reading, pid_t pid)
 {

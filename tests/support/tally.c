@@ -7,10 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "tally.h"
 
 /* No run takes longer, in seconds. */
-#define PATIENCE 150
+#define PATIENCE patience(150)
 #define CALLS_MAX 128
 #define ERRORS_MAX 256
 #define NAME_MAX_SIZE 128
@@ -45,7 +46,7 @@ void tally_begin(const char *name)
 {
 	snprintf(tally->name, sizeof(tally->name), "%s", name);
 	tally->begin = now();
-	alarm(PATIENCE);
+	alarm((unsigned int)PATIENCE);
 }
 
 void tally_end(int call, int error, bool started)

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "sandbox.h"
 
 struct request {
@@ -99,7 +100,7 @@ bool sandbox_link_gone(const char *name, int milliseconds)
 		.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE),
 		.events = POLLIN,
 	};
-	int64_t left, deadline = now() + milliseconds;
+	int64_t left, deadline = now() + patience(milliseconds);
 	char message[8192];
 	bool gone;
 
