@@ -28,6 +28,8 @@ static struct kind_look kind_look(enum portwatch_event_kind kind)
 		return (struct kind_look){"close", "\033[31m"};
 	case PORTWATCH_EVENT_END:
 		return (struct kind_look){"end", "\033[33m"};
+	case PORTWATCH_EVENT_OWNER:
+		return (struct kind_look){"owner", "\033[36m"};
 	}
 	return (struct kind_look){"?", ""};
 }
@@ -89,7 +91,10 @@ static void add_text(struct text *text, const struct format_fields *fields, cons
 	add_kind(text, fields, style->colour);
 	add_port(text, fields);
 	add_owner(text, fields, name, style->utf8);
-	if (fields->netns != 0 && fields->netns != style->own_netns)
+	/* Nothing stands for the own one, so what isn't known must be said. */
+	if (fields->netns == 0 && fields->kind != PORTWATCH_EVENT_END)
+		text_add(text, "  netns ?");
+	else if (fields->netns != 0 && fields->netns != style->own_netns)
 		text_add(text, "  netns %" PRIu64, fields->netns);
 }
 
@@ -143,7 +148,9 @@ static void add_json(struct text *text, const struct format_fields *fields, cons
 	add_number(text, "owners", fields->owners, fields->owners != 0);
 	add_number(text, "netns", fields->netns, fields->netns != 0);
 	add_number(text, "inode", fields->inode, fields->inode != 0);
-	text_add(text, ",\"initial\":%s}", fields->initial ? "true" : "false");
+	text_add(text, ",\"initial\":%s", fields->initial ? "true" : "false");
+	add_number(text, "id", fields->id, fields->id != 0);
+	text_add(text, "}");
 }
 
 /* --- a form of the caller's own ------------------------------------------------------------------
@@ -154,18 +161,32 @@ static void add_json(struct text *text, const struct format_fields *fields, cons
 static bool add_value(struct text *text, const char *key, size_t length,
                       const struct format_fields *fields, const char *name, bool utf8)
 {
-	static const char *const keys[] = {"time",    "event",  "address", "port",  "family", "pid",
-	                                   "process", "owners", "netns",   "inode", "initial"};
-	enum { TIME, EVENT, ADDRESS, PORT, FAMILY, PID, PROCESS, OWNERS, NETNS, INODE, INITIAL };
+	static const char *const keys[] = {"time",   "event", "address", "port",
+	                                   "family", "pid",   "process", "owners",
+	                                   "netns",  "inode", "initial", "id"};
+	enum {
+		TIME,
+		EVENT,
+		ADDRESS,
+		PORT,
+		FAMILY,
+		PID,
+		PROCESS,
+		OWNERS,
+		NETNS,
+		INODE,
+		INITIAL,
+		ID
+	};
 	const char *string = NULL;
 	uint64_t number = 0;
 	size_t which = 0;
 
-	while (which <= INITIAL &&
+	while (which <= ID &&
 	       (strlen(keys[which]) != length || memcmp(keys[which], key, length) != 0))
 		which++;
-	if (which > INITIAL || !fields)
-		return which <= INITIAL;
+	if (which > ID || !fields)
+		return which <= ID;
 	if (which == TIME)
 		add_utc_time(text, fields->realtime);
 	else if (which == EVENT)
@@ -183,7 +204,8 @@ static bool add_value(struct text *text, const char *key, size_t length,
 		         : which == PID    ? (uint64_t)fields->pid
 		         : which == OWNERS ? fields->owners
 		         : which == NETNS  ? fields->netns
-		                           : fields->inode;
+		         : which == INODE  ? fields->inode
+		                           : fields->id;
 	if (string && *string != '\0')
 		text_add_visible(text, string, utf8);
 	else if (number != 0)

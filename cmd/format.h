@@ -16,7 +16,7 @@
 /* What such a text may hold, for messages. */
 #define FORMAT_ALLOWED                                                                             \
 	"up to 1000 bytes with {time}, {event}, {address}, {port}, {family}, {pid}, {process}, "   \
-	"{owners}, {netns}, {inode}, {initial}, {{ for a brace, \\t, \\n and \\\\"
+	"{owners}, {netns}, {inode}, {initial}, {id}, {{ for a brace, \\t, \\n and \\\\"
 
 /* Whether a text may be the form of a line: names in braces stand for the values that the JSON has
  * by these keys, with "-" for null; "{{" and "}}" for a brace; \t, \n and \\ for what C makes of
@@ -35,6 +35,7 @@ bool format_is_valid(const char *format);
 struct format_fields {
 	uint64_t realtime; /* nanoseconds */
 	enum portwatch_event_kind kind;
+	uint64_t id;
 	int family;
 	const char *address;
 	unsigned int port;

@@ -35,7 +35,7 @@ enum {
 };
 
 /* In the order of the bits of enum portwatch_event_kind. */
-#define EVENTS "open|close|end"
+#define EVENTS "open|close|end|owner"
 
 struct row {
 	int key; /* the letter */
@@ -63,8 +63,8 @@ static const struct row rows[] = {
          0, true},
 	{'t', "timeout", "SECONDS", "0.001 to 86400 seconds",
          "give up after SECONDS with status 124, and end a COMMAND", take_timeout, 0, 0, false},
-	{'e', "events", "LIST", "a list of open, close and end, such as open,close",
-         "which of open,close,end; default open,close", take_events, 0, 0, false},
+	{'e', "events", "LIST", "a list of open, close, end and owner, such as open,close",
+         "which of open,close,owner,end; default open,close", take_events, 0, 0, false},
 	{KEY_PORTS, "ports", "LIST", "ports and ranges of ports, such as 80,3000-3999",
          "only these ports, such as 80,3000-3999", take_ports, 0, 0, false},
 	{'A', "addresses", "default|loopback|all", "default, loopback and all",

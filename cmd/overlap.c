@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <search.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,17 +14,31 @@
 struct key {
 	uint64_t cookie;
 	uint64_t netns;
+	uint64_t watcher; /* and the port's number there, where the namespace is unknown: */
+	uint64_t id;      /* nobody can say whether two such ports are one */
 	uint32_t family;
 	uint32_t port;
 	unsigned char address[16];
 };
 
-struct open_port {
-	struct key key; /* first, so that a key is found by itself */
-	unsigned int watchers;
+/* What one watcher says of the owner of a port. */
+struct voice {
+	const struct portwatch *watcher;
+	pid_t pid;
+	unsigned int owners;
+	uint64_t inode;
+	char process[FORMAT_NAME_MAX + 1];
 };
 
-static struct key make_key(const struct portwatch_event *event)
+struct open_port {
+	struct key key; /* first, so that a key is found by itself */
+	uint64_t id;
+	struct voice *voices; /* the first one speaks for all */
+	size_t count;
+	struct voice printed; /* what was said last */
+};
+
+static struct key make_key(const struct portwatch *watcher, const struct portwatch_event *event)
 {
 	int family = portwatch_event_get_family(event);
 	struct key key = {
@@ -35,6 +50,10 @@ static struct key make_key(const struct portwatch_event *event)
 	/* The inode number may be given to another namespace: only where there is no cookie. */
 	if (key.cookie == 0)
 		key.netns = portwatch_event_get_netns(event);
+	if (key.cookie == 0 && key.netns == 0) {
+		key.watcher = (uintptr_t)watcher;
+		key.id = portwatch_event_get_id(event);
+	}
 	memcpy(key.address, portwatch_event_get_address(event), family == AF_INET6 ? 16 : 4);
 	return key;
 }
@@ -44,61 +63,180 @@ static int compare(const void *left, const void *right)
 	return memcmp(left, right, sizeof(struct key));
 }
 
-static int count_open(struct overlap *overlap, const struct key *key)
+static struct open_port *find(const struct overlap *overlap, const struct key *key)
 {
 	struct open_port **found = tfind(key, &overlap->tree, compare);
-	struct open_port *entry;
 
-	if (found) {
-		(*found)->watchers++;
+	return found ? *found : NULL;
+}
+
+static void free_port(struct overlap *overlap, struct open_port *port)
+{
+	tdelete(port, &overlap->tree, compare);
+	free(port->voices);
+	free(port);
+}
+
+static struct voice voice_of(const struct portwatch *watcher, const struct format_fields *fields)
+{
+	struct voice voice = {
+		.watcher = watcher,
+		.pid = fields->pid,
+		.owners = fields->owners,
+		.inode = fields->inode,
+	};
+
+	snprintf(voice.process, sizeof(voice.process), "%s", fields->process);
+	return voice;
+}
+
+static struct voice *find_voice(struct open_port *port, const struct portwatch *watcher)
+{
+	for (size_t i = 0; i < port->count; i++)
+		if (port->voices[i].watcher == watcher)
+			return &port->voices[i];
+	return NULL;
+}
+
+static int add_voice(struct open_port *port, const struct voice *voice)
+{
+	struct voice *voices = realloc(port->voices, (port->count + 1) * sizeof(*voices));
+
+	if (!voices)
+		return -ENOMEM;
+	port->voices = voices;
+	voices[port->count++] = *voice;
+	return 0;
+}
+
+/* Lets one that knows the owner speak instead of one that doesn't. */
+static void choose_speaker(struct open_port *port)
+{
+	struct voice first = port->voices[0];
+
+	for (size_t i = 1; i < port->count && port->voices[0].pid == 0; i++)
+		if (port->voices[i].pid != 0) {
+			port->voices[0] = port->voices[i];
+			port->voices[i] = first;
+		}
+}
+
+static bool says_the_same(const struct voice *a, const struct voice *b)
+{
+	return a->pid == b->pid && a->owners == b->owners && a->inode == b->inode &&
+	       strcmp(a->process, b->process) == 0;
+}
+
+/* Makes the fields say what was said last. */
+static void quote(struct overlap *overlap, const struct open_port *port,
+                  struct format_fields *fields)
+{
+	memcpy(overlap->name, port->printed.process, sizeof(overlap->name));
+	fields->id = port->id;
+	fields->pid = port->printed.pid;
+	fields->owners = port->printed.owners;
+	fields->inode = port->printed.inode;
+	fields->process = overlap->name;
+}
+
+/* What all watchers together say of a port that stays open. */
+static int change_owner(struct overlap *overlap, struct open_port *port,
+                        struct format_fields *fields)
+{
+	choose_speaker(port);
+	if (says_the_same(&port->voices[0], &port->printed))
 		return 0;
-	}
-	entry = calloc(1, sizeof(*entry));
-	if (!entry)
-		return -ENOMEM;
-	entry->key = *key;
-	entry->watchers = 1;
-	if (!tsearch(entry, &overlap->tree, compare)) {
-		free(entry);
-		return -ENOMEM;
-	}
+	port->printed = port->voices[0];
+	quote(overlap, port, fields);
+	fields->kind = PORTWATCH_EVENT_OWNER;
+	fields->initial = false;
 	return 1;
 }
 
-static int count_close(struct overlap *overlap, const struct key *key)
+static int take_first(struct overlap *overlap, const struct key *key, const struct voice *voice,
+                      struct format_fields *fields)
 {
-	struct open_port **found = tfind(key, &overlap->tree, compare);
-	struct open_port *entry;
+	struct open_port *port = calloc(1, sizeof(*port));
 
-	if (!found)
-		return 1;
-	entry = *found;
-	if (--entry->watchers > 0)
-		return 0;
-	tdelete(entry, &overlap->tree, compare);
-	free(entry);
+	if (!port)
+		return -ENOMEM;
+	port->key = *key;
+	if (add_voice(port, voice) < 0 || !tsearch(port, &overlap->tree, compare)) {
+		free(port->voices);
+		free(port);
+		return -ENOMEM;
+	}
+	port->id = ++overlap->last_id;
+	port->printed = *voice;
+	quote(overlap, port, fields);
 	return 1;
 }
 
-int overlap_count(struct overlap *overlap, const struct portwatch_event *event)
+static int take_open(struct overlap *overlap, const struct key *key, const struct voice *voice,
+                     struct format_fields *fields)
 {
-	enum portwatch_event_kind kind = portwatch_event_get_kind(event);
+	struct open_port *port = find(overlap, key);
+	int result;
+
+	if (!port)
+		return take_first(overlap, key, voice, fields);
+	result = add_voice(port, voice);
+	return result < 0 ? result : change_owner(overlap, port, fields);
+}
+
+static int take_owner(struct overlap *overlap, struct open_port *port, const struct voice *voice,
+                      struct format_fields *fields)
+{
+	struct voice *known = find_voice(port, voice->watcher);
+
+	if (!known)
+		return 0;
+	*known = *voice;
+	return change_owner(overlap, port, fields);
+}
+
+static int take_close(struct overlap *overlap, struct open_port *port, const struct voice *voice,
+                      struct format_fields *fields)
+{
+	struct voice *known = find_voice(port, voice->watcher);
+
+	if (known && port->count > 1) {
+		memmove(known, known + 1,
+		        (size_t)(&port->voices[--port->count] - known) * sizeof(*known));
+		return change_owner(overlap, port, fields);
+	}
+	if (!known)
+		return 0;
+	/* An owner that another watcher has known is better than none. */
+	if (voice->pid == 0 && port->printed.inode == voice->inode)
+		quote(overlap, port, fields);
+	fields->id = port->id;
+	free_port(overlap, port);
+	return 1;
+}
+
+int overlap_take(struct overlap *overlap, const struct portwatch *watcher,
+                 const struct portwatch_event *event, struct format_fields *fields)
+{
+	struct open_port *port;
+	struct voice voice;
 	struct key key;
 
-	if (!overlap->enabled || kind == PORTWATCH_EVENT_END)
+	if (!overlap->enabled || fields->kind == PORTWATCH_EVENT_END)
 		return 1;
-	key = make_key(event);
-	return kind == PORTWATCH_EVENT_OPEN ? count_open(overlap, &key)
-	                                    : count_close(overlap, &key);
+	key = make_key(watcher, event);
+	voice = voice_of(watcher, fields);
+	if (fields->kind == PORTWATCH_EVENT_OPEN)
+		return take_open(overlap, &key, &voice, fields);
+	port = find(overlap, &key);
+	if (!port)
+		return 1;
+	return fields->kind == PORTWATCH_EVENT_OWNER ? take_owner(overlap, port, &voice, fields)
+	                                             : take_close(overlap, port, &voice, fields);
 }
 
 void overlap_free(struct overlap *overlap)
 {
-	struct open_port *entry;
-
-	while (overlap->tree) {
-		entry = *(struct open_port **)overlap->tree;
-		tdelete(entry, &overlap->tree, compare);
-		free(entry);
-	}
+	while (overlap->tree)
+		free_port(overlap, *(struct open_port **)overlap->tree);
 }

@@ -53,12 +53,12 @@ static void fail(struct printer *printer, int error)
 	output_close(&printer->output);
 }
 
-void printer_print(struct printer *printer, const struct portwatch_event *event)
+static struct format_fields describe(const struct portwatch_event *event)
 {
-	char line[FORMAT_LINE_MAX];
-	struct format_fields fields = {
+	return (struct format_fields){
 		.realtime = portwatch_event_get_realtime(event),
 		.kind = portwatch_event_get_kind(event),
+		.id = portwatch_event_get_id(event),
 		.family = portwatch_event_get_family(event),
 		.address = portwatch_event_get_address_text(event),
 		.port = portwatch_event_get_port(event),
@@ -69,11 +69,23 @@ void printer_print(struct printer *printer, const struct portwatch_event *event)
 		.inode = portwatch_event_get_inode(event),
 		.initial = portwatch_event_get_initial(event) != 0,
 	};
-	size_t length = format_line(&fields, &printer->style, line);
+}
+
+static void print(struct printer *printer, const struct format_fields *fields)
+{
+	char line[FORMAT_LINE_MAX];
+	size_t length = format_line(fields, &printer->style, line);
 	int result = output_line(&printer->output, line, length);
 
 	if (result < 0)
 		fail(printer, result);
+}
+
+void printer_print(struct printer *printer, const struct portwatch_event *event)
+{
+	struct format_fields fields = describe(event);
+
+	print(printer, &fields);
 }
 
 bool printer_wants_port(const struct printer *printer, const struct portwatch_event *event)
@@ -82,16 +94,17 @@ bool printer_wants_port(const struct printer *printer, const struct portwatch_ev
 	       values_has_port(&printer->options->ports, portwatch_event_get_port(event));
 }
 
-void printer_event(struct printer *printer, const struct portwatch_event *event)
+void printer_event(struct printer *printer, const struct portwatch *watcher,
+                   const struct portwatch_event *event)
 {
-	int wanted = overlap_count(&printer->overlap, event);
+	struct format_fields fields = describe(event);
+	int wanted = overlap_take(&printer->overlap, watcher, event, &fields);
 
 	if (wanted < 0)
 		message_error("an event is not printed: %s", strerror(-wanted));
-	if (wanted > 0 &&
-	    (printer->options->events & (unsigned int)portwatch_event_get_kind(event)) &&
+	if (wanted > 0 && (printer->options->events & (unsigned int)fields.kind) &&
 	    printer_wants_port(printer, event))
-		printer_print(printer, event);
+		print(printer, &fields);
 }
 
 void printer_flush(struct printer *printer, bool gone)

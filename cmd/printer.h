@@ -22,8 +22,9 @@ struct printer {
  * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
 int printer_open(struct printer *printer, const struct options *options);
 
-/* Prints the event if the options want it. */
-void printer_event(struct printer *printer, const struct portwatch_event *event);
+/* Prints the event of a watcher if the options want it. */
+void printer_event(struct printer *printer, const struct portwatch *watcher,
+                   const struct portwatch_event *event);
 
 /* Prints the event in any case. */
 void printer_print(struct printer *printer, const struct portwatch_event *event);

@@ -144,13 +144,12 @@ static void take_event(struct portwatch *watcher, const struct portwatch_event *
 	struct target *target = user_data;
 	struct watch *watch = target->user_data;
 
-	(void)watcher;
 	if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_END)
 		target->ended = true;
 	if (watch->options->wait)
 		await(watch, event);
 	else
-		printer_event(&watch->printer, event);
+		printer_event(&watch->printer, watcher, event);
 }
 
 /* Makes all watchers before the first is started: a PID that is wrong is told before any event. */

@@ -69,7 +69,7 @@ START_TEST(options_are_checked)
 	ck_assert_int_eq(portwatch_new(&watcher, getpid(), ignore, &watcher), 0);
 	ck_assert_int_eq(portwatch_get_pid(watcher), getpid());
 	ck_assert_ptr_eq(portwatch_get_user_data(watcher), &watcher);
-	ck_assert_int_eq(portwatch_set_events(watcher, 8), -EINVAL);
+	ck_assert_int_eq(portwatch_set_events(watcher, 16), -EINVAL);
 	ck_assert_int_eq(portwatch_set_interval(watcher, 86400001), -EINVAL);
 	ck_assert_int_eq(portwatch_set_interval(watcher, 86400000), 0);
 	ck_assert_int_eq(portwatch_set_interval(watcher, 0), 0);

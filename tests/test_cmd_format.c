@@ -24,6 +24,7 @@ static struct format_fields make_open(void)
 	return (struct format_fields){
 		.realtime = MOMENT,
 		.kind = PORTWATCH_EVENT_OPEN,
+		.id = 9,
 		.family = AF_INET,
 		.address = "127.0.0.1",
 		.port = 8000,
@@ -71,6 +72,9 @@ START_TEST(text_of_ipv4)
 	fields.kind = PORTWATCH_EVENT_CLOSE;
 	ck_assert_str_eq(format_text(&fields, false),
 	                 "13:00:01.123 close  127.0.0.1:8000         python3[4242]\n");
+	fields.kind = PORTWATCH_EVENT_OWNER;
+	ck_assert_str_eq(format_text(&fields, false),
+	                 "13:00:01.123 owner  127.0.0.1:8000         python3[4242]\n");
 }
 END_TEST
 
@@ -107,7 +111,7 @@ START_TEST(text_tells_what_is_unusual)
 	fields.pid = 7;
 	fields.netns = 0;
 	ck_assert_str_eq(format_text(&fields, false),
-	                 "13:00:01.123 open   127.0.0.1:8000         ?[7]\n");
+	                 "13:00:01.123 open   127.0.0.1:8000         ?[7]  netns ?\n");
 }
 END_TEST
 
@@ -149,7 +153,7 @@ START_TEST(json_has_all_keys_in_order)
 	                 "{\"time\":\"2026-11-22T12:00:01.123456Z\",\"event\":\"open\","
 	                 "\"address\":\"127.0.0.1\",\"port\":8000,\"family\":\"inet\","
 	                 "\"pid\":4242,\"process\":\"python3\",\"owners\":1,"
-	                 "\"netns\":4026531840,\"inode\":12345,\"initial\":false}\n");
+	                 "\"netns\":4026531840,\"inode\":12345,\"initial\":false,\"id\":9}\n");
 	fields.kind = PORTWATCH_EVENT_CLOSE;
 	fields.family = AF_INET6;
 	fields.address = "::1";
@@ -158,7 +162,7 @@ START_TEST(json_has_all_keys_in_order)
 	                 "{\"time\":\"2026-11-22T12:00:01.123456Z\",\"event\":\"close\","
 	                 "\"address\":\"::1\",\"port\":8000,\"family\":\"inet6\","
 	                 "\"pid\":4242,\"process\":\"python3\",\"owners\":1,"
-	                 "\"netns\":4026531840,\"inode\":12345,\"initial\":true}\n");
+	                 "\"netns\":4026531840,\"inode\":12345,\"initial\":true,\"id\":9}\n");
 }
 END_TEST
 
@@ -170,7 +174,7 @@ START_TEST(json_has_null_for_the_unknown)
 	                 "{\"time\":\"2026-11-22T12:00:01.123456Z\",\"event\":\"end\","
 	                 "\"address\":null,\"port\":null,\"family\":null,"
 	                 "\"pid\":4242,\"process\":null,\"owners\":null,"
-	                 "\"netns\":null,\"inode\":null,\"initial\":false}\n");
+	                 "\"netns\":null,\"inode\":null,\"initial\":false,\"id\":null}\n");
 }
 END_TEST
 
@@ -195,7 +199,7 @@ START_TEST(a_long_name_is_cut_and_the_line_stays_whole)
 	fields.process = name;
 	format_json(&fields);
 	ck_assert_ptr_nonnull(strstr(line, "\\u000a\",\"owners\":1,"));
-	ck_assert_ptr_nonnull(strstr(line, "\"initial\":false}\n"));
+	ck_assert_ptr_nonnull(strstr(line, "\"initial\":false,\"id\":9}\n"));
 	format_text(&fields, false);
 	ck_assert_ptr_nonnull(strstr(line, "\\x0a[4242]\n"));
 }
@@ -217,8 +221,8 @@ START_TEST(a_form_of_ones_own)
 	ck_assert_str_eq(format_own(&fields, "{address}:{port} {pid}\\t{process}"),
 	                 "127.0.0.1:8000 4242\tpython3\n");
 	ck_assert_str_eq(format_own(&fields, "{time} {event} {family} {owners} {netns} {inode} "
-	                                     "{initial}"),
-	                 "2026-11-22T12:00:01.123456Z open inet 1 4026531840 12345 false\n");
+	                                     "{initial} {id}"),
+	                 "2026-11-22T12:00:01.123456Z open inet 1 4026531840 12345 false 9\n");
 	ck_assert_str_eq(format_own(&fields, "{{{port}}} 100% \\\\ \\n%s"),
 	                 "{8000} 100% \\ \n%s\n");
 	ck_assert_str_eq(format_own(&fields, ""), "\n");

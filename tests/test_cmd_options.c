@@ -65,7 +65,8 @@ static void check_all_set(void)
 {
 	ck_assert_int_eq(options.json, 1);
 	ck_assert_int_eq(options.once, 1);
-	ck_assert_uint_eq(options.events, PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END);
+	ck_assert_uint_eq(options.events,
+	                  PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END | PORTWATCH_EVENT_OWNER);
 	ck_assert_uint_eq(options.interval, 250);
 	ck_assert_int_eq(options.addresses, PORTWATCH_ADDRESSES_ALL);
 	ck_assert_int_eq(options.scope, PORTWATCH_SCOPE_NETNS);
@@ -78,12 +79,13 @@ static void check_all_set(void)
 
 START_TEST(long_and_short_names_are_the_same)
 {
-	ck_assert_int_eq(parse("--json --once --events=close,end --interval=0.25 --addresses all "
-	                       "--scope=netns --output=file --no-notify --stats --verbose 7"),
-	                 0);
+	ck_assert_int_eq(
+		parse("--json --once --events=close,end,owner --interval=0.25 --addresses all "
+	              "--scope=netns --output=file --no-notify --stats --verbose 7"),
+		0);
 	check_all_set();
 	ck_assert_int_eq(
-		parse("-j1 -e close,end -i.25 -Aall -s netns -o file --no-notify --stats -v "
+		parse("-j1 -e close,end,owner -i.25 -Aall -s netns -o file --no-notify --stats -v "
 	              "7"),
 		0);
 	check_all_set();
@@ -252,8 +254,8 @@ static const struct {
          "option --output needs a value; allowed: the name of a file, or - for standard output"},
 	{"1 --reader",
          "option --reader needs a value; allowed: auto, local, setns, nsenter and procfs"},
-	{"-e opne 1", "option --events: 'opne' is not allowed; allowed: a list of open, close and "
-                      "end, such as open,close"},
+	{"-e opne 1", "option --events: 'opne' is not allowed; allowed: a list of open, close, "
+                      "end and owner, such as open,close"},
 	{"-i 0 1", "option --interval: '0' is not allowed; allowed: 0.001 to 86400 seconds"},
 	{"-A most 1", "option --addresses: 'most' is not allowed; allowed: default, loopback and "
                       "all"},

@@ -23,12 +23,23 @@ static void teardown(void)
 	ports_clear(&ports);
 }
 
-static struct port *open_in(uint64_t netns, uint16_t number)
+static struct portwatch_event make_event(uint16_t number, pid_t owner)
 {
 	struct portwatch_event event = {
 		.kind = PORTWATCH_EVENT_OPEN,
 		.listener = {.family = AF_INET, .port = number, .address = {127, 0, 0, 1}},
+		.pid = owner,
+		.owners = 1,
 	};
+
+	event.listener.inode = 1000 + (uint64_t)owner;
+	snprintf(event.process, sizeof(event.process), "p%d", (int)owner);
+	return event;
+}
+
+static struct port *open_in(uint64_t netns, uint16_t number)
+{
+	struct portwatch_event event = make_event(number, 1);
 	struct port *port = ports_open(&ports, netns, &event);
 
 	ck_assert_ptr_nonnull(port);
@@ -40,7 +51,14 @@ static struct port *open_port(uint16_t number)
 	return open_in(NETNS, number);
 }
 
-/* What waits, as text: "+80 -80". */
+static bool change_owner(struct port *port, pid_t owner)
+{
+	struct portwatch_event event = make_event(port->event.listener.port, owner);
+
+	return ports_owner(&ports, port, &event);
+}
+
+/* What waits, as text: "+80 =80 -80". */
 static const char *told(void)
 {
 	static char text[4096];
@@ -51,7 +69,9 @@ static const char *told(void)
 	while (used < sizeof(text) - 16 && ports_next(&ports, &event))
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%c%u",
 		                         used ? " " : "",
-		                         event.kind == PORTWATCH_EVENT_OPEN ? '+' : '-',
+		                         event.kind == PORTWATCH_EVENT_OPEN    ? '+'
+		                         : event.kind == PORTWATCH_EVENT_OWNER ? '='
+		                                                               : '-',
 		                         (unsigned int)event.listener.port);
 	return text;
 }
@@ -71,16 +91,16 @@ START_TEST(closes_with_the_last_socket)
 	struct port *port = open_port(80);
 
 	open_port(80);
-	ports_close(&ports, port);
+	ports_close(&ports, port, NULL);
 	ck_assert_str_eq(told(), "+80");
-	ports_close(&ports, port);
+	ports_close(&ports, port, NULL);
 	ck_assert_str_eq(told(), "-80");
 }
 END_TEST
 
 START_TEST(is_new_after_a_close)
 {
-	ports_close(&ports, open_port(80));
+	ports_close(&ports, open_port(80), NULL);
 	open_port(80);
 	ck_assert_str_eq(told(), "+80 -80 +80");
 }
@@ -92,7 +112,7 @@ START_TEST(tells_namespaces_apart)
 
 	ck_assert_ptr_ne(here, there);
 	ck_assert_str_eq(told(), "+80 +80");
-	ports_close(&ports, here);
+	ports_close(&ports, here, NULL);
 	ck_assert_str_eq(told(), "-80");
 	ck_assert_uint_eq(there->sockets, 1);
 }
@@ -109,9 +129,86 @@ END_TEST
 
 START_TEST(forgets_what_is_closed_and_told)
 {
-	ports_close(&ports, open_port(80));
+	ports_close(&ports, open_port(80), NULL);
 	told();
 	ck_assert(list_empty(&ports.list));
+}
+END_TEST
+
+/* Whether the next event is this one, and speaks of one socket. */
+static uint64_t expect(enum portwatch_event_kind kind, uint16_t number, pid_t owner)
+{
+	struct portwatch_event event, wanted = make_event(number, owner);
+
+	ck_assert(ports_next(&ports, &event));
+	ck_assert_int_eq(event.kind, kind);
+	ck_assert_uint_eq(event.listener.port, number);
+	ck_assert_int_eq(event.pid, owner);
+	ck_assert_uint_eq(event.listener.inode, wanted.listener.inode);
+	ck_assert_str_eq(event.process, wanted.process);
+	return event.id;
+}
+
+START_TEST(owners_are_reported_where_that_is_wanted)
+{
+	struct port *port = open_port(80);
+
+	ck_assert(!change_owner(port, 1));
+	ck_assert(change_owner(port, 2));
+	ck_assert_str_eq(told(), "+80");
+	ports.reports_owners = true;
+	ck_assert(!change_owner(port, 2));
+	ck_assert_str_eq(told(), "");
+	ck_assert(change_owner(port, 3));
+	expect(PORTWATCH_EVENT_OWNER, 80, 3);
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
+START_TEST(a_close_names_the_last_owner_with_its_socket)
+{
+	struct port *port = open_port(80);
+
+	expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	change_owner(port, 2);
+	ports_close(&ports, port, NULL);
+	expect(PORTWATCH_EVENT_CLOSE, 80, 2);
+}
+END_TEST
+
+START_TEST(a_close_has_the_name_of_its_time)
+{
+	struct portwatch_event event;
+
+	ports_close(&ports, open_port(80), "renamed");
+	ck_assert(ports_next(&ports, &event));
+	ck_assert_str_eq(event.process, "p1");
+	ck_assert(ports_next(&ports, &event));
+	ck_assert_str_eq(event.process, "renamed");
+}
+END_TEST
+
+START_TEST(one_id_from_the_open_to_the_close)
+{
+	uint64_t first, second, other;
+	struct port *port = open_port(80);
+
+	ports.reports_owners = true;
+	first = expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	ck_assert_uint_ne(first, 0);
+	change_owner(port, 2);
+	ck_assert_uint_eq(expect(PORTWATCH_EVENT_OWNER, 80, 2), first);
+	ports_close(&ports, port, NULL);
+	open_in(2, 80);
+	port = open_port(80);
+	ck_assert_uint_eq(expect(PORTWATCH_EVENT_CLOSE, 80, 2), first);
+	other = expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	second = expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	ck_assert_uint_ne(second, first);
+	ck_assert_uint_ne(second, other);
+	ck_assert_uint_ne(other, first);
+	ports_close(&ports, port, NULL);
+	ck_assert_uint_eq(expect(PORTWATCH_EVENT_CLOSE, 80, 1), second);
 }
 END_TEST
 
@@ -147,14 +244,14 @@ START_TEST(overflow_tells_the_difference)
 
 	ck_assert_str_eq(told(), "+1 +2");
 	for (int i = 0; i < EVENT_QUEUE_MAX; i++)
-		ports_close(&ports, open_port(3));
-	ports_close(&ports, goes);
+		ports_close(&ports, open_port(3), NULL);
+	ports_close(&ports, goes, NULL);
 	open_port(4);
 	drain(&opened, &closed);
 	ck_assert_uint_eq(opened, 1);
 	ck_assert_uint_eq(closed, 1);
 	ck_assert(stays->delivered);
-	ports_close(&ports, stays);
+	ports_close(&ports, stays, NULL);
 	ck_assert_str_eq(told(), "-1");
 }
 END_TEST
@@ -162,40 +259,114 @@ END_TEST
 START_TEST(overflow_keeps_nothing_that_was_never_told)
 {
 	for (int i = 0; i < 2 * EVENT_QUEUE_MAX; i++)
-		ports_close(&ports, open_port((uint16_t)(1 + i % 60000)));
+		ports_close(&ports, open_port((uint16_t)(1 + i % 60000)), NULL);
 	ck_assert(list_empty(&ports.list));
 	ck_assert_str_eq(told(), "");
 }
 END_TEST
 
+static void overflow(void)
+{
+	for (int i = 0; i < EVENT_QUEUE_MAX; i++)
+		ports_close(&ports, open_port(3), NULL);
+	ck_assert(ports.resync);
+}
+
+/* To the callback a port that was closed and opened again among what was dropped was open all the
+ * time. */
+START_TEST(overflow_keeps_the_id_that_was_told)
+{
+	struct port *port = open_port(80);
+	uint64_t id = expect(PORTWATCH_EVENT_OPEN, 80, 1);
+
+	ports_close(&ports, port, NULL);
+	port = open_port(80);
+	overflow();
+	ck_assert_str_eq(told(), "");
+	ports_close(&ports, port, NULL);
+	ck_assert_uint_eq(expect(PORTWATCH_EVENT_CLOSE, 80, 1), id);
+}
+END_TEST
+
+START_TEST(overflow_tells_the_last_owner)
+{
+	struct port *port;
+
+	ports.reports_owners = true;
+	port = open_port(80);
+	expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	change_owner(port, 2);
+	overflow();
+	change_owner(port, 3);
+	expect(PORTWATCH_EVENT_OWNER, 80, 3);
+	ck_assert_str_eq(told(), "");
+	/* closed and opened again by another among what was dropped */
+	ports_close(&ports, port, NULL);
+	open_port(80);
+	overflow();
+	expect(PORTWATCH_EVENT_OWNER, 80, 1);
+	/* opened and handed on */
+	change_owner(open_port(81), 4);
+	overflow();
+	expect(PORTWATCH_EVENT_OPEN, 81, 4);
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
 /* Any sequence: the callback's view, followed by its events, ends as the truth. */
+static void follow(const struct portwatch_event *event, bool *open, uint64_t *id, pid_t *owner)
+{
+	bool opens = event->kind == PORTWATCH_EVENT_OPEN;
+
+	ck_assert_int_ne(*open, opens);
+	if (opens)
+		ck_assert_uint_gt(event->id, *id);
+	else
+		ck_assert_uint_eq(event->id, *id);
+	*id = event->id;
+	*open = event->kind != PORTWATCH_EVENT_CLOSE;
+	*owner = *open ? event->pid : 0;
+}
+
 START_TEST(agrees_with_a_model)
 {
 	bool open[16] = {false}, seen[16] = {false};
+	pid_t owner[16] = {0}, seen_owner[16] = {0};
+	uint64_t ids[16] = {0};
 	struct port *held[16] = {NULL};
 	struct portwatch_event event;
 
 	srand(1);
+	ports.reports_owners = true;
 	for (int step = 0; step < 200000; step++) {
 		unsigned int number = (unsigned int)rand() % 16;
 
+		if (open[number] && step % 3 == 0) {
+			owner[number] = 1 + rand() % 5;
+			change_owner(held[number], owner[number]);
+			continue;
+		}
 		if (open[number])
-			ports_close(&ports, held[number]);
+			ports_close(&ports, held[number], NULL);
 		else
 			held[number] = open_port((uint16_t)(number + 1));
 		open[number] = !open[number];
+		owner[number] = open[number];
 		/* Read seldom enough for overflows. */
 		for (int i = rand() % 40000 == 0 ? 1000000 : 0; i > 0 && ports_next(&ports, &event);
 		     i--) {
-			bool opens = event.kind == PORTWATCH_EVENT_OPEN;
+			unsigned int at = event.listener.port - 1U;
 
-			ck_assert_int_ne(seen[event.listener.port - 1], opens);
-			seen[event.listener.port - 1] = opens;
+			follow(&event, &seen[at], &ids[at], &seen_owner[at]);
 		}
 	}
-	while (ports_next(&ports, &event))
-		seen[event.listener.port - 1] = event.kind == PORTWATCH_EVENT_OPEN;
+	while (ports_next(&ports, &event)) {
+		unsigned int at = event.listener.port - 1U;
+
+		follow(&event, &seen[at], &ids[at], &seen_owner[at]);
+	}
 	ck_assert_mem_eq(open, seen, sizeof(open));
+	ck_assert_mem_eq(owner, seen_owner, sizeof(owner));
 }
 END_TEST
 
@@ -232,11 +403,17 @@ static Suite *make_suite(void)
 	tcase_add_test(dispatch, tells_namespaces_apart);
 	tcase_add_test(dispatch, keeps_the_order);
 	tcase_add_test(dispatch, forgets_what_is_closed_and_told);
+	tcase_add_test(dispatch, owners_are_reported_where_that_is_wanted);
+	tcase_add_test(dispatch, a_close_names_the_last_owner_with_its_socket);
+	tcase_add_test(dispatch, a_close_has_the_name_of_its_time);
+	tcase_add_test(dispatch, one_id_from_the_open_to_the_close);
 	suite_add_tcase(suite, dispatch);
 
 	tcase_add_checked_fixture(overflow, setup, teardown);
 	tcase_add_test(overflow, overflow_tells_all_that_is_open);
 	tcase_add_test(overflow, overflow_tells_the_difference);
+	tcase_add_test(overflow, overflow_keeps_the_id_that_was_told);
+	tcase_add_test(overflow, overflow_tells_the_last_owner);
 	tcase_add_test(overflow, overflow_keeps_nothing_that_was_never_told);
 	tcase_add_test(overflow, agrees_with_a_model);
 	tcase_add_test(overflow, queue_is_bounded);

@@ -9,6 +9,11 @@ enum portwatch_event_kind portwatch_event_get_kind(const struct portwatch_event 
 	return event->kind;
 }
 
+uint64_t portwatch_event_get_id(const struct portwatch_event *event)
+{
+	return event->id;
+}
+
 int portwatch_event_get_family(const struct portwatch_event *event)
 {
 	return event->listener.family;

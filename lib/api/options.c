@@ -8,7 +8,8 @@
 #include "api/watcher.h"
 
 #define INTERVAL_MAX 86400000
-#define ALL_KINDS (PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END)
+#define ALL_KINDS                                                                                  \
+	(PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END | PORTWATCH_EVENT_OWNER)
 
 /* Whether an option may be set to a value that is `valid`; then the lock is held until the value is
  * set. */

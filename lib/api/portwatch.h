@@ -69,11 +69,16 @@ struct portwatch_namespace;
  * @PORTWATCH_EVENT_OPEN: a port has been opened.
  * @PORTWATCH_EVENT_CLOSE: an open port has been closed: two complete reads did not show it.
  * @PORTWATCH_EVENT_END: the last process of the tree has exited. The last event of a watcher.
+ *   Ports that others still hold then (PORTWATCH_SCOPE_NETNS) are not closed.
+ * @PORTWATCH_EVENT_OWNER: the port stays open, and what the last event said of its owner is no
+ *   longer so: the process, its name, how many hold the socket, or the socket itself. A daemon, for
+ *   example, whose first process has left the port to its child.
  */
 enum portwatch_event_kind {
 	PORTWATCH_EVENT_OPEN = 1,
 	PORTWATCH_EVENT_CLOSE = 2,
 	PORTWATCH_EVENT_END = 4,
+	PORTWATCH_EVENT_OWNER = 8,
 };
 
 /**
@@ -595,6 +600,18 @@ const char *portwatch_table_name(enum portwatch_table table);
  * Since: 0.1
  */
 enum portwatch_event_kind portwatch_event_get_kind(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_get_id: tells the events of one opening of a port from those of another.
+ * @event: the event
+ *
+ * All events from PORTWATCH_EVENT_OPEN to the PORTWATCH_EVENT_CLOSE of the port have the same
+ * number, which the watcher never uses again.
+ *
+ * Returns: the number, from 1 on; 0 for PORTWATCH_EVENT_END.
+ * Since: 0.1
+ */
+uint64_t portwatch_event_get_id(const struct portwatch_event *event);
 
 /**
  * portwatch_event_get_family: the address family.

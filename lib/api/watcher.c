@@ -237,7 +237,11 @@ static int open_outbox(struct portwatch *watcher)
 	if (result < 0)
 		return result;
 	watcher->outbox = outbox_new(delivery_wake, watcher);
-	return watcher->outbox ? 0 : -ENOMEM;
+	if (!watcher->outbox)
+		return -ENOMEM;
+	watcher->outbox->ports.reports_owners =
+		(watcher->options.kinds & PORTWATCH_EVENT_OWNER) != 0;
+	return 0;
 }
 
 static int ask_start(struct portwatch *watcher)

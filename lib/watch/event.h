@@ -18,7 +18,9 @@ struct port;
 struct portwatch_event {
 	enum portwatch_event_kind kind;
 	struct listener listener; /* family 0 for the end */
-	struct port *port; /* what was opened or closed; NULL for the end. Not for the callback. */
+	struct port *port;        /* what it is about; NULL for the end. Not for the callback. */
+	uint64_t id;              /* of the port, from its open to its close; 0 for the end */
+	uint64_t owner; /* tells apart the owners that a port had. Not for the callback. */
 	char address[INET6_ADDRSTRLEN];
 	pid_t pid;
 	char process[64];

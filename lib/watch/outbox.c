@@ -37,20 +37,23 @@ struct port *outbox_open(struct outbox *outbox, uint64_t netns, const struct por
 	return port;
 }
 
-void outbox_close(struct outbox *outbox, struct port *port)
+void outbox_close(struct outbox *outbox, struct port *port, const char *process)
 {
 	library_lock();
-	ports_close(&outbox->ports, port);
+	ports_close(&outbox->ports, port, process);
 	wake(outbox);
 	library_unlock();
 }
 
-void outbox_owner(struct outbox *outbox, struct port *port, const struct portwatch_event *event)
+bool outbox_owner(struct outbox *outbox, struct port *port, const struct portwatch_event *event)
 {
+	bool changed;
+
 	library_lock();
-	ports_owner(port, event);
+	changed = ports_owner(&outbox->ports, port, event);
 	wake(outbox);
 	library_unlock();
+	return changed;
 }
 
 void outbox_decide(struct outbox *outbox, int result)
@@ -58,7 +61,7 @@ void outbox_decide(struct outbox *outbox, int result)
 	library_lock();
 	outbox->decided = true;
 	outbox->result = result;
-	outbox->initial = ports_count(&outbox->ports);
+	outbox->initial = ports_pending(&outbox->ports);
 	wake(outbox);
 	library_notify();
 	library_unlock();

@@ -18,7 +18,7 @@ struct outbox {
 	struct portwatch_event end; /* when ended is set */
 	bool decided;               /* the start has succeeded or failed: */
 	int result;                 /* 0 or a negative errno */
-	size_t initial;             /* how many ports were open then */
+	size_t initial;             /* how many events waited then */
 	bool ended;
 	bool end_taken;
 	bool closed; /* the watcher is stopped: nothing more is wanted */
@@ -36,8 +36,8 @@ struct outbox *outbox_new(void (*wake)(struct outbox *outbox, void *data), void 
 /* ports_open(), ports_close() and ports_owner() of the outbox, with a wake where that is new. */
 struct port *outbox_open(struct outbox *outbox, uint64_t netns,
                          const struct portwatch_event *event);
-void outbox_close(struct outbox *outbox, struct port *port);
-void outbox_owner(struct outbox *outbox, struct port *port, const struct portwatch_event *event);
+void outbox_close(struct outbox *outbox, struct port *port, const char *process);
+bool outbox_owner(struct outbox *outbox, struct port *port, const struct portwatch_event *event);
 /* The start has succeeded (0) or failed. Wakes who waits in portwatch_start(). */
 void outbox_decide(struct outbox *outbox, int result);
 /* The last event: there will be no other. */

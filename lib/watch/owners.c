@@ -42,13 +42,13 @@ static bool scan_members(struct subscription *subscription, struct question *pen
 	return complete;
 }
 
-/* A socket that no member holds. An orphan is let go after two complete reads that still show it.
- */
+static const struct fds_holder nobody = {.pid = 0};
+
+/* A socket that no member holds. One that a member held is let go after two complete reads that
+ * still show it: usually it is gone with its owner. */
 static void nobody_holds(struct view *view, struct socket *socket)
 {
-	bool everybody = scope_counts_everybody(view->subscription->scope);
-
-	if (socket->state == SOCKET_OWNERLESS && !everybody) {
+	if (socket->state == SOCKET_OWNERLESS) {
 		if (view->ns->completed > socket->looked) {
 			socket->looked = view->ns->completed;
 			socket->looks++;
@@ -59,8 +59,8 @@ static void nobody_holds(struct view *view, struct socket *socket)
 		}
 	}
 	view->subscription->pending--;
-	if (everybody)
-		socket_hold(view, socket, 0, 0);
+	if (scope_counts_everybody(view->subscription->scope))
+		socket_hold(view, socket, &nobody);
 	else
 		socket_release(view, socket, SOCKET_UNATTRIBUTED);
 }
@@ -82,13 +82,13 @@ static void resolve(struct view *view, struct socket *socket, const struct fds_h
 		resolve_again(view, socket);
 	} else if (found && found->pid) {
 		view->subscription->pending -= socket_is_pending(socket);
-		socket_hold(view, socket, found->pid, found->owners);
+		socket_hold(view, socket, found);
 	} else if (!complete) {
 		return;
 	} else if (socket_is_pending(socket)) {
 		nobody_holds(view, socket);
 	} else if (!socket->port && scope_counts_everybody(view->subscription->scope)) {
-		socket_hold(view, socket, 0, 0); /* there was no memory before */
+		socket_hold(view, socket, &nobody); /* there was no memory before */
 	} else if (verify && socket->state == SOCKET_HELD) {
 		socket_lose_owner(view, socket);
 		netns_read_now(view->ns);

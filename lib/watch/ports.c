@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ports.c - the ports of one subscription: what is open, and what its callback was told */
 #include <search.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,9 +51,9 @@ void ports_clear(struct ports *ports)
 	ports->resync = false;
 }
 
-size_t ports_count(const struct ports *ports)
+size_t ports_pending(const struct ports *ports)
 {
-	return ports->count;
+	return ports->resync ? ports->count : ports->queue.count;
 }
 
 /* Drops what waits; the callback's knowledge stays what was delivered. */
@@ -68,8 +69,9 @@ static void overflow(struct ports *ports)
 	}
 }
 
-static void announce(struct ports *ports, struct port *port)
+static void announce(struct ports *ports, struct port *port, enum portwatch_event_kind kind)
 {
+	port->event.kind = kind;
 	if (ports->resync)
 		return;
 	if (event_queue_push(&ports->queue, &port->event) == 0)
@@ -91,6 +93,8 @@ static struct port *make(struct ports *ports, const struct port *key)
 	}
 	list_append(&ports->list, &port->link);
 	ports->count++;
+	list_init(&port->held);
+	list_init(&port->ownerless);
 	return port;
 }
 
@@ -105,30 +109,68 @@ struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwa
 	if (port->sockets++ == 0) {
 		port->event = *event;
 		port->event.port = port;
-		announce(ports, port);
+		port->event.id = ++ports->last_id;
+		port->event.owner = ++ports->last_owner;
+		announce(ports, port, PORTWATCH_EVENT_OPEN);
 	}
 	return port;
 }
 
-void ports_owner(struct port *port, const struct portwatch_event *event)
+static bool same_owner(const struct portwatch_event *a, const struct portwatch_event *b)
 {
-	port->event.pid = event->pid;
-	port->event.owners = event->owners;
-	memcpy(port->event.process, event->process, sizeof(port->event.process));
+	return a->pid == b->pid && a->owners == b->owners &&
+	       a->listener.inode == b->listener.inode && strcmp(a->process, b->process) == 0;
 }
 
-void ports_close(struct ports *ports, struct port *port)
+bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_event *event)
+{
+	struct portwatch_event *known = &port->event;
+
+	known->listener = event->listener; /* a later read may know its cookie */
+	if (same_owner(known, event))
+		return false;
+	known->pid = event->pid;
+	known->owners = event->owners;
+	memcpy(known->process, event->process, sizeof(known->process));
+	known->owner = ++ports->last_owner;
+	if (!ports->reports_owners)
+		return true;
+	known->initial = false;
+	event_stamp(known);
+	announce(ports, port, PORTWATCH_EVENT_OWNER);
+	return true;
+}
+
+void ports_close(struct ports *ports, struct port *port, const char *process)
 {
 	if (--port->sockets > 0)
 		return;
-	port->event.kind = PORTWATCH_EVENT_CLOSE;
+	if (process)
+		snprintf(port->event.process, sizeof(port->event.process), "%s", process);
 	port->event.initial = false;
 	event_stamp(&port->event);
 	/* During a resync nobody else would settle a port that was never told. */
 	if (ports->resync)
 		destroy_if_settled(ports, port);
 	else
-		announce(ports, port);
+		announce(ports, port, PORTWATCH_EVENT_CLOSE);
+}
+
+/* Makes the event of a port the one that leads from what was delivered to what is so. False where
+ * nothing has changed. A port that was closed and opened again meanwhile was open all the time, as
+ * far as the callback knows. */
+static bool choose_difference(const struct ports *ports, struct port *port)
+{
+	bool open = port->sockets > 0;
+
+	if (port->delivered)
+		port->event.id = port->delivered_id;
+	if (open != port->delivered)
+		port->event.kind = open ? PORTWATCH_EVENT_OPEN : PORTWATCH_EVENT_CLOSE;
+	else
+		port->event.kind = PORTWATCH_EVENT_OWNER;
+	return open != port->delivered ||
+	       (open && ports->reports_owners && port->event.owner != port->delivered_owner);
 }
 
 /* Queues the difference between what is open and what was delivered. */
@@ -137,7 +179,7 @@ static void resynchronise(struct ports *ports)
 	struct port *port;
 
 	list_each (port, &ports->list, struct port, link) {
-		if (port->queued > 0 || (port->sockets > 0) == port->delivered)
+		if (port->queued > 0 || !choose_difference(ports, port))
 			continue;
 		if (event_queue_push(&ports->queue, &port->event) < 0)
 			return; /* the rest when these are delivered */
@@ -156,7 +198,9 @@ bool ports_next(struct ports *ports, struct portwatch_event *event)
 		return false;
 	port = event->port;
 	port->queued--;
-	port->delivered = event->kind == PORTWATCH_EVENT_OPEN;
+	port->delivered = event->kind != PORTWATCH_EVENT_CLOSE;
+	port->delivered_id = event->id;
+	port->delivered_owner = event->owner;
 	destroy_if_settled(ports, port);
 	event->port = NULL;
 	return true;

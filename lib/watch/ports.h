@@ -17,8 +17,14 @@ struct port {
 	struct portwatch_event event; /* the latest: its listener's address is the key */
 	unsigned int sockets;         /* in scope that hold it; open while not 0 */
 	unsigned int queued;          /* events about it in the queue */
-	bool delivered;               /* the callback was told that it is open */
+	bool delivered;               /* the callback was told that it is open ... */
+	uint64_t delivered_id;        /* ... with this id ... */
+	uint64_t delivered_owner;     /* ... and with this owner */
 	struct list link;
+	/* The sockets that hold it, for the caller, who keeps them: those with a known owner, and
+	 * the others; the longest held first. Initialised with the port, otherwise left alone. */
+	struct list held;
+	struct list ownerless;
 };
 
 struct ports {
@@ -26,23 +32,29 @@ struct ports {
 	struct list list; /* in the order of their making */
 	size_t count;     /* of the list */
 	struct event_queue queue;
+	uint64_t last_id;
+	uint64_t last_owner;
 	bool resync; /* the queue overflowed and was dropped: the difference is to be told */
+	bool reports_owners; /* changes of owners are events, too */
 };
 
 void ports_init(struct ports *ports);
 void ports_clear(struct ports *ports);
-/* How many are kept. */
-size_t ports_count(const struct ports *ports);
+/* How many events ports_next() would find. */
+size_t ports_pending(const struct ports *ports);
 
 /* One more socket holds the port that the event describes: its first opens it, the event is kept
  * and queued. Returns the port, or NULL without memory. */
 struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwatch_event *event);
 
-/* Its owner is another now, as the event says; for when it closes. */
-void ports_owner(struct port *port, const struct portwatch_event *event);
+/* An open port has the owner and the socket that the event describes. If they are others than
+ * before, the event is kept, and queued where that is wanted. Returns whether they are others. */
+bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_event *event);
 
-/* One socket less; with the last one the port is closed and that is queued. */
-void ports_close(struct ports *ports, struct port *port);
+/* One socket less; with the last one the port is closed and that is queued. The event names the
+ * owner and the socket that were reported last, with the given name of the process (NULL: as it was
+ * then). */
+void ports_close(struct ports *ports, struct port *port, const char *process);
 
 /* Takes the next event to tell. False when there is none. */
 bool ports_next(struct ports *ports, struct portwatch_event *event);

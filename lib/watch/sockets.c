@@ -59,87 +59,157 @@ static void log_skipped(struct subscription *subscription, const struct listener
 	                  : "");
 }
 
-static void name_owner(const struct procfs *procfs, pid_t pid, char name[64])
+/* Takes the name that the owner has now. False where it has exited, or can't be asked. */
+static bool name_owner(const struct procfs *procfs, const struct socket *socket, char name[64])
 {
-	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
-	ssize_t size;
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, socket->owner);
+	struct process_stat stat;
 
-	name[0] = '\0';
-	if (process < 0)
-		return;
-	size = procfs_read(process, "comm", name, 64);
-	if (size <= 0)
-		name[0] = '\0';
-	else if (name[size - 1] == '\n')
-		name[size - 1] = '\0';
+	if (process < 0 || procfs_read_stat(process, &stat) < 0 || procfs_is_dead(&stat) ||
+	    stat.start_time != socket->owner_start)
+		return false;
+	memcpy(name, stat.name, sizeof(stat.name));
+	return true;
 }
 
-static void log_opened(struct subscription *subscription, const struct portwatch_event *event)
+static void log_port(struct subscription *subscription, const char *what,
+                     const struct portwatch_event *event)
 {
 	bool six = event->listener.family == AF_INET6;
 
 	log_write(&subscription->log, PORTWATCH_LOG_INFO,
-	          "port open: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu",
+	          "%s: %s%s%s:%u, PID %d (%s), %u owner(s), inode %llu, namespace %llu", what,
 	          six ? "[" : "", event->address, six ? "]" : "",
 	          (unsigned int)event->listener.port, (int)event->pid, event->process,
 	          event->owners, (unsigned long long)event->listener.inode,
 	          (unsigned long long)event->netns);
 }
 
-void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned int owners)
+/* --- the ports that the sockets hold open
+ *
+ * All that an event says of an owner comes from one socket: the longest held of those whose owner
+ * is known, or else the oldest of them all. */
+
+static struct socket *named_socket(const struct port *port)
 {
-	struct subscription *subscription = view->subscription;
-	struct portwatch_event event = {
-		.kind = PORTWATCH_EVENT_OPEN,
+	const struct list *sockets = list_empty(&port->held) ? &port->ownerless : &port->held;
+
+	return container_of(sockets->next, struct socket, of_port);
+}
+
+/* Makes an event of what is known of a socket. False where its owner has exited just now. */
+static bool describe(const struct view *view, const struct socket *socket,
+                     struct portwatch_event *event)
+{
+	*event = (struct portwatch_event){
 		.listener = socket->listener,
-		.pid = owner,
-		.owners = owners,
+		.pid = socket->owner,
+		.owners = socket->owners,
 		.netns = view->ns->inode,
 		.cookie = view->ns->cookie,
-		.initial = subscription->state == SUBSCRIPTION_STARTING,
+		.initial = view->subscription->state == SUBSCRIPTION_STARTING,
 	};
 
-	socket->owner = owner;
-	socket->owners = owners;
-	socket->looks = 0;
-	socket->state = owner ? SOCKET_HELD : SOCKET_UNATTRIBUTED;
-	if (socket->port && !owner)
+	event_stamp(event);
+	return socket->owner == 0 ||
+	       name_owner(&view->subscription->monitor->procfs, socket, event->process);
+}
+
+/* Keeps the owner of a port that is open, and reports it where that is another. While it is asked
+ * who else holds the last socket, the port keeps the owner that it had. */
+static void report_owner(struct view *view, struct port *port)
+{
+	struct subscription *subscription = view->subscription;
+	const struct socket *socket = named_socket(port);
+	struct portwatch_event event;
+
+	/* Others are asked when the exit of the owner is known. */
+	if (socket->state == SOCKET_OWNERLESS || !describe(view, socket, &event))
 		return;
-	if (owner)
-		name_owner(&subscription->monitor->procfs, owner, event.process);
-	if (socket->port) {
-		outbox_owner(subscription->outbox, socket->port, &event);
-		return;
-	}
-	event_stamp(&event);
+	if (outbox_owner(subscription->outbox, port, &event))
+		log_port(subscription, "port owner", &event);
+}
+
+/* Puts it where it belongs among the sockets of its port. */
+static void place(struct socket *socket)
+{
+	struct list *sockets =
+		socket->state == SOCKET_HELD ? &socket->port->held : &socket->port->ownerless;
+
+	list_remove(&socket->of_port);
+	list_append(sockets, &socket->of_port);
+}
+
+static void open_port(struct view *view, struct socket *socket)
+{
+	struct subscription *subscription = view->subscription;
+	struct portwatch_event event;
+
+	describe(view, socket, &event);
 	socket->port = outbox_open(subscription->outbox, view->ns->serial, &event);
 	if (!socket->port) {
-		socket->state =
-			SOCKET_UNATTRIBUTED; /* no memory: the next verification tries again */
+		/* no memory: the next verification tries again */
+		socket->state = SOCKET_UNATTRIBUTED;
 		return;
 	}
-	if (socket->port->sockets == 1) {
-		log_opened(subscription, &event);
-	}
+	place(socket);
+	if (socket->port->sockets == 1)
+		log_port(subscription, "port open", &event);
+}
+
+void socket_hold(struct view *view, struct socket *socket, const struct fds_holder *holder)
+{
+	bool was_held = socket->state == SOCKET_HELD;
+
+	socket->owner = holder->pid;
+	socket->owner_start = holder->start_time;
+	socket->owners = holder->owners;
+	socket->looks = 0;
+	socket->state = holder->pid ? SOCKET_HELD : SOCKET_UNATTRIBUTED;
+	if (!socket->port)
+		open_port(view, socket);
+	else if (was_held != (socket->state == SOCKET_HELD))
+		place(socket);
+	if (socket->port)
+		report_owner(view, socket->port);
+}
+
+static void close_port(struct view *view, struct socket *socket)
+{
+	struct subscription *subscription = view->subscription;
+	const struct portwatch_event *event = &socket->port->event;
+	char name[64];
+	bool named;
+
+	if (subscription->state == SUBSCRIPTION_RUNNING)
+		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
+		          event->address, (unsigned int)socket->listener.port);
+	named = socket->owner && socket->owner == event->pid &&
+	        socket->listener.inode == event->listener.inode &&
+	        name_owner(&subscription->monitor->procfs, socket, name);
+	outbox_close(subscription->outbox, socket->port, named ? name : NULL);
 }
 
 void socket_release(struct view *view, struct socket *socket, enum socket_state state)
 {
-	struct subscription *subscription = view->subscription;
+	struct port *port = socket->port;
 
+	if (port) {
+		/* It may have been the last thing for which a view without members was kept. */
+		if (!view->marked)
+			view->subscription->monitor->moved = true;
+		list_remove(&socket->of_port);
+		if (port->sockets == 1) {
+			close_port(view, socket);
+		} else {
+			outbox_close(view->subscription->outbox, port, NULL);
+			report_owner(view, port);
+		}
+	}
+	socket->port = NULL;
 	socket->state = state;
 	socket->owner = 0;
 	socket->owners = 0;
-	if (!socket->port)
-		return;
-	/* It may have been the last thing for which a view without members was kept. */
-	if (!view->marked)
-		subscription->monitor->moved = true;
-	if (socket->port->sockets == 1 && subscription->state == SUBSCRIPTION_RUNNING)
-		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
-		          socket->port->event.address, (unsigned int)socket->listener.port);
-	outbox_close(subscription->outbox, socket->port);
-	socket->port = NULL;
 }
 
 static void resolve(struct view *view, struct socket *socket)
@@ -174,6 +244,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 		view->late = true; /* taken over with the next read */
 		return;
 	}
+	list_init(&socket->of_port);
 	socket->listener = *listener;
 	socket->added = view->ns->completed;
 	place = tsearch(socket, &view->tree, compare);
@@ -244,6 +315,10 @@ void socket_lose_owner(struct view *view, struct socket *socket)
 	socket->looks = 0;
 	socket->looked = view->ns->requests;
 	view->subscription->pending++;
+	if (!socket->port)
+		return;
+	place(socket);
+	report_owner(view, socket->port);
 }
 
 void view_lost_owner(struct view *view, pid_t pid)

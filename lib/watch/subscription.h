@@ -29,11 +29,13 @@ enum socket_state {
 struct socket {
 	struct listener listener;
 	enum socket_state state;
-	unsigned int looks; /* at how many complete reads an orphan was looked for in vain */
-	uint64_t looked;    /* the number of the last of them */
-	uint64_t added;     /* the number of the read that showed it first */
-	struct port *port;  /* if it is in scope */
-	pid_t owner;
+	unsigned int looks;   /* at how many complete reads an orphan was looked for in vain */
+	uint64_t looked;      /* the number of the last of them */
+	uint64_t added;       /* the number of the read that showed it first */
+	struct port *port;    /* if it is in scope ... */
+	struct list of_port;  /* ... then among its sockets */
+	pid_t owner;          /* the oldest process that holds it; 0: not known */
+	uint64_t owner_start; /* its start time, clock ticks since boot */
 	unsigned int owners;
 	struct list link;
 };
@@ -134,8 +136,9 @@ void view_completed(struct view *view);
 /* A process has left the tree: what it held has no known holder. */
 void view_lost_owner(struct view *view, pid_t pid);
 
-/* A socket is found to be held (owner not 0), or in scope without a known owner: opens its port. */
-void socket_hold(struct view *view, struct socket *socket, pid_t owner, unsigned int owners);
+/* A socket is found to be held, or it is in scope without a known owner (pid 0): opens its port,
+ * or changes its owner. */
+void socket_hold(struct view *view, struct socket *socket, const struct fds_holder *holder);
 /* It is in scope no longer: closes its port. */
 void socket_release(struct view *view, struct socket *socket, enum socket_state state);
 

@@ -92,7 +92,7 @@ static void check_pids(const struct options *options, int words)
 
 static void check_values(const struct options *options)
 {
-	REQUIRE(options->events > 0 && options->events < 8);
+	REQUIRE(options->events > 0 && options->events < 16);
 	REQUIRE(options->interval <= 86400000);
 	REQUIRE(options->addresses >= PORTWATCH_ADDRESSES_DEFAULT &&
 	        options->addresses <= PORTWATCH_ADDRESSES_ALL);
@@ -149,8 +149,11 @@ static void write_ports(struct words *words, const struct values_ports *ports)
 /* The same command line, as one would write it out. */
 static void write_words(struct words *words, const struct options *options)
 {
-	static const char *const events[] = {"open",     "close",     "open,close",    "end",
-	                                     "open,end", "close,end", "open,close,end"};
+	static const char *const events[] = {
+		"open",           "close",           "open,close",          "end",
+		"open,end",       "close,end",       "open,close,end",      "owner",
+		"open,owner",     "close,owner",     "open,close,owner",    "end,owner",
+		"open,end,owner", "close,end,owner", "open,close,end,owner"};
 	static const char *const addresses[] = {"default", "loopback", "all"};
 
 	words->count = 0;

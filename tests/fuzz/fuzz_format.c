@@ -37,7 +37,8 @@ static void check_name(void *data, const struct json_string *string)
 
 static const char *skip_colour(const char *at)
 {
-	static const char *const colours[] = {"\033[32m", "\033[31m", "\033[33m", "\033[0m"};
+	static const char *const colours[] = {"\033[32m", "\033[31m", "\033[33m", "\033[36m",
+	                                      "\033[0m"};
 
 	for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
 		if (strncmp(at, colours[i], strlen(colours[i])) == 0)
@@ -100,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	fuzz_take(&bytes, &size, &input, sizeof(input));
 	name = fuzz_string(bytes, size);
 	fields.realtime = input.realtime;
-	fields.kind = (enum portwatch_event_kind)(1U << input.kind % 3);
+	fields.kind = (enum portwatch_event_kind)(1U << input.kind % 4);
 	fields.family = input.family & 1 ? AF_INET6 : AF_INET;
 	inet_ntop(fields.family, input.address, address, sizeof(address));
 	fields.address = input.family & 2 ? "" : address;
@@ -111,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	fields.netns = input.netns;
 	fields.inode = input.inode;
 	fields.initial = input.initial & 1;
+	fields.id = input.realtime;
 	style = (struct format_style){
 		.colour = input.colour & 1,
 		.utf8 = input.utf8 & 1,

@@ -34,7 +34,7 @@ NOBODY = 65534
 F_SETPIPE_SZ = 1031  # Python has had it since 3.10 only
 INITIAL_USER_NAMESPACE = 0xEFFFFFFD
 KEYS = ['time', 'event', 'address', 'port', 'family', 'pid', 'process', 'owners', 'netns', 'inode',
-        'initial']
+        'initial', 'id']
 # That nobody else reads: no leak checker can look into a process with file capabilities.
 NO_LEAK_CHECK = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
 

@@ -26,7 +26,7 @@ class Events(Case):
         self.assertIn(event.pop('initial'), (True, False))
         self.assertEqual(event, {'event': 'open', 'address': '127.0.0.1', 'port': port,
                                  'family': 'inet', 'pid': server.pid, 'owners': 1,
-                                 'netns': os.stat('/proc/self/ns/net').st_ino})
+                                 'netns': os.stat('/proc/self/ns/net').st_ino, 'id': 1})
         self.tell(server, f'close {port}')
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual((event['event'], event['port']), ('close', port))

@@ -58,14 +58,14 @@ static void set(struct portwatch *watcher, struct plan *plan, struct visit *visi
 	                                                PORTWATCH_READER_PROCFS};
 	static const enum portwatch_table tables[] = {PORTWATCH_TABLE_AUTO, PORTWATCH_TABLE_PROCFS};
 
-	portwatch_set_events(watcher, soak_random(random, 8));
+	portwatch_set_events(watcher, soak_random(random, 16));
 	portwatch_set_interval(watcher, intervals[soak_random(random, 4)]);
 	portwatch_set_reader(watcher, readers[soak_random(random, 4) == 0]);
 	portwatch_set_table(watcher, tables[soak_random(random, 4) == 0]);
 	portwatch_set_notifier(watcher, (int)soak_random(random, 2));
 	if (getenv("SOAK_LOG"))
 		portwatch_set_log(watcher, PORTWATCH_LOG_INFO, on_message);
-	visit->stops = soak_random(random, 8) == 0;
+	visit->stops = soak_random(random, 16) == 0;
 	if (visit->stops)
 		plan->expected = 0;
 	else

@@ -46,6 +46,9 @@ static void note(struct soak_told *told, const struct portwatch_event *event)
 		break;
 	case PORTWATCH_EVENT_END:
 		atomic_fetch_add(&told->ends, 1);
+		break;
+	case PORTWATCH_EVENT_OWNER:
+		break;
 	}
 }
 

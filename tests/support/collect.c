@@ -38,6 +38,7 @@ void collect_init(struct collect *collect)
 static void take(struct collected *to, const struct portwatch_event *event)
 {
 	to->kind = portwatch_event_get_kind(event);
+	to->id = portwatch_event_get_id(event);
 	to->family = portwatch_event_get_family(event);
 	snprintf(to->address, sizeof(to->address), "%s", portwatch_event_get_address_text(event));
 	to->port = portwatch_event_get_port(event);
@@ -84,10 +85,7 @@ void collect_new(struct collect *collect, pid_t pid)
 {
 	collect_init(collect);
 	ck_assert_int_eq(portwatch_new(&collect->watcher, pid, collect_event, collect), 0);
-	ck_assert_int_eq(portwatch_set_events(collect->watcher, PORTWATCH_EVENT_OPEN |
-	                                                                PORTWATCH_EVENT_CLOSE |
-	                                                                PORTWATCH_EVENT_END),
-	                 0);
+	ck_assert_int_eq(portwatch_set_events(collect->watcher, COLLECT_KINDS), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect->watcher, 10), 0);
 	ck_assert_int_eq(portwatch_set_log(collect->watcher, PORTWATCH_LOG_DEBUG, collect_message),
 	                 0);

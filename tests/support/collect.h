@@ -18,9 +18,12 @@
 #include "portwatch.h"
 
 #define COLLECT_PATIENCE patience(60) /* seconds */
+/* What is reported unless a test sets another choice. */
+#define COLLECT_KINDS (PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END)
 
 struct collected {
 	enum portwatch_event_kind kind;
+	uint64_t id;
 	int family;
 	char address[INET6_ADDRSTRLEN];
 	uint16_t port;
@@ -47,7 +50,7 @@ struct collect {
 	size_t message_count;
 };
 
-/* Makes a watcher of pid that reports all kinds of events and all messages to collect. The options
+/* Makes a watcher of pid that reports COLLECT_KINDS and all messages to collect. The options
  * can be changed before collect_start(). */
 void collect_new(struct collect *collect, pid_t pid);
 

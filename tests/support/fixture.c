@@ -291,6 +291,13 @@ void fixture_join(const struct fixture *fixture, pid_t pid)
 	close(fd);
 }
 
+void fixture_exec(const struct fixture *fixture, struct fixture_socket socket)
+{
+	struct command command = {.operation = OPERATION_EXEC, .handle = socket.handle};
+
+	order(fixture, &command, -1);
+}
+
 void fixture_rename(const struct fixture *fixture, const char *name)
 {
 	struct command command = {.operation = OPERATION_NAME};

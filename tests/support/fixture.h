@@ -73,6 +73,9 @@ struct fixture_socket fixture_give(const struct fixture *from, struct fixture_so
 void fixture_unshare(const struct fixture *fixture);
 void fixture_join(const struct fixture *fixture, pid_t pid);
 
+/* Has it execute another program, whose name is "exe", which keeps the socket (handle -1: none). */
+void fixture_exec(const struct fixture *fixture, struct fixture_socket socket);
+
 void fixture_rename(const struct fixture *fixture, const char *name);
 void fixture_hide(const struct fixture *fixture);
 

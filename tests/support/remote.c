@@ -55,6 +55,8 @@ static _Noreturn void serve(int link, pid_t pid, unsigned int interval)
 	collect_new(&collect, pid);
 	ck_assert_int_eq(portwatch_set_delivery(collect.watcher, PORTWATCH_DELIVERY_DISPATCH), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect.watcher, interval), 0);
+	ck_assert_int_eq(
+		portwatch_set_events(collect.watcher, COLLECT_KINDS | PORTWATCH_EVENT_OWNER), 0);
 	collect_start(&collect);
 	report_events(link, &collect);
 	report(link,

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* test_owners.c - who is named: at the open, in between, and at the close */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/remote.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define OWNER PORTWATCH_EVENT_OWNER
+#define END PORTWATCH_EVENT_END
+
+/* With a notifier where the kernel allows it, and without. What detaches itself comes to us. */
+static void watch(struct collect *collect, pid_t pid, int notifier)
+{
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_subreaper(collect->watcher, 1), 0);
+	ck_assert_int_eq(portwatch_set_events(collect->watcher, COLLECT_KINDS | OWNER), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
+	collect_start(collect);
+}
+
+/* Waits until the latest event of a port names this owner, and so many holders (0: any). */
+static struct collected await_owner(struct collect *collect, uint16_t port, pid_t pid,
+                                    unsigned int owners)
+{
+	for (size_t total = 0;; total++) {
+		struct collected latest = {0};
+
+		collect_wait_total(collect, total);
+		pthread_mutex_lock(&collect->lock);
+		total = collect->count;
+		for (size_t i = 0; i < collect->count; i++)
+			if (collect->events[i].port == port)
+				latest = collect->events[i];
+		pthread_mutex_unlock(&collect->lock);
+		if (latest.kind != CLOSE && latest.pid == pid &&
+		    (owners == 0 || latest.owners == owners))
+			return latest;
+	}
+}
+
+/* The server of a shell: it listens, forks the process that goes on, and exits. */
+START_TEST(a_daemon_becomes_the_owner)
+{
+	struct fixture root = fixture_start(0), launcher = fixture_fork(&root), daemon;
+	struct fixture_socket socket;
+	struct collected opened, event;
+	struct collect collect;
+
+	watch(&collect, root.pid, _i);
+	socket = fixture_listen(&launcher, "127.0.0.1", 0);
+	opened = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(opened.pid, launcher.pid);
+	ck_assert_uint_eq(opened.owners, 1);
+	ck_assert_uint_gt(opened.id, 0);
+	daemon = fixture_fork(&launcher);
+	await_owner(&collect, socket.port, launcher.pid, 2);
+	fixture_exit(&launcher, 0);
+	event = await_owner(&collect, socket.port, daemon.pid, 1);
+	ck_assert_int_eq(event.kind, OWNER);
+	ck_assert_uint_eq(event.id, opened.id);
+	ck_assert_uint_eq(event.inode, socket.inode);
+	ck_assert_str_eq(event.process, "puppet");
+	ck_assert(!event.initial);
+	ck_assert_uint_gt(event.monotonic, opened.monotonic);
+	fixture_close(&daemon, socket);
+	event = collect_wait(&collect, CLOSE, NULL, socket.port);
+	ck_assert_int_eq(event.pid, daemon.pid);
+	ck_assert_uint_eq(event.id, opened.id);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, socket.port), 1);
+	collect_free(&collect);
+	fixture_end(&daemon);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Nothing waits for the library: it finds the launcher alive, dying or dead. */
+START_TEST(a_launcher_that_is_dead_is_no_owner)
+{
+	struct fixture root = fixture_start(0);
+	struct collect collect;
+
+	watch(&collect, root.pid, _i);
+	for (int round = 0; round < 20; round++) {
+		struct fixture launcher = fixture_fork(&root), daemon;
+		struct fixture_socket socket = fixture_listen(&launcher, "127.0.0.1", 0);
+
+		daemon = fixture_fork(&launcher);
+		fixture_exit(&launcher, 0);
+		await_owner(&collect, socket.port, daemon.pid, 1);
+		fixture_end(&daemon);
+		collect_wait(&collect, CLOSE, NULL, socket.port);
+		/* The launcher is a zombie of the root. */
+		ck_assert_int_eq(waitpid(daemon.pid, NULL, 0), daemon.pid);
+	}
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
+/* As with socket activation: the one who listens becomes another program. */
+START_TEST(the_name_is_that_of_the_time)
+{
+	struct fixture root = fixture_start(0);
+	struct fixture_socket socket;
+	struct collected opened, event;
+	struct collect collect;
+
+	watch(&collect, root.pid, _i);
+	socket = fixture_listen(&root, "127.0.0.1", 0);
+	opened = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_str_eq(opened.process, "puppet");
+	fixture_exec(&root, socket);
+	event = collect_wait(&collect, OWNER, NULL, socket.port);
+	ck_assert_str_eq(event.process, "exe");
+	ck_assert_int_eq(event.pid, root.pid);
+	ck_assert_uint_eq(event.id, opened.id);
+	/* Too late for an event of its own. */
+	fixture_rename(&root, "renamed");
+	fixture_close(&root, socket);
+	event = collect_wait(&collect, CLOSE, NULL, socket.port);
+	ck_assert_str_eq(event.process, "renamed");
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
+START_TEST(who_does_not_ask_hears_of_no_owners)
+{
+	struct fixture root = fixture_start(0), child;
+	struct fixture_socket socket;
+	struct collected event;
+	struct collect collect;
+
+	collect_watch(&collect, root.pid);
+	child = fixture_fork(&root);
+	socket = fixture_listen(&child, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, socket.port);
+	fixture_give(&child, socket, &root);
+	fixture_end(&child);
+	collect_sync(&collect, &root, 3);
+	ck_assert_uint_eq(collect_count(&collect, OWNER, NULL, 0), 0);
+	fixture_end(&root);
+	event = collect_wait(&collect, CLOSE, NULL, socket.port);
+	ck_assert_uint_eq(event.inode, socket.inode);
+	collect_free(&collect);
+}
+END_TEST
+
+/* An event of a remote watcher. */
+static const struct collected *find_event(const struct remote *remote,
+                                          enum portwatch_event_kind kind, uint16_t port)
+{
+	for (size_t i = 0; i < remote->count; i++)
+		if (remote->events[i].kind == kind && remote->events[i].port == port)
+			return &remote->events[i];
+	ck_abort_msg("no event %d of port %u", (int)kind, port);
+}
+
+/* To the watcher, which sleeps meanwhile, the port was never closed. */
+START_TEST(a_restart_between_two_reads_mixes_nothing)
+{
+	struct fixture root = fixture_start(0), first = fixture_fork(&root), second;
+	struct fixture_socket old = fixture_listen(&first, "127.0.0.1", 0), new;
+	const struct collected *event;
+	struct remote watcher;
+	siginfo_t stopped;
+
+	second = fixture_fork(&root);
+	remote_start(&watcher, root.pid, 10);
+	remote_wait(&watcher, OPEN, NULL, old.port, 1);
+	ck_assert_int_eq(kill(watcher.pid, SIGSTOP), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)watcher.pid, &stopped, WSTOPPED), 0);
+	fixture_end(&first);
+	new = fixture_listen(&second, "127.0.0.1", old.port);
+	ck_assert_int_eq(kill(watcher.pid, SIGCONT), 0);
+	remote_wait(&watcher, OWNER, NULL, old.port, 1);
+	event = find_event(&watcher, OWNER, old.port);
+	ck_assert_int_eq(event->pid, second.pid);
+	ck_assert_uint_eq(event->inode, new.inode);
+	fixture_close(&second, new);
+	remote_wait(&watcher, CLOSE, NULL, old.port, 1);
+	event = find_event(&watcher, CLOSE, old.port);
+	ck_assert_int_eq(event->pid, second.pid);
+	ck_assert_uint_eq(event->inode, new.inode);
+	ck_assert_uint_eq(event->id, find_event(&watcher, OPEN, old.port)->id);
+	remote_end(&watcher);
+	fixture_end(&second);
+	fixture_end(&root);
+}
+END_TEST
+
+/* One port, two sockets and two owners (SO_REUSEPORT): the event speaks of one of them. */
+START_TEST(of_two_sockets_one_is_named)
+{
+	struct fixture root = fixture_start(0), one = fixture_fork(&root), two;
+	struct fixture_socket first, second;
+	struct collected event;
+	struct collect collect;
+
+	two = fixture_fork(&root);
+	watch(&collect, root.pid, _i);
+	first = fixture_listen_with(&one, "127.0.0.1", 0, LISTEN_REUSEPORT);
+	event = collect_wait(&collect, OPEN, NULL, first.port);
+	ck_assert_int_eq(event.pid, one.pid);
+	second = fixture_listen_with(&two, "127.0.0.1", first.port, LISTEN_REUSEPORT);
+	collect_sync(&collect, &root, 2);
+	ck_assert_uint_eq(collect_count(&collect, OWNER, NULL, first.port), 0);
+	fixture_end(&one);
+	event = await_owner(&collect, first.port, two.pid, 1);
+	ck_assert_uint_eq(event.inode, second.inode);
+	fixture_end(&two);
+	event = collect_wait(&collect, CLOSE, NULL, first.port);
+	ck_assert_int_eq(event.pid, two.pid);
+	ck_assert_uint_eq(event.inode, second.inode);
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("owners");
+	TCase *tcase = tcase_create("owners");
+
+	tcase_add_loop_test(tcase, a_daemon_becomes_the_owner, 0, 2);
+	tcase_add_loop_test(tcase, a_launcher_that_is_dead_is_no_owner, 0, 2);
+	tcase_add_loop_test(tcase, the_name_is_that_of_the_time, 0, 2);
+	tcase_add_test(tcase, who_does_not_ask_hears_of_no_owners);
+	tcase_add_test(tcase, a_restart_between_two_reads_mixes_nothing);
+	tcase_add_loop_test(tcase, of_two_sockets_one_is_named, 0, 2);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
