@@ -96,15 +96,27 @@ static void report_namespaces(struct check *check)
 	report_add(&check->report, TOPIC_NAMESPACE, "and more", more, "");
 }
 
+static void report_notice(struct check *check, enum portwatch_notice notice, const char *name)
+{
+	char reason[1024];
+	int notifier =
+		portwatch_get_notifier(check->target.watcher, notice, reason, sizeof(reason));
+
+	if (notifier == PORTWATCH_NOTIFIER_NONE && check->options.notify &&
+	    notice == PORTWATCH_NOTICE_LISTEN)
+		check->degraded = true;
+	if (notifier < 0)
+		report_add(&check->report, TOPIC_NOTIFIER, name, "?", strerror(-notifier));
+	else
+		report_add(&check->report, TOPIC_NOTIFIER, name,
+		           portwatch_notifier_name((enum portwatch_notifier)notifier), reason);
+}
+
 static void report_notifier(struct check *check)
 {
-	char reason[512];
-	int result = portwatch_get_notifier(check->target.watcher, reason, sizeof(reason));
-
-	if (result <= 0 && check->options.notify)
-		check->degraded = true;
-	report_add(&check->report, TOPIC_NOTIFIER, "notifier", result > 0 ? "yes" : "no",
-	           result < 0 ? strerror(-result) : reason);
+	report_notice(check, PORTWATCH_NOTICE_LISTEN, "listen");
+	report_notice(check, PORTWATCH_NOTICE_CLOSE, "close");
+	report_notice(check, PORTWATCH_NOTICE_PROCESS, "processes");
 }
 
 /* What keeps pwatch from the processes of other users, and from those with more capabilities than

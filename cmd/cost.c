@@ -30,10 +30,23 @@ void cost_take(struct cost *cost, struct portwatch *watcher)
 		else if (value > cost->figures[stat])
 			cost->figures[stat] = value;
 	}
+	for (int notice = 0; notice < COST_NOTICES; notice++) {
+		int notifier =
+			portwatch_get_notifier(watcher, (enum portwatch_notice)notice, NULL, 0);
+
+		if (notifier >= 0)
+			cost->notifiers[notice] =
+				portwatch_notifier_name((enum portwatch_notifier)notifier);
+	}
 }
 
 size_t cost_format(const struct cost *cost, char buffer[COST_TEXT_MAX])
 {
+	static const char *const names[COST_NOTICES] = {
+		[PORTWATCH_NOTICE_LISTEN] = "listen reported by",
+		[PORTWATCH_NOTICE_CLOSE] = "close reported by",
+		[PORTWATCH_NOTICE_PROCESS] = "processes reported by",
+	};
 	enum portwatch_stat count = count_figures();
 	struct text text;
 
@@ -46,5 +59,9 @@ size_t cost_format(const struct cost *cost, char buffer[COST_TEXT_MAX])
 			text_add(&text, "%-*s%*" PRIu64 "\n", NAME_WIDTH, portwatch_stat_name(stat),
 			         VALUE_WIDTH, cost->figures[stat]);
 	}
+	for (int notice = 0; notice < COST_NOTICES; notice++)
+		if (cost->notifiers[notice])
+			text_add(&text, "%-*s%*s\n", NAME_WIDTH, names[notice], VALUE_WIDTH,
+			         cost->notifiers[notice]);
 	return text.length;
 }

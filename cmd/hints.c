@@ -19,9 +19,15 @@ enum {
 	LACKS_CALLS = 8, /* a filter refuses them */
 };
 
+/* With CAP_PERFMON alone it takes tracefs, which is root's. */
 static bool may_open_notifier(const struct privileges *privileges)
 {
-	return privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_PERFMON);
+	uint64_t permitted = privileges->permitted;
+
+	if (permitted & PRIVILEGES_SYS_ADMIN)
+		return true;
+	return permitted & PRIVILEGES_PERFMON &&
+	       (permitted & (PRIVILEGES_BPF | PRIVILEGES_DAC_READ_SEARCH) || privileges->uid == 0);
 }
 
 static unsigned int find_lacks(const struct privileges *privileges, bool degraded)
@@ -31,9 +37,7 @@ static unsigned int find_lacks(const struct privileges *privileges, bool degrade
 
 	if (!(privileges->permitted & PRIVILEGES_SYS_ADMIN))
 		lacks |= LACKS_ENTRY;
-	/* The description of the event is a file of root's. */
-	if (!may_open_notifier(privileges) ||
-	    (privileges->uid != 0 && !(privileges->permitted & PRIVILEGES_DAC_READ_SEARCH)))
+	if (!may_open_notifier(privileges))
 		lacks |= LACKS_NOTIFIER;
 	if ((privileges->permitted & owners) != owners)
 		lacks |= LACKS_OWNERS;
@@ -50,11 +54,10 @@ static void report_missing(const struct privileges *privileges, unsigned int lac
 		           "to enter other network namespaces",
 		           "without it they are read from outside, which costs more");
 	if (lacks & LACKS_NOTIFIER)
-		report_add(report, TOPIC_MISSING,
-		           may_open_notifier(privileges) ? "cap_dac_read_search" : "cap_perfmon",
+		report_add(report, TOPIC_MISSING, "cap_sys_admin",
 		           "to be told by the kernel when a socket starts listening",
-		           "that takes cap_perfmon or cap_sys_admin, and cap_dac_read_search "
-		           "unless root; without them pwatch looks from time to time");
+		           "or cap_bpf and cap_perfmon; without them pwatch looks from time to "
+		           "time");
 	if (lacks & LACKS_OWNERS)
 		report_add(report, TOPIC_MISSING, "cap_sys_ptrace",
 		           "to see what processes of other users hold, and those that "
@@ -62,8 +65,8 @@ static void report_missing(const struct privileges *privileges, unsigned int lac
 		           "with cap_dac_read_search");
 	if (lacks & LACKS_CALLS)
 		report_add(report, TOPIC_MISSING, "system calls",
-		           "setns to enter other network namespaces, perf_event_open to be told "
-		           "by the kernel",
+		           "setns to enter other network namespaces, bpf and perf_event_open to "
+		           "be told by the kernel",
 		           "a seccomp filter may refuse them");
 	if (!privileges->initial_user_namespace)
 		report_add(report, TOPIC_MISSING, "user namespace",

@@ -22,6 +22,7 @@ static const struct {
 	{PRIVILEGES_SYS_PTRACE, "cap_sys_ptrace"},
 	{PRIVILEGES_DAC_READ_SEARCH, "cap_dac_read_search"},
 	{PRIVILEGES_PERFMON, "cap_perfmon"},
+	{PRIVILEGES_BPF, "cap_bpf"},
 };
 
 #define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(capabilities[0]))

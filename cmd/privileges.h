@@ -13,6 +13,7 @@
 #define PRIVILEGES_SYS_PTRACE (UINT64_C(1) << 19)
 #define PRIVILEGES_SYS_ADMIN (UINT64_C(1) << 21)
 #define PRIVILEGES_PERFMON (UINT64_C(1) << 38)
+#define PRIVILEGES_BPF (UINT64_C(1) << 39)
 /* Those that a file is given. */
 #define PRIVILEGES_OF_FILE                                                                         \
 	(PRIVILEGES_DAC_READ_SEARCH | PRIVILEGES_SYS_PTRACE | PRIVILEGES_SYS_ADMIN)

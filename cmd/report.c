@@ -28,7 +28,8 @@ static struct topic_look topic_look(enum topic topic)
 	case TOPIC_NAMESPACE:
 		return (struct topic_look){"namespace", "How the network namespaces are read"};
 	case TOPIC_NOTIFIER:
-		return (struct topic_look){"notifier", "Does the kernel notify pwatch?"};
+		return (struct topic_look){
+			"notifier", "By what the kernel reports what happens, or else polling"};
 	case TOPIC_MISSING:
 		return (struct topic_look){"missing", "What is missing"};
 	case TOPIC_GRANT:

@@ -59,6 +59,7 @@ START_TEST(nothing_is_done_with_null)
 	ck_assert_int_eq(portwatch_get_fd(NULL), -EINVAL);
 	ck_assert_int_eq(portwatch_dispatch(NULL), -EINVAL);
 	ck_assert_int_eq(portwatch_each_namespace(NULL, NULL, NULL), -EINVAL);
+	ck_assert_int_eq(portwatch_get_notifier(NULL, PORTWATCH_NOTICE_LISTEN, NULL, 0), -EINVAL);
 }
 END_TEST
 
@@ -282,8 +283,48 @@ START_TEST(names_are_those_of_the_command)
 	ck_assert_str_eq(portwatch_table_name(PORTWATCH_TABLE_DIAG), "diag");
 	ck_assert_str_eq(portwatch_table_name(PORTWATCH_TABLE_PROCFS), "procfs");
 	ck_assert_ptr_null(portwatch_table_name(3));
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_NONE), "polling");
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_BPF), "bpf");
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_TRACEPOINT), "tracepoint");
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_PERF), "perf");
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_CONNECTOR), "connector");
+	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_DESTROY), "destroy");
+	ck_assert_ptr_null(portwatch_notifier_name(6));
 	ck_assert_ptr_nonnull(portwatch_version());
 	ck_assert_ptr_null(portwatch_stat_name(PORTWATCH_STAT_CPU + 1));
+}
+END_TEST
+
+/* Each kind of notice has its mechanism; where there is none, or it isn't wanted, the reason is
+ * said. */
+START_TEST(the_notifier_is_told)
+{
+	struct fixture server = fixture_start(0);
+	char reason[1024], cut[8];
+	struct collect collect;
+
+	collect_new(&collect, server.pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);
+	ck_assert_int_eq(portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0),
+	                 -ENOTCONN);
+	collect_start(&collect);
+	for (int notice = 0; notice <= PORTWATCH_NOTICE_PROCESS; notice++) {
+		int notifier =
+			portwatch_get_notifier(collect.watcher, notice, reason, sizeof(reason));
+
+		ck_assert_int_ge(notifier, PORTWATCH_NOTIFIER_NONE);
+		ck_assert_ptr_nonnull(portwatch_notifier_name(notifier));
+		ck_assert(notifier != PORTWATCH_NOTIFIER_NONE || reason[0]);
+		ck_assert(_i || notifier == PORTWATCH_NOTIFIER_NONE);
+		ck_assert_int_eq(portwatch_get_notifier(collect.watcher, notice, cut, sizeof(cut)),
+		                 notifier);
+		ck_assert_int_eq(strncmp(cut, reason, sizeof(cut) - 1), 0);
+	}
+	ck_assert_int_eq(portwatch_get_notifier(collect.watcher, 3, NULL, 0), -EINVAL);
+	ck_assert_int_eq(portwatch_get_notifier(collect.watcher, -1, NULL, 0), -EINVAL);
+	ck_assert_int_eq(portwatch_get_notifier(collect.watcher, 0, NULL, 1), -EINVAL);
+	collect_free(&collect);
+	fixture_end(&server);
 }
 END_TEST
 
@@ -306,6 +347,7 @@ static Suite *make(void)
 	tcase_add_loop_test(said, messages_keep_to_their_level, 0, 4);
 	tcase_add_test(said, the_environment_can_ask_for_everything);
 	tcase_add_test(said, names_are_those_of_the_command);
+	tcase_add_loop_test(said, the_notifier_is_told, 0, 2);
 	suite_add_tcase(suite, said);
 	return suite;
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "support/patience.h"
+#include "util/caps.h"
 #include "util/clock.h"
 #include "notify/notifier.h"
 #include "support/check_main.h"
@@ -889,11 +891,111 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* --- privileges ------------------------------------------------------------------------------- */
+
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+#define USER 12345
+
+/* What is permitted, and what that is enough for. */
+static const struct privilege {
+	cap_value_t permitted[2];
+	int count;
+	enum notifier_way listen, processes;
+} privileges[] = {
+	{{CAP_SYS_ADMIN}, 1, NOTIFIER_BPF, NOTIFIER_PERF},
+	{{CAP_BPF, CAP_PERFMON}, 2, NOTIFIER_BPF, NOTIFIER_PERF},
+	{{CAP_PERFMON, CAP_DAC_READ_SEARCH}, 2, NOTIFIER_TRACEPOINT, NOTIFIER_PERF},
+	{{CAP_PERFMON}, 1, NOTIFIER_NONE, NOTIFIER_PERF},
+	{{CAP_BPF}, 1, NOTIFIER_NONE, NOTIFIER_NONE},
+	{{CAP_DAC_READ_SEARCH}, 1, NOTIFIER_NONE, NOTIFIER_NONE},
+	{{0}, 0, NOTIFIER_NONE, NOTIFIER_NONE},
+};
+
+/* As a program with such file capabilities that another user runs: permitted, none in effect. */
+static void become_user(const struct privilege *privilege)
+{
+	cap_t caps = cap_init();
+
+	ck_assert_int_eq(prctl(PR_SET_KEEPCAPS, 1), 0);
+	ck_assert_int_eq(setgroups(0, NULL), 0);
+	ck_assert_int_eq(setresgid(USER, USER, USER), 0);
+	ck_assert_int_eq(setresuid(USER, USER, USER), 0);
+	cap_set_flag(caps, CAP_PERMITTED, privilege->count, privilege->permitted, CAP_SET);
+	if (cap_set_proc(caps) < 0)
+		_exit(SKIP_STATUS); /* a kernel that doesn't know them all, or a bounding set */
+	cap_free(caps);
+}
+
+static bool all_in_effect(const struct privilege *privilege)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t value = CAP_SET;
+
+	for (int i = 0; i < privilege->count && value == CAP_SET; i++)
+		cap_get_flag(caps, privilege->permitted[i], CAP_EFFECTIVE, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+/* They are in effect while it is opened, and not after. */
+static void open_with(const struct privilege *privilege)
+{
+	struct failure failure;
+	caps_set taken = caps_begin(CAPS_NOTIFIER);
+
+	ck_assert(all_in_effect(privilege));
+	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, NOTIFIER_ALL_WAYS, &failure), 0);
+	caps_end(taken);
+	ck_assert(privilege->count == 0 || !all_in_effect(privilege));
+	listener_pid = getpid();
+}
+
+START_TEST(test_privileges)
+{
+	const struct privilege *privilege = &privileges[_i];
+
+	begin(0); /* where root can't, nobody can */
+	end();
+	if (!in_child(0))
+		return;
+	if (privilege->listen == NOTIFIER_TRACEPOINT &&
+	    (!sandbox_own_mounts() ||
+	     mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, "") < 0))
+		_exit(SKIP_STATUS);
+	become_user(privilege);
+	open_with(privilege);
+	/* Some distributions refuse perf events to CAP_PERFMON: with a paranoia that only they
+	 * have. */
+	if (privilege->processes == NOTIFIER_PERF && privilege->permitted[0] != CAP_SYS_ADMIN &&
+	    notifier_way(notifier, NOTIFIER_PROCESSES) == NOTIFIER_NONE)
+		_exit(SKIP_STATUS);
+	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_LISTEN), privilege->listen);
+	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_PROCESSES), privilege->processes);
+	if (privilege->listen != NOTIFIER_NONE) {
+		listen_once();
+		await_changes(2);
+	}
+	if (privilege->processes != NOTIFIER_NONE) {
+		fork_and_reap();
+		drain();
+		ck_assert_uint_eq(heard.fork_count, 1);
+	}
+	end();
+	_exit(0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("notifier");
 	TCase *changes = tcase_create("changes"), *tasks = tcase_create("tasks");
 	TCase *losses = tcase_create("losses"), *world = tcase_create("world");
+	TCase *rights = tcase_create("privileges");
 
 	tcase_add_loop_test(changes, test_listen_and_close, 0,
 	                    SOCKET_WAYS * (int)(sizeof(addresses) / sizeof(addresses[0])));
@@ -918,6 +1020,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(world, test_descriptors, 0, 2 * PROCESS_WAYS);
 	tcase_add_test(world, test_refused);
 	suite_add_tcase(suite, world);
+	tcase_add_loop_test(rights, test_privileges, 0,
+	                    (int)(sizeof(privileges) / sizeof(privileges[0])));
+	suite_add_tcase(suite, rights);
 	return suite;
 }
 

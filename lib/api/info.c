@@ -105,28 +105,46 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 /* --- the notifier */
 
 struct notifier_answer {
-	int open;
+	enum portwatch_notice notice; /* the question */
+	enum portwatch_notifier notifier;
 	char reason[NOTIFIER_TEXT];
 };
 
+static enum portwatch_notifier public_name(enum notifier_way way)
+{
+	static const enum portwatch_notifier names[NOTIFIER_WAYS] = {
+		[NOTIFIER_NONE] = PORTWATCH_NOTIFIER_NONE,
+		[NOTIFIER_BPF] = PORTWATCH_NOTIFIER_BPF,
+		[NOTIFIER_TRACEPOINT] = PORTWATCH_NOTIFIER_TRACEPOINT,
+		[NOTIFIER_PERF] = PORTWATCH_NOTIFIER_PERF,
+	};
+
+	return names[way];
+}
+
+/* A source that reports the beginning reports the end as well. */
 static void describe_notifier(struct subscription *subscription, void *data)
 {
 	const struct monitor *monitor = subscription->monitor;
 	struct notifier_answer *answer = data;
+	enum notifier_kind kind =
+		answer->notice == PORTWATCH_NOTICE_PROCESS ? NOTIFIER_PROCESSES : NOTIFIER_LISTEN;
 
-	answer->open = monitor_notified(monitor, NOTIFIER_LISTEN);
-	if (!answer->open && !subscription->options.notifier)
+	if (monitor->notifier)
+		answer->notifier = public_name(notifier_way(monitor->notifier, kind));
+	if (!monitor->notifier && !subscription->options.notifier)
 		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
-	else if (!answer->open)
-		monitor_notifier_failure(monitor, NOTIFIER_LISTEN, answer->reason);
+	else
+		monitor_notifier_reason(monitor, kind, answer->reason);
 }
 
-int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
+int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice notice, char *reason,
+                           size_t size)
 {
-	struct notifier_answer answer = {0};
+	struct notifier_answer answer = {.notice = notice};
 	int result, cancel;
 
-	if (!watcher || (!reason && size > 0))
+	if (!watcher || (!reason && size > 0) || (unsigned int)notice > PORTWATCH_NOTICE_PROCESS)
 		return -EINVAL;
 	if (watcher_is_inert(watcher))
 		return -ENOTCONN;
@@ -137,7 +155,7 @@ int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
 		return result;
 	if (size > 0)
 		snprintf(reason, size, "%s", answer.reason);
-	return answer.open;
+	return (int)answer.notifier;
 }
 
 /* --- what watching costs */
@@ -166,14 +184,6 @@ static void get(struct subscription *subscription, void *data)
 	struct stat_answer *answer = data;
 
 	switch (answer->stat) {
-	case PORTWATCH_STAT_NOTIFIER_RECORDS:
-		answer->value = monitor->stats[answer->stat] +
-		                (monitor->notifier ? notifier_records(monitor->notifier) : 0);
-		break;
-	case PORTWATCH_STAT_NOTIFIER_LOST:
-		answer->value = monitor->stats[answer->stat] +
-		                (monitor->notifier ? notifier_lost(monitor->notifier) : 0);
-		break;
 	case PORTWATCH_STAT_CPU:
 		answer->value = cpu(monitor);
 		break;

@@ -162,6 +162,15 @@ const char *portwatch_reader_name(enum portwatch_reader reader)
 	return reader <= PORTWATCH_READER_PROCFS ? names[reader] : 0;
 }
 
+const char *portwatch_notifier_name(enum portwatch_notifier notifier)
+{
+	static const char *const names[] = {
+		"polling", "bpf", "tracepoint", "perf", "connector", "destroy",
+	};
+
+	return (size_t)notifier < sizeof(names) / sizeof(names[0]) ? names[notifier] : 0;
+}
+
 const char *portwatch_stat_name(enum portwatch_stat stat)
 {
 	static const char *const names[] = {
@@ -173,7 +182,7 @@ const char *portwatch_stat_name(enum portwatch_stat stat)
 		"tree reads",
 		"descriptor scans",
 		"notifier records",
-		"notifier records lost",
+		"notifier losses",
 		"helpers started",
 		"readers restarted",
 		"CPU time (ns)",

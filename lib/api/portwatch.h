@@ -152,6 +152,43 @@ enum portwatch_delivery {
 	PORTWATCH_DELIVERY_DISPATCH = 1,
 };
 
+/**
+ * enum portwatch_notice: what the kernel may report by itself. What it doesn't report the library
+ * finds by polling.
+ *
+ * @PORTWATCH_NOTICE_LISTEN: a process starts listening.
+ * @PORTWATCH_NOTICE_CLOSE: a listening socket is closed.
+ * @PORTWATCH_NOTICE_PROCESS: a process forks, executes a program, or exits.
+ */
+enum portwatch_notice {
+	PORTWATCH_NOTICE_LISTEN = 0,
+	PORTWATCH_NOTICE_CLOSE = 1,
+	PORTWATCH_NOTICE_PROCESS = 2,
+};
+
+/**
+ * enum portwatch_notifier: by which mechanism the kernel reports it.
+ *
+ * @PORTWATCH_NOTIFIER_NONE: by none: the library polls.
+ * @PORTWATCH_NOTIFIER_BPF: a BPF program on the tracepoint inet_sock_set_state, for listen and
+ *   close. Needs CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON; Linux 4.18.
+ * @PORTWATCH_NOTIFIER_TRACEPOINT: the same tracepoint by perf_event_open(2). Needs CAP_PERFMON or
+ *   CAP_SYS_ADMIN, and to read tracefs: CAP_DAC_READ_SEARCH unless root.
+ * @PORTWATCH_NOTIFIER_PERF: perf_event_open(2), for processes. Needs CAP_PERFMON or CAP_SYS_ADMIN.
+ * @PORTWATCH_NOTIFIER_CONNECTOR: the process connector, for processes. Needs no capability since
+ *   Linux 6.6, CAP_NET_ADMIN before it, and the initial PID, user and network namespaces.
+ * @PORTWATCH_NOTIFIER_DESTROY: the multicast groups of sock_diag(7) that report destroyed sockets,
+ *   for close. Needs nothing.
+ */
+enum portwatch_notifier {
+	PORTWATCH_NOTIFIER_NONE = 0,
+	PORTWATCH_NOTIFIER_BPF = 1,
+	PORTWATCH_NOTIFIER_TRACEPOINT = 2,
+	PORTWATCH_NOTIFIER_PERF = 3,
+	PORTWATCH_NOTIFIER_CONNECTOR = 4,
+	PORTWATCH_NOTIFIER_DESTROY = 5,
+};
+
 /** enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3). */
 enum portwatch_log_level {
 	PORTWATCH_LOG_ERROR = 3,
@@ -171,8 +208,8 @@ enum portwatch_log_level {
  * @PORTWATCH_STAT_WAKEUPS: how often the library's thread has woken up
  * @PORTWATCH_STAT_TREE_READS: how often the process trees were read from /proc
  * @PORTWATCH_STAT_SCANS: processes whose descriptors were looked through
- * @PORTWATCH_STAT_NOTIFIER_RECORDS: records that the notifier has delivered
- * @PORTWATCH_STAT_NOTIFIER_LOST: records that the kernel has dropped
+ * @PORTWATCH_STAT_NOTIFIER_RECORDS: what the kernel has reported of what is watched
+ * @PORTWATCH_STAT_NOTIFIER_LOST: how often the kernel has dropped some of its reports
  * @PORTWATCH_STAT_HELPERS: helpers that were started
  * @PORTWATCH_STAT_RESTARTS: readers that were opened again after a failure
  * @PORTWATCH_STAT_CPU: CPU time of the library's thread and its helpers, in nanoseconds
@@ -336,12 +373,12 @@ int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled);
 
 /**
- * portwatch_set_notifier: says whether kernel events may tell when to look (perf_event_open(2) on
- * the tracepoint sock:inet_sock_set_state).
+ * portwatch_set_notifier: says whether the kernel is asked to report what happens, by the
+ * mechanisms of enum portwatch_notifier.
  * @watcher: a watcher that was not started yet
- * @enabled: 0 to poll alone. Default 1: used where the kernel allows it, which takes CAP_PERFMON or
- *   CAP_SYS_ADMIN, and CAP_DAC_READ_SEARCH unless root. The notifier is one for all watchers of the
- *   process: it is open while one wants it.
+ * @enabled: 0 to poll alone. Default 1: each mechanism is used where the kernel allows it, for
+ * which CAP_SYS_ADMIN is enough. The notifier is one for all watchers of the process: it is open
+ * while one wants it.
  *
  * Returns: 0; -EINVAL (NULL); -EBUSY (started).
  * Since: 0.1
@@ -481,24 +518,38 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 const char *portwatch_stat_name(enum portwatch_stat stat);
 
 /**
- * portwatch_get_notifier: whether the kernel tells when to look, see portwatch_set_notifier().
+ * portwatch_get_notifier: by which mechanism the kernel reports something now, see
+ * portwatch_set_notifier().
  * @watcher: a started watcher
- * @reason: receives why not, in words, or ""; NULL if @size is 0
+ * @notice: what it reports
+ * @reason: receives why the mechanisms that come before that one don't work, all of them where
+ * there is none, in words; "" where there is nothing to say; NULL if @size is 0
  * @size: of @reason, in bytes; a longer text is cut
  *
- * Returns: 1 if it does; 0 if the library polls alone; -EINVAL (NULL); -ENOTCONN (not started).
+ * Returns: a value of enum portwatch_notifier, PORTWATCH_NOTIFIER_NONE (0) if the library polls;
+ * -EINVAL (NULL, an unknown @notice); -ENOTCONN (not started).
  * Since: 0.1
  */
-int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size);
+int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice notice, char *reason,
+                           size_t size);
+
+/**
+ * portwatch_notifier_name: the name of a mechanism, such as "bpf"; that of none is "polling".
+ * @notifier: the mechanism
+ *
+ * Returns: a static string; NULL for an unknown value.
+ * Since: 0.1
+ */
+const char *portwatch_notifier_name(enum portwatch_notifier notifier);
 
 /**
  * portwatch_limit_privileges: gives up, in the calling thread and for what it starts later, all
  * capabilities but those that the library uses: CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
- * CAP_PERFMON (capabilities(7)). Without CAP_SYS_PTRACE a process can only be looked into by who
- * has all capabilities that it has. Then the others are taken out of effect and stay permitted, and
- * the library takes them into effect around each such look; but not in a program that has file
- * capabilities. For programs that do nothing but watch; to be called before the first watcher is
- * started.
+ * CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN (capabilities(7)). Without CAP_SYS_PTRACE a process can only
+ * be looked into by who has all capabilities that it has. Then the others are taken out of effect
+ * and stay permitted, and the library takes them into effect around each such look; but not in a
+ * program that has file capabilities. For programs that do nothing but watch; to be called before
+ * the first watcher is started.
  *
  * Returns: 0; -ENOMEM; -EPERM.
  * Since: 0.1

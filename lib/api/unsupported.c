@@ -140,9 +140,11 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 	return 0;
 }
 
-int portwatch_get_notifier(struct portwatch *watcher, char *reason, size_t size)
+int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice notice, char *reason,
+                           size_t size)
 {
 	(void)watcher;
+	(void)notice;
 	(void)reason;
 	(void)size;
 	return -ENOTSUP;

@@ -78,7 +78,7 @@ static bool try_way(struct notifier *notifier, enum notifier_way way,
 		notifier->failures[way] = (struct failure){step, -error};
 		return false;
 	}
-	notifier->in_use[notifier_kind(way)] = way;
+	notifier->in_use[notifier_way_kind(way)] = way;
 	return true;
 }
 
@@ -128,9 +128,20 @@ void notifier_close(struct notifier *notifier)
 	free(notifier);
 }
 
-enum notifier_kind notifier_kind(enum notifier_way way)
+enum notifier_kind notifier_way_kind(enum notifier_way way)
 {
 	return way == NOTIFIER_PERF ? NOTIFIER_PROCESSES : NOTIFIER_LISTEN;
+}
+
+const char *notifier_way_name(enum notifier_way way)
+{
+	static const char *const names[NOTIFIER_WAYS] = {
+		[NOTIFIER_BPF] = "bpf",
+		[NOTIFIER_TRACEPOINT] = "tracepoint",
+		[NOTIFIER_PERF] = "perf",
+	};
+
+	return names[way];
 }
 
 enum notifier_way notifier_way(const struct notifier *notifier, enum notifier_kind kind)

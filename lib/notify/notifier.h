@@ -61,8 +61,9 @@ enum notifier_way notifier_way(const struct notifier *notifier, enum notifier_ki
 /* Why a way is not in use: {NULL, 0} where it is, and where it was not tried because a better one
  * works or it isn't wanted. */
 struct failure notifier_failure(const struct notifier *notifier, enum notifier_way way);
-/* The kind that a way reports. Not for NOTIFIER_NONE. */
-enum notifier_kind notifier_kind(enum notifier_way way);
+/* The kind that a way reports, and the name of a way. Not for NOTIFIER_NONE. */
+enum notifier_kind notifier_way_kind(enum notifier_way way);
+const char *notifier_way_name(enum notifier_way way);
 
 /* One descriptor to wait on (EPOLLIN): an epoll of its own. A listen event makes it readable, and
  * so does a ring that is half full; records of processes otherwise wait for the next drain. The

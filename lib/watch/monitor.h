@@ -97,10 +97,10 @@ extern const struct process_hooks monitor_process_hooks;
 void monitor_notifier_update(struct monitor *monitor);
 /* Whether the kernel reports that. */
 bool monitor_notified(const struct monitor *monitor, enum notifier_kind kind);
-/* Why it doesn't, or not by the best way, in words; or "". Returns text. */
+/* Why it doesn't, or not by a better way, in words; or "". */
 #define NOTIFIER_TEXT 1024
-const char *monitor_notifier_failure(const struct monitor *monitor, enum notifier_kind kind,
-                                     char text[NOTIFIER_TEXT]);
+void monitor_notifier_reason(const struct monitor *monitor, enum notifier_kind kind,
+                             char text[NOTIFIER_TEXT]);
 /* Takes in what it has told. */
 void monitor_notifier_drain(struct monitor *monitor);
 void monitor_notifier_end(struct monitor *monitor);

@@ -88,6 +88,13 @@ static uint64_t forget(struct monitor *monitor, uint64_t socket)
 	return netns;
 }
 
+/* What a record says of non-members goes no further: the figures that a host program may ask for
+ * count those about what is watched. */
+static void count(struct monitor *monitor)
+{
+	monitor->stats[PORTWATCH_STAT_NOTIFIER_RECORDS]++;
+}
+
 /* Reads the workers of a namespace, expecting what was told. */
 static void ring(struct monitor *monitor, const struct netns_id *id,
                  const struct tcp_change *change)
@@ -132,8 +139,10 @@ static void non_member_changed(struct monitor *monitor, const struct tcp_change 
 	if (!monitor->everybody_counts || change->pid == 0)
 		return;
 	process = procfs_open_process(&monitor->procfs, change->pid);
-	if (process >= 0 && procfs_netns(process, &id) == 0)
-		ring(monitor, &id, change);
+	if (process < 0 || procfs_netns(process, &id) < 0 || !find_by_id(monitor, &id, NULL))
+		return;
+	count(monitor);
+	ring(monitor, &id, change);
 }
 
 static void changed(void *data, const struct tcp_change *change)
@@ -143,6 +152,8 @@ static void changed(void *data, const struct tcp_change *change)
 	struct process *process = process_table_find(monitor->processes, change->pid);
 	struct netns *ns;
 
+	if (netns || process)
+		count(monitor);
 	if (netns) {
 		list_each (ns, &monitor->namespaces, struct netns, link)
 			if (ns->serial == netns)
@@ -158,6 +169,8 @@ static void forked(void *data, pid_t parent, pid_t child)
 {
 	struct monitor *monitor = data;
 
+	if (process_table_find(monitor->processes, parent))
+		count(monitor);
 	if (process_table_forked(monitor->processes, parent, child) < 0)
 		monitor->forked = true;
 }
@@ -165,15 +178,20 @@ static void forked(void *data, pid_t parent, pid_t child)
 /* It is the same process, and what it may listen on is the same. */
 static void execed(void *data, pid_t pid)
 {
-	(void)data, (void)pid;
+	struct monitor *monitor = data;
+
+	if (process_table_find(monitor->processes, pid))
+		count(monitor);
 }
 
 static void exited(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
 
-	if (process_table_find(monitor->processes, pid))
-		monitor->exited = true;
+	if (!process_table_find(monitor->processes, pid))
+		return;
+	count(monitor);
+	monitor->exited = true;
 }
 
 /* What the records would have told is found by looking at everything. The ends of sockets may have
@@ -183,7 +201,8 @@ static void lost(void *data, uint64_t records)
 	struct monitor *monitor = data;
 	struct netns *ns;
 
-	(void)records;
+	(void)records; /* of whom is not known */
+	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST]++;
 	monitor->forked = true;
 	forget_all(monitor);
 	list_each (ns, &monitor->namespaces, struct netns, link)
@@ -208,54 +227,77 @@ bool monitor_notified(const struct monitor *monitor, enum notifier_kind kind)
 	return monitor->notifier && notifier_way(monitor->notifier, kind) != NOTIFIER_NONE;
 }
 
-/* Adds to a text of NOTIFIER_TEXT bytes. */
-static void append(char *text, const char *word, const char *more)
+/* Adds "NAME: REASON" to a text of NOTIFIER_TEXT bytes. */
+static void append(char *text, const char *name, const char *reason)
 {
 	size_t length = strlen(text);
 
-	snprintf(text + length, NOTIFIER_TEXT - length, "%s%s%s", length ? "; " : "", word, more);
+	snprintf(text + length, NOTIFIER_TEXT - length, "%s%s: %s", length ? "; " : "", name,
+	         reason);
 }
 
-const char *monitor_notifier_failure(const struct monitor *monitor, enum notifier_kind kind,
-                                     char text[NOTIFIER_TEXT])
+void monitor_notifier_reason(const struct monitor *monitor, enum notifier_kind kind,
+                             char text[NOTIFIER_TEXT])
 {
-	static const char *const words[NOTIFIER_WAYS] = {
-		[NOTIFIER_BPF] = "bpf: ",
-		[NOTIFIER_TRACEPOINT] = "tracepoint: ",
-		[NOTIFIER_PERF] = "perf: ",
-	};
 	char reason[LOG_TEXT];
 
 	text[0] = '\0';
 	if (!monitor->notifier)
-		append(text, "", log_failure(&monitor->notifier_failure, reason));
+		snprintf(text, NOTIFIER_TEXT, "%s",
+		         log_failure(&monitor->notifier_failure, reason));
 	for (int way = NOTIFIER_NONE + 1; monitor->notifier && way < NOTIFIER_WAYS; way++) {
 		struct failure failure = notifier_failure(monitor->notifier, way);
 
-		if (failure.step && notifier_kind(way) == kind)
-			append(text, words[way], log_failure(&failure, reason));
+		if (failure.step && notifier_way_kind(way) == kind)
+			append(text, notifier_way_name(way), log_failure(&failure, reason));
 	}
-	return text;
+}
+
+/* Says by which way the kernel reports a kind of events, or why by none. */
+static void tell_of(struct monitor *monitor, struct subscription *subscription,
+                    enum notifier_kind kind)
+{
+	static const char *const names[NOTIFIER_KINDS] = {
+		[NOTIFIER_LISTEN] = "listen(2)",
+		[NOTIFIER_PROCESSES] = "processes",
+	};
+	char text[NOTIFIER_TEXT];
+
+	if (monitor_notified(monitor, kind)) {
+		log_write(&subscription->log, PORTWATCH_LOG_INFO,
+		          "notifier: the kernel reports %s at once (%s)", names[kind],
+		          notifier_way_name(notifier_way(monitor->notifier, kind)));
+		return;
+	}
+	monitor_notifier_reason(monitor, kind, text);
+	log_write(&subscription->log, PORTWATCH_LOG_INFO, "no notifier for %s, polling instead: %s",
+	          names[kind], text);
+}
+
+/* All the ways in use, as one number; -1: there is no notifier. */
+static int ways_in_use(const struct monitor *monitor)
+{
+	int ways = 0;
+
+	if (!monitor->notifier)
+		return -1;
+	for (int kind = 0; kind < NOTIFIER_KINDS; kind++)
+		ways = ways * NOTIFIER_WAYS + (int)notifier_way(monitor->notifier, kind);
+	return ways;
 }
 
 /* Each watcher is told once, and again when that has changed: another one's start may have been
  * another attempt. */
 static void tell(struct monitor *monitor, struct subscription *subscription)
 {
-	int way = monitor->notifier ? (int)notifier_way(monitor->notifier, NOTIFIER_LISTEN) : -1;
-	char text[NOTIFIER_TEXT];
+	int ways = ways_in_use(monitor);
 
-	if (subscription->logged_notifier && subscription->notifier_logged == way)
+	if (subscription->logged_notifier && subscription->notifier_logged == ways)
 		return;
 	subscription->logged_notifier = true;
-	subscription->notifier_logged = way;
-	if (monitor_notified(monitor, NOTIFIER_LISTEN))
-		log_write(&subscription->log, PORTWATCH_LOG_INFO,
-		          "notifier: the kernel tells of listen(2) at once");
-	else
-		log_write(&subscription->log, PORTWATCH_LOG_INFO,
-		          "no notifier, polling instead: %s",
-		          monitor_notifier_failure(monitor, NOTIFIER_LISTEN, text));
+	subscription->notifier_logged = ways;
+	for (int kind = 0; kind < NOTIFIER_KINDS; kind++)
+		tell_of(monitor, subscription, kind);
 }
 
 static void open_notifier(struct monitor *monitor)
@@ -289,9 +331,6 @@ static void open_notifier(struct monitor *monitor)
 static void close_notifier(struct monitor *monitor)
 {
 	monitor_remove(monitor, &monitor->notifier_source);
-	/* The figures only grow, whichever notifier it was. */
-	monitor->stats[PORTWATCH_STAT_NOTIFIER_RECORDS] += notifier_records(monitor->notifier);
-	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST] += notifier_lost(monitor->notifier);
 	notifier_close(monitor->notifier);
 	monitor->notifier = NULL;
 	monitor->notifier_more = false;

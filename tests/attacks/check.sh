@@ -38,13 +38,14 @@ no_finding()
 # Whether this kernel and whoever runs the tests have a notifier at all.
 has_notifier()
 {
-	"$here/plain" --check --json "$own" | grep -q '"name":"notifier","value":"yes"'
+	"$here/plain" --check --json "$own" | grep -q '"name":"listen","value":"bpf"'
 }
 
+# notifier_is MECHANISM [NOTE]: that of listen(2).
 notifier_is()
 {
-	if [ "$1" = no ] || has_notifier; then
-		finding notifier notifier "$1" "${2-}"
+	if [ "$1" = polling ] || has_notifier; then
+		finding notifier listen "$1" "${2-}"
 	fi
 }
 
@@ -69,10 +70,10 @@ read_by()
 lacks_all()
 {
 	read_by procfs procfs "cannot enter the network namespace (setns): Operation not permitted"
-	notifier_is no
+	notifier_is polling
 	finding privilege permitted "none that is of use"
 	finding missing cap_sys_admin "to enter other network namespaces"
-	finding missing cap_perfmon "to be told by the kernel"
+	finding missing cap_sys_admin "to be told by the kernel"
 	finding missing cap_sys_ptrace "to see what processes of other users hold"
 	finding grant "docker, podman" "--pid=host --cap-add=SYS_ADMIN"
 	finding grant systemd "AmbientCapabilities=CAP_SYS_ADMIN"
@@ -84,7 +85,7 @@ root()
 		checks "$here/plain"
 		visible $?
 		read_by setns diag
-		notifier_is yes
+		notifier_is bpf
 		no_finding missing
 		no_finding grant
 	done
@@ -124,7 +125,7 @@ what_it_says_to_grant_is_enough()
 	user_checks "$here/granted"
 	visible $?
 	read_by setns diag
-	notifier_is yes
+	notifier_is bpf
 	no_finding missing
 	rm -f "$here/granted"
 }
@@ -138,6 +139,7 @@ file_capabilities()
 	finding privilege "more by exec" yes "no nsenter is run"
 	finding privilege permitted cap_sys_admin
 	finding privilege "in effect" "none that is of use"
+	notifier_is bpf
 	finding missing cap_sys_ptrace "to see what processes of other users hold"
 	asked=$other
 	user_checks "$here/own"
@@ -145,7 +147,7 @@ file_capabilities()
 	user_checks "$here/any"
 	visible $?
 	read_by setns diag
-	notifier_is yes
+	notifier_is bpf
 	no_finding missing
 }
 
@@ -162,7 +164,7 @@ no_new_privs()
 bounding_set()
 {
 	asked=$own
-	checks setpriv --bounding-set -sys_admin,-perfmon,-sys_ptrace,-dac_read_search \
+	checks setpriv --bounding-set -sys_admin,-bpf,-perfmon,-sys_ptrace,-dac_read_search \
 		--reuid $mallory --regid $mallory --clear-groups "$here/any"
 	visible $?
 	lacks_all
@@ -187,17 +189,22 @@ file_system_without_privileges()
 	finding grant lastingly setcap "no use there: the file system is mounted nosuid"
 }
 
-# As Docker's default profile refuses them without CAP_SYS_ADMIN; here with it.
+# As Docker's default profile refuses them without CAP_SYS_ADMIN; here with it. With CAP_PERFMON
+# alone it refuses bpf(2) and not perf_event_open(2).
 seccomp_filter()
 {
 	asked=$own
 	checks "$here/rogue" with refused:perf_event_open=1 refused:bpf=1 -- "$here/plain"
 	visible $?
 	read_by setns diag
-	notifier_is no "cannot make a map of perf events (bpf): Operation not permitted"
+	notifier_is polling "cannot make a map of perf events (bpf): Operation not permitted"
 	finding privilege seccomp filter
 	finding missing "system calls" "setns"
 	finding grant "docker, podman" "--security-opt=seccomp=unconfined"
+	checks "$here/rogue" with refused:bpf=1 -- "$here/plain"
+	visible $?
+	notifier_is tracepoint "bpf: cannot make a map of perf events (bpf): Operation not permitted"
+	finding notifier processes perf
 	checks "$here/rogue" with refused:setns=1 refused:perf_event_open=1 refused:bpf=1 -- \
 		"$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups "$here/any"
 	visible $?

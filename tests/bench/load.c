@@ -110,3 +110,17 @@ double load_private_memory(pid_t pid)
 		fclose(in);
 	return known ? (double)sum * 1024 : NAN;
 }
+
+uint64_t load_forks(void)
+{
+	FILE *in = fopen("/proc/stat", "re");
+	unsigned long long forks = 0;
+	char line[4096];
+
+	while (in && fgets(line, sizeof(line), in))
+		if (sscanf(line, "processes %llu", &forks) == 1)
+			break;
+	if (in)
+		fclose(in);
+	return forks;
+}

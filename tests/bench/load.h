@@ -4,6 +4,7 @@
 #define LOAD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define LOAD_TASKS 4096
@@ -31,5 +32,8 @@ struct trace *trace_start(const struct tasks *threads, const struct tasks *helpe
 /* So many until now. */
 unsigned long trace_count(const struct trace *trace);
 void trace_stop(struct trace *trace);
+
+/* How many processes this machine has forked since it was started. */
+uint64_t load_forks(void);
 
 #endif

@@ -155,7 +155,7 @@ static double report_memory(struct bench *bench, const struct tasks *helpers, un
 static void report_idle(struct bench *bench, struct watching *watching, const struct nest *nest,
                         unsigned int count, bool notifier, double duration, double cat)
 {
-	uint64_t records = watching_stat(watching, PORTWATCH_STAT_NOTIFIER_RECORDS);
+	uint64_t forks = load_forks();
 	uint64_t reads = watching_stat(watching, PORTWATCH_STAT_READS);
 	static struct tasks helpers;
 	struct figure *figure;
@@ -164,13 +164,13 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 	load_helpers(&helpers, nest->root);
 	percent = idle(&helpers, duration);
 	reads = watching_stat(watching, PORTWATCH_STAT_READS) - reads;
-	records = watching_stat(watching, PORTWATCH_STAT_NOTIFIER_RECORDS) - records;
+	forks = load_forks() - forks;
 	figure = report_figure(bench->report, 4, UNIT_PERCENT, percent, NAN,
 	                       "%u %s: CPU at rest, %s", count, noun(count),
 	                       notifier ? "notifier" : "polling");
 	report_compare(figure, "`nsenter … cat` each second", cat * count * 100);
-	report_note(figure, "over %.0f s, %.1f reads of each, %.0f records of strangers", duration,
-	            (double)reads / count, (double)records);
+	report_note(figure, "over %.0f s, %.1f reads of each, %.0f forks on the machine", duration,
+	            (double)reads / count, (double)forks);
 	if (count == 100 && notifier)
 		report_budget(bench->report, UNIT_PERCENT, percent, 0.2,
 		              "CPU when nothing happens, 100 namespaces");

@@ -29,8 +29,9 @@ class Check(Case):
         self.assertEqual(values['user']['value'], str(os.geteuid()))
         netns = values[f'netns {os.stat("/proc/self/ns/net").st_ino}']
         self.assertRegex(netns['value'], '^local reader, (diag|procfs) table')
-        self.assertEqual(values['notifier']['value'], 'no')
-        self.assertTrue(values['notifier']['note'])
+        for notice in 'listen', 'close', 'processes':
+            self.assertEqual(values[notice]['value'], 'polling')
+            self.assertTrue(values[notice]['note'])
 
     def test_ones_own_processes_by_default(self):
         result = self.run_pwatch('--check')

@@ -128,7 +128,7 @@ class Events(Case):
         if not works(*refuse('bpf', errno.EPERM), shutil.which('true')):
             self.skipTest('no system calls can be refused')
         server, _ = self.serve('127.0.0.1')
-        for call, words in (('perf_event_open', b'no notifier, polling instead: '),
+        for call, words in (('perf_event_open', b'no notifier for listen(2), polling instead: '),
                             ('socket', b'procfs table, because table diag: ')):
             for error in (errno.EPERM, errno.EACCES, errno.ENOSYS):
                 with self.subTest(call=call, error=error):

@@ -168,6 +168,8 @@ class Output(Case):
         self.assertGreaterEqual(int(figures['reads']), 1)
         self.assertEqual(figures['events'], '2')
         self.assertEqual(figures['notifier records'], '0')
+        for notice in 'listen', 'close', 'processes':
+            self.assertEqual(figures[f'{notice} reported by'], 'polling')
         self.assertGreater(float(figures['CPU time (ms)']), 0)
 
 

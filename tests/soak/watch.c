@@ -137,7 +137,8 @@ static void publish(struct soak *soak, struct portwatch *const *watchers)
 	for (int i = 0; i <= PORTWATCH_STAT_CPU; i++)
 		atomic_store(&soak->stats[i],
 		             portwatch_get_stat(watchers[0], (enum portwatch_stat)i));
-	atomic_store(&soak->notifier, portwatch_get_notifier(watchers[0], NULL, 0) > 0);
+	atomic_store(&soak->notifier,
+	             portwatch_get_notifier(watchers[0], PORTWATCH_NOTICE_LISTEN, NULL, 0) > 0);
 }
 
 struct visitor {

@@ -59,8 +59,9 @@ static _Noreturn void serve(int link, pid_t pid, unsigned int interval)
 		portwatch_set_events(collect.watcher, COLLECT_KINDS | PORTWATCH_EVENT_OWNER), 0);
 	collect_start(&collect);
 	report_events(link, &collect);
-	report(link,
-	       &(struct report){.answer = portwatch_get_notifier(collect.watcher, NULL, 0) == 1});
+	report(link, &(struct report){.answer = portwatch_get_notifier(collect.watcher,
+	                                                               PORTWATCH_NOTICE_LISTEN,
+	                                                               NULL, 0) > 0});
 	wait[0] = (struct pollfd){.fd = portwatch_get_fd(collect.watcher), .events = POLLIN};
 	wait[1] = (struct pollfd){.fd = link, .events = POLLIN};
 	for (;;) {

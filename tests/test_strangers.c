@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* test_strangers.c - the kernel tells the library what everybody does: none of it gets out */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/skip.h"
+
+#define A_DAY 86400000 /* ms */
+#define CHURN 100
+
+static uint64_t records(const struct collect *collect)
+{
+	return portwatch_get_stat(collect->watcher, PORTWATCH_STAT_NOTIFIER_RECORDS);
+}
+
+static void watch(struct collect *collect, pid_t pid)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, A_DAY), 0);
+	collect_start(collect);
+	if (portwatch_get_notifier(collect->watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) <= 0)
+		test_skip("no notifier here");
+}
+
+/* The member's port comes after what the stranger has done, and shows that it was all heard. */
+START_TEST(what_strangers_do_does_not_show)
+{
+	struct fixture member = fixture_start(0), stranger = fixture_start(_i ? SANDBOX_NETNS : 0);
+	struct fixture_socket socket;
+	struct collect collect;
+	struct fixture child;
+	char pid[32];
+	uint64_t before;
+
+	watch(&collect, member.pid);
+	collect_forget(&collect);
+	before = records(&collect);
+	fixture_listen(&stranger, "127.0.0.1", 0);
+	fixture_churn(&stranger, "127.0.0.1", CHURN);
+	child = fixture_fork(&stranger);
+	fixture_end(&child);
+	ck_assert_uint_eq(records(&collect), before);
+	socket = fixture_listen(&member, "127.0.0.1", 0);
+	collect_wait(&collect, PORTWATCH_EVENT_OPEN, "127.0.0.1", socket.port);
+	ck_assert_uint_le(records(&collect), before + 1);
+	ck_assert_uint_eq(collect_total(&collect), 1);
+	snprintf(pid, sizeof(pid), "%d", (int)stranger.pid);
+	ck_assert_uint_eq(collect_count_messages(&collect, pid), 0);
+	collect_free(&collect);
+	fixture_end(&stranger);
+	fixture_end(&member);
+}
+END_TEST
+
+/* But it does where a whole namespace is watched, and the stranger is in it. */
+START_TEST(who_shares_a_watched_namespace_is_no_stranger)
+{
+	struct fixture target = fixture_start(0), other = fixture_start(0);
+	struct fixture_socket socket;
+	struct collect collect;
+	uint64_t before;
+
+	collect_new(&collect, target.pid);
+	ck_assert_int_eq(portwatch_set_interval(collect.watcher, A_DAY), 0);
+	ck_assert_int_eq(portwatch_set_scope(collect.watcher, PORTWATCH_SCOPE_NETNS), 0);
+	collect_start(&collect);
+	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) <= 0)
+		test_skip("no notifier here");
+	before = records(&collect);
+	socket = fixture_listen(&other, "127.0.0.1", 0);
+	collect_wait(&collect, PORTWATCH_EVENT_OPEN, "127.0.0.1", socket.port);
+	ck_assert_uint_gt(records(&collect), before);
+	collect_free(&collect);
+	fixture_end(&other);
+	fixture_end(&target);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("strangers");
+	TCase *all = tcase_create("all");
+
+	tcase_add_loop_test(all, what_strangers_do_does_not_show, 0, 2);
+	tcase_add_test(all, who_shares_a_watched_namespace_is_no_stranger);
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
