@@ -4,9 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "handover.h"
+#include "hook.h"
 #include "inherited.h"
 #include "message.h"
 #include "options.h"
@@ -52,7 +55,7 @@ static int print_version(void)
 	return print(version);
 }
 
-static int act(const struct options *options, struct run *run)
+static int act(const struct options *options, struct run *run, struct hook *hook)
 {
 	switch ((enum options_action)options->action) {
 	case OPTIONS_HELP:
@@ -64,7 +67,7 @@ static int act(const struct options *options, struct run *run)
 	case OPTIONS_WATCH:
 		break;
 	}
-	return watch_run(options, run);
+	return watch_run(options, run, hook);
 }
 
 static bool is_setuid_root(void)
@@ -72,12 +75,30 @@ static bool is_setuid_root(void)
 	return geteuid() == 0 && getuid() != 0;
 }
 
-/* What has to come first. The descriptor of --fd is looked at while pwatch has none of its own, and
- * what would become COMMAND is made before anything else is, see run.h. --check looks at such a
- * process, and never lets it go. What fails is reported in one line. 0 or a negative errno. */
-static int begin(struct run *run, const struct options *options, char **argv)
+/* One that becomes COMMAND; or --check looks at it and never lets it go. */
+static bool needs_process(const struct options *options)
 {
-	bool sample = options->action == OPTIONS_CHECK && options->pid_count == 0;
+	return options->command || (options->action == OPTIONS_CHECK && options->pid_count == 0);
+}
+
+static int fork_processes(struct run *run, struct hook *hook, const struct options *options,
+                          const struct rlimit *files)
+{
+	int result = 0;
+
+	if (needs_process(options))
+		result = run_fork(run, options->command, files, options->fd);
+	if (result == 0 && options->exec)
+		result = hook_fork(hook, options->exec, run, files, options->fd);
+	return result;
+}
+
+/* What has to come first. The descriptor of --fd is looked at while pwatch has none of its own, and
+ * processes that are the caller's are made before anything else is, see run.h. What fails is
+ * reported in one line. 0 or a negative errno. */
+static int begin(struct run *run, struct hook *hook, const struct options *options, char **argv)
+{
+	bool due = needs_process(options) && handover_is_due();
 	struct rlimit files;
 	int result = options->fd >= 0 ? output_check(options->fd) : 0;
 
@@ -86,8 +107,13 @@ static int begin(struct run *run, const struct options *options, char **argv)
 		return result;
 	}
 	result = inherited_raise_files(&files);
-	if (result == 0 && (sample || options->command))
-		result = run_fork(run, argv, options->command, &files, options->fd);
+	if (result == 0 && due)
+		result = handover_take(run, hook);
+	else if (result == 0)
+		result = fork_processes(run, hook, options, &files);
+	/* Only that process can be looked into. */
+	if (result == 0 && run->pid > 0 && getauxval(AT_SECURE) != 0 && !due)
+		result = handover_give(run, hook, argv);
 	if (result < 0)
 		message_error("cannot start: %s", message_reason(result));
 	return result;
@@ -98,6 +124,7 @@ int main(int argc, char **argv)
 	char error[OPTIONS_ERROR_MAX];
 	struct options options = {0};
 	struct run run = RUN_INIT;
+	struct hook hook = HOOK_INIT;
 	int filled = inherited_fill_standard_fds();
 	int result = options_parse(&options, argc, argv, error);
 	int status = options.command ? RUN_FAILED : 1;
@@ -111,11 +138,12 @@ int main(int argc, char **argv)
 		message_error("%s", error);
 	else if (result < 0)
 		message_error("cannot start: %s", strerror(-result));
-	else if (begin(&run, &options, argv) == 0)
-		status = act(&options, &run);
+	else if (begin(&run, &hook, &options, argv) == 0)
+		status = act(&options, &run, &hook);
 	if (result == -EINVAL)
 		status = USAGE;
 	run_finish(&run);
+	hook_finish(&hook, 0);
 	options_free(&options);
 	return status;
 }

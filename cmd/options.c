@@ -17,8 +17,8 @@ struct row;
 /* Takes the value of an option (NULL where it has none); false where it isn't allowed. */
 typedef bool take_function(struct options *options, const struct row *row, const char *value);
 
-static take_function take_set, take_choice, take_events, take_fd, take_format, take_interval,
-	take_output, take_pids, take_ports, take_timeout, take_wait;
+static take_function take_set, take_choice, take_events, take_exec, take_fd, take_format,
+	take_interval, take_output, take_pids, take_ports, take_timeout, take_wait;
 
 /* What getopt_long(3) returns for options without a letter. */
 enum {
@@ -27,6 +27,7 @@ enum {
 	KEY_FORMAT,
 	KEY_COLOR,
 	KEY_FD,
+	KEY_EXEC,
 	KEY_READER,
 	KEY_TABLE,
 	KEY_NO_NOTIFY,
@@ -85,6 +86,10 @@ static const struct row rows[] = {
          false},
 	{KEY_FD, "fd", "N", "the number of an open descriptor",
          "write events to descriptor N, which COMMAND doesn't get", take_fd, 0, 0, false},
+	{KEY_EXEC, "exec", "COMMAND", "a command of the shell",
+         "run this shell command for each event, with $PWATCH_EVENT, $PWATCH_ADDRESS, "
+         "$PWATCH_PORT, $PWATCH_PID, ...",
+         take_exec, 0, 0, false},
 	{'i', "interval", "SECONDS", "0.001 to 86400 seconds",
          "the longest time between two polls; default: as cheap", take_interval, 0, 0, false},
 	{KEY_READER, "reader", "auto|local|setns|nsenter|procfs",
@@ -116,7 +121,8 @@ static const char *const contradictions[][2] = {
 	{"once", "wait"},     {"once", "timeout"},  {"wait", "events"},  {"json", "format"},
 	{"output", "fd"},     {"quiet", "verbose"}, {"check", "once"},   {"check", "wait"},
 	{"check", "timeout"}, {"check", "events"},  {"check", "format"}, {"check", "ports"},
-	{"check", "stats"},   {"json", "color"},    {"format", "color"},
+	{"check", "stats"},   {"check", "exec"},    {"wait", "exec"},    {"json", "color"},
+	{"format", "color"},
 };
 
 /* What the command line said, besides the options themselves. */
@@ -168,6 +174,13 @@ static bool take_output(struct options *options, const struct row *row, const ch
 {
 	(void)row;
 	options->output = value;
+	return *value != '\0';
+}
+
+static bool take_exec(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	options->exec = value;
 	return *value != '\0';
 }
 

@@ -45,6 +45,7 @@ struct options {
 	int stats;
 	int log_level;      /* enum portwatch_log_level */
 	const char *output; /* a file name, "-" for standard output, or NULL */
+	const char *exec;   /* a shell command for each event, or NULL */
 	int fd;             /* a descriptor of the caller's for the output; or -1 */
 	pid_t *pids;        /* each once, in the order given */
 	size_t pid_count;

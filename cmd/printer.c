@@ -26,12 +26,12 @@ static void choose_style(struct printer *printer)
 		printer->style.own_netns = own.st_ino;
 }
 
-int printer_open(struct printer *printer, const struct options *options)
+int printer_open(struct printer *printer, const struct options *options, struct hook *hook)
 {
 	int result;
 
-	*printer = (struct printer){.options = options,
-	                            .overlap = {.enabled = options->pid_count > 1}};
+	*printer = (struct printer){
+		.options = options, .hook = hook, .overlap = {.enabled = options->pid_count > 1}};
 	result = output_open(&printer->output, options->output,
 	                     options->fd >= 0   ? options->fd
 	                     : options->command ? STDERR_FILENO
@@ -79,6 +79,7 @@ static void print(struct printer *printer, const struct format_fields *fields)
 
 	if (result < 0)
 		fail(printer, result);
+	hook_event(printer->hook, fields);
 }
 
 void printer_print(struct printer *printer, const struct portwatch_event *event)

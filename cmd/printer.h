@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "format.h"
+#include "hook.h"
 #include "options.h"
 #include "output.h"
 #include "overlap.h"
@@ -15,18 +16,19 @@ struct printer {
 	struct format_style style;
 	struct output output;
 	struct overlap overlap;
+	struct hook *hook;
 	bool failed; /* output could not be written; a reader that has gone is no failure */
 };
 
 /* Opens what the options name, or takes standard output, or standard error where there is a
  * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
-int printer_open(struct printer *printer, const struct options *options);
+int printer_open(struct printer *printer, const struct options *options, struct hook *hook);
 
-/* Prints the event of a watcher if the options want it. */
+/* Prints the event of a watcher if the options want it, and has the command of --exec run for it. */
 void printer_event(struct printer *printer, const struct portwatch *watcher,
                    const struct portwatch_event *event);
 
-/* Prints the event in any case. */
+/* The same in any case. */
 void printer_print(struct printer *printer, const struct portwatch_event *event);
 
 /* Whether the options want this port: --ports. */

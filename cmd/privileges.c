@@ -2,11 +2,13 @@
 /* privileges.c - what pwatch may do: its user, its capabilities and what restricts them */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "privileges.h"
@@ -94,6 +96,20 @@ int privileges_read(struct privileges *privileges)
 	if (result == 0)
 		result = read_lines("/proc/self/mountinfo", privileges, take_mount_line);
 	return result;
+}
+
+int privileges_disown(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (getauxval(AT_SECURE) == 0)
+		return 0;
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		sets[i].permitted = sets[i].effective = 0;
+	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
 static void report_capabilities(struct report *report, const char *name, uint64_t set,

@@ -31,6 +31,10 @@ struct privileges {
 /* Reads those of this process. 0 or a negative errno. */
 int privileges_read(struct privileges *privileges);
 
+/* For a forked process that runs what is the caller's: file capabilities are pwatch's alone. The
+ * inheritable set is the caller's own. 0 or a negative errno. */
+int privileges_disown(void);
+
 void privileges_report(const struct privileges *privileges, struct report *report);
 
 #endif

@@ -2,24 +2,14 @@
 /* run.c - the COMMAND that pwatch runs */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "privileges.h"
 #include "run.h"
-
-/* How a pwatch that executes itself anew finds COMMAND's process: PID, the two descriptors, and the
- * name of its own process. */
-#define HANDOVER "PWATCH_COMMAND"
-#define HANDOVER_MAX 80
-#define NAME_SIZE 16 /* of PR_GET_NAME */
 
 #define ERRNO_MAX 4095
 
@@ -45,22 +35,15 @@ static ssize_t read_whole(int fd, void *data, size_t size)
 	return length;
 }
 
-/* File capabilities are pwatch's alone. Without them the process is the caller's like any other, so
- * that pwatch may look at it before it is COMMAND. The inheritable set is the caller's own. */
+/* Without capabilities the process is the caller's like any other, so that pwatch may look at it
+ * before it is COMMAND. */
 static int disown_capabilities(void)
 {
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	int result = privileges_disown();
 
-	if (getauxval(AT_SECURE) == 0)
-		return 0;
-	if (syscall(SYS_capget, &header, sets) < 0)
-		return -errno;
-	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		sets[i].permitted = sets[i].effective = 0;
-	if (syscall(SYS_capset, &header, sets) < 0 || prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) < 0)
-		return -errno;
-	return 0;
+	if (result == 0 && getauxval(AT_SECURE) != 0 && prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L) < 0)
+		result = -errno;
+	return result;
 }
 
 /* The body of the forked process. */
@@ -130,84 +113,18 @@ static int start_command(struct run *run, char **command, const struct rlimit *f
 	return result;
 }
 
-/* Keeps a descriptor over exec, or not. */
-static int keep(int fd, bool on)
-{
-	return fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
-}
-
-/* The same program with the same capabilities, but at other addresses and with another stack
- * guard. Returns only when that has failed. */
-static int execute_anew(const struct run *run, char **argv)
-{
-	char value[HANDOVER_MAX], name[NAME_SIZE] = "";
-	int result;
-
-	/* The kernel would name the process after the link, "exe". */
-	prctl(PR_GET_NAME, name, 0L, 0L, 0L);
-	snprintf(value, sizeof(value), "%d:%d:%d:%s", (int)run->pid, run->go_fd, run->failure_fd,
-	         name);
-	result = setenv(HANDOVER, value, 1) < 0 ? -errno : 0;
-	if (result == 0)
-		result = keep(run->go_fd, true);
-	if (result == 0)
-		result = keep(run->failure_fd, true);
-	if (result == 0)
-		execv("/proc/self/exe", argv);
-	return result < 0 ? result : -errno;
-}
-
-static bool is_pipe(int fd)
-{
-	struct stat status;
-
-	return fd > STDERR_FILENO && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
-/* Takes over what execute_anew() has handed over. The caller may have set the variable too, and
- * gains nothing by it: what it names must be the caller's own child and pipes. */
-static int take_over(struct run *run, const char *value)
-{
-	siginfo_t info;
-	int pid, end = 0;
-
-	if (sscanf(value, "%d:%d:%d:%n", &pid, &run->go_fd, &run->failure_fd, &end) != 3 ||
-	    end == 0 || pid <= 0 || !is_pipe(run->go_fd) || !is_pipe(run->failure_fd) ||
-	    run->go_fd == run->failure_fd ||
-	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
-		run->go_fd = run->failure_fd = -1;
-		return -EINVAL;
-	}
-	run->pid = pid;
-	prctl(PR_SET_NAME, value + end, 0L, 0L, 0L);
-	return 0;
-}
-
 /* Neither end may keep pwatch waiting: the other is the caller's. */
 static int protect(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	return keep(fd, false);
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files,
-             int private_fd)
+int run_fork(struct run *run, char **command, const struct rlimit *files, int private_fd)
 {
-	const char *handover = getauxval(AT_SECURE) != 0 ? getenv(HANDOVER) : NULL;
-	int result;
+	int result = start_command(run, command, files, private_fd);
 
-	*run = RUN_INIT;
-	if (handover) {
-		result = take_over(run, handover);
-		unsetenv(HANDOVER);
-	} else {
-		result = start_command(run, command, files, private_fd);
-		if (result == 0 && getauxval(AT_SECURE) != 0)
-			result = execute_anew(run, argv);
-	}
 	if (result == 0)
 		result = protect(run->go_fd);
 	if (result == 0)

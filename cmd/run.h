@@ -3,8 +3,7 @@
  *
  * The process that becomes COMMAND is the caller's: the caller may trace it, read its memory and
  * take its descriptors (pidfd_getfd(2)). So it is forked before anything else exists that pwatch
- * relies on, and shares two pipes with pwatch and nothing more. Where pwatch has file capabilities
- * it executes itself anew after the fork: the addresses that the process knows are of no use. */
+ * relies on, and shares two pipes with pwatch and nothing more; see also handover.h. */
 #ifndef RUN_H
 #define RUN_H
 
@@ -32,12 +31,9 @@ struct run {
 #define RUN_INIT ((struct run){.go_fd = -1, .failure_fd = -1, .status = RUN_FAILED})
 
 /* Forks a process that waits to become COMMAND with the limit of descriptors as it was, or to end
- * where there is no command. A pwatch
- * with file capabilities does not return at first: it executes itself with the same arguments, and
- * finds that process here again. The process doesn't get private_fd (or -1), unless that is one of
- * the descriptors 0 to 2. 0 or a negative errno. */
-int run_fork(struct run *run, char **argv, char **command, const struct rlimit *files,
-             int private_fd);
+ * where there is no command. The process doesn't get private_fd (or -1), unless that is one of the
+ * descriptors 0 to 2. 0 or a negative errno. */
+int run_fork(struct run *run, char **command, const struct rlimit *files, int private_fd);
 
 /* Makes pwatch the reaper of orphaned descendants. Where that is refused, as in some sandboxes,
  * what COMMAND detaches becomes the init process's: returns the negative errno. */

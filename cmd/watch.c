@@ -29,6 +29,11 @@
 #define REST_TIMEOUT_INIT 5000
 #define REST_TIMEOUT 1000
 
+/* How long the end may wait for commands of --exec, in milliseconds: where somebody wants it to end
+ * now, and otherwise. */
+#define HOOK_TIMEOUT_SHORT 1000
+#define HOOK_TIMEOUT 10000
+
 /* The exit status after --timeout, as timeout(1) has it. */
 #define TIMED_OUT 124
 
@@ -37,6 +42,7 @@ enum {
 	SLOT_SIGNALS,
 	SLOT_OUTPUT,  /* its reader's end; room in it, while lines are pending */
 	SLOT_COMMAND, /* whether COMMAND could be executed */
+	SLOT_HOOK,    /* room for events, while some are pending */
 	SLOT_TARGETS, /* the first of them */
 };
 
@@ -307,6 +313,10 @@ static void fill_slots(struct watch *watch)
 		.events = pending ? POLLOUT : 0,
 	};
 	slots[SLOT_COMMAND] = (struct pollfd){.fd = watch->run->failure_fd, .events = POLLIN};
+	slots[SLOT_HOOK] = (struct pollfd){
+		.fd = hook_is_pending(watch->printer.hook) ? watch->printer.hook->request_fd : -1,
+		.events = POLLOUT,
+	};
 	for (size_t i = 0; i < watch->target_count; i++) {
 		struct portwatch *watcher = watch->targets[i].watcher;
 
@@ -327,6 +337,8 @@ static void take_slots(struct watch *watch)
 		take_output(watch, slots[SLOT_OUTPUT].revents);
 	if (slots[SLOT_COMMAND].revents)
 		take_command(watch);
+	if (slots[SLOT_HOOK].revents)
+		hook_flush(watch->printer.hook);
 	for (size_t i = 0; i < watch->target_count && !watch->stopped; i++) {
 		if (slots[SLOT_TARGETS + i].revents)
 			dispatch(watch, &watch->targets[i]);
@@ -482,7 +494,7 @@ static void print_cost(const struct watch *watch)
 	message_lines(text, cost_format(&watch->cost, text));
 }
 
-int watch_run(const struct options *options, struct run *run)
+int watch_run(const struct options *options, struct run *run, struct hook *hook)
 {
 	struct watch watch = {
 		.options = options,
@@ -495,7 +507,8 @@ int watch_run(const struct options *options, struct run *run)
 	int status = options->command ? RUN_FAILED : 1;
 	bool started;
 
-	if (printer_open(&watch.printer, options) < 0)
+	hook_open(hook);
+	if (printer_open(&watch.printer, options, hook) < 0)
 		return status;
 	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
 	if (started) {
@@ -510,6 +523,9 @@ int watch_run(const struct options *options, struct run *run)
 		status = choose_status(&watch);
 	}
 	close_all(&watch);
+	hook_finish(hook, watch.signal_number != 0 || watch.timed_out || watch.ending != 0
+	                          ? HOOK_TIMEOUT_SHORT
+	                          : HOOK_TIMEOUT);
 	if (started && options->stats)
 		print_cost(&watch);
 	return status;

@@ -54,6 +54,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(options.timeout, 0);
 	ck_assert_uint_eq(options.ports.count, 0);
 	ck_assert_ptr_null(options.format);
+	ck_assert_ptr_null(options.exec);
 	ck_assert_int_eq(options.colour, OPTIONS_COLOUR_AUTO);
 	ck_assert_ptr_null(options.command);
 	ck_assert_uint_eq(options.pid_count, 1);
@@ -234,6 +235,8 @@ static const struct {
 	{"--color=blue 1",
          "option --color: 'blue' is not allowed; allowed: auto, always and never"},
 	{"--format={prt} 1", "option --format: '{prt}' is not allowed; allowed: " FORMAT_ALLOWED},
+	{"--exec= 1", "option --exec: '' is not allowed; allowed: a command of the shell"},
+	{"--wait --exec=x 1", "options --wait and --exec contradict each other"},
 	{"-1 --wait 1", "options --once and --wait contradict each other"},
 	{"-qv 1", "options --quiet and --verbose contradict each other"},
 	{"--format=x -j 1", "options --json and --format contradict each other"},
@@ -284,11 +287,11 @@ END_TEST
 
 START_TEST(help_lists_every_option)
 {
-	static const char *const names[] = {"pid",     "once",      "wait",   "timeout",  "events",
-	                                    "ports",   "addresses", "scope",  "json",     "format",
-	                                    "color",   "output",    "fd",     "interval", "reader",
-	                                    "table",   "no-notify", "check",  "stats",    "quiet",
-	                                    "verbose", "help",      "version"};
+	static const char *const names[] = {
+		"pid",       "once",  "wait",     "timeout", "events", "ports",
+		"addresses", "scope", "json",     "format",  "color",  "output",
+		"fd",        "exec",  "interval", "reader",  "table",  "no-notify",
+		"check",     "stats", "quiet",    "verbose", "help",   "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 	const char *line, *end;
 

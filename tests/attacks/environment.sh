@@ -64,10 +64,26 @@ what_a_command_gets()
 	diff "$work/direct" "$work/log" || fail "COMMAND gets other signals"
 }
 
+# So does the command of --exec; it ends the server.
+what_a_hook_gets()
+{
+	show="\"$here/rogue\" show"
+	(become $mallory sh -c "$show; true") 2>&1 | grep -v ^_= >"$work/direct"
+	for program in plain own any; do
+		# shellcheck disable=SC2016
+		as_mallory "$here/$program" -e open --output=/dev/null \
+			--exec="$show"' >&2; kill "$PWATCH_PID"' -- "$here/rogue" serve
+		expect_status 143 $?
+		grep -v '^PWATCH_\|^_=\|^[0-9]*$' "$work/log" | diff "$work/direct" - ||
+			fail "$program: the command of --exec gets something else"
+	done
+}
+
 # By this variable a privileged pwatch hands COMMAND's process over to itself.
 lies_about_the_command()
 {
-	for lie in "" x 1:2:3:x 99999999999:4:5: "$own:0:1:x" "-1:-1:-1:x" 1:999999:999998:; do
+	for lie in "" x 1:2:3:x 1:2:3:4:5:x 99999999999:4:5:-1:-1: "$own:0:1:-1:-1:x" "-1:-1:-1:-1:-1:x" \
+		1:999999:999998:-1:-1:; do
 		for program in own any; do
 			as_mallory env PWATCH_COMMAND="$lie" "$here/$program" --output=/dev/null -- \
 				"$here/rogue" show
@@ -82,4 +98,4 @@ lies_about_the_command()
 }
 
 run_cases lies_of_the_loader lies_about_debugging nsenter_is_not_run what_a_command_gets \
-	lies_about_the_command
+	what_a_hook_gets lies_about_the_command
