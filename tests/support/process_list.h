@@ -12,7 +12,7 @@ size_t process_descriptors(void);
 size_t process_resident(void);
 
 /* How many threads it has. One that was joined is listed for a moment longer: waits until there are
- * `expected`, at most ten seconds. */
+ * `expected`, at most ten seconds. 0: as many as there are. */
 size_t process_threads(size_t expected);
 
 /* Tells on standard error what its descriptors are, and its children (/proc/PID/stat). */
