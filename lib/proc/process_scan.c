@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "proc/process_table.h"
 
 /* How far up an orphan may find a new parent. */
@@ -63,6 +64,41 @@ static int discover(struct process_table *table, struct entry *parent, pid_t pid
 	return add_child(table, parent, pid, &stat, directory);
 }
 
+/* Notes a child for the next step of the scan: one process may have thousands of them. Without
+ * memory the child is read at once. */
+static int add_found(struct process_table *table, const struct entry *parent, pid_t pid)
+{
+	if (table->found_count == table->found_capacity) {
+		size_t capacity = table->found_capacity ? table->found_capacity * 2 : 64;
+		void *rows = realloc(table->found, capacity * sizeof(*table->found));
+
+		if (!rows)
+			return -ENOMEM;
+		table->found = rows;
+		table->found_capacity = capacity;
+	}
+	table->found[table->found_count++] = (struct parentage){parent->process.pid, pid};
+	return 0;
+}
+
+static int visit_child(void *data, long pid);
+
+/* Takes in the child that was noted first. Its parent can't have left meanwhile: the members leave
+ * when they are examined, and that comes after this. Other parts of the library may have replaced
+ * it between two slices: then the child is found by the parent that it has now. */
+static int examine_found(struct process_table *table)
+{
+	struct parentage found = table->found[table->found_next++];
+	struct entry *parent = table_find(table, found.parent);
+	struct children children = {table, parent};
+
+	if (!parent)
+		return 0;
+	if (table_find(table, found.child))
+		return visit_child(&children, found.child);
+	return discover(table, parent, found.child);
+}
+
 static int visit_child(void *data, long pid)
 {
 	struct children *children = data;
@@ -75,7 +111,7 @@ static int visit_child(void *data, long pid)
 	if (!child && table->hooks.ignored(table->data, (pid_t)pid))
 		return 0;
 	if (!child)
-		return discover(table, children->parent, (pid_t)pid);
+		return add_found(table, children->parent, (pid_t)pid);
 	if (was_found_alive(table, child))
 		return tree_inherit(child, children->parent);
 	/* Perhaps the number of an old member: its own turn tells, and looks for its parent. */
@@ -178,52 +214,83 @@ static int examine(struct process_table *table, struct entry *entry)
 	return examine_living(table, entry, &stat, directory);
 }
 
+/* One step: a child that was found, or the next process of the queue. False when there is none. */
+static bool step(struct process_table *table)
+{
+	struct entry *entry;
+	int result;
+
+	if (table->found_next < table->found_count) {
+		result = examine_found(table);
+	} else if (!list_empty(&table->queue)) {
+		entry = container_of(table->queue.next, struct entry, queued);
+		list_remove(&entry->queued);
+		table->found_next = 0;
+		table->found_count = 0;
+		result = examine(table, entry);
+	} else {
+		return false;
+	}
+	if (result < 0 && table->error == 0)
+		table->error = result;
+	return true;
+}
+
 /* Ends: a process is examined once, and again only when another has exited or it has got another
  * tree. */
 int table_examine_queue(struct process_table *table)
 {
-	int first = 0, result;
+	int result;
 
-	while (!list_empty(&table->queue)) {
-		struct entry *entry = container_of(table->queue.next, struct entry, queued);
-
-		list_remove(&entry->queued);
-		result = examine(table, entry);
-		if (result < 0 && first == 0)
-			first = result;
-	}
-	return first;
+	table->error = 0;
+	while (step(table))
+		continue;
+	result = table->error;
+	table->error = 0;
+	return result;
 }
 
-/* Orphans come to us while we look, when their parents exit: until nothing moves any more. */
-static int adopt_all(struct process_table *table)
+void process_table_refresh_begin(struct process_table *table)
 {
-	int first = 0;
-
-	for (int round = 0; round < ADOPTIONS; round++) {
-		uint64_t before = table->changes;
-		int result = table_adopt_orphans(table), examined = table_examine_queue(table);
-
-		if (first == 0)
-			first = result < 0 ? result : examined;
-		if (table->changes == before)
-			break;
-	}
-	return first;
-}
-
-int process_table_refresh(struct process_table *table)
-{
-	int members, orphans;
-
 	table->pass++;
 	for (size_t i = 0; i < table->bucket_count; i++)
 		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
 			table_queue(table, entry);
-	members = table_examine_queue(table);
-	/* Last, when it is known whose children have become ours. */
-	orphans = adopt_all(table);
-	return members < 0 ? members : orphans;
+	table->refreshing = true;
+	table->adoptions = 0;
+	table->error = 0;
+}
+
+/* Orphans come to us while we look, when their parents exit: until nothing moves any more. Last,
+ * when it is known whose children have become ours. False when that is so. */
+static bool adopt_more(struct process_table *table)
+{
+	int result;
+
+	if (table->adoptions == ADOPTIONS ||
+	    (table->adoptions > 0 && table->changes == table->changes_adopted))
+		return false;
+	table->adoptions++;
+	table->changes_adopted = table->changes;
+	result = table_adopt_orphans(table);
+	if (result < 0 && table->error == 0)
+		table->error = result;
+	return true;
+}
+
+int process_table_refresh_continue(struct process_table *table, uint64_t deadline)
+{
+	while (step(table) || adopt_more(table))
+		if (clock_now(CLOCK_MONOTONIC) >= deadline)
+			return 1;
+	table->refreshing = false;
+	return table->error;
+}
+
+int process_table_refresh(struct process_table *table)
+{
+	process_table_refresh_begin(table);
+	return process_table_refresh_continue(table, UINT64_MAX);
 }
 
 /* --- what /proc says of one process of the table */

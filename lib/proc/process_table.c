@@ -41,6 +41,7 @@ void process_table_free(struct process_table *table)
 		process_tree_unref(tree);
 	}
 	free(table->parents.rows);
+	free(table->found);
 	free(table->buckets);
 	free(table);
 }

@@ -73,6 +73,15 @@ struct process_table {
 	pid_t self;       /* as /proc knows the calling process, once it was asked */
 	bool lists_no_children; /* the kernel has no task/TID/children */
 	struct parents parents;
+	/* The scan that is under way, see process_scan.c. */
+	bool refreshing;
+	int error;                /* the first one of it */
+	int adoptions;            /* how often it has listed our own children */
+	uint64_t changes_adopted; /* `changes` before the last time */
+	struct parentage *found;  /* children to be read next: */
+	size_t found_next;        /* from this one on */
+	size_t found_count;
+	size_t found_capacity;
 };
 
 /* --- process_table.c: the hash --- */

@@ -69,6 +69,7 @@ static int tree_fill(struct process_tree *tree)
 {
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
+	struct list others;
 	int result = process_read(tree->table, tree->root, &directory, &stat);
 
 	if (result != PROCESS_ALIVE)
@@ -83,8 +84,14 @@ static int tree_fill(struct process_tree *tree)
 	result = enter_root(tree, &stat, directory);
 	if (result < 0)
 		return result;
+	/* A scan of the other trees that is under way goes on after this one. */
+	list_init(&others);
+	list_splice(&others, &tree->table->queue);
+	table_queue(tree->table, table_find(tree->table, tree->root));
 	tree->table->pass++;
-	return table_examine_queue(tree->table);
+	result = table_examine_queue(tree->table);
+	list_splice(&tree->table->queue, &others);
+	return result;
 }
 
 int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,

@@ -65,6 +65,12 @@ void process_tree_unref(struct process_tree *tree);
  * again). */
 int process_table_refresh(struct process_table *table);
 
+/* The same in slices: begins anew, also where one is under way; then goes on until it is done or the
+ * deadline (CLOCK_MONOTONIC) has passed. Returns 1 while there is more to do, else as above. Every
+ * other function may be called between two slices. */
+void process_table_refresh_begin(struct process_table *table);
+int process_table_refresh_continue(struct process_table *table, uint64_t deadline);
+
 /* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the
  * parent, if it has any, even where the child has exited by now (then it leaves at the next
  * refresh, but its own children, told by later records, belong). Returns 0 (also for strangers) or

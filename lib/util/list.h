@@ -45,6 +45,18 @@ static inline void list_append(struct list *list, struct list *link)
 	list->previous = link;
 }
 
+/* Moves all of `from` to the end of `list`. */
+static inline void list_splice(struct list *list, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->previous = list->previous;
+	list->previous->next = from->next;
+	from->previous->next = list;
+	list->previous = from->previous;
+	list_init(from);
+}
+
 /* Takes a link out; it becomes a list of its own, so that it may be taken out again. */
 static inline void list_remove(struct list *link)
 {

@@ -62,37 +62,53 @@ const struct process_hooks monitor_process_hooks = {
 	.left = left,
 };
 
-/* After reading the trees, a pause of so many times its length, at most a second: forks and exits
- * without end take at most a fifth of one CPU. */
+/* All work is divided into slices: between two of them the monitor serves the mailbox, the notifier
+ * and the other namespaces. */
+#define SLICE (5 * NSEC_PER_MSEC)
+/* After reading the trees, a pause of so many times what that took: forks and exits without end
+ * take at most a fifth of one CPU. */
 #define REFRESH_REST 4
 /* However quiet it seems, and whatever says so, the trees are read again after so long, and a pause
  * of so many times the length of the reading: 0.2% of one CPU. */
 #define RECHECK (10 * NSEC_PER_SEC)
 #define RECHECK_REST 500
 
-/* Reads the trees, or leaves it to a later turn. */
+/* Reads a slice of the trees. */
+static void refresh_more(struct monitor *monitor)
+{
+	uint64_t before = clock_now(CLOCK_MONOTONIC), now, took;
+	int result = process_table_refresh_continue(monitor->processes, before + SLICE);
+
+	now = clock_now(CLOCK_MONOTONIC);
+	took = now - before;
+	/* A slice can't last so long: the whole process was stopped meanwhile. */
+	monitor->refresh_took += took < NSEC_PER_SEC ? took : NSEC_PER_SEC;
+	monitor->refreshing = result > 0;
+	if (result > 0)
+		return;
+	monitor->touched = true;               /* for those who wait for it */
+	monitor->refresh_failed |= result < 0; /* with the next poll again */
+	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
+	monitor->recheck = now + RECHECK + monitor->refresh_took * RECHECK_REST;
+	/* Nothing says that nobody has forked: it is done in each cycle. */
+	if (monitor->recent_pids.last == 0)
+		monitor->scan_cost = schedule_smooth(monitor->scan_cost, monitor->refresh_took);
+}
+
+/* Begins to read the trees, or leaves it to a later turn. */
 static void refresh(struct monitor *monitor)
 {
-	uint64_t before = clock_now(CLOCK_MONOTONIC), took, rest;
-	pid_t last;
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
-	if (before < monitor->refresh_earliest)
+	if (monitor->refreshing || now < monitor->refresh_earliest)
 		return;
 	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
-	last = procfs_last_pid(&monitor->procfs);
-	recent_pids_seen(&monitor->recent_pids, last, before);
+	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->procfs), now);
 	monitor->forked = false;
 	monitor->exited = false;
-	if (process_table_refresh(monitor->processes) < 0)
-		monitor->refresh_failed = true; /* with the next poll again */
-	took = clock_now(CLOCK_MONOTONIC) - before;
-	took = took < NSEC_PER_SEC ? took : NSEC_PER_SEC; /* it may have been stopped meanwhile */
-	rest = took * REFRESH_REST;
-	monitor->refresh_earliest = before + (rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC);
-	monitor->recheck = before + RECHECK + took * RECHECK_REST;
-	/* Nothing says that nobody has forked: it is done in each cycle. */
-	if (last == 0)
-		monitor->scan_cost = schedule_smooth(monitor->scan_cost, took);
+	monitor->refresh_took = 0;
+	process_table_refresh_begin(monitor->processes);
+	refresh_more(monitor);
 }
 
 /* Whether processes may have come since the trees were read. */
@@ -134,6 +150,9 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 	/* Who holds a new socket may itself be new. */
 	if (subscription->pending > 0 && check_forks(monitor, now))
 		refresh(monitor);
+	/* Where no event names the new processes, they are known when the reading has ended. */
+	if (monitor->refreshing && !monitor_notified(monitor, NOTIFIER_PROCESSES))
+		return;
 	if (!owners_resolve(subscription, now))
 		subscription->attribute_again = true;
 }
@@ -174,7 +193,8 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
 {
-	return (monitor->forked || monitor->exited) && now >= monitor->refresh_earliest;
+	return (monitor->forked || monitor->exited) && !monitor->refreshing &&
+	       now >= monitor->refresh_earliest;
 }
 
 /* Everything that is to do now. */
@@ -232,6 +252,8 @@ static int turn(struct monitor *monitor)
 	uint64_t now = clock_now(CLOCK_MONOTONIC), due;
 
 	monitor_notifier_drain(monitor);
+	if (monitor->refreshing)
+		refresh_more(monitor);
 	if (monitor->touched || monitor->moved || now >= monitor->due ||
 	    refresh_is_due(monitor, now)) {
 		work(monitor, now);
@@ -241,7 +263,7 @@ static int turn(struct monitor *monitor)
 	due = monitor->due;
 	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
 		due = monitor->refresh_earliest;
-	if (monitor->notifier_more)
+	if (monitor->notifier_more || monitor->refreshing)
 		return 0;
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }

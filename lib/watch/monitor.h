@@ -64,6 +64,8 @@ struct monitor {
 	bool unplaced;             /* no memory for a worker or a view: with the next poll again */
 	bool exit_unwatched;       /* no pidfd tells of the end of some tree */
 	uint64_t refresh_earliest; /* the trees are not read before */
+	uint64_t refresh_took;     /* CPU of the reading under way, in ns */
+	bool refreshing;           /* the trees are being read, a slice at each turn */
 	bool refresh_failed;       /* not all could be read: with the next poll again */
 	bool forked;               /* processes may have come: read the trees */
 	bool exited;               /* a member has exited: read the trees */
