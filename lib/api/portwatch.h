@@ -403,8 +403,10 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  * @callback: receives the messages; NULL for none
  *
  * Errors say what failed and what to do; warnings tell, once each, that a way of reading has
- * failed, or what can't be told; information tells each discovery with its PID, and by which way
- * each namespace is read and why; debugging the rest, skipped addresses for example.
+ * failed, or what can't be told, and lasts; information tells each discovery with its PID, and by
+ * which way each namespace is read and why; debugging the rest, skipped addresses for example. Of
+ * warnings a watcher gets ten at once and then one a second; the next one says how many were left
+ * out.
  *
  * Returns: 0; -EINVAL (unknown value, or NULL); -EBUSY (started).
  * Since: 0.1

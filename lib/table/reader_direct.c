@@ -90,6 +90,14 @@ static int open_thread(void *data, long tid)
 	return reader->source.text_failure.error == 0;
 }
 
+/* The files of a process that exits vanish before it does. */
+static bool has_exited(int process)
+{
+	struct process_stat stat;
+
+	return procfs_read_stat(process, &stat) < 0 || stat.exiting;
+}
+
 static int open_tables(struct reader *reader)
 {
 	const struct failure *failure = &reader->source.text_failure;
@@ -99,7 +107,11 @@ static int open_tables(struct reader *reader)
 	if (failure->error == 0)
 		return 0;
 	found = procfs_each_number(reader->process, "task", open_thread, reader);
-	return found > 0 ? 0 : reader_fail(reader, failure->step, failure->error);
+	if (found > 0)
+		return 0;
+	if (has_exited(reader->process))
+		return reader_fail(reader, STEP_FIND_PROCESS, ESRCH);
+	return reader_fail(reader, failure->step, failure->error);
 }
 
 /* A table of a namespace that is gone reads as a healthy empty one: what was read counts only if

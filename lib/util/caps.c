@@ -51,6 +51,13 @@ bool caps_effective(cap_value_t capability)
 	return has(caps, capability, CAP_EFFECTIVE);
 }
 
+bool caps_permitted(cap_value_t capability)
+{
+	CLEANUP_CAP cap_t caps = cap_get_proc();
+
+	return has(caps, capability, CAP_PERMITTED);
+}
+
 static caps_set get(cap_t caps, cap_flag_t flag)
 {
 	caps_set set = 0;

@@ -25,8 +25,9 @@ caps_set caps_begin(enum caps_purpose purpose);
 /* Takes it out of effect again. */
 void caps_end(caps_set taken);
 
-/* Whether a capability is in effect. */
+/* Whether a capability is in effect; whether it is permitted. */
 bool caps_effective(cap_value_t capability);
+bool caps_permitted(cap_value_t capability);
 
 /* Whether exec has made the process more than its caller (setuid, file capabilities): AT_SECURE of
  * getauxval(3). Such a process runs no other program with what it has. */

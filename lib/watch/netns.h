@@ -101,9 +101,9 @@ void netns_warn_once(struct netns *ns, const char *text);
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
 enum portwatch_reader netns_reader(const struct netns *ns);
 
-/* Chooses the process by which the namespace is entered (netns_entry.c). False: no member lives
- * there. */
-bool netns_entry(struct netns *ns, struct reader_target *target);
+/* Chooses the process by which the namespace is entered. 0; -ESRCH: no member lives there; another
+ * negative errno where that can't be told. */
+int netns_entry(struct netns *ns, struct reader_target *target);
 
 /* Tells all watchers that look at it. */
 void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)

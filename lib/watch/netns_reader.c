@@ -7,6 +7,7 @@
 #include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "table/step.h"
 #include "watch/subscription.h"
 
 /* Pause before a reader that worked is opened again; doubled with each failure in a row. */
@@ -33,10 +34,14 @@ static const enum portwatch_reader order[] = {
 static void add_reason(struct netns *ns, const char *what, const struct failure *failure)
 {
 	char text[LOG_TEXT];
+	const char *remedy = log_remedy(failure);
 	size_t used = strlen(ns->reason);
 
-	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s", used ? "; " : "", what,
-	         log_failure(failure, text));
+	/* The same limit may stand in all ways. */
+	if (strstr(ns->reason, remedy))
+		remedy = "";
+	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s%s", used ? "; " : "", what,
+	         log_failure(failure, text), remedy);
 }
 
 /* A reader that is opened again tries the better form of the table again. */
@@ -46,6 +51,16 @@ static void forget_table_reason(struct netns *ns)
 
 	if (reason)
 		reason[reason > ns->reason ? -(ptrdiff_t)strlen("; ") : 0] = '\0';
+}
+
+/* The process by which it was entered has exited or has gone elsewhere, as processes do: there is
+ * another, or nobody is left there. */
+static bool is_departure(const struct failure *failure)
+{
+	if (failure->error == ENOENT)
+		return failure->step == STEP_FIND_PROCESS || failure->step == STEP_OPEN_NETNS ||
+		       failure->step == STEP_CHECK_NETNS;
+	return failure->error == ESRCH || failure->error == ESTALE;
 }
 
 /* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
@@ -144,12 +159,19 @@ static bool is_allowed(const struct netns *ns)
 bool netns_open_reader(struct netns *ns)
 {
 	struct reader_target target;
+	int result;
 
 	if (ns->kind == 0)
 		ns->reason[0] = '\0';
 	forget_table_reason(ns);
-	if (!netns_entry(ns, &target)) {
-		ns->failure = (struct failure){"find a process in it", ESRCH};
+	result = netns_entry(ns, &target);
+	if (result == -ESRCH) {
+		ns->failure = (struct failure){STEP_FIND_PROCESS, ESRCH};
+		return false;
+	}
+	if (result < 0) {
+		ns->kind = KINDS - 1;
+		note(ns, (struct failure){STEP_FIND_PROCESS, -result});
 		return false;
 	}
 	for (; ns->kind < KINDS; ns->kind++)
@@ -168,9 +190,9 @@ void netns_exhaust(struct netns *ns, uint64_t now)
 	ns->exhausted = true;
 	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
 	ns->kind = 0;
-	/* Without a reason it is only that nobody is left in it. */
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
-	if (ns->reason[0])
+	/* The last way takes nothing but a process to look through. */
+	if (!is_departure(&ns->failure))
 		netns_warn_once(ns, text);
 	ns->monitor->moved = true; /* those who wait for it, or for its end */
 }
@@ -191,7 +213,7 @@ static bool has_worked(const struct netns *ns)
 void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 {
 	uint64_t pause;
-	char text[LOG_TEXT], message[LOG_TEXT + 64];
+	char text[LOG_TEXT], message[2 * LOG_TEXT];
 
 	netns_close_reader(ns);
 	/* With a notifier it is seldom read: it may have lasted without being asked. */
@@ -209,9 +231,13 @@ void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 	ns->failures++;
 	ns->failure = failure;
 	ns->next = now + pause;
-	snprintf(message, sizeof(message), "the %s reader is started again: %s",
-	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text));
-	netns_warn_once(ns, message);
+	snprintf(message, sizeof(message), "the %s reader is started again: %s%s",
+	         portwatch_reader_name(order[ns->kind]), log_failure(&failure, text),
+	         log_remedy(&failure));
+	if (is_departure(&failure))
+		netns_log(ns, PORTWATCH_LOG_DEBUG, "%s", message);
+	else
+		netns_warn_once(ns, message);
 }
 
 /* Tells by which way the namespace is read, and why, when that is new. */
@@ -255,6 +281,7 @@ struct search {
 	const struct procfs *procfs;
 	const struct netns_id *id;
 	struct candidate best;
+	int error; /* why some process couldn't be looked at; 0: all could, or were gone */
 };
 
 static bool is_better(const struct candidate *candidate, const struct candidate *best)
@@ -273,6 +300,8 @@ static pid_t consider(struct search *search, pid_t pid)
 	struct netns_id id;
 	pid_t innermost = 0;
 
+	if (process == -EMFILE || process == -ENFILE || process == -ENOMEM)
+		search->error = process;
 	if (process < 0 || procfs_netns(process, &id) < 0 || id.ino != search->id->ino ||
 	    id.dev != search->id->dev || procfs_read_stat(process, &stat) < 0)
 		return 0;
@@ -327,7 +356,7 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	return true;
 }
 
-bool netns_entry(struct netns *ns, struct reader_target *target)
+int netns_entry(struct netns *ns, struct reader_target *target)
 {
 	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
 	struct candidate member;
@@ -335,7 +364,7 @@ bool netns_entry(struct netns *ns, struct reader_target *target)
 
 	consider_members(&search, ns);
 	if (search.best.pid == 0)
-		return false;
+		return search.error ? search.error : -ESRCH;
 	member = search.best;
 	parent = consider(&search, member.pid);
 	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
@@ -356,5 +385,5 @@ bool netns_entry(struct netns *ns, struct reader_target *target)
 		.netns = ns->id,
 		.nsenter = NSENTER_PATH,
 	};
-	return true;
+	return 0;
 }

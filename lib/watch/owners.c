@@ -261,18 +261,13 @@ int question_make(struct question *question, struct subscription *subscription, 
 static bool is_answer(struct subscription *subscription, const struct process *process,
                       ssize_t result)
 {
+	if (result >= 0)
+		unreadable_forget(subscription, process);
 	if (result >= 0 || result == -ESRCH || result == -ENOENT)
 		return true;
 	if (result != -EACCES && result != -EPERM)
 		subscription->scan_error = (int)result;
-	if (!subscription->logged_access)
-		log_write(&subscription->log, PORTWATCH_LOG_WARNING,
-		          "cannot read the descriptors of PID %d (%s): %s; ports that only it "
-		          "holds are "
-		          "not attributed. Run as its user, or with CAP_SYS_PTRACE and "
-		          "CAP_DAC_READ_SEARCH",
-		          (int)process->pid, process->name, strerrordesc_np((int)-result));
-	subscription->logged_access = true;
+	unreadable_note(subscription, process, (int)result);
 	return result == -EACCES || result == -EPERM;
 }
 

@@ -11,6 +11,10 @@
 #include "util/fd.h"
 
 #define START_DEADLINE (10 * NSEC_PER_SEC)
+/* How long the root may be unreadable, as a process is for a moment while it becomes another
+ * program, and how often it is asked in that time. */
+#define REFUSAL (100 * NSEC_PER_MSEC)
+#define REFUSAL_PAUSE (10 * NSEC_PER_MSEC)
 
 int subscription_new(struct subscription **subscription, struct monitor *monitor,
                      const struct subscription_setup *setup)
@@ -44,6 +48,8 @@ static void drop_views(struct subscription *subscription, bool close_ports)
 
 void subscription_free(struct subscription *subscription)
 {
+	if (subscription->state == SUBSCRIPTION_RUNNING)
+		unreadable_finish(subscription);
 	/* No port closes: the library only looks at them no longer. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
@@ -77,7 +83,7 @@ static bool root_is_ours(struct subscription *subscription)
 	int process;
 	ssize_t result;
 
-	if (scope_counts_everybody(subscription->scope))
+	if (subscription->options.scope == PORTWATCH_SCOPE_NETNS)
 		return true;
 	process = procfs_open_process(&subscription->monitor->procfs, subscription->pid);
 	if (process < 0)
@@ -87,7 +93,27 @@ static bool root_is_ours(struct subscription *subscription)
 	return result != -EACCES && result != -EPERM;
 }
 
-static void init_scope(struct subscription *subscription)
+/* Whether to ask the root again before it counts as somebody else's. */
+static bool is_momentary(struct subscription *subscription, uint64_t now)
+{
+	if (subscription->refused == 0)
+		subscription->refused = now;
+	subscription->retry = now + REFUSAL_PAUSE;
+	return now - subscription->refused < REFUSAL;
+}
+
+static void refuse(struct subscription *subscription)
+{
+	char message[LOG_TEXT];
+
+	snprintf(message, sizeof(message),
+	         "its descriptors cannot be read (Permission denied), so its ports cannot be told "
+	         "from those of others%s, or watch its whole network namespace (scope netns)",
+	         unreadable_remedy());
+	fail(subscription, -EACCES, message);
+}
+
+static void init_scope(struct subscription *subscription, uint64_t now)
 {
 	struct scope_target target = {
 		.kind = subscription->options.scope,
@@ -95,18 +121,20 @@ static void init_scope(struct subscription *subscription)
 		.start_time = subscription->start_time,
 		.adopts_orphans = subscription->options.subreaper,
 	};
-	int result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
+	int result;
 
+	if (now < subscription->retry)
+		return;
+	if (!root_is_ours(subscription)) {
+		if (!is_momentary(subscription, now))
+			refuse(subscription);
+		return;
+	}
+	result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
 	if (result == -ESRCH)
 		fail(subscription, result, "no such process (it has exited)");
 	else if (result < 0)
 		fail(subscription, result, strerrordesc_np(-result));
-	else if (!root_is_ours(subscription))
-		fail(subscription, -EACCES,
-		     "its descriptors cannot be read (Permission denied), so its ports cannot be "
-		     "logged "
-		     "from those of others; run as its user or with CAP_SYS_PTRACE and "
-		     "CAP_DAC_READ_SEARCH, or watch its whole network namespace (scope netns)");
 	else
 		subscription->monitor->moved = true;
 }
@@ -154,7 +182,7 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 	bool any_ready, all_read;
 
 	if (!subscription->scope) {
-		init_scope(subscription);
+		init_scope(subscription, now);
 		return;
 	}
 	subscription->placed |= !list_empty(&subscription->views);
@@ -180,7 +208,8 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 uint64_t subscription_due(const struct subscription *subscription)
 {
 	if (subscription->state == SUBSCRIPTION_STARTING)
-		return subscription->deadline;
+		return subscription->scope || !subscription->retry ? subscription->deadline
+		                                                   : subscription->retry;
 	return subscription->state == SUBSCRIPTION_RUNNING ? subscription->verify : UINT64_MAX;
 }
 

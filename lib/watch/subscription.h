@@ -14,6 +14,7 @@
 #include "watch/options.h"
 #include "watch/outbox.h"
 #include "watch/scope.h"
+#include "watch/unreadable.h"
 
 #define SKIPPED_MAX 32
 #define CANDIDATES_MAX 8
@@ -76,6 +77,8 @@ struct subscription {
 	uint64_t start_time; /* of the root */
 	enum subscription_state state;
 	uint64_t deadline;   /* while STARTING */
+	uint64_t refused;    /* since when the root has refused to be read; 0: it has not */
+	uint64_t retry;      /* when it is asked again */
 	struct scope *scope; /* NULL until the monitor has made it */
 	struct list views;
 	bool placed;          /* the views of the members at its start are made */
@@ -86,9 +89,9 @@ struct subscription {
 	bool attribute;       /* there is a question that no member was asked yet */
 	pid_t candidates[CANDIDATES_MAX]; /* members that were told to listen: asked first */
 	unsigned int candidate_count;
-	uint64_t scanned;   /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
-	uint64_t verify;    /* when all members are asked about all sockets again */
-	bool logged_access; /* the warning about unreadable descriptors was given */
+	uint64_t scanned; /* CLOCK_MONOTONIC: members seen later were not asked about strangers */
+	uint64_t verify;  /* when all members are asked about all sockets again */
+	struct unreadable unreadable;
 	bool logged_notifier; /* how it is with the notifier was told, and that was this: */
 	int notifier_logged; /* see monitor_notifier.c */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
