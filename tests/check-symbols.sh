@@ -38,4 +38,13 @@ if [ -e "$library" ]; then
 else
 	echo "no shared library was built: its symbols are not compared"
 fi
+
+# In an archive nothing else may be global.
+archive=.libs/libportwatch.a
+if [ -e "$archive" ]; then
+	${NM:-nm} -g --defined-only "$archive" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort >"$work/archived"
+	compare "portwatch.h and the global names of $archive differ" "$work/header" "$work/archived"
+else
+	echo "no static library was built: its names are not compared"
+fi
 exit $status

@@ -23,13 +23,39 @@ esac
 here=$(dirname "$0")
 work=$(mktemp -d "${TMPDIR:-.}/consumers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-LD_LIBRARY_PATH=$destdir$("$PKG_CONFIG" --variable=libdir libportwatch)
+libdir=$destdir$("$PKG_CONFIG" --variable=libdir libportwatch)
+LD_LIBRARY_PATH=$libdir
 export LD_LIBRARY_PATH
-flags=$("$PKG_CONFIG" --cflags --libs libportwatch)
-for consumer in thread loop; do
-	# The flags are words.
+
+# consume HOW FLAG...: builds them with these flags, which are for the linker too.
+consume()
+{
+	how=$1
+	shift
+	for consumer in thread loop; do
+		# The flags are words.
+		# shellcheck disable=SC2086
+		$CC -D_GNU_SOURCE ${CFLAGS-} -I"$here/../support" "$here/$consumer.c" \
+			-o "$work/$consumer" ${LDFLAGS-} "$@"
+		"$work/$consumer"
+		echo "PASS: consumer $consumer, $how"
+	done
+}
+
+if [ -e "$libdir/libportwatch.so" ]; then
+	# shellcheck disable=SC2046
+	consume shared $("$PKG_CONFIG" --cflags --libs libportwatch)
+fi
+if [ ! -e "$libdir/libportwatch.a" ]; then
+	exit 0
+fi
+flags=$("$PKG_CONFIG" --static --cflags --libs libportwatch)
+echo 'int main(void) { return 0; }' >"$work/trial.c"
+# shellcheck disable=SC2086
+if $CC -static ${CFLAGS-} "$work/trial.c" -o "$work/trial" ${LDFLAGS-} \
+	${flags##*-lportwatch} 2>"$work/log"; then
 	# shellcheck disable=SC2086
-	$CC -D_GNU_SOURCE ${CFLAGS-} -I"$here/../support" "$here/$consumer.c" -o "$work/$consumer" ${LDFLAGS-} $flags
-	"$work/$consumer"
-	echo "PASS: consumer $consumer"
-done
+	consume static -static $flags
+else
+	echo "SKIP: consumers, static: $(tail -n 1 "$work/log")"
+fi
