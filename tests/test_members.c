@@ -144,7 +144,8 @@ START_TEST(a_daemon_that_detaches_while_watched_is_found)
 	struct collect collect;
 	struct collected event;
 
-	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		test_skip("PR_SET_CHILD_SUBREAPER: %s", strerror(errno));
 	collect_new(&collect, root.pid);
 	ck_assert_int_eq(portwatch_set_subreaper(collect.watcher, 1), 0);
 	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);

@@ -129,8 +129,11 @@ static struct listener describe(const struct kind *kind, int fd)
 	listener.inode = status.st_ino;
 	/* Of an MPTCP socket the table shows the first subflow, which has a cookie of its own. */
 	size = sizeof(listener.cookie);
-	if (kind->protocol == 0)
-		ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &listener.cookie, &size), 0);
+	if (kind->protocol != 0)
+		return listener;
+	/* As in qemu-user, which knows only some options. */
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &listener.cookie, &size) < 0)
+		test_skip("no cookies of sockets: %s", strerror(errno));
 	return listener;
 }
 

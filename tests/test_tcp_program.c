@@ -63,12 +63,12 @@ static void copy_from_kernel(const uint64_t *registers)
 	uint64_t from = registers[BPF_REG_3] - machine.context[0], size = registers[BPF_REG_2];
 
 	ck_assert_msg(from < KERNEL_SOCK && size <= KERNEL_SOCK - from, "behind the socket");
-	store(registers[BPF_REG_1], (machine.sock ? machine.sock : zeros) + from, size);
+	store(registers[BPF_REG_1], (machine.sock ? machine.sock : zeros) + from, (size_t)size);
 }
 
 static void send_sample(const uint64_t *registers)
 {
-	size_t size = registers[BPF_REG_5], at = stack_index(registers[BPF_REG_4], size);
+	size_t size = (size_t)registers[BPF_REG_5], at = stack_index(registers[BPF_REG_4], size);
 
 	ck_assert_uint_eq(registers[BPF_REG_1], CONTEXT_AT);
 	ck_assert_uint_eq(registers[BPF_REG_2], MAP_AT);
