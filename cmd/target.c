@@ -68,7 +68,7 @@ static const char *start_reason(const struct options *options, int error)
 	case -ENOTSUP:
 		return "this --reader has not this --table";
 	case -ETIMEDOUT:
-		return "no complete read within ten seconds; --verbose tells more";
+		return "no complete read in time; --verbose tells more";
 	default:
 		break;
 	}

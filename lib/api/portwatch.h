@@ -429,8 +429,8 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  * its network namespace); -EXDEV (PORTWATCH_READER_LOCAL, for another namespace); -ENOTSUP (the
  * reader that was set hasn't the table that was set); -ENOENT (/proc isn't mounted or belongs to
  * another PID namespace; nsenter(1), which was set, isn't installed); -ETIMEDOUT (no complete read
- * within ten seconds); or another error of the last reader that was tried;
- * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread). After a failure the watcher can only be freed.
+ * within ten seconds, or within a minute while a helper is at work on a slow machine); or another
+ * error of the last reader that was tried; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread). After a failure the watcher can only be freed.
  * The log says more. Since: 0.1
  */
 int portwatch_start(struct portwatch *watcher);

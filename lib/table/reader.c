@@ -116,6 +116,16 @@ pid_t reader_pid(const struct reader *reader)
 	return reader->link.child.pid;
 }
 
+uint64_t reader_progress(const struct reader *reader)
+{
+	return spawn_cpu_time(reader->link.child.pid) + reader->link.received;
+}
+
+uint64_t reader_received(const struct reader *reader)
+{
+	return reader->link.received;
+}
+
 int reader_fail(struct reader *reader, const char *step, int error)
 {
 	reader->failure = (struct failure){step, error};

@@ -57,6 +57,13 @@ int reader_fd(const struct reader *reader);
 /* The PID of its child; 0 where it has none. */
 pid_t reader_pid(const struct reader *reader);
 
+/* A number that changes while its child does anything: the time of CPU that the child has used, and
+ * the bytes that it has sent. A child that is stopped, or that waits for something, leaves it as it
+ * is. */
+uint64_t reader_progress(const struct reader *reader);
+/* The bytes that its child has sent. */
+uint64_t reader_received(const struct reader *reader);
+
 /* Asks for the table. One request at a time. */
 enum reader_state reader_request(struct reader *reader);
 /* Takes what the descriptor has to give, without blocking. */

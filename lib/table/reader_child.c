@@ -221,6 +221,7 @@ enum reader_state reader_link_process(struct reader *reader)
 			return give_up(reader, STEP_ANSWER, -errno);
 		if (got == 0)
 			return take_exit(reader);
+		link->received += (uint64_t)got;
 		error = frame_decode(&link->decoder, buffer, (size_t)got);
 		if (error < 0)
 			return give_up(reader, STEP_PROTOCOL, error);

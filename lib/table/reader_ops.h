@@ -35,9 +35,10 @@ struct reader_link {
 	int responses;  /* read from, without blocking; -1: none */
 	int complaints; /* what nsenter says on standard error, until the hello has come; or -1 */
 	struct frame_decoder decoder;
-	bool greeted;  /* its hello has come */
-	bool awaiting; /* the answer to the last request has not ended */
-	int process;   /* /proc/PID of the child, to see which namespace it has entered; or -1 */
+	uint64_t received; /* bytes */
+	bool greeted;      /* its hello has come */
+	bool awaiting;     /* the answer to the last request has not ended */
+	int process; /* /proc/PID of the child, to see which namespace it has entered; or -1 */
 	const char *exit_step;   /* what it can't do if it ends without a word */
 	unsigned char *datagram; /* a diag datagram that has not fully arrived */
 };

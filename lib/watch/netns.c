@@ -10,8 +10,15 @@
 #include "util/clock.h"
 #include "watch/subscription.h"
 
-/* How long an answer may take; doubled with each failure, up to eight times. */
-#define ANSWER_DEADLINE (2 * NSEC_PER_SEC)
+/* How long a reader may do nothing while an answer is due; doubled with each failure, up to eight
+ * times. */
+#define ANSWER_PAUSE (2 * NSEC_PER_SEC)
+/* The child's clock doesn't count what its own children do, such as the programs that the script
+ * behind nsenter runs. Each of them takes about as long as the start of nsenter itself, so the
+ * longest silence so far, times this, is no reason to give up. */
+#define SILENCE_TIMES 4
+/* How long an answer may take in all. */
+#define ANSWER_MAX (30 * NSEC_PER_SEC)
 /* After a read, a pause of so many times its length: reads take at most a fifth of one CPU. */
 #define REST 4
 /* After a second look that misses something itself, the pause before the next, and so many times
@@ -172,6 +179,45 @@ static void spend(struct netns *ns, uint64_t before)
 		ns->spent += after - before;
 }
 
+/* The reader has another while to do something. */
+static void set_deadline(struct netns *ns, uint64_t now)
+{
+	uint64_t pause = ANSWER_PAUSE << (ns->failures < 3 ? ns->failures : 3);
+	uint64_t last = ns->requested + ANSWER_MAX;
+
+	if (pause < ns->slowest * SILENCE_TIMES)
+		pause = ns->slowest * SILENCE_TIMES;
+	ns->progress = reader_progress(ns->reader);
+	ns->deadline = now + pause < last ? now + pause : last;
+}
+
+/* A part of an answer has come, unless the reader only woke us. */
+static void hear(struct netns *ns)
+{
+	uint64_t received = reader_received(ns->reader), now;
+
+	if (received == ns->received)
+		return;
+	now = clock_now(CLOCK_MONOTONIC);
+	ns->received = received;
+	if (now - ns->heard > ns->slowest)
+		ns->slowest = now - ns->heard;
+	ns->heard = now;
+	set_deadline(ns, now);
+}
+
+/* Whether the reader has let its time pass. A slow machine is no reason to give up a child that is
+ * at work. */
+static bool is_overdue(struct netns *ns, uint64_t now)
+{
+	if (now < ns->deadline)
+		return false;
+	if (now >= ns->requested + ANSWER_MAX || reader_progress(ns->reader) == ns->progress)
+		return true;
+	set_deadline(ns, now);
+	return false;
+}
+
 static void take(struct netns *ns, enum reader_state state)
 {
 	uint64_t now;
@@ -202,6 +248,7 @@ void netns_reader_ready(struct source *source)
 	if (ns->pending) {
 		state = reader_process(ns->reader);
 		spend(ns, before);
+		hear(ns);
 		take(ns, state);
 	} else /* nothing was asked: it can only have died */
 		netns_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
@@ -221,6 +268,8 @@ static void request(struct netns *ns, uint64_t now)
 	}
 	ns->pending = true;
 	ns->requested = now;
+	ns->heard = now;
+	set_deadline(ns, now);
 	ns->requests++;
 	ns->monitor->polled = true;
 	ns->spent = 0;
@@ -244,15 +293,10 @@ void netns_expect(struct netns *ns, const struct tcp_change *change)
 	netns_read_now(ns);
 }
 
-static uint64_t answer_deadline(const struct netns *ns)
-{
-	return ns->requested + (ANSWER_DEADLINE << (ns->failures < 3 ? ns->failures : 3));
-}
-
 void netns_tick(struct netns *ns, uint64_t now)
 {
 	if (ns->pending) {
-		if (now >= answer_deadline(ns))
+		if (is_overdue(ns, now))
 			netns_reader_broke(ns, (struct failure){"get an answer in time", ETIMEDOUT},
 			                   now);
 		return;
@@ -279,7 +323,7 @@ void netns_tick(struct netns *ns, uint64_t now)
 uint64_t netns_due(const struct netns *ns)
 {
 	if (ns->pending)
-		return answer_deadline(ns);
+		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
 		return ns->next;
 	if (ns->again)

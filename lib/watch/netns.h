@@ -32,6 +32,11 @@ struct netns {
 	bool confirming;       /* the next read is the second look at missing rows */
 	bool exhausted;        /* no reader works */
 	uint64_t requested;    /* when the pending request was made */
+	uint64_t deadline;     /* of the pending request */
+	uint64_t progress;     /* of the reader when the deadline was set */
+	uint64_t received;     /* from the reader, when it was heard last */
+	uint64_t heard;        /* when the reader was asked or said something last */
+	uint64_t slowest;      /* the longest time that it took to say something */
 	uint64_t cost;         /* of a read that finds nothing new, in ns of CPU, smoothed */
 	uint64_t spent;        /* by this thread on the read under way */
 	bool changed;          /* it has found something new */

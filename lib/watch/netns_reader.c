@@ -131,6 +131,8 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 	}
 	ns->reads = 0;
 	ns->cpu = 0;
+	ns->received = 0;
+	ns->slowest = 0;
 	ns->monitor->stats[PORTWATCH_STAT_HELPERS] += reader_pid(ns->reader) != 0;
 	ns->opened = clock_now(CLOCK_MONOTONIC);
 	return 0;

@@ -11,6 +11,10 @@
 #include "util/fd.h"
 
 #define START_DEADLINE (10 * NSEC_PER_SEC)
+/* While a namespace is being read, by a reader that has a deadline of its own, the start may last
+ * so long; whether the read goes on is looked at so often. */
+#define START_MAX (60 * NSEC_PER_SEC)
+#define START_STEP NSEC_PER_SEC
 /* How long the root may be unreadable, as a process is for a moment while it becomes another
  * program, and how often it is asked in that time. */
 #define REFUSAL (100 * NSEC_PER_MSEC)
@@ -31,7 +35,8 @@ int subscription_new(struct subscription **subscription, struct monitor *monitor
 	new->start_time = setup->start_time;
 	new->state = SUBSCRIPTION_STARTING;
 	new->verify = UINT64_MAX;
-	new->deadline = clock_now(CLOCK_MONOTONIC) + START_DEADLINE;
+	new->created = clock_now(CLOCK_MONOTONIC);
+	new->deadline = new->created + START_DEADLINE;
 	list_init(&new->views);
 	list_append(&monitor->subscriptions, &new->link);
 	*subscription = new;
@@ -158,6 +163,27 @@ bool subscription_is_read(const struct subscription *subscription, bool *any_rea
 	return *any_ready || !any_waiting;
 }
 
+/* Whether there is hope of a first read. */
+static bool is_being_read(const struct subscription *subscription)
+{
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		if (!view->ready && view->ns->pending)
+			return true;
+	return false;
+}
+
+static void fail_late(struct subscription *subscription, uint64_t now)
+{
+	char message[80];
+
+	snprintf(message, sizeof(message),
+	         "its listening sockets were not read within %llu seconds",
+	         (unsigned long long)((now - subscription->created) / NSEC_PER_SEC));
+	fail(subscription, -ETIMEDOUT, message);
+}
+
 static void fail_unreadable(struct subscription *subscription)
 {
 	struct view *view = container_of(subscription->views.next, struct view, of_subscription);
@@ -200,9 +226,11 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 		     strerrordesc_np(-subscription->scan_error));
 	else if (now >= subscription->deadline && any_ready)
 		do_without(subscription, now);
+	else if (now >= subscription->deadline && now < subscription->created + START_MAX &&
+	         is_being_read(subscription))
+		subscription->deadline = now + START_STEP;
 	else if (now >= subscription->deadline)
-		fail(subscription, -ETIMEDOUT,
-		     "its listening sockets were not read within ten seconds");
+		fail_late(subscription, now);
 }
 
 uint64_t subscription_due(const struct subscription *subscription)

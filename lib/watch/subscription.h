@@ -76,6 +76,7 @@ struct subscription {
 	pid_t pid;           /* of the root */
 	uint64_t start_time; /* of the root */
 	enum subscription_state state;
+	uint64_t created;
 	uint64_t deadline;   /* while STARTING */
 	uint64_t refused;    /* since when the root has refused to be read; 0: it has not */
 	uint64_t retry;      /* when it is asked again */
