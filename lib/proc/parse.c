@@ -14,6 +14,8 @@
 enum {
 	FIELD_STATE = 3,
 	FIELD_PPID = 4,
+	FIELD_GROUP = 5,
+	FIELD_SESSION = 6,
 	FIELD_FLAGS = 9,
 	FIELD_THREADS = 20,
 	FIELD_START_TIME = 22,
@@ -68,9 +70,12 @@ static bool take_numbers(const char **at, const char *end, struct process_stat *
 	for (int field = FIELD_PPID; field <= FIELD_START_TIME; field++)
 		if (!take_field(at, end, &fields[field]))
 			return false;
-	if (fields[FIELD_PPID] > INT_MAX || fields[FIELD_THREADS] > UINT_MAX)
+	if (fields[FIELD_PPID] > INT_MAX || fields[FIELD_GROUP] > INT_MAX ||
+	    fields[FIELD_SESSION] > INT_MAX || fields[FIELD_THREADS] > UINT_MAX)
 		return false;
 	stat->ppid = (pid_t)fields[FIELD_PPID];
+	stat->group = (pid_t)fields[FIELD_GROUP];
+	stat->session = (pid_t)fields[FIELD_SESSION];
 	stat->exiting = fields[FIELD_FLAGS] & EXITING;
 	stat->threads = (unsigned)fields[FIELD_THREADS];
 	stat->start_time = fields[FIELD_START_TIME];

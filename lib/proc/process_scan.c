@@ -189,6 +189,7 @@ static int examine_living(struct process_table *table, struct entry *entry,
 		result = tree_inherit(entry, parent);
 	if (result < 0)
 		return result;
+	table_note_kinship(table, entry);
 	list_remove(&entry->queued);
 	return table_each_child(table, directory, stat, visit_child, &children);
 }
@@ -252,11 +253,12 @@ int table_examine_queue(struct process_table *table)
 
 void process_table_refresh_begin(struct process_table *table)
 {
-	table->pass++;
+	table->begun = ++table->pass;
 	for (size_t i = 0; i < table->bucket_count; i++)
 		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
 			table_queue(table, entry);
 	table->refreshing = true;
+	table->orphanage.due = true;
 	table->adoptions = 0;
 	table->error = 0;
 }
@@ -278,12 +280,24 @@ static bool adopt_more(struct process_table *table)
 	return true;
 }
 
+/* The same for orphans that became children of others. */
+static bool find_more(struct process_table *table)
+{
+	uint64_t before = table->changes;
+	int result = table_search_orphans(table, true);
+
+	if (result < 0 && table->error == 0)
+		table->error = result;
+	return table->changes != before;
+}
+
 int process_table_refresh_continue(struct process_table *table, uint64_t deadline)
 {
-	while (step(table) || adopt_more(table))
+	while (step(table) || adopt_more(table) || find_more(table))
 		if (clock_now(CLOCK_MONOTONIC) >= deadline)
 			return 1;
 	table->refreshing = false;
+	table->complete = table->begun;
 	return table->error;
 }
 
@@ -344,6 +358,8 @@ void entry_update(struct entry *entry, const struct process_stat *stat)
 
 	process->ppid = stat->ppid;
 	process->start_time = stat->start_time;
+	entry->group = stat->group;
+	entry->session = stat->session;
 	memcpy(process->name, stat->name, sizeof(process->name));
 	entry->start_known = true;
 }
@@ -571,5 +587,6 @@ bool process_scan_new(struct process_table *table, pid_t after, pid_t last)
 	for (pid_t pid = after + 1; pid <= last; pid++)
 		if (probe(table, pid) < 0)
 			return false;
-	return true;
+	table->orphanage.due = true;
+	return process_table_find_delayed_orphans(table) == 0;
 }

@@ -40,6 +40,7 @@ void process_table_free(struct process_table *table)
 		tree->references = 1;
 		process_tree_unref(tree);
 	}
+	table_end_orphans(table);
 	free(table->parents.rows);
 	free(table->found);
 	free(table->buckets);
@@ -217,6 +218,7 @@ void table_leave(struct process_table *table, struct entry *entry)
 	struct membership *membership;
 
 	table->changes++;
+	table->left++;
 	table_remove(table, entry);
 	list_each (membership, &entry->memberships, struct membership, of_process)
 		membership_end(membership, true);

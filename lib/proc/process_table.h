@@ -15,7 +15,9 @@ struct entry {
 	struct entry *next;     /* in its bucket */
 	struct list memberships;
 	struct list queued;
-	uint64_t pass;    /* the last one that found it alive, the same process as before */
+	uint64_t pass; /* the last one that found it alive, the same process as before */
+	pid_t group;   /* when it was read last */
+	pid_t session;
 	bool start_known; /* process.start_time is set */
 	bool exited;      /* before it could be read: known by a fork record alone */
 };
@@ -33,6 +35,14 @@ struct preexisting {
 	uint64_t start_time;
 };
 
+/* A session or process group that none but descendants of the root belong to. */
+struct kinship {
+	pid_t id;
+	bool group;
+	pid_t witness; /* a member that belonged to it ... */
+	uint64_t pass; /* ... in this pass, the last in which any did */
+};
+
 struct process_tree {
 	struct list link; /* in the table */
 	struct list members;
@@ -42,6 +52,9 @@ struct process_tree {
 	size_t count;
 	uint64_t start_time;
 	pid_t root;
+	struct kinship *kinships;
+	size_t kinship_count;
+	bool owns_group; /* nobody but the root and its descendants is in the group that it leads */
 	unsigned references;
 	bool adopts_orphans;
 };
@@ -57,6 +70,21 @@ struct parents {
 	size_t count;
 	size_t capacity;
 	uint64_t pass; /* in which it was read */
+};
+
+/* Processes to whom orphans may come, and the children that they had when they were listed last. */
+struct orphanage {
+	bool open;         /* orphans are looked for */
+	bool due;          /* something may have come since */
+	uint64_t earliest; /* CLOCK_MONOTONIC: not before */
+	uint64_t left;     /* members that had left then */
+	pid_t *reapers;
+	size_t reaper_count;
+	pid_t *children; /* sorted */
+	size_t child_count;
+	pid_t *listed; /* those that are being listed */
+	size_t listed_count;
+	size_t listed_capacity;
 };
 
 struct process_table {
@@ -82,6 +110,10 @@ struct process_table {
 	size_t found_next;        /* from this one on */
 	size_t found_count;
 	size_t found_capacity;
+	uint64_t left;     /* members that have left */
+	uint64_t begun;    /* with which pass the last refresh began */
+	uint64_t complete; /* ... and the last that was complete */
+	struct orphanage orphanage;
 };
 
 /* --- process_table.c: the hash --- */
@@ -139,5 +171,16 @@ int table_examine_queue(struct process_table *table);
 /* Notes who is no orphan of this tree. */
 int tree_note_preexisting(struct process_tree *tree);
 int table_adopt_orphans(struct process_table *table);
+
+/* --- process_orphans.c: orphans that became children of others --- */
+/* Before the root joins: notes who takes orphans, and whose there are already. */
+void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
+/* A member was found alive: notes which sessions and groups are those of its trees. */
+void table_note_kinship(struct process_table *table, const struct entry *entry);
+/* Looks for orphans if that is due; they join, and are to be examined. fresh: all members were
+ * looked at just now. 0, or the first error. */
+int table_search_orphans(struct process_table *table, bool fresh);
+void tree_end_orphans(struct process_tree *tree);
+void table_end_orphans(struct process_table *table);
 
 #endif

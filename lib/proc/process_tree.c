@@ -27,6 +27,7 @@ static void tree_free(struct process_tree *tree, bool leave)
 	tree_empty(tree, leave);
 	list_remove(&tree->link);
 	free(tree->preexisting);
+	tree_end_orphans(tree);
 	free(tree);
 }
 
@@ -81,6 +82,7 @@ static int tree_fill(struct process_tree *tree)
 	result = tree->adopts_orphans ? tree_note_preexisting(tree) : 0;
 	if (result < 0)
 		return result;
+	tree_begin_orphans(tree, &stat);
 	result = enter_root(tree, &stat, directory);
 	if (result < 0)
 		return result;

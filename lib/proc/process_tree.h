@@ -65,11 +65,20 @@ void process_tree_unref(struct process_tree *tree);
  * again). */
 int process_table_refresh(struct process_table *table);
 
-/* The same in slices: begins anew, also where one is under way; then goes on until it is done or the
- * deadline (CLOCK_MONOTONIC) has passed. Returns 1 while there is more to do, else as above. Every
- * other function may be called between two slices. */
+/* The same in slices: begins anew, also where one is under way; then goes on until it is done or
+ * the deadline (CLOCK_MONOTONIC) has passed. Returns 1 while there is more to do, else as above.
+ * Every other function may be called between two slices. */
 void process_table_refresh_begin(struct process_table *table);
 int process_table_refresh_continue(struct process_table *table, uint64_t deadline);
+
+/* Says whether orphans are looked for with each refresh and scan, because nothing reports forks:
+ * processes whose parents have exited before anybody saw them, and whose session or process group
+ * shows beyond doubt that they descend from the root. Those that were orphans already when this was
+ * said, or when the tree was made, don't count. Not where they have made a session of their own:
+ * nothing shows then whose they are. 0 or a negative errno, as from process_table_refresh(). */
+int process_table_find_orphans(struct process_table *table, bool find);
+/* Looks for them now, where that was put off because it would have cost too much. */
+int process_table_find_delayed_orphans(struct process_table *table);
 
 /* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the
  * parent, if it has any, even where the child has exited by now (then it leaves at the next

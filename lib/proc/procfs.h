@@ -19,6 +19,8 @@ struct procfs {
 struct process_stat {
 	pid_t pid;
 	pid_t ppid;
+	pid_t group; /* process group and session; 0: in another PID namespace */
+	pid_t session;
 	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
 	               well */
 	unsigned threads;

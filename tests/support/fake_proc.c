@@ -134,9 +134,10 @@ void fake_proc_write(struct fake_proc *fake, const struct fake_process *process)
 	char text[1024];
 
 	snprintf(text, sizeof(text),
-	         "%d (%s) %c %d 1 1 0 -1 4194560 37880 423290 0 201 77 411 693 495 20 0 %u 0 "
+	         "%d (%s) %c %d %d %d 0 -1 4194560 37880 423290 0 201 77 411 693 495 20 0 %u 0 "
 	         "%" PRIu64 " 49512448 4296 18446744073709551615 0 0 0\n",
-	         pid, process->name, process->state, (int)process->ppid, process->threads,
+	         pid, process->name, process->state, (int)process->ppid, (int)process->group,
+	         (int)process->session, process->threads,
 	         process->start_time);
 	fake_proc_file(fake, text, "%d/stat", pid);
 	fake_proc_file(fake, text, "%d/task/%d/stat", pid, pid);
@@ -154,6 +155,8 @@ void fake_proc_add(struct fake_proc *fake, pid_t pid, pid_t ppid, uint64_t start
 	*process = (struct fake_process){
 		.pid = pid,
 		.ppid = ppid,
+		.group = 1,
+		.session = 1,
 		.threads = 1,
 		.start_time = start_time,
 		.state = 'S',

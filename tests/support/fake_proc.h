@@ -13,6 +13,8 @@
 struct fake_process {
 	pid_t pid;
 	pid_t ppid;
+	pid_t group;
+	pid_t session;
 	unsigned threads;
 	uint64_t start_time;
 	char state;

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+/* process_orphans.c - orphans whose session or process group shows whose they are
+ *
+ * Where nothing reports forks, a process may have lost its parent before it is seen for the first
+ * time: as a child of the init, or of another ancestor of the root that takes orphans. What still
+ * shows its descent then is what it has inherited.
+ *
+ * - A session consists of its leader and of processes that were forked in it: there is no other way
+ *   in. Where a member leads it, all of them descend from that member.
+ * - A process group consists of what was forked in it, and of what was put there by setpgid(2):
+ *   by the process itself or its parent, a shell. Where a member leads it that has come after the
+ *   root, that parent is a member. Into the root's own group the root's parent may have put others
+ *   (`root | other`): it counts where none such was there when the tree was made.
+ *
+ * The kernel gives the number of a session or group to nobody else while any process is in it
+ * (kernel/pid.c). So a member that was in it and still is proves that it is the same. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include "proc/process_table.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define KINSHIPS_MAX 64
+#define REAPERS_MAX 1024
+/* How far up the ancestors of a root are looked for. */
+#define ANCESTORS 64
+/* After a search, a pause of so many times its length: 0.2% of one CPU. */
+#define REST 500
+
+/* --- sessions and groups */
+
+static struct kinship *find_kinship(const struct process_tree *tree, pid_t id, bool group)
+{
+	for (size_t i = 0; i < tree->kinship_count; i++)
+		if (tree->kinships[i].id == id && tree->kinships[i].group == group)
+			return &tree->kinships[i];
+	return NULL;
+}
+
+/* A place for one more; the one that was seen least lately goes where there are too many. */
+static struct kinship *make_kinship(struct process_tree *tree)
+{
+	struct kinship *oldest;
+
+	if (!tree->kinships) {
+		tree->kinships = calloc(KINSHIPS_MAX, sizeof(*tree->kinships));
+		if (!tree->kinships)
+			return NULL;
+	}
+	if (tree->kinship_count < KINSHIPS_MAX)
+		return &tree->kinships[tree->kinship_count++];
+	oldest = tree->kinships;
+	for (size_t i = 1; i < KINSHIPS_MAX; i++)
+		if (tree->kinships[i].pass < oldest->pass)
+			oldest = &tree->kinships[i];
+	return oldest;
+}
+
+static void note(struct process_tree *tree, const struct entry *entry, pid_t id, bool group,
+                 bool leads)
+{
+	struct kinship *kinship = find_kinship(tree, id, group);
+
+	if (!kinship && leads)
+		kinship = make_kinship(tree);
+	if (kinship)
+		*kinship = (struct kinship){id, group, entry->process.pid, tree->table->pass};
+}
+
+void table_note_kinship(struct process_table *table, const struct entry *entry)
+{
+	pid_t pid = entry->process.pid;
+	struct membership *membership;
+
+	if (!table->orphanage.open)
+		return;
+	list_each (membership, &entry->memberships, struct membership, of_process) {
+		struct process_tree *tree = membership->tree;
+		bool owns_group = pid != tree->root || tree->owns_group;
+
+		note(tree, entry, entry->session, false, entry->session == pid);
+		/* A leader of a session leads a group within it. */
+		if (entry->session != pid)
+			note(tree, entry, entry->group, true, entry->group == pid && owns_group);
+	}
+}
+
+/* Whether the member that was in it last still is. */
+static bool is_witnessed(struct process_table *table, const struct kinship *kinship)
+{
+	const struct entry *entry = table_find(table, kinship->witness);
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+
+	return entry && process_read(table, kinship->witness, &directory, &stat) == PROCESS_ALIVE &&
+	       entry_is(entry, &stat) &&
+	       (kinship->group ? stat.group : stat.session) == kinship->id;
+}
+
+/* Whether the process is in it, and it is the one that was meant. In a fresh look a member that was
+ * in it at the last one, but is gone by now, is proof enough: nobody gives out all the numbers that
+ * there are in the meantime. */
+static bool proves(struct process_table *table, const struct kinship *kinship,
+                   const struct process_stat *stat, bool fresh)
+{
+	if ((kinship->group ? stat->group : stat->session) != kinship->id)
+		return false;
+	return (fresh && kinship->pass >= table->complete) || is_witnessed(table, kinship);
+}
+
+static bool is_kin(const struct process_tree *tree, const struct process_stat *stat, bool fresh)
+{
+	for (size_t i = 0; i < tree->kinship_count; i++)
+		if (proves(tree->table, &tree->kinships[i], stat, fresh))
+			return true;
+	return false;
+}
+
+/* --- who takes orphans, and whom they have */
+
+static int add_reaper(struct process_table *table, pid_t pid)
+{
+	struct orphanage *orphanage = &table->orphanage;
+
+	for (size_t i = 0; i < orphanage->reaper_count; i++)
+		if (orphanage->reapers[i] == pid)
+			return 0;
+	if (!orphanage->reapers) {
+		orphanage->reapers = calloc(REAPERS_MAX, sizeof(*orphanage->reapers));
+		if (!orphanage->reapers)
+			return -ENOMEM;
+	}
+	if (orphanage->reaper_count < REAPERS_MAX)
+		orphanage->reapers[orphanage->reaper_count++] = pid;
+	return 0;
+}
+
+/* Any ancestor may take orphans (PR_SET_CHILD_SUBREAPER), which nothing shows; else the init
+ * does. */
+static int add_ancestors(struct process_table *table, pid_t pid)
+{
+	int result = add_reaper(table, 1);
+
+	for (int i = 0; i < ANCESTORS && pid > 1 && result == 0; i++) {
+		CLEANUP_CLOSE int directory = -1;
+		struct process_stat stat;
+
+		result = add_reaper(table, pid);
+		if (process_read(table, pid, &directory, &stat) != PROCESS_ALIVE)
+			break;
+		pid = stat.ppid;
+	}
+	return result;
+}
+
+static int compare_pids(const void *left, const void *right)
+{
+	const pid_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static bool was_listed(const struct orphanage *orphanage, pid_t pid)
+{
+	return orphanage->child_count > 0 &&
+	       bsearch(&pid, orphanage->children, orphanage->child_count, sizeof(pid),
+	               compare_pids);
+}
+
+static int append(struct orphanage *orphanage, pid_t pid)
+{
+	if (orphanage->listed_count == orphanage->listed_capacity) {
+		size_t capacity = orphanage->listed_capacity ? orphanage->listed_capacity * 2 : 256;
+		void *grown = realloc(orphanage->listed, capacity * sizeof(*orphanage->listed));
+
+		if (!grown)
+			return -ENOMEM;
+		orphanage->listed = grown;
+		orphanage->listed_capacity = capacity;
+	}
+	orphanage->listed[orphanage->listed_count++] = pid;
+	return 0;
+}
+
+/* What was listed is what was listed last from now on. */
+static void keep_listed(struct orphanage *orphanage)
+{
+	free(orphanage->children);
+	orphanage->children = orphanage->listed;
+	orphanage->child_count = orphanage->listed_count;
+	if (orphanage->child_count > 0)
+		qsort(orphanage->children, orphanage->child_count, sizeof(pid_t), compare_pids);
+	orphanage->listed = NULL;
+	orphanage->listed_count = 0;
+	orphanage->listed_capacity = 0;
+}
+
+/* Calls visit for the children of all who take orphans; those of them that are gone are forgotten.
+ */
+static int each_child_of_reapers(struct process_table *table, procfs_visit visit, void *data)
+{
+	struct orphanage *orphanage = &table->orphanage;
+	int first = 0;
+
+	for (size_t i = 0; i < orphanage->reaper_count;) {
+		CLEANUP_CLOSE int directory = -1;
+		struct process_stat stat;
+		int result = process_read(table, orphanage->reapers[i], &directory, &stat);
+
+		if (result == PROCESS_GONE) {
+			orphanage->reapers[i] = orphanage->reapers[--orphanage->reaper_count];
+			continue;
+		}
+		if (result == PROCESS_ALIVE)
+			result = table_each_child(table, directory, &stat, visit, data);
+		if (result < 0 && first == 0)
+			first = result;
+		i++;
+	}
+	return first;
+}
+
+/* --- the search */
+
+struct search {
+	struct process_table *table;
+	bool fresh;
+};
+
+static int take_in(struct search *search, pid_t pid, const struct process_stat *stat, int directory)
+{
+	struct entry *entry = NULL;
+	struct process_tree *tree;
+	int result = 0;
+
+	list_each (tree, &search->table->trees, struct process_tree, link) {
+		if (result < 0 || !is_kin(tree, stat, search->fresh))
+			continue;
+		if (!entry)
+			entry = entry_new(search->table, pid, stat->ppid, stat, directory);
+		result = entry ? tree_join(tree, entry) : -ENOMEM;
+	}
+	if (entry && list_empty(&entry->memberships))
+		table_free_entry(search->table, entry);
+	return result;
+}
+
+static int look_at(void *data, long number)
+{
+	struct search *search = data;
+	struct process_table *table = search->table;
+	CLEANUP_CLOSE int directory = -1;
+	pid_t pid = (pid_t)number;
+	struct process_stat stat;
+	int result = PROCESS_CLOSED;
+
+	if (number > INT_MAX)
+		return 0;
+	if (!was_listed(&table->orphanage, pid) && !table_find(table, pid) &&
+	    !table->hooks.ignored(table->data, pid))
+		result = process_read(table, pid, &directory, &stat);
+	if (result == PROCESS_ALIVE) {
+		result = take_in(search, pid, &stat, directory);
+		if (result < 0)
+			return result;
+	}
+	/* Those that could not be read are looked at again. */
+	return result < 0 ? 0 : append(&table->orphanage, pid);
+}
+
+/* 0, or the first error. */
+static int search_now(struct process_table *table, bool fresh)
+{
+	struct orphanage *orphanage = &table->orphanage;
+	struct search search = {table, fresh};
+	int result;
+
+	orphanage->due = false;
+	orphanage->left = table->left;
+	orphanage->listed_count = 0;
+	result = each_child_of_reapers(table, look_at, &search);
+	if (result == 0)
+		keep_listed(orphanage);
+	return result;
+}
+
+int table_search_orphans(struct process_table *table, bool fresh)
+{
+	struct orphanage *orphanage = &table->orphanage;
+	uint64_t before = clock_now(CLOCK_MONOTONIC), after;
+	int result;
+
+	if (!orphanage->open || !orphanage->due)
+		return 0;
+	/* Whoever leaves may leave orphans, and be the last member that is known. */
+	if (before < orphanage->earliest && orphanage->left == table->left)
+		return 0;
+	result = search_now(table, fresh);
+	after = clock_now(CLOCK_MONOTONIC);
+	orphanage->earliest = after + (after - before) * REST;
+	return result;
+}
+
+int process_table_find_delayed_orphans(struct process_table *table)
+{
+	int result = table_search_orphans(table, false), examined;
+
+	/* And their children. */
+	examined = table->refreshing ? 0 : table_examine_queue(table);
+	return result < 0 ? result : examined;
+}
+
+static int dismiss(void *data, long number)
+{
+	struct process_table *table = data;
+
+	return number > INT_MAX ? 0 : append(&table->orphanage, (pid_t)number);
+}
+
+/* Whoever is there already doesn't count. */
+static int dismiss_all(struct process_table *table)
+{
+	int result;
+
+	table->orphanage.listed_count = 0;
+	result = each_child_of_reapers(table, dismiss, table);
+	if (result == 0)
+		keep_listed(&table->orphanage);
+	return result;
+}
+
+/* Whether nobody who was put there by the root's parent is in the group that the root leads. */
+static bool owns_group(const struct process_tree *tree, const struct process_stat *root)
+{
+	const struct orphanage *orphanage = &tree->table->orphanage;
+
+	if (root->group != root->pid || root->session == root->pid)
+		return false;
+	for (size_t i = 0; i < orphanage->child_count; i++) {
+		CLEANUP_CLOSE int directory = -1;
+		struct process_stat stat;
+		int result;
+
+		if (orphanage->children[i] == root->pid)
+			continue;
+		result = process_read(tree->table, orphanage->children[i], &directory, &stat);
+		if (result != PROCESS_GONE && (result != PROCESS_ALIVE || stat.group == root->pid))
+			return false;
+	}
+	return true;
+}
+
+void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root)
+{
+	struct process_table *table = tree->table;
+
+	if (!table->orphanage.open)
+		return;
+	/* Those of other trees are found before they are dismissed for this one. */
+	table->pass++;
+	search_now(table, false);
+	if (!table->refreshing)
+		table_examine_queue(table);
+	/* A watch without orphans is better than none. */
+	if (add_ancestors(table, root->ppid) == 0 && dismiss_all(table) == 0)
+		tree->owns_group = owns_group(tree, root);
+}
+
+int process_table_find_orphans(struct process_table *table, bool find)
+{
+	struct process_tree *tree;
+	int result = 0;
+
+	if (find == table->orphanage.open)
+		return 0;
+	table->orphanage.open = find;
+	if (!find)
+		return 0;
+	list_each (tree, &table->trees, struct process_tree, link) {
+		const struct entry *root = table_find(table, tree->root);
+
+		if (root && result == 0)
+			result = add_ancestors(table, root->process.ppid);
+	}
+	return result < 0 ? result : dismiss_all(table);
+}
+
+void tree_end_orphans(struct process_tree *tree)
+{
+	free(tree->kinships);
+}
+
+void table_end_orphans(struct process_table *table)
+{
+	free(table->orphanage.reapers);
+	free(table->orphanage.children);
+	free(table->orphanage.listed);
+}
