@@ -25,10 +25,10 @@ double load_cpu(const struct tasks *helpers);
 /* Private memory of a process, in bytes (smaps_rollup, proc_pid_smaps(5)); NAN if unknown. */
 double load_private_memory(pid_t pid);
 
-/* Counts the system calls of the threads and the helpers, by ptrace(2). NULL where that is not
- * allowed. */
+/* Counts the system calls of the threads and the helpers, by ptrace(2). NULL where that can't be,
+ * with a negative errno. */
 struct trace;
-struct trace *trace_start(const struct tasks *threads, const struct tasks *helpers);
+struct trace *trace_start(const struct tasks *threads, const struct tasks *helpers, int *error);
 /* So many until now. */
 unsigned long trace_count(const struct trace *trace);
 void trace_stop(struct trace *trace);

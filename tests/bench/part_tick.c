@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* part_tick.c - CPU and system calls of one idle tick of one namespace, by each way of reading */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,7 +54,9 @@ static void measure(struct bench *bench, struct reading *reading, struct actor *
 	figure = report_figure(bench->report, 2, UNIT_SECONDS, tick.cpu, NAN, "%s", reading->what);
 	report_compare(figure, "two bare dumps", reading->dumps);
 	if (isnan(tick.calls))
-		report_note(figure, "system calls: - (ptrace is not allowed here)");
+		report_note(figure, "system calls: - (%s)",
+		            tick.untraced == -EPERM ? "ptrace is not allowed here"
+		                                    : strerror(-tick.untraced));
 	else
 		report_note(figure, "%.1f system calls", tick.calls);
 }

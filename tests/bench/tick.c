@@ -35,7 +35,7 @@ static double measure_cpu(struct watching *watching, pid_t other, unsigned int w
 	return samples_median(&samples);
 }
 
-static double measure_calls(struct watching *watching, pid_t other, unsigned int ticks)
+static double measure_calls(struct watching *watching, pid_t other, unsigned int ticks, int *error)
 {
 	static struct tasks helpers, threads;
 	struct trace *trace;
@@ -44,7 +44,7 @@ static double measure_calls(struct watching *watching, pid_t other, unsigned int
 
 	load_helpers(&helpers, other);
 	load_threads(&threads);
-	trace = trace_start(&threads, &helpers);
+	trace = trace_start(&threads, &helpers, error);
 	if (!trace)
 		return NAN;
 	bench_sleep(5 * TICK_INTERVAL * NSEC_PER_MSEC);
@@ -52,6 +52,7 @@ static double measure_calls(struct watching *watching, pid_t other, unsigned int
 	passed = pass(watching, ticks);
 	calls = (double)(trace_count(trace) - before);
 	trace_stop(trace);
+	*error = -ETIME; /* without a tick */
 	return passed > 0 ? calls / passed : NAN;
 }
 
@@ -67,7 +68,7 @@ struct tick tick_measure(pid_t pid, enum portwatch_reader reader, enum portwatch
 		return tick;
 	bench_sleep(5 * TICK_INTERVAL * NSEC_PER_MSEC);
 	tick.cpu = measure_cpu(&watching, pid, windows, ticks);
-	tick.calls = measure_calls(&watching, pid, ticks);
+	tick.calls = measure_calls(&watching, pid, ticks, &tick.untraced);
 	watching_stop(&watching);
 	if (isnan(tick.cpu))
 		tick.error = -ETIME;

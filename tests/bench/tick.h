@@ -11,7 +11,8 @@
 struct tick {
 	int error;    /* a negative errno: this way doesn't work here */
 	double cpu;   /* seconds of all threads and helpers */
-	double calls; /* system calls; NAN: not known */
+	double calls; /* system calls; NAN: not known, because: */
+	int untraced; /* a negative errno */
 };
 
 /* Watches a process that does nothing, in the given way, for so many windows of so many ticks. */

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -25,16 +27,49 @@
 struct trace {
 	pid_t pid;
 	_Atomic unsigned long calls;
-	_Atomic int state; /* 0: not yet; 1: all are traced; -1: refused */
+	_Atomic int state; /* 0: not yet; 1: all are traced; a negative errno: refused */
 };
 
-static bool seize(const struct tasks *tasks)
+/* Whether a task has ended, reaped or not. */
+static bool is_gone(pid_t pid)
 {
-	for (size_t i = 0; i < tasks->count; i++)
-		if (ptrace(PTRACE_SEIZE, tasks->each[i], NULL, OPTIONS) < 0 ||
-		    ptrace(PTRACE_INTERRUPT, tasks->each[i], NULL, NULL) < 0)
-			return false;
-	return true;
+	char path[64], text[512], *rest = NULL;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	in = fopen(path, "re");
+	if (in && fgets(text, sizeof(text), in))
+		rest = strrchr(text, ')');
+	if (in)
+		fclose(in);
+	return !rest || rest[1] == '\0' || strchr("ZX", rest[2]);
+}
+
+/* A task that has ended meanwhile calls nothing any more, and is no refusal: the kernel says ESRCH
+ * or EPERM of it. 0 or a negative errno. */
+static int seize(const struct tasks *tasks)
+{
+	for (size_t i = 0; i < tasks->count; i++) {
+		pid_t pid = tasks->each[i];
+		int error;
+
+		if (ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS) == 0 &&
+		    ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0)
+			continue;
+		error = errno;
+		if (error != ESRCH && !is_gone(pid))
+			return -error;
+	}
+	return 0;
+}
+
+static int seize_all(const struct tasks *threads, const struct tasks *helpers)
+{
+	int result = seize(threads);
+
+	if (result == 0)
+		result = seize(helpers);
+	return result < 0 ? result : 1;
 }
 
 static bool is_entry(pid_t pid)
@@ -63,7 +98,7 @@ static void follow(struct trace *trace, const struct tasks *threads, const struc
 {
 	int status;
 
-	atomic_store(&trace->state, seize(threads) && seize(helpers) ? 1 : -1);
+	atomic_store(&trace->state, seize_all(threads, helpers));
 	for (;;) {
 		pid_t pid = waitpid(-1, &status, __WALL);
 
@@ -74,13 +109,14 @@ static void follow(struct trace *trace, const struct tasks *threads, const struc
 	}
 }
 
-struct trace *trace_start(const struct tasks *threads, const struct tasks *helpers)
+struct trace *trace_start(const struct tasks *threads, const struct tasks *helpers, int *error)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE;
 	struct trace *trace = mmap(NULL, sizeof(*trace), PROT_READ | PROT_WRITE,
 	                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
 
+	*error = -ENOMEM;
 	if (trace == MAP_FAILED)
 		return NULL;
 	prctl(PR_SET_PTRACER, -1L, 0, 0, 0);
@@ -90,8 +126,11 @@ struct trace *trace_start(const struct tasks *threads, const struct tasks *helpe
 	trace->pid = pid; /* not by the child: the memory is shared */
 	while (atomic_load(&trace->state) == 0 && clock_now(CLOCK_MONOTONIC) < deadline)
 		bench_sleep(NSEC_PER_MSEC);
-	if (atomic_load(&trace->state) == 1)
+	*error = atomic_load(&trace->state);
+	if (*error == 1)
 		return trace;
+	if (*error == 0)
+		*error = -ETIMEDOUT;
 	trace_stop(trace);
 	return NULL;
 }
