@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hook.h"
 #include "message.h"
+#include "moment.h"
 #include "privileges.h"
 #include "run.h"
 
@@ -237,14 +237,6 @@ void hook_flush(struct hook *hook)
 bool hook_is_pending(const struct hook *hook)
 {
 	return hook->request_fd >= 0 && output_is_pending(&hook->requests);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Waits until a descriptor is ready; false at the end of the time. */

@@ -18,12 +18,13 @@ struct row;
 typedef bool take_function(struct options *options, const struct row *row, const char *value);
 
 static take_function take_set, take_choice, take_events, take_exec, take_fd, take_format,
-	take_interval, take_output, take_pids, take_ports, take_timeout, take_wait;
+	take_interval, take_output, take_pids, take_ports, take_settle, take_timeout, take_wait;
 
 /* What getopt_long(3) returns for options without a letter. */
 enum {
 	KEY_WAIT = 0x100,
 	KEY_PORTS,
+	KEY_SETTLE,
 	KEY_FORMAT,
 	KEY_COLOR,
 	KEY_FD,
@@ -68,6 +69,8 @@ static const struct row rows[] = {
          "which of open,close,owner,end; default open,close", take_events, 0, 0, false},
 	{KEY_PORTS, "ports", "LIST", "ports and ranges of ports, such as 80,3000-3999",
          "only these ports, such as 80,3000-3999", take_ports, 0, 0, false},
+	{KEY_SETTLE, "settle", "SECONDS", "0.001 to 86400 seconds",
+         "only ports that stay open for SECONDS, and only then", take_settle, 0, 0, false},
 	{'A', "addresses", "default|loopback|all", "default, loopback and all",
          "0.0.0.0, 127.0.0.1, ::, ::1 (default); 127.0.0.0/8 too; all", take_choice,
          MEMBER(addresses), 0, false},
@@ -121,8 +124,8 @@ static const char *const contradictions[][2] = {
 	{"once", "wait"},     {"once", "timeout"},  {"wait", "events"},  {"json", "format"},
 	{"output", "fd"},     {"quiet", "verbose"}, {"check", "once"},   {"check", "wait"},
 	{"check", "timeout"}, {"check", "events"},  {"check", "format"}, {"check", "ports"},
-	{"check", "stats"},   {"check", "exec"},    {"wait", "exec"},    {"json", "color"},
-	{"format", "color"},
+	{"check", "stats"},   {"check", "exec"},    {"wait", "exec"},    {"once", "settle"},
+	{"wait", "settle"},   {"check", "settle"},  {"json", "color"},   {"format", "color"},
 };
 
 /* What the command line said, besides the options themselves. */
@@ -162,6 +165,12 @@ static bool take_interval(struct options *options, const struct row *row, const 
 {
 	(void)row;
 	return values_seconds(value, &options->interval);
+}
+
+static bool take_settle(struct options *options, const struct row *row, const char *value)
+{
+	(void)row;
+	return values_seconds(value, &options->settle);
 }
 
 static bool take_timeout(struct options *options, const struct row *row, const char *value)

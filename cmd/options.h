@@ -32,6 +32,7 @@ struct options {
 	int wait;               /* for a port that is open */
 	unsigned int wait_port; /* that one; 0: any of `ports` */
 	unsigned int timeout;   /* milliseconds; 0 where none was given */
+	unsigned int settle;    /* milliseconds that a port must stay open; or 0 */
 	struct values_ports ports;
 	const char *format;    /* see format.h; or NULL */
 	int colour;            /* enum options_colour */

@@ -8,6 +8,7 @@
 
 #include "inherited.h"
 #include "message.h"
+#include "moment.h"
 #include "printer.h"
 
 static void choose_style(struct printer *printer)
@@ -30,8 +31,10 @@ int printer_open(struct printer *printer, const struct options *options, struct 
 {
 	int result;
 
-	*printer = (struct printer){
-		.options = options, .hook = hook, .overlap = {.enabled = options->pid_count > 1}};
+	*printer = (struct printer){.options = options,
+	                            .hook = hook,
+	                            .settle = {.delay = options->settle},
+	                            .overlap = {.enabled = options->pid_count > 1}};
 	result = output_open(&printer->output, options->output,
 	                     options->fd >= 0   ? options->fd
 	                     : options->command ? STDERR_FILENO
@@ -82,6 +85,12 @@ static void print(struct printer *printer, const struct format_fields *fields)
 	hook_event(printer->hook, fields);
 }
 
+static void print_wanted(struct printer *printer, const struct format_fields *fields)
+{
+	if (printer->options->events & (unsigned int)fields->kind)
+		print(printer, fields);
+}
+
 void printer_print(struct printer *printer, const struct portwatch_event *event)
 {
 	struct format_fields fields = describe(event);
@@ -103,9 +112,17 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 
 	if (wanted < 0)
 		message_error("an event is not printed: %s", strerror(-wanted));
-	if (wanted > 0 && (printer->options->events & (unsigned int)fields.kind) &&
-	    printer_wants_port(printer, event))
-		print(printer, &fields);
+	if (wanted > 0 && printer_wants_port(printer, event) &&
+	    settle_take(&printer->settle, &fields, now_ms()))
+		print_wanted(printer, &fields);
+}
+
+void printer_settle(struct printer *printer)
+{
+	const struct format_fields *fields;
+
+	while ((fields = settle_due(&printer->settle, now_ms())))
+		print_wanted(printer, fields);
 }
 
 void printer_flush(struct printer *printer, bool gone)
@@ -127,5 +144,6 @@ bool printer_is_open(const struct printer *printer)
 void printer_close(struct printer *printer)
 {
 	overlap_free(&printer->overlap);
+	settle_free(&printer->settle);
 	output_close(&printer->output);
 }

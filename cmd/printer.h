@@ -10,12 +10,14 @@
 #include "options.h"
 #include "output.h"
 #include "overlap.h"
+#include "settle.h"
 
 struct printer {
 	const struct options *options;
 	struct format_style style;
 	struct output output;
 	struct overlap overlap;
+	struct settle settle;
 	struct hook *hook;
 	bool failed; /* output could not be written; a reader that has gone is no failure */
 };
@@ -24,11 +26,15 @@ struct printer {
  * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
 int printer_open(struct printer *printer, const struct options *options, struct hook *hook);
 
-/* Prints the event of a watcher if the options want it, and has the command of --exec run for it. */
+/* Prints the event of a watcher if the options want it, and has the command of --exec run for it.
+ */
 void printer_event(struct printer *printer, const struct portwatch *watcher,
                    const struct portwatch_event *event);
 
-/* The same in any case. */
+/* Prints what has stayed open for long enough. */
+void printer_settle(struct printer *printer);
+
+/* Prints the event in any case. */
 void printer_print(struct printer *printer, const struct portwatch_event *event);
 
 /* Whether the options want this port: --ports. */

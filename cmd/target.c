@@ -82,9 +82,12 @@ static int configure(struct portwatch *watcher, const struct options *options, b
 	unsigned int kinds = options->events | PORTWATCH_EVENT_END;
 	int result;
 
-	/* To tell what several trees have in common, their opens and closes must be known. */
-	if (options->pid_count > 1)
+	/* To tell what several trees have in common, their opens and closes must be known; and who
+	 * holds what has just settled. */
+	if (options->pid_count > 1 || options->settle > 0)
 		kinds |= PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
+	if (options->settle > 0)
+		kinds |= PORTWATCH_EVENT_OWNER;
 	result = portwatch_set_events(watcher, kinds);
 	if (result == 0)
 		result = portwatch_set_delivery(watcher, PORTWATCH_DELIVERY_DISPATCH);

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cost.h"
 #include "inherited.h"
 #include "message.h"
+#include "moment.h"
 #include "orphans.h"
 #include "printer.h"
 #include "target.h"
@@ -68,14 +68,6 @@ struct watch {
 	int64_t rest_ms;     /* until when the rest may take to end, or 0; CLOCK_MONOTONIC */
 	int status;          /* exit status where there is no COMMAND */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* --- the start ---------------------------------------------------------------------------------
  */
@@ -401,6 +393,7 @@ static int choose_timeout(const struct watch *watch)
 {
 	int timeout = is_ending(watch) ? END_TIMEOUT : -1;
 
+	timeout = earlier(timeout, settle_next(&watch->printer.settle));
 	return earlier(earlier(timeout, watch->rest_ms), watch->deadline_ms);
 }
 
@@ -421,6 +414,8 @@ static void loop(struct watch *watch)
 
 	while (!is_done(watch)) {
 		end_rest(watch);
+		printer_settle(&watch->printer);
+		mind_output(watch);
 		fill_slots(watch);
 		count = poll(watch->slots, SLOT_TARGETS + watch->target_count,
 		             choose_timeout(watch));

@@ -235,6 +235,8 @@ static const struct {
 	{"--color=blue 1",
          "option --color: 'blue' is not allowed; allowed: auto, always and never"},
 	{"--format={prt} 1", "option --format: '{prt}' is not allowed; allowed: " FORMAT_ALLOWED},
+	{"--settle=0 1", "option --settle: '0' is not allowed; allowed: 0.001 to 86400 seconds"},
+	{"-1 --settle=1 1", "options --once and --settle contradict each other"},
 	{"--exec= 1", "option --exec: '' is not allowed; allowed: a command of the shell"},
 	{"--wait --exec=x 1", "options --wait and --exec contradict each other"},
 	{"-1 --wait 1", "options --once and --wait contradict each other"},
@@ -288,10 +290,10 @@ END_TEST
 START_TEST(help_lists_every_option)
 {
 	static const char *const names[] = {
-		"pid",       "once",  "wait",     "timeout", "events", "ports",
-		"addresses", "scope", "json",     "format",  "color",  "output",
-		"fd",        "exec",  "interval", "reader",  "table",  "no-notify",
-		"check",     "stats", "quiet",    "verbose", "help",   "version"};
+		"pid",    "once",     "wait",   "timeout", "events",    "ports", "addresses",
+		"scope",  "json",     "format", "color",   "output",    "fd",    "exec",
+		"settle", "interval", "reader", "table",   "no-notify", "check", "stats",
+		"quiet",  "verbose",  "help",   "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 	const char *line, *end;
 

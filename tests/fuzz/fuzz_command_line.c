@@ -164,6 +164,8 @@ static void write_words(struct words *words, const struct options *options)
 	write_ports(words, &options->ports);
 	if (options->format)
 		add(words, "--format=%s", options->format);
+	if (options->settle > 0)
+		add(words, "--settle=%u.%03u", options->settle / 1000, options->settle % 1000);
 	if (options->exec)
 		add(words, "--exec=%s", options->exec);
 	if (options->fd >= 0)
@@ -198,7 +200,8 @@ static void check_same(const struct options *a, const struct options *b)
 	REQUIRE(!a->output || strcmp(a->output, b->output) == 0);
 	REQUIRE(a->wait == b->wait && a->wait_port == b->wait_port && a->timeout == b->timeout);
 	REQUIRE(a->colour == b->colour && a->fd == b->fd);
-	REQUIRE(!a->exec == !b->exec && (!a->exec || strcmp(a->exec, b->exec) == 0));
+	REQUIRE(a->settle == b->settle && !a->exec == !b->exec &&
+	        (!a->exec || strcmp(a->exec, b->exec) == 0));
 	REQUIRE(!a->format == !b->format && (!a->format || strcmp(a->format, b->format) == 0));
 	REQUIRE(memcmp(&a->ports, &b->ports, sizeof(a->ports)) == 0);
 	REQUIRE(a->pid_count == b->pid_count);

@@ -158,6 +158,20 @@ class Output(Case):
         self.assertEqual(sorted(event['port'] for event in found), sorted([ports[0], ports[2]]))
         self.assertEqual(self.once(f'--ports={ports[1]}-{ports[1]}', server.pid)[0]['port'], ports[1])
 
+    def test_only_what_stays_open(self):
+        server, ports = self.serve('127.0.0.1')
+        settled = self.watch('-j', '--settle=0.1', server.pid)
+        event = json.loads(read_line(settled.stdout))
+        self.assertEqual((event['event'], event['port'], event['initial']), ('open', ports[0], True))
+        # Nothing has settled before that.
+        waiting = self.watch('-jv', '-e', 'open,close,end', '--settle=86400', server.pid)
+        self.assertTrue(read_line(waiting.stderr))
+        self.tell(server, f'close {ports[0]}')
+        self.assertEqual(json.loads(read_line(settled.stdout))['event'], 'close')
+        server.stdin.close()
+        self.assertEqual([json.loads(line)['event'] for line in waiting.stdout.readlines()], ['end'])
+        self.assertEqual((waiting.wait(DEADLINE), settled.wait(DEADLINE)), (0, 0))
+
     def test_stats(self):
         server, _ = self.serve('127.0.0.1', '0.0.0.0')
         result = self.run_pwatch('-1', '--stats', '--no-notify', server.pid)
