@@ -23,10 +23,15 @@ static int complain(struct target *target, const struct options *options, int er
 	return error;
 }
 
-static const char *open_reason(int error)
+static const char *open_reason(const struct target *target, const struct options *options,
+                               int error)
 {
 	switch (error) {
 	case -ESRCH:
+		/* Whoever types a single number may mean a port. */
+		if (options->pid_count == 1 && target->pid <= (pid_t)VALUES_PORT_MAX)
+			return "no such process; ps -e lists what runs; a port is chosen by "
+			       "--ports or --wait=PORT";
 		return "no such process; ps -e lists what runs";
 	case -EINVAL:
 		return "it is a thread; give the process it belongs to";
@@ -119,7 +124,7 @@ int target_open(struct target *target, const struct options *options, portwatch_
 
 	if (result < 0) {
 		target->watcher = NULL;
-		return complain(target, options, result, open_reason(result));
+		return complain(target, options, result, open_reason(target, options, result));
 	}
 	result = configure(target->watcher, options, target->adopts);
 	if (result < 0)

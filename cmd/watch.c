@@ -150,6 +150,12 @@ static void take_event(struct portwatch *watcher, const struct portwatch_event *
 		printer_event(&watch->printer, watcher, event);
 }
 
+/* Of several processes some may have gone since somebody listed them: the others are watched. */
+static bool may_be_missing(const struct watch *watch, int error)
+{
+	return error == -ESRCH && watch->target_count > 1;
+}
+
 /* Makes all watchers before the first is started: a PID that is wrong is told before any event. */
 static int open_targets(struct watch *watch)
 {
@@ -162,19 +168,30 @@ static int open_targets(struct watch *watch)
 		target->adopts = watch->run->adopts;
 		target->user_data = watch;
 		result = target_open(target, watch->options, take_event);
+		if (may_be_missing(watch, result))
+			result = 0;
 	}
 	return result;
 }
 
 static int start_targets(struct watch *watch)
 {
+	struct target *target;
 	int result = 0;
 
-	for (size_t i = 0; i < watch->target_count && result == 0; i++)
-		result = target_start(&watch->targets[i], watch->options);
-	if (result == 0)
-		watch->live = watch->target_count;
-	return result;
+	for (size_t i = 0; i < watch->target_count && result == 0; i++) {
+		target = &watch->targets[i];
+		if (!target->watcher)
+			continue;
+		result = target_start(target, watch->options);
+		if (result == 0) {
+			watch->live++;
+		} else if (may_be_missing(watch, result)) {
+			target_close(target);
+			result = 0;
+		}
+	}
+	return result == 0 && watch->live == 0 ? -ESRCH : result;
 }
 
 /* --- what comes --------------------------------------------------------------------------------
@@ -219,7 +236,9 @@ static void dispatch(struct watch *watch, struct target *target)
 static void print_initial(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->target_count; i++) {
-		while (!watch->stopped && portwatch_dispatch(watch->targets[i].watcher) > 0)
+		struct portwatch *watcher = watch->targets[i].watcher;
+
+		while (watcher && !watch->stopped && portwatch_dispatch(watcher) > 0)
 			mind_output(watch);
 	}
 	watch->live = 0;

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """test_refusals.py - what pwatch refuses, and what it says then"""
+import json
 import os
+import threading
 
-from support import Case, in_initial_user_namespace, main, NO_SUCH_PID, PWATCH
+from support import (Case, DEADLINE, in_initial_user_namespace, main, NO_SUCH_PID, PWATCH,
+                     read_line)
 
 
 class Refusals(Case):
+    def setUp(self):
+        self.hold = threading.Event()
+
     def test_wrong_usage(self):
         for arguments in ([], ['--frobnicate'], ['1', 'word'], ['-1', '0'], ['-5x'], ['--', ], ['--ver', '1'], ['-qv', '1'], ['--format={x}', '1'],
                           ['1', '--', 'true'], ['-i', '0', '1'], ['--check', '1', '2']):
@@ -28,9 +34,31 @@ class Refusals(Case):
         told = self.run_pwatch(pid, **options).stderr
         self.assertGreater(told.count(b'\n'), 1, told)
 
+    def test_a_port_for_a_process(self):
+        pid = next(pid for pid in range(65535, 1, -1) if not os.path.exists(f'/proc/{pid}'))
+        self.assert_refused(self.run_pwatch(pid), 1, b'no such process', b'--wait=PORT')
+
+    def test_some_that_have_gone(self):
+        """The others are watched; which are missing is said before any event."""
+        server, ports = self.serve('127.0.0.1')
+        other = str(int(NO_SUCH_PID) - 1)
+        pwatch = self.watch('-j', other, server.pid, NO_SUCH_PID)
+        for pid in other, NO_SUCH_PID:
+            self.assertRegex(read_line(pwatch.stderr),
+                             f'^pwatch: cannot watch process {pid}: no such process')
+        self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
+        server.stdin.close()
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
+        result = self.run_pwatch('-1j', server.pid, NO_SUCH_PID)
+        self.assertEqual((result.returncode, result.stdout, result.stderr.count(b'\n')), (1, b'', 2))
+
     def test_a_wrong_pid_is_told_before_any_event(self):
         server, _ = self.serve('127.0.0.1')
-        self.assert_refused(self.run_pwatch(server.pid, NO_SUCH_PID), 1, b'no such process')
+        thread = threading.Thread(target=self.hold.wait)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(self.hold.set)
+        self.assert_refused(self.run_pwatch(server.pid, thread.native_id), 1, b'it is a thread')
 
     def test_a_word_is_a_command(self):
         self.assertEqual(self.run_pwatch('sh', '-c', 'exit 4').returncode, 4)
