@@ -241,8 +241,8 @@ class Init(Case):
     def test_what_has_been_left_gets_the_signal(self):
         outer, init = self.start_init(*self.leave('os._exit(4)'))
         self.assertEqual(read_line(outer.stdout), 'up\n')
-        # COMMAND has ended and pwatch knows.
-        wait_until(lambda: len(self.children(init)) == 1)
+        # COMMAND, the second process of its PID namespace, has ended, and pwatch knows.
+        wait_until(lambda: [self.inner_pid(child) > 2 for child in self.children(init)] == [True])
         os.kill(init, signal.SIGTERM)
         self.assertEqual((read_line(outer.stdout), outer.wait(DEADLINE)), ('end\n', 4))
 
@@ -264,6 +264,15 @@ class Init(Case):
     def children(pid):
         with open(f'/proc/{pid}/task/{pid}/children') as children:
             return children.read().split()
+
+    @staticmethod
+    def inner_pid(pid):
+        """As it is known in the innermost PID namespace; 0 if it has gone."""
+        try:
+            with open(f'/proc/{pid}/status') as status:
+                return next(int(line.split()[-1]) for line in status if line.startswith('NSpid:'))
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
 
     def test_orphans_are_reaped(self):
         """Also where it has no COMMAND."""

@@ -87,7 +87,7 @@ class Exec(Case):
         directory = self.directory()
         up = os.path.join(directory, 'up')
         os.mkfifo(up)
-        hook = f"test $PWATCH_EVENT = close || {{ {sys.executable} -c '{serve}' >{up} 2>&1 & " \
+        hook = f"test $PWATCH_EVENT != open || {{ {sys.executable} -c '{serve}' >{up} 2>&1 & " \
                f'echo $! >{directory}/pid; }}'
         pwatch = self.watch('-j', '-e', 'open,close,end', '--exec', hook, '--', *SERVER_COMMAND)
         port = int(self.tell(pwatch, 'open 127.0.0.1'))
@@ -107,6 +107,7 @@ class Exec(Case):
             if events[-1]['event'] == 'end':
                 break
         self.assertEqual({event['port'] for event in events}, {port, second, None})
+        self.assertEqual(pwatch.wait(DEADLINE), 0)
 
     def test_it_runs_as_the_caller(self):
         """As if pwatch, which has file capabilities, were not there."""
