@@ -2,6 +2,7 @@
 /* test_namespaces.c - trees in network namespaces: kept apart, shared among watchers, let go */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/clock.h"
@@ -306,6 +307,44 @@ START_TEST(the_init_of_a_container_is_found)
 }
 END_TEST
 
+#define MANY 40
+
+/* RLIMIT_NOFILE leaves the library a quarter: room for a few helpers, and 40 namespaces to read. */
+START_TEST(more_namespaces_than_helpers_are_watched)
+{
+	struct fixture root = fixture_start(SANDBOX_NETNS), children[MANY];
+	struct rlimit files;
+	struct collect collect;
+
+	for (int i = 0; i < MANY; i++) {
+		children[i] = fixture_fork(&root);
+		fixture_unshare(&children[i]);
+		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8100 + i));
+	}
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = process_descriptors() + 160;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, _i), 0);
+	ck_assert_int_eq(portwatch_set_reader(collect.watcher, PORTWATCH_READER_SETNS), 0);
+	collect_start(&collect);
+	for (int i = 0; i < MANY; i++)
+		collect_wait(&collect, OPEN, NULL, (uint16_t)(8100 + i));
+	/* What opens after that is seen in each of them, whoever has a helper now. */
+	for (int i = 0; i < MANY; i++)
+		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8200 + i));
+	for (int i = 0; i < MANY; i++)
+		collect_wait(&collect, OPEN, NULL, (uint16_t)(8200 + i));
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 0), 0);
+	ck_assert_uint_le(process_children(), MANY / 2);
+	ck_assert_uint_le(collect_count_messages(&collect, "cannot be read"), 0);
+	collect_free(&collect);
+	for (int i = 0; i < MANY; i++)
+		fixture_end(&children[i]);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("namespaces");
@@ -315,6 +354,7 @@ static Suite *make(void)
 	tcase_add_test(apart, one_tree_in_two_namespaces_has_two_ports);
 	tcase_add_loop_test(apart, a_member_that_moves_is_followed, 0, 2);
 	tcase_add_test(apart, watchers_share_the_worker_and_not_the_news);
+	tcase_add_loop_test(apart, more_namespaces_than_helpers_are_watched, 0, 2);
 	tcase_add_test(apart, scope_netns_reports_strangers);
 	tcase_add_test(apart, scope_netns_ends_and_closes_nothing);
 	tcase_add_test(apart, scope_netns_closes_nothing_when_its_target_moves);

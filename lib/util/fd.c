@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "util/fd.h"
@@ -14,6 +15,8 @@
 
 /* How often a failed write to an eventfd is repeated. */
 #define SIGNALS 8
+/* The library takes one part in so many of the descriptors of the host. */
+#define SHARE 4
 #define BITS (sizeof(unsigned int) * CHAR_BIT)
 
 /* One bit a descriptor, changed by atomic operations alone: a fork(2) may copy the array between
@@ -22,6 +25,8 @@
 static unsigned int registry[FD_REGISTRY_MAX / BITS] __attribute__((section(".data")));
 /* One more than the highest descriptor that was ever registered. */
 static unsigned int limit __attribute__((section(".data")));
+
+static unsigned int open_count __attribute__((section(".data")));
 
 static void enter(int fd)
 {
@@ -33,15 +38,16 @@ static void enter(int fd)
 	                                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
 	__atomic_fetch_or(&registry[number / BITS], 1U << number % BITS, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&open_count, 1, __ATOMIC_RELAXED);
 }
 
 static void leave(int fd)
 {
-	unsigned int number = (unsigned int)fd;
+	unsigned int number = (unsigned int)fd, bit = 1U << number % BITS;
 
-	if (number < FD_REGISTRY_MAX)
-		__atomic_fetch_and(&registry[number / BITS], ~(1U << number % BITS),
-		                   __ATOMIC_SEQ_CST);
+	if (number < FD_REGISTRY_MAX &&
+	    __atomic_fetch_and(&registry[number / BITS], ~bit, __ATOMIC_SEQ_CST) & bit)
+		__atomic_fetch_sub(&open_count, 1, __ATOMIC_RELAXED);
 }
 
 int fd_own(int fd)
@@ -98,6 +104,18 @@ int fd_pipe(int ends[2])
 	result = pipe2(made, O_CLOEXEC) < 0 ? -errno : own_both(made, ends);
 	library_unlock();
 	return result;
+}
+
+unsigned int fd_room(void)
+{
+	unsigned int used = __atomic_load_n(&open_count, __ATOMIC_RELAXED), most;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / SHARE >= FD_REGISTRY_MAX)
+		most = FD_REGISTRY_MAX;
+	else
+		most = (unsigned int)(files.rlim_cur / SHARE);
+	return used < most ? most - used : 0;
 }
 
 /* A counter that is full (EAGAIN) is readable already; nothing else is known to fail, and nothing

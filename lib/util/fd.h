@@ -19,13 +19,17 @@ int fd_own(int fd);
 /* Closes a descriptor of the library; a negative number is ignored. */
 void fd_close(int fd);
 
-/* The same by a bare system call, for what a bare system call has opened: also in a child that shares
- * its parent's locks (sys.h). */
+/* The same by a bare system call, for what a bare system call has opened: also in a child that
+ * shares its parent's locks (sys.h). */
 void fd_close_raw(int fd);
 
 /* pipe2(O_CLOEXEC), both ends owned. 0 or a negative errno. No fork(2) of the host falls between
  * the call and the registration. */
 int fd_pipe(int ends[2]);
+
+/* How many more descriptors the library may open: all of them together use at most a quarter of
+ * what the host may have (RLIMIT_NOFILE, getrlimit(2)). */
+unsigned int fd_room(void);
 
 /* Makes an eventfd readable. */
 void fd_signal(int eventfd);

@@ -330,6 +330,7 @@ int monitor_new(struct monitor **monitor)
 	list_init(&new->namespaces);
 	list_init(&new->subscriptions);
 	list_init(&new->reaping);
+	list_init(&new->helpers);
 	result = open_all(new);
 	if (result < 0)
 		monitor_free(new);

@@ -20,6 +20,8 @@
 #include "util/spawn.h"
 
 #define MONITOR_BATCH 64
+/* Helpers that run at once. */
+#define HELPERS_MAX 64
 
 /* Something to wait on. */
 struct source {
@@ -45,8 +47,10 @@ struct monitor {
 	uint32_t slot_free; /* the first free slot; slot_count: none */
 	struct procfs procfs;
 	struct process_table *processes;
-	struct list namespaces;          /* struct netns */
-	struct list subscriptions;       /* struct subscription */
+	struct list namespaces;    /* struct netns */
+	struct list subscriptions; /* struct subscription */
+	struct list helpers; /* namespaces with a helper, the one that was read longest ago first */
+	unsigned int helper_count;
 	struct list reaping;             /* children that were told to go */
 	struct notifier *notifier;       /* NULL: nobody wants it, or there is no room for it */
 	struct failure notifier_failure; /* why there is none */

@@ -27,6 +27,8 @@
 #define CONFIRM_REST 32
 /* How often an answer without information is asked for again at once. */
 #define RETRIES_MAX 5
+/* Pause before a namespace looks again for room for its helper, while all helpers are busy. */
+#define ROOM_PAUSE NSEC_PER_MSEC
 /* Pause before the next read where there was no memory for this one. */
 #define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
 
@@ -64,6 +66,7 @@ struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
 	ns->source.fd = -1;
 	ns->improve = UINT64_MAX;
 	list_init(&ns->views);
+	list_init(&ns->helper);
 	list_append(&monitor->namespaces, &ns->link);
 	return ns;
 }
@@ -262,10 +265,16 @@ static void request(struct netns *ns, uint64_t now)
 
 	ns->again = false;
 	ns->next = UINT64_MAX;
+	if (!ns->reader && !netns_make_room(ns)) {
+		ns->again = true;
+		ns->earliest = now + ROOM_PAUSE;
+		return;
+	}
 	if (!ns->reader && !netns_open_reader(ns)) {
 		netns_exhaust(ns, now);
 		return;
 	}
+	netns_note_use(ns);
 	ns->pending = true;
 	ns->requested = now;
 	ns->heard = now;

@@ -15,6 +15,8 @@
 struct netns {
 	struct list link; /* in monitor->namespaces */
 	struct monitor *monitor;
+	struct list helper; /* in monitor->helpers, while it has one */
+	bool parked; /* its reader was closed for want of room, and comes back for the next read */
 	struct list views; /* who looks at it: struct view, see subscription.h */
 	uint64_t serial;   /* never reused */
 	struct netns_id id;
@@ -87,6 +89,11 @@ uint64_t netns_due(const struct netns *ns);
  * is none. */
 bool netns_open_reader(struct netns *ns);
 void netns_close_reader(struct netns *ns);
+/* Before a reader is opened: where there are as many helpers as there may be, the namespace that
+ * was read longest ago gives up its own. False while all of them are busy. */
+bool netns_make_room(struct netns *ns);
+/* It is about to be read: its helper is the last to be given up. */
+void netns_note_use(struct netns *ns);
 /* No way is left: pause, then begin with the best again. */
 void netns_exhaust(struct netns *ns, uint64_t now);
 /* The reader has died: pause and open it again, or take the next way. */

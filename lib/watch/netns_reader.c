@@ -8,6 +8,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "table/step.h"
+#include "util/fd.h"
 #include "watch/subscription.h"
 
 /* Pause before a reader that worked is opened again; doubled with each failure in a row. */
@@ -97,6 +98,10 @@ void netns_close_reader(struct netns *ns)
 	if (ns->source.fd >= 0)
 		monitor_remove(ns->monitor, &ns->source);
 	ns->source.fd = -1;
+	if (!list_empty(&ns->helper)) {
+		list_remove(&ns->helper);
+		ns->monitor->helper_count--;
+	}
 	reader_close(ns->reader, &child);
 	monitor_reap(ns->monitor, &child);
 	ns->reader = NULL;
@@ -105,7 +110,45 @@ void netns_close_reader(struct netns *ns)
 
 enum portwatch_reader netns_reader(const struct netns *ns)
 {
-	return ns->reader && ns->reads > 0 ? order[ns->kind] : PORTWATCH_READER_AUTO;
+	bool works = ns->parked || (ns->reader && ns->reads > 0);
+
+	return works ? order[ns->kind] : PORTWATCH_READER_AUTO;
+}
+
+/* What a helper takes at most: two pipes, a pidfd, what nsenter complains to, a /proc directory,
+ * and what is opened while it starts. */
+#define HELPER_DESCRIPTORS 10
+
+static bool has_room(const struct monitor *monitor)
+{
+	return monitor->helper_count == 0 ||
+	       (monitor->helper_count < HELPERS_MAX && fd_room() >= HELPER_DESCRIPTORS);
+}
+
+bool netns_make_room(struct netns *ns)
+{
+	struct monitor *monitor = ns->monitor;
+	struct netns *other;
+
+	list_each (other, &monitor->helpers, struct netns, helper) {
+		if (has_room(monitor))
+			break;
+		if (other->pending)
+			continue;
+		/* Nothing is lost with the helper: what it has read is known, and the cookie of the
+		 * namespace shows whether the next helper enters the same one. */
+		netns_close_reader(other);
+		other->parked = true;
+	}
+	return has_room(monitor);
+}
+
+void netns_note_use(struct netns *ns)
+{
+	if (list_empty(&ns->helper))
+		return;
+	list_remove(&ns->helper);
+	list_append(&ns->monitor->helpers, &ns->helper);
 }
 
 /* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
@@ -133,7 +176,12 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 	ns->cpu = 0;
 	ns->received = 0;
 	ns->slowest = 0;
-	ns->monitor->stats[PORTWATCH_STAT_HELPERS] += reader_pid(ns->reader) != 0;
+	ns->parked = false;
+	if (reader_pid(ns->reader) != 0) {
+		list_append(&ns->monitor->helpers, &ns->helper);
+		ns->monitor->helper_count++;
+		ns->monitor->stats[PORTWATCH_STAT_HELPERS]++;
+	}
 	ns->opened = clock_now(CLOCK_MONOTONIC);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* placement.c - places workers and views where the members of the trees are */
+#include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +14,10 @@
 #define LOCATE_YOUNG (2 * NSEC_PER_SEC)
 #define LOCATE_MEMBERS 8
 #define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
+
+/* Descriptors that are left to helpers: where there are fewer, exits are found by reading the
+ * trees. */
+#define EXIT_RESERVE 128
 
 static bool same_netns(const struct netns_id *a, const struct netns_id *b)
 {
@@ -103,7 +108,9 @@ static void member_exited(struct source *source)
  * tells then. */
 static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_member)
 {
-	int pidfd = fd_own((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
+	int pidfd = fd_room() < EXIT_RESERVE
+	                    ? -EMFILE
+	                    : fd_own((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 

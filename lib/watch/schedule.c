@@ -62,7 +62,8 @@ void schedule_next_cycle(struct monitor *monitor, uint64_t now)
 	uint64_t interval = LONGEST;
 
 	if (monitor->adapts)
-		interval = schedule_interval(cycle_cost(monitor), monitor_notified(monitor, NOTIFIER_LISTEN));
+		interval = schedule_interval(cycle_cost(monitor),
+		                             monitor_notified(monitor, NOTIFIER_LISTEN));
 	if (in_need && interval > LONGEST_IN_NEED)
 		interval = LONGEST_IN_NEED;
 	monitor->rounds++;

@@ -94,7 +94,7 @@ struct subscription {
 	uint64_t verify;  /* when all members are asked about all sockets again */
 	struct unreadable unreadable;
 	bool logged_notifier; /* how it is with the notifier was told, and that was this: */
-	int notifier_logged; /* see monitor_notifier.c */
+	int notifier_logged;  /* see monitor_notifier.c */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;
 };
