@@ -2,7 +2,6 @@
 /* monitor.c - the one per process: an epoll loop on one thread that keeps everything up to date */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include "watch/schedule.h"
@@ -21,7 +20,7 @@ static bool is_helper(void *data, pid_t pid)
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->reader && reader_pid(ns->reader) == pid)
 			return true;
-	return monitor_reaps(monitor, pid);
+	return loop_reaps(&monitor->loop, pid);
 }
 
 static void joined(void *data, struct process_tree *tree, struct process *process)
@@ -240,7 +239,7 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription_due(subscription) < due)
 			due = subscription_due(subscription);
-	if (monitor_reap_turn(monitor) && now + 10 * NSEC_PER_MSEC < due)
+	if (loop_reap_more(&monitor->loop) && now + 10 * NSEC_PER_MSEC < due)
 		due = now + 10 * NSEC_PER_MSEC;
 	return due;
 }
@@ -268,25 +267,6 @@ static int turn(struct monitor *monitor)
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
 
-static void handle(struct monitor *monitor, const struct epoll_event *events, int count)
-{
-	for (int i = 0; i < count; i++) {
-		uint32_t slot = (uint32_t)events[i].data.u64;
-		uint32_t use = (uint32_t)(events[i].data.u64 >> 32);
-		struct source *source;
-
-		/* A source that an earlier event of this batch has removed is not there any more,
-		 * or not in its former use. */
-		if (slot >= monitor->slot_count || monitor->slots[slot].use != use)
-			continue;
-		source = monitor->slots[slot].source;
-		if (!source)
-			continue;
-		monitor->touched |= source != &monitor->notifier_source;
-		source->ready(source);
-	}
-}
-
 static void woken(struct source *source)
 {
 	struct monitor *monitor = container_of(source, struct monitor, wake);
@@ -294,6 +274,7 @@ static void woken(struct source *source)
 
 	eventfd_read(source->fd, &value);
 	mailbox_serve(monitor, 0);
+	monitor->touched = true;
 	monitor->quit = mailbox_is_idle();
 }
 
@@ -309,12 +290,12 @@ static int open_all(struct monitor *monitor)
 	                           monitor);
 	if (result < 0)
 		return result;
-	monitor->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
-	if (monitor->epoll < 0)
-		return monitor->epoll;
+	result = loop_open(&monitor->loop);
+	if (result < 0)
+		return result;
 	monitor->wake.ready = woken;
 	monitor->wake.fd = mailbox_fd();
-	return monitor_add(monitor, &monitor->wake);
+	return loop_add(&monitor->loop, &monitor->wake);
 }
 
 int monitor_new(struct monitor **monitor)
@@ -324,12 +305,10 @@ int monitor_new(struct monitor **monitor)
 
 	if (!new)
 		return -ENOMEM;
-	new->epoll = -1;
 	new->procfs.fd = -1;
 	new->procfs.loadavg = -1;
 	list_init(&new->namespaces);
 	list_init(&new->subscriptions);
-	list_init(&new->reaping);
 	list_init(&new->helpers);
 	result = open_all(new);
 	if (result < 0)
@@ -346,90 +325,16 @@ void monitor_free(struct monitor *monitor)
 	monitor_notifier_end(monitor);
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		netns_free(ns);
-	monitor_reap_end(monitor);
+	loop_close(&monitor->loop);
 	process_table_free(monitor->processes);
 	procfs_close(&monitor->procfs);
-	fd_close(monitor->epoll);
-	free(monitor->slots);
 	free(monitor);
 }
 
 void monitor_run(struct monitor *monitor)
 {
 	while (!monitor->quit) {
-		struct epoll_event events[MONITOR_BATCH];
-		int count = epoll_wait(monitor->epoll, events, MONITOR_BATCH, turn(monitor));
-
+		loop_wait(&monitor->loop, turn(monitor));
 		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
-		handle(monitor, events, count);
 	}
-}
-
-/* --- what the monitor waits on */
-
-/* How often it is tried to take a source out. */
-#define REMOVALS 8
-
-static int grow_slots(struct monitor *monitor)
-{
-	uint32_t count = monitor->slot_count ? monitor->slot_count * 2 : 32;
-	struct source_slot *slots;
-
-	if (count < monitor->slot_count)
-		return -ENOMEM;
-	slots = realloc(monitor->slots, count * sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	for (uint32_t i = monitor->slot_count; i < count; i++)
-		slots[i] = (struct source_slot){.next = i + 1};
-	monitor->slots = slots;
-	monitor->slot_free = monitor->slot_count;
-	monitor->slot_count = count;
-	return 0;
-}
-
-static void free_slot(struct monitor *monitor, uint32_t slot)
-{
-	monitor->slots[slot].source = NULL;
-	monitor->slots[slot].next = monitor->slot_free;
-	monitor->slot_free = slot;
-}
-
-int monitor_add(struct monitor *monitor, struct source *source)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-	uint32_t slot;
-	int result = 0;
-
-	if (monitor->slot_free == monitor->slot_count)
-		result = grow_slots(monitor);
-	if (result < 0)
-		return result;
-	slot = monitor->slot_free;
-	monitor->slot_free = monitor->slots[slot].next;
-	monitor->slots[slot].source = source;
-	monitor->slots[slot].use++;
-	source->slot = slot;
-	event.data.u64 = (uint64_t)monitor->slots[slot].use << 32 | slot;
-	if (epoll_ctl(monitor->epoll, EPOLL_CTL_ADD, source->fd, &event) == 0)
-		return 0;
-	result = -errno;
-	free_slot(monitor, slot);
-	return result;
-}
-
-/* ENOMEM, says the manual, may come of every operation. The source is freed afterwards, and while a
- * forked child has its descriptor still open, closing that alone takes it out of no epoll set. */
-static void take_out(int epoll, int fd)
-{
-	for (int i = 0; i < REMOVALS; i++)
-		if (epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0 || errno == ENOENT ||
-		    errno == EBADF)
-			return;
-}
-
-void monitor_remove(struct monitor *monitor, struct source *source)
-{
-	take_out(monitor->epoll, source->fd);
-	free_slot(monitor, source->slot);
 }

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/epoll.h>
 
 #include "notify/notifier.h"
 #include "util/list.h"
@@ -17,41 +16,21 @@
 #include "proc/process_tree.h"
 #include "proc/procfs.h"
 #include "proc/recent_pids.h"
-#include "util/spawn.h"
+#include "util/loop.h"
 
-#define MONITOR_BATCH 64
 /* Helpers that run at once. */
 #define HELPERS_MAX 64
 
-/* Something to wait on. */
-struct source {
-	int fd; /* -1: none */
-	void (*ready)(struct source *source);
-	uint32_t slot; /* in monitor->slots, from monitor_add() to monitor_remove() */
-};
-
-/* What epoll_wait(2) reports is a slot and its use, never a pointer: a process that gets hold of
- * the epoll descriptor can make it report any number. */
-struct source_slot {
-	struct source *source; /* NULL: free */
-	uint32_t use;          /* how often the slot was filled */
-	uint32_t next;         /* the next free slot */
-};
-
 struct monitor {
 	bool quit; /* no watcher needs it any more */
-	int epoll;
+	struct loop loop;
 	struct source wake; /* of the mailbox: a host thread wants something */
-	struct source_slot *slots;
-	uint32_t slot_count;
-	uint32_t slot_free; /* the first free slot; slot_count: none */
 	struct procfs procfs;
 	struct process_table *processes;
 	struct list namespaces;    /* struct netns */
 	struct list subscriptions; /* struct subscription */
 	struct list helpers; /* namespaces with a helper, the one that was read longest ago first */
 	unsigned int helper_count;
-	struct list reaping;             /* children that were told to go */
 	struct notifier *notifier;       /* NULL: nobody wants it, or there is no room for it */
 	struct failure notifier_failure; /* why there is none */
 	bool notifier_more;              /* not all that it holds was handled */
@@ -92,11 +71,6 @@ void monitor_run(struct monitor *monitor);
 /* Gives back all that it holds, subscriptions excepted: there are none by then. */
 void monitor_free(struct monitor *monitor);
 
-/* Waits on a source with EPOLLIN. 0 or a negative errno. */
-int monitor_add(struct monitor *monitor, struct source *source);
-/* Ends that; its fd is left open. It isn't called again, not even for events already fetched. */
-void monitor_remove(struct monitor *monitor, struct source *source);
-
 /* The rest of its work by file. */
 extern const struct process_hooks monitor_process_hooks;
 /* Opens the notifier where somebody wants it, closes it where nobody does. */
@@ -110,14 +84,5 @@ void monitor_notifier_reason(const struct monitor *monitor, enum notifier_kind k
 /* Takes in what it has told. */
 void monitor_notifier_drain(struct monitor *monitor);
 void monitor_notifier_end(struct monitor *monitor);
-/* Waits for the children that were told to go. */
-void monitor_reap_end(struct monitor *monitor);
-/* Children without a pidfd are asked at each turn. True while there are such. */
-bool monitor_reap_turn(struct monitor *monitor);
-/* Whether a PID is that of a child to be reaped. */
-bool monitor_reaps(const struct monitor *monitor, pid_t pid);
-
-/* Takes over a child that was killed, and reaps it. pid 0: nothing to do. */
-void monitor_reap(struct monitor *monitor, const struct child *child);
 
 #endif

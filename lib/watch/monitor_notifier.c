@@ -313,7 +313,7 @@ static void open_notifier(struct monitor *monitor)
 			.fd = notifier_fd(monitor->notifier),
 			.ready = readable,
 		};
-		result = monitor_add(monitor, &monitor->notifier_source);
+		result = loop_add(&monitor->loop, &monitor->notifier_source);
 		if (result < 0) {
 			notifier_close(monitor->notifier);
 			monitor->notifier_failure =
@@ -330,7 +330,7 @@ static void open_notifier(struct monitor *monitor)
 
 static void close_notifier(struct monitor *monitor)
 {
-	monitor_remove(monitor, &monitor->notifier_source);
+	loop_remove(&monitor->loop, &monitor->notifier_source);
 	notifier_close(monitor->notifier);
 	monitor->notifier = NULL;
 	monitor->notifier_more = false;

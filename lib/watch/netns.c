@@ -248,6 +248,7 @@ void netns_reader_ready(struct source *source)
 	uint64_t before = schedule_measure(ns->monitor);
 	enum reader_state state;
 
+	ns->monitor->touched = true;
 	if (ns->pending) {
 		state = reader_process(ns->reader);
 		spend(ns, before);

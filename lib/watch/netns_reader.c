@@ -96,14 +96,14 @@ void netns_close_reader(struct netns *ns)
 		return;
 	ns->monitor->stats[PORTWATCH_STAT_CPU] += spawn_cpu_time(reader_pid(ns->reader));
 	if (ns->source.fd >= 0)
-		monitor_remove(ns->monitor, &ns->source);
+		loop_remove(&ns->monitor->loop, &ns->source);
 	ns->source.fd = -1;
 	if (!list_empty(&ns->helper)) {
 		list_remove(&ns->helper);
 		ns->monitor->helper_count--;
 	}
 	reader_close(ns->reader, &child);
-	monitor_reap(ns->monitor, &child);
+	loop_reap(&ns->monitor->loop, &child);
 	ns->reader = NULL;
 	ns->pending = false;
 }
@@ -165,7 +165,7 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 	ns->source.fd = reader_fd(ns->reader);
 	ns->source.ready = netns_reader_ready;
 	if (ns->source.fd >= 0)
-		result = monitor_add(ns->monitor, &ns->source);
+		result = loop_add(&ns->monitor->loop, &ns->source);
 	if (result < 0) {
 		ns->source.fd = -1;
 		netns_close_reader(ns);

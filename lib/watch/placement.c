@@ -86,7 +86,7 @@ static void close_exit_pidfd(struct view *view)
 {
 	if (view->exit.fd < 0)
 		return;
-	monitor_remove(view->subscription->monitor, &view->exit);
+	loop_remove(&view->subscription->monitor->loop, &view->exit);
 	fd_close(view->exit.fd);
 	view->exit.fd = -1;
 }
@@ -141,7 +141,7 @@ static void watch_exit(struct view *view)
 	view->exit.fd = open_exit_pidfd(monitor, view->exit_member);
 	if (view->exit.fd < 0)
 		return;
-	if (monitor_add(monitor, &view->exit) < 0) {
+	if (loop_add(&monitor->loop, &view->exit) < 0) {
 		fd_close(view->exit.fd);
 		view->exit.fd = -1;
 	}

@@ -380,7 +380,7 @@ void view_free(struct view *view, bool close_ports)
 	else
 		forget_sockets(&view->dropped);
 	if (view->exit.fd >= 0) {
-		monitor_remove(view->subscription->monitor, &view->exit);
+		loop_remove(&view->subscription->monitor->loop, &view->exit);
 		fd_close(view->exit.fd);
 	}
 	list_remove(&view->of_namespace);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.c - descriptors and children that one thread waits for */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "util/loop.h"
+
+/* Events that one epoll_wait(2) reports. */
+#define BATCH 64
+/* 5 s in all. */
+#define REAP_ROUNDS 500
+#define REAP_ROUND_MSEC 10
+
+/* What epoll_wait(2) reports is a slot and its use, never a pointer: a process that gets hold of
+ * the epoll descriptor can make it report any number. */
+struct loop_slot {
+	struct source *source; /* NULL: free */
+	uint32_t use;          /* how often the slot was filled */
+	uint32_t next;         /* the next free slot */
+};
+
+/* How often it is tried to take a source out. */
+#define REMOVALS 8
+
+static int grow_slots(struct loop *loop)
+{
+	uint32_t count = loop->slot_count ? loop->slot_count * 2 : 32;
+	struct loop_slot *slots;
+
+	if (count < loop->slot_count)
+		return -ENOMEM;
+	slots = realloc(loop->slots, count * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = loop->slot_count; i < count; i++)
+		slots[i] = (struct loop_slot){.next = i + 1};
+	loop->slots = slots;
+	loop->slot_free = loop->slot_count;
+	loop->slot_count = count;
+	return 0;
+}
+
+static void free_slot(struct loop *loop, uint32_t slot)
+{
+	loop->slots[slot].source = NULL;
+	loop->slots[slot].next = loop->slot_free;
+	loop->slot_free = slot;
+}
+
+int loop_add(struct loop *loop, struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	uint32_t slot;
+	int result = 0;
+
+	if (loop->slot_free == loop->slot_count)
+		result = grow_slots(loop);
+	if (result < 0)
+		return result;
+	slot = loop->slot_free;
+	loop->slot_free = loop->slots[slot].next;
+	loop->slots[slot].source = source;
+	loop->slots[slot].use++;
+	source->slot = slot;
+	event.data.u64 = (uint64_t)loop->slots[slot].use << 32 | slot;
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, source->fd, &event) == 0)
+		return 0;
+	result = -errno;
+	free_slot(loop, slot);
+	return result;
+}
+
+/* ENOMEM, says the manual, may come of every operation. The source is freed afterwards, and while a
+ * forked child has its descriptor still open, closing that alone takes it out of no epoll set. */
+static void take_out(int epoll, int fd)
+{
+	for (int i = 0; i < REMOVALS; i++)
+		if (epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == 0 || errno == ENOENT ||
+		    errno == EBADF)
+			return;
+}
+
+void loop_remove(struct loop *loop, struct source *source)
+{
+	take_out(loop->epoll, source->fd);
+	free_slot(loop, source->slot);
+}
+
+static void handle(struct loop *loop, const struct epoll_event *event)
+{
+	uint32_t slot = (uint32_t)event->data.u64, use = (uint32_t)(event->data.u64 >> 32);
+	struct source *source;
+
+	/* A source that an earlier event of this batch has removed is not there any more, or not in
+	 * its former use. */
+	if (slot >= loop->slot_count || loop->slots[slot].use != use)
+		return;
+	source = loop->slots[slot].source;
+	if (source)
+		source->ready(source);
+}
+
+void loop_wait(struct loop *loop, int timeout)
+{
+	struct epoll_event events[BATCH];
+	int count = epoll_wait(loop->epoll, events, BATCH, timeout);
+
+	for (int i = 0; i < count; i++)
+		handle(loop, &events[i]);
+}
+
+/* --- children */
+
+/* A child that was told to go. */
+struct reaper {
+	struct source source;
+	struct child child;
+	struct loop *loop;
+	struct list link;
+};
+
+static void free_reaper(struct reaper *reaper)
+{
+	if (reaper->source.fd >= 0)
+		loop_remove(reaper->loop, &reaper->source);
+	list_remove(&reaper->link);
+	free(reaper);
+}
+
+static void try_reap(struct source *source)
+{
+	struct reaper *reaper = container_of(source, struct reaper, source);
+	struct child child = reaper->child;
+
+	/* spawn_reap() closes the pidfd, which must leave the epoll set before. */
+	if (source->fd >= 0)
+		loop_remove(reaper->loop, source);
+	if (spawn_reap(&child) == 0) {
+		source->fd = -1;
+		free_reaper(reaper);
+	} else {
+		/* Its exit was told, but it can't be reaped yet: somebody traces it. */
+		source->fd = -1;
+	}
+}
+
+/* Where nobody will come back to it. A killed child takes no time worth a thought, but on a machine
+ * with more to do than it can; one that is traced may never be ours to reap. */
+static void reap_now(struct child *child)
+{
+	struct pollfd exited = {.fd = child->pidfd, .events = POLLIN};
+
+	for (int i = 0; i < REAP_ROUNDS; i++) {
+		if (spawn_reap(child) == 0)
+			return;
+		/* Without a pidfd it only waits. */
+		poll(&exited, 1, REAP_ROUND_MSEC);
+	}
+	if (child->pidfd >= 0)
+		fd_close(child->pidfd);
+}
+
+void loop_reap(struct loop *loop, const struct child *child)
+{
+	struct child copy = *child;
+	struct reaper *reaper;
+
+	if (child->pid == 0 || spawn_reap(&copy) == 0)
+		return;
+	reaper = calloc(1, sizeof(*reaper));
+	if (!reaper) {
+		reap_now(&copy);
+		return;
+	}
+	reaper->child = copy;
+	reaper->loop = loop;
+	reaper->source = (struct source){.fd = copy.pidfd, .ready = try_reap};
+	list_append(&loop->reaping, &reaper->link);
+	if (copy.pidfd >= 0 && loop_add(loop, &reaper->source) < 0)
+		reaper->source.fd = -1;
+}
+
+bool loop_reap_more(struct loop *loop)
+{
+	struct reaper *reaper;
+	bool waiting = false;
+
+	list_each (reaper, &loop->reaping, struct reaper, link) {
+		if (reaper->source.fd >= 0)
+			continue;
+		try_reap(&reaper->source);
+		waiting = true;
+	}
+	return waiting;
+}
+
+bool loop_reaps(const struct loop *loop, pid_t pid)
+{
+	struct reaper *reaper;
+
+	list_each (reaper, &loop->reaping, struct reaper, link)
+		if (reaper->child.pid == pid)
+			return true;
+	return false;
+}
+
+static void reap_all(struct loop *loop)
+{
+	struct reaper *reaper;
+
+	list_each (reaper, &loop->reaping, struct reaper, link) {
+		reap_now(&reaper->child);
+		reaper->source.fd = -1;
+		free_reaper(reaper);
+	}
+}
+
+int loop_open(struct loop *loop)
+{
+	*loop = (struct loop){.epoll = -1};
+	list_init(&loop->reaping);
+	loop->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
+	return loop->epoll < 0 ? loop->epoll : 0;
+}
+
+void loop_close(struct loop *loop)
+{
+	if (!loop->reaping.next)
+		return;
+	reap_all(loop);
+	fd_close(loop->epoll);
+	free(loop->slots);
+	loop->slots = NULL;
+}

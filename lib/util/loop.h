@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - descriptors and children that one thread waits for
+ *
+ * A loop belongs to one thread, which alone calls its functions. */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "util/list.h"
+#include "util/spawn.h"
+
+/* A descriptor to wait for, part of the object that it belongs to. */
+struct source {
+	int fd; /* -1: none */
+	void (*ready)(struct source *source);
+	uint32_t slot; /* in loop->slots, from loop_add() to loop_remove() */
+};
+
+struct loop_slot;
+
+struct loop {
+	int epoll;
+	struct loop_slot *slots;
+	uint32_t slot_count;
+	uint32_t slot_free;  /* the first free slot; slot_count: none */
+	struct list reaping; /* children that were told to go */
+};
+
+/* 0 or a negative errno. A loop that was zeroed, or failed to open, may be closed. */
+int loop_open(struct loop *loop);
+/* Waits for the children that were told to go, at most some seconds. */
+void loop_close(struct loop *loop);
+
+/* Waits for a descriptor to become readable (EPOLLIN). 0 or a negative errno. */
+int loop_add(struct loop *loop, struct source *source);
+/* Ends that; its fd is left open. The source isn't called again, not even for what epoll_wait(2)
+ * has reported already. */
+void loop_remove(struct loop *loop, struct source *source);
+
+/* Waits at most so many milliseconds (0: not at all), and calls the sources that are ready. */
+void loop_wait(struct loop *loop, int timeout);
+
+/* Takes over a child that was killed, with its pidfd, and reaps it without waiting. pid 0: nothing
+ * to do. */
+void loop_reap(struct loop *loop, const struct child *child);
+/* Whether a PID is that of a child to be reaped. */
+bool loop_reaps(const struct loop *loop, pid_t pid);
+/* Children without a pidfd are asked each time this is called. True while there are such. */
+bool loop_reap_more(struct loop *loop);
+
+#endif
