@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - what is set between portwatch_new() and portwatch_start(), and names for it */
+/* options.c - what is set between portwatch_new() and portwatch_start() */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -151,49 +151,4 @@ pid_t portwatch_get_pid(const struct portwatch *watcher)
 void *portwatch_get_user_data(const struct portwatch *watcher)
 {
 	return watcher->user_data;
-}
-
-/* --- the names of the values of the public enumerations */
-
-const char *portwatch_reader_name(enum portwatch_reader reader)
-{
-	static const char *const names[] = {"auto", "local", "setns", "nsenter", "procfs"};
-
-	return reader <= PORTWATCH_READER_PROCFS ? names[reader] : 0;
-}
-
-const char *portwatch_notifier_name(enum portwatch_notifier notifier)
-{
-	static const char *const names[] = {
-		"polling", "bpf", "tracepoint", "perf", "connector", "destroy",
-	};
-
-	return (size_t)notifier < sizeof(names) / sizeof(names[0]) ? names[notifier] : 0;
-}
-
-const char *portwatch_stat_name(enum portwatch_stat stat)
-{
-	static const char *const names[] = {
-		"reads",
-		"failed reads",
-		"rows",
-		"events",
-		"wake-ups",
-		"tree reads",
-		"descriptor scans",
-		"notifier records",
-		"notifier losses",
-		"helpers started",
-		"readers restarted",
-		"CPU time (ns)",
-	};
-
-	return (size_t)stat < sizeof(names) / sizeof(names[0]) ? names[stat] : 0;
-}
-
-const char *portwatch_table_name(enum portwatch_table table)
-{
-	static const char *const names[] = {"auto", "diag", "procfs"};
-
-	return table <= PORTWATCH_TABLE_PROCFS ? names[table] : 0;
 }

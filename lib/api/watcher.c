@@ -32,12 +32,10 @@ bool watcher_is_inert(const struct portwatch *watcher)
 
 static struct list started = {&started, &started};
 
-void watcher_unref(struct portwatch *watcher)
+static void release(struct portwatch *watcher)
 {
 	bool last;
 
-	if (--watcher->references > 0)
-		return;
 	list_remove(&watcher->link);
 	list_remove(&watcher->waiting);
 	/* In a forked child the descriptor is closed already. */
@@ -151,6 +149,7 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	new->options.notifier = true;
 	new->options.log_level = initial_log_level();
 	new->references = 1;
+	new->release = release;
 	new->eventfd = -1;
 	list_init(&new->link);
 	list_init(&new->waiting);

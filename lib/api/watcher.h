@@ -28,6 +28,9 @@ struct portwatch {
 	void *user_data;
 	struct options options;
 	enum watcher_state state;
+	/* Frees it when the last reference is given back (watcher_unref()): delivery.c gives back
+	 * references, and knows nothing of how a watcher is made. */
+	void (*release)(struct portwatch *watcher);
 	unsigned int references; /* the caller's, one for each running delivery and start */
 	struct list link;        /* among the started ones (delivery.h) */
 	struct list waiting;     /* among those that the delivery thread is to serve */
@@ -47,7 +50,11 @@ bool watcher_is_inert(const struct portwatch *watcher);
 
 /* Drops a reference; the last one frees. With the lock held, which is released and taken again
  * where it frees. */
-void watcher_unref(struct portwatch *watcher);
+static inline void watcher_unref(struct portwatch *watcher)
+{
+	if (--watcher->references == 0)
+		watcher->release(watcher);
+}
 
 /* What the monitor's data is asked for: serve runs in the monitor thread. -ENOTCONN where the
  * watcher isn't running, -EDEADLK in a log callback. The lock is held. */

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-layers.sh - the folders of lib/ depend on each other in one direction, and so do the files in
+# a folder
+#
+# What the includes say is compared first, then what the objects really call (nm).
+status=0
+srcdir=${srcdir:-.}
+builddir=${builddir:-.}
+
+# layers_below LAYER: what it may use beside itself.
+layers_below()
+{
+	case $1 in
+	util) ;;
+	proc) echo util ;;
+	table | notify) echo util proc ;;
+	watch) echo util proc table notify ;;
+	api) echo util proc table notify watch ;;
+	esac
+}
+
+# may_use FROM TO
+may_use()
+{
+	[ "$1" = "$2" ] && return 0
+	for below in $(layers_below "$1"); do
+		[ "$below" = "$2" ] && return 0
+	done
+	return 1
+}
+
+fail()
+{
+	echo "FAIL: $*"
+	status=1
+}
+
+work=$(mktemp -d "${TMPDIR:-.}/check-layers.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+
+# portwatch.h is the public vocabulary: it includes nothing of the library, and all may use it.
+count=0
+for file in "$srcdir"/lib/*/*.[ch]; do
+	layer=$(basename "$(dirname "$file")")
+	grep -o '^#include "[^"]*"' "$file" | sed 's/.*"\(.*\)"/\1/' >"$work/includes"
+	while read -r header; do
+		case $header in
+		portwatch.h | config.h) ;;
+		*/*)
+			count=$((count + 1))
+			may_use "$layer" "${header%%/*}" || fail "$file includes $header"
+			;;
+		*) fail "$file includes $header without its folder" ;;
+		esac
+	done <"$work/includes"
+done
+if grep -q '^#include "' "$srcdir/lib/api/portwatch.h"; then
+	fail "portwatch.h includes a header of the library"
+fi
+# Descriptors of the library are closed where they are registered.
+bare=$(grep -nE '(^|[^_a-z>.])(close|pipe2?|dup[23]?)\(' "$srcdir"/lib/*/*.c | grep -v '/util/fd\.c:')
+[ -z "$bare" ] || fail "not through util/fd.h: $bare"
+
+# The objects, where there are any (not with a build that keeps them elsewhere).
+for object in "$builddir"/lib/*/.libs/*.o "$builddir"/lib/*/*.o; do
+	[ -e "$object" ] || continue
+	name=$(echo "$object" | sed 's,/\.libs/,/,; s,.*/lib/\([a-z]*/[^/]*\)\.o$,\1,; s,/lib[a-z]*_la-,/,')
+	${NM:-nm} -g "$object" 2>/dev/null | awk -v name="$name" -v defined="$work/defined" -v used="$work/used" '
+		NF == 3 && $2 ~ /[TDBRVWC]/ { print $3, name >>defined }
+		$(NF - 1) == "U" { print $NF, name >>used }'
+done
+symbols=0
+if [ -s "$work/defined" ]; then
+	sort -u "$work/defined" >"$work/a"
+	sort -u "$work/used" >"$work/b"
+	join "$work/b" "$work/a" | awk '$2 != $3 { print $2, $3, $1 }' | sort -u >"$work/edges"
+	symbols=$(wc -l <"$work/edges")
+	while read -r from to symbol; do
+		may_use "${from%%/*}" "${to%%/*}" || fail "$from uses $symbol of $to"
+	done <"$work/edges"
+	# Folders whose files form no cycle; watch/ is still to be taken apart.
+	for layer in util notify api; do
+		awk -v layer="$layer/" 'index($1, layer) == 1 && index($2, layer) == 1 { print $1, $2 }' \
+			"$work/edges" >"$work/within"
+		tsort "$work/within" >/dev/null 2>"$work/cycles" ||
+			fail "a cycle of files in $layer/: $(tr '\n' ' ' <"$work/cycles")"
+	done
+fi
+echo "$count includes and $symbols uses of symbols compared"
+exit $status
