@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "table/frame.h"
+#include "util/number.h"
 #include "support/check_main.h"
 
 /* What a decoder has said, as text: "H0,1,3:abc" and so on; pieces of one D are joined. */
@@ -178,7 +179,7 @@ START_TEST(numbers)
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		const char *text = buffer;
-		char *end = frame_write_number(buffer, values[i]);
+		char *end = decimal_write(buffer, values[i]);
 		uint64_t number = 1;
 
 		ck_assert_int_eq(frame_read_number(&text, end, UINT64_MAX, &number), 0);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +91,76 @@ START_TEST(the_helper_has_no_privilege)
 	if (helper_can_filter())
 		assert_status("Seccomp:", "2");
 	assert_status("Name:", "portwatch-ns");
+	end();
+}
+END_TEST
+
+/* The helper has what it takes to empty its bounding set also where the host keeps little. */
+START_TEST(a_host_that_has_limited_itself)
+{
+	ck_assert_int_eq(portwatch_limit_privileges(), 0);
+	start(PORTWATCH_TABLE_AUTO);
+	assert_status("CapPrm:", "0000000000000000");
+	if (geteuid() == 0)
+		assert_status("CapBnd:", "0000000000000000");
+	end();
+}
+END_TEST
+
+/* Both limits of a resource of the helper, /proc/PID/limits. */
+static void assert_limits(const char *key, const char *expected)
+{
+	char value[128], soft[32] = "", hard[32] = "";
+
+	read_line("limits", key, value, sizeof(value));
+	ck_assert_int_eq(sscanf(value, "%31s %31s", soft, hard), 2);
+	ck_assert_str_eq(soft, expected);
+	ck_assert_str_eq(hard, expected);
+}
+
+/* Whatever the host has. */
+START_TEST(the_helper_has_its_own_limits)
+{
+	struct rlimit files, core = {RLIM_INFINITY, RLIM_INFINITY};
+	char directory[8] = "";
+	char path[64];
+
+	setrlimit(RLIMIT_CORE, &core);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = 32;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	start(_i);
+	assert_limits("Max core file size", "0");
+	assert_limits("Max open files", "0");
+	assert_limits("Max processes", "0");
+	snprintf(path, sizeof(path), "/proc/%d/cwd", (int)reader_pid(reading.reader));
+	if (readlink(path, directory, sizeof(directory) - 1) < 0 && errno == EACCES)
+		test_skip("%s: %s", path, strerror(errno));
+	ck_assert_str_eq(directory, "/");
+	end();
+}
+END_TEST
+
+/* A shell and what it starts take a few. */
+START_TEST(nsenter_has_its_own_limits)
+{
+	char directory[8] = "";
+	char path[64];
+
+	fixture = fixture_start(SANDBOX_NETNS);
+	reading_aim(&reading, fixture.pid);
+	if (!reading.target.nsenter)
+		test_skip("nsenter is not installed");
+	if (!caps_effective(CAP_SYS_ADMIN))
+		test_skip("nsenter may not enter the namespace");
+	ck_assert_int_eq(reading_open(&reading, PORTWATCH_READER_NSENTER, PORTWATCH_TABLE_AUTO), 0);
+	reading_table(&reading);
+	assert_limits("Max core file size", "0");
+	assert_limits("Max open files", "64");
+	snprintf(path, sizeof(path), "/proc/%d/cwd", (int)reader_pid(reading.reader));
+	if (readlink(path, directory, sizeof(directory) - 1) < 0 && errno == EACCES)
+		test_skip("%s: %s", path, strerror(errno));
+	ck_assert_str_eq(directory, "/");
 	end();
 }
 END_TEST
@@ -498,6 +569,9 @@ static Suite *make(void)
 	TCase *refused = tcase_create("refused");
 
 	tcase_add_loop_test(rights, the_helper_has_no_privilege, 0, 3);
+	tcase_add_test(rights, a_host_that_has_limited_itself);
+	tcase_add_loop_test(rights, the_helper_has_its_own_limits, 0, 3);
+	tcase_add_test(rights, nsenter_has_its_own_limits);
 	tcase_add_test(rights, the_helper_has_its_own_signals);
 	tcase_add_loop_test(rights, the_helper_has_only_its_own_descriptors, 0, 3);
 	tcase_add_loop_test(rights, descriptors_without_close_range, 0, 2);

@@ -23,7 +23,25 @@
 #include "support/skip.h"
 
 #define CALLS 512
-#define ALL_WAYS (HELPER_DIAG | HELPER_TEXT | HELPER_REOPENS)
+
+/* What a helper may have to do. */
+enum {
+	DIAG = 1,
+	TEXT = 2,
+	REOPENS = 4,
+	ALL_WAYS = DIAG | TEXT | REOPENS,
+};
+
+/* Descriptors that are not open, and a directory that is. */
+enum {
+	REQUESTS = 1000,
+	RESPONSES,
+	DIAG_SOCKET,
+	TEXT_INET,
+	TEXT_INET6,
+	PROC,
+	OTHER,
+};
 
 static struct fixture fixture;
 static struct reading reading;
@@ -34,9 +52,27 @@ static void need_filter(void)
 		test_skip("no filter for this architecture, under sanitizers and under valgrind");
 }
 
+static struct helper_needs needs_of(unsigned int ways)
+{
+	struct helper_needs needs = {
+		.requests = REQUESTS,
+		.responses = RESPONSES,
+		.diag = ways & DIAG ? DIAG_SOCKET : -1,
+		.text = {-1, -1},
+		.proc = ways & REOPENS ? PROC : -1,
+	};
+
+	if (ways & (TEXT | REOPENS)) {
+		needs.text[0] = TEXT_INET;
+		needs.text[1] = TEXT_INET6;
+	}
+	return needs;
+}
+
 /* Runs body in a child that may do no more than a helper; it returns whether all is well. */
 static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
 {
+	struct helper_needs needs = needs_of(ways);
 	int status;
 	pid_t pid;
 
@@ -44,7 +80,10 @@ static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || helper_seccomp(ways) < 0)
+		int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (dup2(root, PROC) != PROC || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    helper_seccomp(&needs) < 0)
 			_exit(2);
 		syscall(SYS_exit_group, !body(ways));
 	}
@@ -53,20 +92,23 @@ static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
 	              (unsigned int)status);
 }
 
-static bool is_allowed(long number, unsigned int ways)
+/* Whether a call is allowed whose first argument is this descriptor, the others 0. */
+static bool is_allowed(long number, int fd, unsigned int ways)
 {
+	bool text = fd == TEXT_INET || fd == TEXT_INET6;
+
 	switch (number) {
 	case SYS_read:
+		return fd == REQUESTS || (text && ways & REOPENS);
 	case SYS_writev:
-	case SYS_exit_group:
-		return true;
+		return fd == RESPONSES;
 	case SYS_sendto:
 	case SYS_recvfrom:
-		return ways & HELPER_DIAG;
+		return fd == DIAG_SOCKET && ways & DIAG;
 	case SYS_pread64:
-		return ways & HELPER_TEXT;
+		return text && ways & (TEXT | REOPENS);
 	case SYS_close:
-		return ways & HELPER_REOPENS;
+		return ways & REOPENS;
 	default:
 		return false;
 	}
@@ -84,17 +126,24 @@ static bool is_for_probes(long number)
 #endif
 }
 
+static bool is_refused(long number, long a, long b, long c, long f)
+{
+	return syscall(number, a, b, c, 0L, 0L, f) < 0 && errno == EPERM;
+}
+
 /* An allowed one gets a descriptor that isn't open; the others are never run. */
 static bool try_each_call(unsigned int ways)
 {
-	for (long number = 0; number < CALLS; number++) {
-		bool refused;
+	static const int descriptors[] = {-1,        REQUESTS,   RESPONSES, DIAG_SOCKET,
+	                                  TEXT_INET, TEXT_INET6, OTHER};
 
+	for (long number = 0; number < CALLS; number++) {
 		if (number == SYS_exit_group || is_for_probes(number))
 			continue;
-		refused = syscall(number, -1L, 0L, 0L, 0L, 0L, 0L) < 0 && errno == EPERM;
-		if (refused == is_allowed(number, ways))
-			return false;
+		for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++)
+			if (is_refused(number, descriptors[i], 0, 0, 0) ==
+			    is_allowed(number, descriptors[i], ways))
+				return false;
 	}
 	return true;
 }
@@ -105,20 +154,31 @@ START_TEST(all_other_calls_are_refused)
 }
 END_TEST
 
-static bool try_arguments(unsigned int ways)
+static bool opens(int directory, long flags)
 {
-	bool reopens = ways & HELPER_REOPENS;
-	long fd = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+	long fd = syscall(SYS_openat, directory, "dev/null", flags, 0L);
 
-	if ((fd >= 0) != reopens)
-		return false;
-	if (reopens && syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3L) < 0)
-		return false;
-	return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0) < 0 &&
-	       errno == EPERM && syscall(SYS_fcntl, 0L, F_GETFD) < 0 && errno == EPERM;
+	return fd >= 0 || errno != EPERM;
 }
 
-START_TEST(files_are_at_most_read)
+static bool try_arguments(unsigned int ways)
+{
+	bool reopens = ways & REOPENS;
+	long fd = syscall(SYS_openat, PROC, "dev/null", O_RDONLY | O_CLOEXEC, 0L);
+
+	if ((fd >= 0) != reopens || opens(PROC, O_RDWR | O_CLOEXEC) || opens(PROC, O_RDONLY) ||
+	    opens(AT_FDCWD, O_RDONLY | O_CLOEXEC))
+		return false;
+	if (reopens && (is_refused(SYS_dup3, fd, TEXT_INET, O_CLOEXEC, 0) ||
+	                is_refused(SYS_dup3, fd, TEXT_INET6, O_CLOEXEC, 0)))
+		return false;
+	/* To the kernel alone: without an address. */
+	return is_refused(SYS_dup3, PROC, OTHER, O_CLOEXEC, 0) &&
+	       is_refused(SYS_dup3, PROC, RESPONSES, O_CLOEXEC, 0) &&
+	       is_refused(SYS_sendto, DIAG_SOCKET, 0, 0, 12);
+}
+
+START_TEST(arguments_are_checked)
 {
 	run_confined(try_arguments, (unsigned int)_i);
 }
@@ -296,7 +356,7 @@ static Suite *make(void)
 	TCase *sight = tcase_create("sight");
 
 	tcase_add_loop_test(calls, all_other_calls_are_refused, 0, ALL_WAYS + 1);
-	tcase_add_loop_test(calls, files_are_at_most_read, 0, ALL_WAYS + 1);
+	tcase_add_loop_test(calls, arguments_are_checked, 0, ALL_WAYS + 1);
 #if defined(__x86_64__) && defined(__LP64__)
 	tcase_add_test(calls, calls_of_x32_are_refused);
 #endif

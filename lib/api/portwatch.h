@@ -547,11 +547,12 @@ const char *portwatch_notifier_name(enum portwatch_notifier notifier);
 /**
  * portwatch_limit_privileges: gives up, in the calling thread and for what it starts later, all
  * capabilities but those that the library uses: CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
- * CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN (capabilities(7)). Without CAP_SYS_PTRACE a process can only
- * be looked into by who has all capabilities that it has. Then the others are taken out of effect
- * and stay permitted, and the library takes them into effect around each such look; but not in a
- * program that has file capabilities. For programs that do nothing but watch; to be called before
- * the first watcher is started.
+ * CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, and CAP_SETPCAP, with which a helper empties its bounding set
+ * (capabilities(7)). Without CAP_SYS_PTRACE a process can only be looked into by who has all
+ * capabilities that it has. Then the others are taken out of effect and stay permitted, and the
+ * library takes them into effect around each such look; but not in a program that has file
+ * capabilities. For programs that do nothing but watch; to be called before the first watcher is
+ * started.
  *
  * Returns: 0; -ENOMEM; -EPERM.
  * Since: 0.1

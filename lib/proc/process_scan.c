@@ -10,6 +10,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/number.h"
 #include "proc/process_table.h"
 
 /* How far up an orphan may find a new parent. */
@@ -552,13 +553,18 @@ static ssize_t read_start(const struct procfs *procfs, pid_t pid, const char *na
 /* Threads have numbers, too, and name the parent of their process as theirs. */
 static bool is_thread(const struct procfs *procfs, pid_t pid)
 {
+	static const char tgid[] = "\nTgid:\t";
 	char text[512];
 	const char *group;
+	uint64_t leader;
 
 	if (read_start(procfs, pid, "status", text, sizeof(text)) <= 0)
 		return true; /* gone */
-	group = strstr(text, "\nTgid:\t");
-	return !group || atol(group + strlen("\nTgid:\t")) != pid;
+	group = strstr(text, tgid);
+	if (!group)
+		return true;
+	group += strlen(tgid);
+	return !decimal_parse(&group, text + strlen(text), &leader) || leader != (uint64_t)pid;
 }
 
 static int probe(struct process_table *table, pid_t pid)

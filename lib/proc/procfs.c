@@ -273,53 +273,61 @@ int procfs_through_threads(int process, const char *path, procfs_attempt attempt
 	return attempts.result;
 }
 
-/* Collects a number digit by digit, as it may stand across the end of a buffer. */
-struct number {
-	long value;
-	bool begun;
-};
-
-static int end_number(struct number *number, procfs_visit visit, void *data)
+static bool is_blank(char character)
 {
-	long value = number->value;
-	bool begun = number->begun;
-
-	*number = (struct number){0};
-	return begun ? visit(data, value) : 0;
+	return character == ' ' || character == '\n';
 }
 
-static int take_character(struct number *number, char character, procfs_visit visit, void *data)
+/* Hands on the numbers of [*at, end) that have a blank behind them; the last one also without,
+ * where nothing follows. */
+static int visit_words(const char **at, const char *end, bool last, procfs_visit visit, void *data)
 {
-	int digit = character - '0';
+	while (*at < end) {
+		const char *next = *at;
+		uint64_t number;
+		int result;
 
-	if (character == ' ' || character == '\n')
-		return end_number(number, visit, data);
-	if (digit < 0 || digit > 9 || number->value > (INT_MAX - digit) / 10)
-		return -EPROTO;
-	number->value = number->value * 10 + digit;
-	number->begun = true;
+		if (is_blank(*next)) {
+			(*at)++;
+			continue;
+		}
+		if (!decimal_parse(&next, end, &number) || number > INT_MAX)
+			return -EPROTO;
+		if (next == end && !last)
+			return 0; /* it may go on */
+		if (next < end && !is_blank(*next))
+			return -EPROTO;
+		*at = next;
+		result = visit(data, (long)number);
+		if (result != 0)
+			return result;
+	}
 	return 0;
 }
 
 static int visit_text(int fd, procfs_visit visit, void *data)
 {
-	struct number number = {0};
 	char text[4096];
+	size_t used = 0;
 	ssize_t size;
 	int result;
 
-	while ((size = read(fd, text, sizeof(text))) != 0) {
+	do {
+		const char *at = text;
+
+		size = read(fd, text + used, sizeof(text) - used);
 		if (size < 0 && errno == EINTR)
 			continue;
 		if (size < 0)
 			return -errno;
-		for (ssize_t i = 0; i < size; i++) {
-			result = take_character(&number, text[i], visit, data);
-			if (result != 0)
-				return result;
-		}
-	}
-	return end_number(&number, visit, data);
+		used += (size_t)size;
+		result = visit_words(&at, text + used, size == 0, visit, data);
+		if (result != 0)
+			return result;
+		used -= (size_t)(at - text);
+		memmove(text, at, used);
+	} while (size != 0);
+	return 0;
 }
 
 /* A descriptor; -ENOENT where the kernel has no such files, -ESRCH where the thread is gone. */

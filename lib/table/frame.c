@@ -5,38 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/number.h"
+
 _Static_assert(FRAME_NOTE_MAX >= FRAME_HEADER_MAX, "the decoder keeps both in one buffer");
-
-char *frame_write_number(char *buffer, uint64_t number)
-{
-	char digits[20];
-	size_t count = 0;
-
-	do {
-		digits[count++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	while (count > 0)
-		*buffer++ = digits[--count];
-	return buffer;
-}
 
 int frame_read_number(const char **text, const char *end, uint64_t max, uint64_t *number)
 {
-	const char *cursor = *text;
-	uint64_t value = 0;
-
-	if (cursor == end || *cursor == ' ')
+	if (!decimal_parse(text, end, number) || *number > max)
 		return -EPROTO;
-	for (; cursor < end && *cursor != ' '; cursor++) {
-		unsigned digit = (unsigned)(unsigned char)*cursor - '0';
-
-		if (digit > 9 || digit > max || value > (max - digit) / 10)
-			return -EPROTO;
-		value = value * 10 + digit;
-	}
-	*text = cursor < end ? cursor + 1 : cursor;
-	*number = value;
+	if (*text < end && *(*text)++ != ' ')
+		return -EPROTO;
 	return 0;
 }
 
@@ -46,21 +24,21 @@ size_t frame_format(char buffer[FRAME_HEADER_MAX], const struct frame *frame)
 
 	*end++ = (char)frame->kind;
 	*end++ = ' ';
-	end = frame_write_number(end, frame->sequence);
+	end = decimal_write(end, frame->sequence);
 	*end++ = ' ';
-	end = frame_write_number(end, frame->argument);
+	end = decimal_write(end, frame->argument);
 	*end++ = ' ';
-	end = frame_write_number(end, frame->length);
+	end = decimal_write(end, frame->length);
 	*end++ = '\n';
 	return (size_t)(end - buffer);
 }
 
 size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_request *request)
 {
-	char *end = frame_write_number(buffer, request->sequence);
+	char *end = decimal_write(buffer, request->sequence);
 
 	*end++ = ' ';
-	end = frame_write_number(end, request->table);
+	end = decimal_write(end, request->table);
 	*end++ = '\n';
 	return (size_t)(end - buffer);
 }

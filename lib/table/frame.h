@@ -74,10 +74,8 @@ size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_r
 /* Parses one line without its newline. Returns 0 or -EPROTO. */
 int frame_parse_request(const char *line, size_t size, struct frame_request *request);
 
-/* Decimal numbers. Writing returns the end of what was written (at most 20 characters). Reading
- * takes digits up to the end or to a blank, which it passes over, and moves *text; 0 or -EPROTO
- * (no digit, another character, a value above max). */
-char *frame_write_number(char *buffer, uint64_t number);
+/* Takes a number and the blank behind it, if it isn't the last, off the front of [*text, end). 0 or
+ * -EPROTO (no digit, another character, a value above max). */
 int frame_read_number(const char **text, const char *end, uint64_t max, uint64_t *number);
 
 #endif

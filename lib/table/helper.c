@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* helper.c - the body of the forked child that reads the tables of another network namespace */
-#include <limits.h>
 #include <linux/capability.h>
 #include <linux/stat.h>
 #include <sched.h>
@@ -8,27 +7,33 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 
-#include "util/caps.h"
+#include "proc/procfs.h"
 #include "table/frame.h"
 #include "table/helper.h"
-#include "util/sys.h"
-#include "table/step.h"
 #include "table/source.h"
+#include "table/step.h"
+#include "util/caps.h"
+#include "util/number.h"
+#include "util/sys.h"
 
 #ifndef NS_GET_USERNS
 #define NS_GET_USERNS _IO(0xb7, 0x1)
 #endif
 
+/* Its descriptors, in this order. What it opens gets higher numbers: it need not be moved away from
+ * those of standard input, output and error (fd_own()). */
 enum {
-	REQUESTS = 0,
-	RESPONSES = 1,
-	NETNS = 2,
+	REQUESTS,
+	RESPONSES,
+	PROC,
+	NETNS,
 };
 
 static long enter(int ns, int type)
@@ -74,37 +79,14 @@ static int enter_netns(int netns)
 	return (int)error;
 }
 
-static uint64_t read_cookie(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t size = sizeof(cookie);
-
-	if (fd < 0 || raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
-		return 0;
-	return cookie;
-}
-
-/* Any socket tells it, and is closed at once. */
-static uint64_t netns_cookie(int diag)
-{
-	uint64_t cookie;
-	int fd = -1;
-
-	if (diag < 0)
-		fd = (int)raw_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	cookie = read_cookie(diag < 0 ? fd : diag);
-	raw_close(fd);
-	return cookie;
-}
-
 /* What struct netns_id (procfs.h) is made of, seen from inside. */
-static void netns_identity(int proc, uint64_t *device, uint64_t *inode)
+static void netns_identity(uint64_t *device, uint64_t *inode)
 {
 	struct statx status = {0};
 
 	*device = 0;
 	*inode = 0;
-	if (raw_call(SYS_statx, proc, "thread-self/net/tcp", 0, STATX_INO, &status) < 0)
+	if (raw_call(SYS_statx, PROC, "thread-self/net/tcp", 0, STATX_INO, &status) < 0)
 		return;
 	*device = makedev(status.stx_dev_major, status.stx_dev_minor);
 	*inode = status.stx_ino;
@@ -116,17 +98,17 @@ struct hello {
 };
 
 /* Beforehand: later the helper may not make the calls that this takes. */
-static void prepare_hello(struct hello *hello, int proc, int diag)
+static void prepare_hello(struct hello *hello, const struct table_source *source)
 {
 	uint64_t device, inode;
 	char *end;
 
-	netns_identity(proc, &device, &inode);
-	end = frame_write_number(hello->note, netns_cookie(diag));
+	netns_identity(&device, &inode);
+	end = decimal_write(hello->note, table_source_cookie(source));
 	*end++ = ' ';
-	end = frame_write_number(end, device);
+	end = decimal_write(end, device);
 	*end++ = ' ';
-	end = frame_write_number(end, inode);
+	end = decimal_write(end, inode);
 	hello->frame = (struct frame){FRAME_HELLO, 0, FRAME_VERSION, 0};
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
@@ -234,60 +216,90 @@ static int serve(struct table_source *source)
 	}
 }
 
-static void open_tables(struct table_source *source, int proc, enum portwatch_table table)
+static void open_tables(struct table_source *source, enum portwatch_table table)
 {
 	if (table != PORTWATCH_TABLE_PROCFS)
 		table_source_open_diag(source);
 	if (table != PORTWATCH_TABLE_DIAG)
-		table_source_open_text(source, proc, "thread-self");
+		table_source_open_text(source, PROC, "thread-self");
 }
 
 /* What it will have to do with what it has opened. */
-static unsigned int find_ways(const struct table_source *source)
+static struct helper_needs find_needs(const struct table_source *source)
 {
-	unsigned int ways = source->diag >= 0 ? HELPER_DIAG : 0;
-	int text = source->text[0].fd;
+	struct helper_needs needs = {
+		.requests = REQUESTS,
+		.responses = RESPONSES,
+		.diag = source->diag,
+		.text = {source->text[0].fd, source->text[1].fd},
+		.proc = -1,
+	};
 
-	if (text >= 0)
-		ways |= HELPER_TEXT;
-	if (text >= 0 && raw_pread(text, source->buffer, 0, 0) == -ESPIPE)
-		ways |= HELPER_REOPENS;
-	return ways;
+	if (needs.text[0] >= 0 && raw_pread(needs.text[0], source->buffer, 0, 0) == -ESPIPE)
+		needs.proc = PROC;
+	return needs;
+}
+
+static void limit(int resource, uint64_t most)
+{
+	struct rlimit64 before, after = {most, most};
+
+	/* What is refused is only one bound of several. */
+	if (raw_call(SYS_prlimit64, 0, resource, NULL, &before) == 0 && before.rlim_max < most)
+		after.rlim_cur = after.rlim_max = before.rlim_max;
+	raw_call(SYS_prlimit64, 0, resource, &after, NULL);
 }
 
 /* For good. */
-static int give_up_privileges(unsigned int ways, bool filter)
+static int give_up_privileges(const struct helper_needs *needs, bool filter)
 {
-	long error = caps_child_drop_all();
+	long error;
 
+	limit(RLIMIT_NPROC, 0);
+	if (needs->proc < 0)
+		limit(RLIMIT_NOFILE, 0);
+	error = caps_child_drop_all();
 	if (error == 0)
 		error = stay_hidden();
 	if (error == 0)
 		error = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
-	return error < 0 || !filter ? (int)error : helper_seccomp(ways);
+	return error < 0 || !filter ? (int)error : helper_seccomp(needs);
 }
 
-/* A frame of its own, so that the buffer lies below what helper_drop_memory() looks at. */
-__attribute__((noinline)) static int enter_and_serve(const struct helper_setup *setup, bool filter)
+/* Not on the stack, all of whose pages a compiler may have touched (-fstack-clash-protection): few
+ * of these ever are. */
+static unsigned char *map_buffer(void)
 {
-	unsigned char buffer[TABLE_SOURCE_BUFFER];
+	void *buffer = mmap(NULL, TABLE_SOURCE_BUFFER, PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return buffer == MAP_FAILED ? NULL : buffer;
+}
+
+static int enter_and_serve(const struct helper_setup *setup, bool filter)
+{
+	unsigned char *buffer = map_buffer();
 	struct table_source source;
 	const char *step = STEP_SETNS;
+	struct helper_needs needs;
 	struct hello hello;
-	unsigned int ways;
 	int error;
 
+	if (!buffer) {
+		helper_send_failure(RESPONSES, 0, STEP_MEMORY, errno);
+		return 1;
+	}
 	table_source_init(&source, buffer);
 	error = enter_netns(NETNS);
 	raw_close(NETNS);
 	if (error == 0) {
-		open_tables(&source, setup->proc, setup->table);
-		prepare_hello(&hello, setup->proc, source.diag);
-		ways = find_ways(&source);
-		if (!(ways & HELPER_REOPENS))
-			raw_close(setup->proc);
+		open_tables(&source, setup->table);
+		prepare_hello(&hello, &source);
+		needs = find_needs(&source);
+		if (needs.proc < 0)
+			raw_close(PROC);
 		step = STEP_PRIVILEGES;
-		error = give_up_privileges(ways, filter);
+		error = give_up_privileges(&needs, filter);
 	}
 	if (error < 0) {
 		helper_send_failure(RESPONSES, 0, step, -error);
@@ -302,15 +314,15 @@ int helper_main(void *arg)
 {
 	/* A copy: the original may lie in memory that is dropped. */
 	struct helper_setup setup = *(const struct helper_setup *)arg;
-	const int descriptors[] = {setup.requests, setup.responses, setup.netns};
+	int descriptors[] = {setup.requests, setup.responses, setup.proc, setup.netns};
 	bool filter = helper_can_filter();
-	int error = helper_isolate(descriptors, 3, setup.proc);
+	int error = helper_isolate(descriptors, 4);
 
 	if (error < 0) {
-		helper_send_failure(setup.responses, 0, STEP_ARRANGE_FDS, -error);
+		helper_send_failure(descriptors[RESPONSES], 0, STEP_ARRANGE_FDS, -error);
 		return 1;
 	}
-	helper_drop_memory(setup.proc, __builtin_frame_address(0));
+	helper_drop_memory(PROC, __builtin_frame_address(0));
 	/* Nothing above this frame is left to return to. */
 	syscall(SYS_exit_group, enter_and_serve(&setup, filter));
 	__builtin_unreachable();
@@ -321,9 +333,8 @@ int helper_main(void *arg)
 #define SIGNALS 64
 #define SIGNAL_SET_SIZE ((size_t)(_NSIG / 8))
 #define CLOSE_MAX 1048576
-/* struct linux_dirent64, which no header has */
-#define ENTRY_LENGTH 16
-#define ENTRY_NAME 19
+/* What a helper ever has open, and a shell and what it starts. */
+#define DESCRIPTORS_MAX 64
 
 static void reset_signals(void)
 {
@@ -337,62 +348,72 @@ static void reset_signals(void)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, empty, NULL, SIGNAL_SET_SIZE);
 }
 
-/* The number that a name in /proc/self/fd is; false for "." and "..". */
-static bool parse_descriptor(const char *name, unsigned *fd)
+struct closing {
+	long first;
+	int list;
+};
+
+static int close_listed(void *data, long number)
 {
-	uint64_t number;
+	const struct closing *closing = data;
 
-	if (frame_read_number(&name, name + strlen(name), INT_MAX, &number) < 0)
-		return false;
-	*fd = (unsigned)number;
-	return true;
-}
-
-/* One buffer of struct linux_dirent64, getdents64(2). */
-static void close_entries(const char *entries, long size, unsigned first, unsigned last, int list)
-{
-	unsigned short length;
-	unsigned fd;
-
-	for (; size > 0; size -= length, entries += length) {
-		memcpy(&length, entries + ENTRY_LENGTH, sizeof(length));
-		if (parse_descriptor(entries + ENTRY_NAME, &fd) && fd >= first && fd <= last &&
-		    fd != (unsigned)list)
-			raw_close((int)fd);
-	}
+	if (number >= closing->first && number != closing->list)
+		raw_close((int)number);
+	return 0;
 }
 
 /* Those that /proc says are open. Returns 0 or a negative errno. */
-static long close_listed(unsigned first, unsigned last)
+static int close_all_listed(unsigned first)
 {
-	int list = raw_open(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY);
-	char entries[1024];
-	long size;
+	struct closing closing = {
+		.first = first,
+		.list = raw_open(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY),
+	};
+	int error;
 
-	if (list < 0)
-		return list;
-	while ((size = raw_call(SYS_getdents64, list, entries, sizeof(entries))) > 0)
-		close_entries(entries, size, first, last, list);
-	raw_close(list);
-	return size;
+	if (closing.list < 0)
+		return closing.list;
+	error = procfs_list_numbers(closing.list, close_listed, &closing);
+	raw_close(closing.list);
+	return error;
 }
 
-static void close_between(unsigned first, unsigned last)
+static void close_from(unsigned first)
 {
 	struct rlimit64 limit = {CLOSE_MAX, CLOSE_MAX};
 
-	if (first > last)
-		return;
 #ifdef SYS_close_range
-	if (raw_call(SYS_close_range, first, last, 0U) == 0)
+	if (raw_call(SYS_close_range, first, ~0U, 0U) == 0)
 		return;
 #endif
 	/* No such call, or a filter refuses it. */
-	if (close_listed(first, last) == 0)
+	if (close_all_listed(first) == 0)
 		return;
 	raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
-	for (unsigned fd = first; fd <= last && fd < limit.rlim_max && fd < CLOSE_MAX; fd++)
+	for (unsigned fd = first; fd < limit.rlim_max && fd < CLOSE_MAX; fd++)
 		raw_close((int)fd);
+}
+
+/* Moves descriptors to 0, 1, ... Returns 0 or a negative errno. */
+static int arrange(int *descriptors, int count)
+{
+	long result;
+
+	for (int i = 0; i < count; i++) {
+		/* It stands where another one goes. */
+		if (descriptors[i] >= count)
+			continue;
+		result = raw_call(SYS_fcntl, descriptors[i], F_DUPFD, (long)count);
+		if (result < 0)
+			return (int)result;
+		descriptors[i] = (int)result;
+	}
+	for (int i = 0; i < count; i++) {
+		result = raw_call(SYS_dup3, descriptors[i], i, 0);
+		if (result < 0)
+			return (int)result;
+	}
+	return 0;
 }
 
 void helper_die_with_parent(void)
@@ -400,27 +421,25 @@ void helper_die_with_parent(void)
 	raw_call(SYS_prctl, PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
 }
 
-int helper_isolate(const int *descriptors, int count, int keep)
+int helper_isolate(int *descriptors, int count)
 {
+	int error;
+
 	/* The end of the pipe says that the host has died, but not to a child that is stopped. Its
 	 * parent is the monitor's thread, which outlives it. */
 	helper_die_with_parent();
 	/* No core dump and no ptrace by whoever may have less than the host had. */
-	raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
-	for (int i = 0; i < count; i++) {
-		long error = raw_call(SYS_dup3, descriptors[i], i, 0);
-
-		if (error < 0)
-			return (int)error;
-	}
-	if (keep < count) {
-		close_between((unsigned)count, ~0U);
-	} else {
-		close_between((unsigned)count, (unsigned)keep - 1);
-		close_between((unsigned)keep + 1, ~0U);
-	}
+	stay_hidden();
+	error = arrange(descriptors, count);
+	if (error < 0)
+		return error;
+	close_from((unsigned)count);
 	raw_call(SYS_setsid);
 	raw_call(SYS_prctl, PR_SET_NAME, "portwatch-ns", 0L, 0L, 0L);
+	/* Else it would keep a file system mounted that the host was started in. */
+	raw_call(SYS_chdir, "/");
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
 	reset_signals();
 	return 0;
 }

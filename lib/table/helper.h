@@ -46,22 +46,25 @@ int helper_write(int fd, const void *bytes, size_t size);
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 
 /* Makes the child nobody's but its own: not dumpable, only the given descriptors, moved to 0, 1,
- * ...; `keep`, if not negative, stays where it is; then session, name, signal dispositions and
- * mask. Returns 0 or a negative errno. */
-int helper_isolate(const int *descriptors, int count, int keep);
+ * ... and open across exec; then session, name, directory, limits, signal dispositions and mask.
+ * Returns 0 or a negative errno; the descriptors may have moved then, and the array says where. */
+int helper_isolate(int *descriptors, int count);
 
 /* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
 void helper_die_with_parent(void);
 
-/* What a helper still does, once it serves. */
-enum {
-	HELPER_DIAG = 1,
-	HELPER_TEXT = 2,
-	HELPER_REOPENS = 4, /* it can't read the text again from its start */
+/* What a helper that serves still makes system calls with; -1: it has none. */
+struct helper_needs {
+	int requests;
+	int responses;
+	int diag;
+	int text[2];
+	int proc; /* through which it opens the text again, where it can't read it again otherwise
+	           */
 };
-/* Allows no other system calls from here on. no_new_privs must be set. Returns 0, also where there
- * can be no such filter, or a negative errno. */
-int helper_seccomp(unsigned int ways);
+/* Allows no other system calls, and those on no other descriptors, from here on. no_new_privs must
+ * be set. Returns 0, also where there can be no such filter, or a negative errno. */
+int helper_seccomp(const struct helper_needs *needs);
 /* Whether there is to be one, as far as that depends on what this was built for and runs under. To
  * be asked before helper_drop_memory(). */
 bool helper_can_filter(void);

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
 #include "table/helper.h"
 #include "proc/mapping.h"
@@ -26,6 +27,7 @@
 #define LINE 512
 #define KEEP_BLOCK 4095U /* from the start of the thread's control block, which is smaller */
 #define KEEP_MAX 4
+#define BELOW 4096U /* room for the frames that forget_stack() calls, and a red zone */
 /* How much of the anonymous memory behind a module is taken for its .bss; of our own module all. */
 #define KEEP_BSS (1024U * 1024)
 
@@ -175,6 +177,16 @@ static void walk_mappings(struct walk *walk, int maps)
 		take_bytes(walk, buffer, (size_t)got);
 }
 
+/* What the host, and the walk, have left on the stack from `start` to below the present frame. It
+ * must be a frame of its own: that of the caller may be larger than what is left below it. */
+__attribute__((noinline)) static void forget_stack(uintptr_t start, uintptr_t page)
+{
+	uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - BELOW) & ~(page - 1);
+
+	if (start < end)
+		raw_call(SYS_madvise, start, end - start, MADV_DONTNEED);
+}
+
 bool helper_can_drop_memory(void)
 {
 	return !HELPER_SANITIZED && getauxval(AT_SYSINFO_EHDR) != 0 && binds_at_start() &&
@@ -192,7 +204,7 @@ void helper_drop_memory(int proc, const void *stack)
 
 	if (!helper_can_drop_memory())
 		return;
-	/* Below: this frame and its callees, the buffer among them, and a red zone. */
+	/* Below: this frame and its callees, and a red zone. */
 	keep_around(&walk, 0, here - 65536, (uintptr_t)stack);
 	keep_around(&walk, 1, block, block + KEEP_BLOCK);
 	keep_around(&walk, 2, error, error + sizeof(errno));
@@ -204,4 +216,5 @@ void helper_drop_memory(int proc, const void *stack)
 		return;
 	walk_mappings(&walk, maps);
 	raw_close(maps);
+	forget_stack(walk.keep[0].start, walk.page);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* helper_seccomp.c - allows a helper nothing but the system calls that it makes to serve
+/* helper_seccomp.c - allows a helper nothing but the system calls that it makes to serve, on the
+ * descriptors that it makes them with
  *
  * A classic BPF program (seccomp(2)), made on the stack. What isn't listed fails with EPERM: a
  * helper that is killed would take its last words along, and an unforeseen call of libc has an
@@ -41,7 +42,7 @@
 
 #ifdef ARCHITECTURE
 
-#define CODE_MAX 48
+#define CODE_MAX 80
 
 /* The half of a 64-bit argument that holds a number of 32 bits. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -100,31 +101,66 @@ static void allow(struct program *program, long call)
 	add_result(program, SECCOMP_RET_ALLOW);
 }
 
-/* Where one argument, of 32 bits, has this value. */
-static void allow_with(struct program *program, long call, int argument, uint32_t value)
+static void add_load_argument(struct program *program, int argument)
 {
-	add_equal(program, (uint32_t)call, 4);
 	add_load(program, offsetof(struct seccomp_data, args[argument]) + LOW_HALF);
-	add_equal(program, value, 1);
-	add_result(program, SECCOMP_RET_ALLOW);
-	add_result(program, REFUSE);
 }
 
-static void make(struct program *program, unsigned int ways)
+/* Where one argument, of 32 bits, has one of these values; negative ones are left out. */
+static void allow_one_of(struct program *program, long call, int argument, const int *values,
+                         unsigned count)
 {
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		used += values[i] >= 0;
+	add_equal(program, (uint32_t)call, used + 3);
+	add_load_argument(program, argument);
+	for (unsigned i = 0; i < count; i++)
+		if (values[i] >= 0)
+			add(program, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)values[i], used--, 0);
+	add_result(program, REFUSE);
+	add_result(program, SECCOMP_RET_ALLOW);
+}
+
+static void allow_on(struct program *program, long call, int fd)
+{
+	allow_one_of(program, call, 0, &fd, 1);
+}
+
+/* On one descriptor, where another argument has this value. */
+static void allow_with(struct program *program, long call, int fd, int argument, uint32_t value)
+{
+	add_equal(program, (uint32_t)call, 6);
+	add_load_argument(program, 0);
+	add_equal(program, (uint32_t)fd, 2);
+	add_load_argument(program, argument);
+	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0);
+	add_result(program, REFUSE);
+	add_result(program, SECCOMP_RET_ALLOW);
+}
+
+static void make(struct program *program, const struct helper_needs *needs)
+{
+	const int text[] = {needs->text[0], needs->text[1], needs->requests};
+
 	begin(program);
-	allow(program, SYS_read);
-	allow(program, SYS_writev);
+	/* A text that was opened again is read on without pread(2). */
+	allow_one_of(program, SYS_read, 0, needs->proc < 0 ? &text[2] : text,
+	             needs->proc < 0 ? 1 : 3);
+	allow_on(program, SYS_writev, needs->responses);
 	allow(program, SYS_exit_group);
-	if (ways & HELPER_DIAG) {
-		allow(program, SYS_sendto);
-		allow(program, SYS_recvfrom);
+	if (needs->diag >= 0) {
+		/* Without an address: to the kernel, and to nobody else. */
+		allow_with(program, SYS_sendto, needs->diag, 5, 0);
+		allow_on(program, SYS_recvfrom, needs->diag);
 	}
-	if (ways & HELPER_TEXT)
-		allow(program, SYS_pread64);
-	if (ways & HELPER_REOPENS) {
-		allow_with(program, SYS_openat, 2, O_RDONLY | O_CLOEXEC);
-		allow_with(program, SYS_fcntl, 1, F_DUPFD_CLOEXEC);
+	if (needs->text[0] >= 0)
+		allow_one_of(program, SYS_pread64, 0, text, 2);
+	if (needs->proc >= 0) {
+		allow_with(program, SYS_openat, needs->proc, 2, O_RDONLY | O_CLOEXEC);
+		allow_one_of(program, SYS_dup3, 1, text, 2);
+		/* Of what it closes nothing comes back. */
 		allow(program, SYS_close);
 	}
 	add_result(program, REFUSE);
@@ -136,13 +172,13 @@ bool helper_can_filter(void)
 	return !HELPER_SANITIZED && (getauxval(AT_SYSINFO_EHDR) != 0 || getauxval(AT_SECURE) != 0);
 }
 
-int helper_seccomp(unsigned int ways)
+int helper_seccomp(const struct helper_needs *needs)
 {
 	struct program program;
 	struct sock_fprog prog = {.filter = program.code};
 	long error;
 
-	make(&program, ways);
+	make(&program, needs);
 	prog.len = program.count;
 	error = raw_call(SYS_prctl, PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, &prog, 0L, 0L);
 	return error == -ENOMEM ? -ENOMEM : 0;
@@ -155,9 +191,9 @@ bool helper_can_filter(void)
 	return false;
 }
 
-int helper_seccomp(unsigned int ways)
+int helper_seccomp(const struct helper_needs *needs)
 {
-	(void)ways;
+	(void)needs;
 	return 0;
 }
 

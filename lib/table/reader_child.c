@@ -350,9 +350,14 @@ static char *const environment[] = {
 	NULL,
 };
 
+/* Where the namespace is found, if it could be opened. */
+#define NSENTER_NETNS 3
+#define NUMERAL(number) NUMERAL_(number)
+#define NUMERAL_(number) #number
+
 struct nsenter_setup {
-	int descriptors[3]; /* to become 0, 1 and 2 */
-	int netns;          /* stays at its number; -1 where it could not be opened */
+	int descriptors[NSENTER_NETNS + 1]; /* to become 0, 1, 2, and NSENTER_NETNS if ... */
+	bool netns;                         /* ... this is set */
 	const char *path;
 	char *const *arguments;
 };
@@ -360,15 +365,13 @@ struct nsenter_setup {
 /* A child_body. */
 static int nsenter_main(void *arg)
 {
-	const struct nsenter_setup *setup = arg;
-	int error = helper_isolate(setup->descriptors, 3, setup->netns);
+	struct nsenter_setup *setup = arg;
+	int error = helper_isolate(setup->descriptors, NSENTER_NETNS + setup->netns);
 
 	if (error < 0) {
-		helper_send_failure(setup->descriptors[1], 0, STEP_ARRANGE_FDS, -error);
+		helper_send_failure(setup->descriptors[STDOUT_FILENO], 0, STEP_ARRANGE_FDS, -error);
 		return 1;
 	}
-	if (setup->netns >= 0)
-		raw_call(SYS_fcntl, setup->netns, F_SETFD, 0);
 	/* Root's exec would give back what the host has given up, and take away the signal at the
 	 * host's death. To anybody else it gives what nsenter was given, or nothing. */
 	if (raw_call(SYS_geteuid) == 0)
@@ -381,18 +384,17 @@ static int nsenter_main(void *arg)
 static int start(struct reader *reader, const struct reader_target *target, int netns,
                  const int ends[2], int complaints)
 {
-	char descriptor[48], pid[24];
+	char descriptor[] = "--net=/proc/self/fd/" NUMERAL(NSENTER_NETNS), pid[24];
 	char *by_descriptor[] = {"nsenter", descriptor, SH_PATH, "-c", (char *)script, NULL};
 	char *by_pid[] = {"nsenter", "--target", pid, "--net", SH_PATH, "-c", (char *)script, NULL};
 	struct nsenter_setup setup = {
-		.descriptors = {ends[0], ends[1], complaints},
-		.netns = netns,
+		.descriptors = {ends[0], ends[1], complaints, netns},
+		.netns = netns >= 0,
 		.path = target->nsenter,
 		.arguments = netns >= 0 ? by_descriptor : by_pid,
 	};
 	int error;
 
-	snprintf(descriptor, sizeof(descriptor), "--net=/proc/self/fd/%d", netns);
 	snprintf(pid, sizeof(pid), "%ld", (long)target->pid);
 	error = spawn_child(&reader->link.child, nsenter_main, &setup);
 	if (error < 0)

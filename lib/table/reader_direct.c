@@ -25,19 +25,6 @@ static int check_own_netns(struct reader *reader, const struct procfs *procfs)
 	return 0;
 }
 
-/* Any socket tells it. */
-static void read_cookie(struct reader *reader)
-{
-	socklen_t size = sizeof(reader->cookie);
-	CLEANUP_CLOSE int any = -1;
-	int fd = reader->source.diag;
-
-	if (fd < 0)
-		fd = any = fd_own((int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &reader->cookie, &size) < 0)
-		reader->cookie = 0;
-}
-
 static int local_open(struct reader *reader, const struct reader_target *target)
 {
 	int error = check_own_netns(reader, target->procfs);
@@ -48,7 +35,8 @@ static int local_open(struct reader *reader, const struct reader_target *target)
 		table_source_open_diag(&reader->source);
 	if (reader->wanted != PORTWATCH_TABLE_DIAG)
 		table_source_open_text(&reader->source, target->procfs->fd, "thread-self");
-	read_cookie(reader);
+	table_source_own(&reader->source);
+	reader->cookie = table_source_cookie(&reader->source);
 	return 0;
 }
 
@@ -132,6 +120,7 @@ static int procfs_reader_open(struct reader *reader, const struct reader_target 
 	if (reader->process < 0)
 		return reader->process;
 	error = open_tables(reader);
+	table_source_own(&reader->source);
 	return error < 0 ? error : reader_check_netns(reader, reader->process);
 }
 

@@ -15,6 +15,10 @@
 #define NETLINK_SOCK_DIAG 4
 #endif
 
+/* Datagrams of others that are passed over in one read. Whoever owns the network namespace may send
+ * them. */
+#define STRANGERS_MAX 64
+
 static const char *const table_names[2] = {"net/tcp", "net/tcp6"};
 
 void table_source_init(struct table_source *source, unsigned char *buffer)
@@ -50,7 +54,7 @@ static int open_text(struct table_source *source, int i, const char *prefix)
 
 	if (error < 0)
 		return error;
-	text->fd = fd_own(raw_open(source->directory, text->path, O_RDONLY));
+	text->fd = raw_open(source->directory, text->path, O_RDONLY);
 	return text->fd < 0 ? text->fd : 0;
 }
 
@@ -64,7 +68,7 @@ static int open_text6(struct table_source *source, const char *prefix)
 		error = open_text(source, 1, prefix);
 	if (error != -ENOENT)
 		return error;
-	fd_close_raw(source->text[0].fd);
+	raw_close(source->text[0].fd);
 	return open_text(source, 0, prefix);
 }
 
@@ -81,9 +85,46 @@ void table_source_open_text(struct table_source *source, int directory, const ch
 
 void table_source_open_diag(struct table_source *source)
 {
-	source->diag = fd_own(
-		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+
+	source->diag =
+		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	source->diag_failure.error = source->diag < 0 ? -source->diag : 0;
+	/* From then on only the kernel may send to it. Where that is refused, what others send is
+	 * passed over. */
+	if (source->diag >= 0)
+		raw_call(SYS_connect, source->diag, &kernel, sizeof(kernel));
+}
+
+/* Any socket tells it. */
+uint64_t table_source_cookie(const struct table_source *source)
+{
+	int any = -1, fd = source->diag;
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	if (fd < 0)
+		fd = any = (int)raw_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
+		cookie = 0;
+	raw_close(any);
+	return cookie;
+}
+
+static void own(int *fd, struct failure *failure)
+{
+	if (*fd < 0)
+		return;
+	*fd = fd_own(*fd);
+	if (*fd < 0)
+		failure->error = -*fd;
+}
+
+void table_source_own(struct table_source *source)
+{
+	own(&source->diag, &source->diag_failure);
+	own(&source->text[0].fd, &source->text_failure);
+	own(&source->text[1].fd, &source->text_failure);
 }
 
 void table_source_close(struct table_source *source)
@@ -139,22 +180,24 @@ bool table_source_is_refusal(int error)
  * Nothing here waits: the kernel puts the first datagram of a dump into the queue before sendto(2)
  * returns, and the next one whenever one is taken out (net/netlink/af_netlink.c). */
 
-/* One datagram of the kernel. Returns its size or a negative errno: -EAGAIN where the kernel has
- * dropped one, where it is larger than the buffer, and where there is none. */
+/* One datagram of the kernel. Returns its size, perhaps greater than the buffer, or a negative
+ * errno: -EAGAIN where there is none, and where strangers send so many that the kernel's would have
+ * to be looked for among them; -ENOBUFS where one was dropped. */
 static long receive(struct table_source *source)
 {
-	for (;;) {
-		struct sockaddr_nl from = {0};
-		socklen_t size = sizeof(from);
-		long got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
-		                    MSG_DONTWAIT | MSG_TRUNC, &from, &size);
+	struct sockaddr_nl from = {0};
+	socklen_t size;
+	long got;
 
-		if (got == -EINTR || (got >= 0 && from.nl_pid != 0))
-			continue;
-		if (got == -ENOBUFS || got > TABLE_SOURCE_BUFFER)
-			return -EAGAIN;
-		return got;
+	while (source->strangers < STRANGERS_MAX) {
+		size = sizeof(from);
+		got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
+		               MSG_DONTWAIT | MSG_TRUNC, &from, &size);
+		if (got != -EINTR && (got < 0 || from.nl_pid == 0))
+			return got;
+		source->strangers++;
 	}
+	return -EAGAIN;
 }
 
 /* Reads away what is left of an earlier dump: while one runs the kernel begins no other. */
@@ -163,22 +206,26 @@ static void drain(struct table_source *source)
 	uint64_t total = 0;
 	long got;
 
-	do {
-		got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
-		               MSG_DONTWAIT, NULL, NULL);
-		total += got > 0 ? (uint64_t)got : 0;
-	} while ((got >= 0 || got == -EINTR || got == -ENOBUFS) && total < TABLE_SOURCE_MAX);
+	while (total < TABLE_SOURCE_MAX) {
+		got = receive(source);
+		if (got == -ENOBUFS)
+			source->strangers++;
+		else if (got < 0)
+			break;
+		else
+			total += (uint64_t)got + 1;
+	}
 }
 
 static int request(struct table_source *source, int family, uint32_t sequence)
 {
 	unsigned char bytes[TCP_DIAG_REQUEST_MAX];
 	size_t size = tcp_diag_request(bytes, family, sequence);
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	long sent;
 
 	do {
-		sent = raw_call(SYS_sendto, source->diag, bytes, size, 0, &kernel, sizeof(kernel));
+		/* Without an address: to the kernel. */
+		sent = raw_call(SYS_sendto, source->diag, bytes, size, 0L, NULL, 0L);
 	} while (sent == -EINTR);
 	return sent < 0 ? (int)sent : 0;
 }
@@ -206,6 +253,8 @@ static int dump(struct table_source *source, int family, uint32_t sequence, tabl
 		long got = receive(source);
 		int error;
 
+		if (got == -ENOBUFS || got > TABLE_SOURCE_BUFFER)
+			return -EAGAIN;
 		if (got < 0)
 			return (int)got;
 		total += (uint64_t)got + 1;
@@ -228,6 +277,7 @@ int table_diag_read(struct table_source *source, uint32_t sequence, table_sink s
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
 
+	source->strangers = 0;
 	if (source->dirty)
 		drain(source);
 	source->dirty = true;
@@ -254,11 +304,14 @@ static long read_from(struct table_source *source, struct table_text *text, uint
 
 	if (got != -ESPIPE || offset != 0)
 		return got;
-	fresh = fd_own(raw_open(source->directory, text->path, O_RDONLY));
+	fresh = raw_open(source->directory, text->path, O_RDONLY);
 	if (fresh < 0)
 		return fresh;
-	fd_close_raw(text->fd);
-	text->fd = fresh;
+	/* It keeps its number: a helper may read no other. */
+	got = raw_call(SYS_dup3, fresh, text->fd, O_CLOEXEC);
+	raw_close(fresh);
+	if (got < 0)
+		return got;
 	return raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
 }
 

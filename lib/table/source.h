@@ -42,8 +42,9 @@ struct table_source {
 	int directory; /* below which the texts are; belongs to the caller */
 	struct table_text text[2];
 	struct failure text_failure;
-	int diag;   /* the netlink socket, -1: none */
-	bool dirty; /* an earlier dump was not read to its end */
+	int diag;               /* the netlink socket, -1: none */
+	bool dirty;             /* an earlier dump was not read to its end */
+	unsigned int strangers; /* datagrams of others, in this read */
 	struct failure diag_failure;
 	unsigned char *buffer; /* TABLE_SOURCE_BUFFER bytes, belongs to the caller */
 };
@@ -55,6 +56,11 @@ void table_source_init(struct table_source *source, unsigned char *buffer);
 void table_source_open_text(struct table_source *source, int directory, const char *prefix);
 /* Opens the netlink socket, in the network namespace of the calling thread; failures as above. */
 void table_source_open_diag(struct table_source *source);
+/* Makes what is open a part of the library's own process (fd_own()): to be called once all is open.
+ * A helper doesn't, and writes to no page of memory for it. */
+void table_source_own(struct table_source *source);
+/* The cookie of the network namespace of the calling thread; 0 where it isn't known. */
+uint64_t table_source_cookie(const struct table_source *source);
 void table_source_close(struct table_source *source);
 
 /* Hands both tables (IPv4, then IPv6) in the given form to the sink. Returns 0; a negative errno

@@ -35,8 +35,8 @@ const char *step_find(const char *text, size_t size)
 {
 	/* What a child may report. */
 	static const char *const steps[] = {
-		STEP_ARRANGE_FDS, STEP_SETNS,     STEP_PRIVILEGES, STEP_OPEN_TEXT,
-		STEP_OPEN_DIAG,   STEP_READ_TEXT, STEP_READ_DIAG,  STEP_NSENTER_EXEC,
+		STEP_MEMORY,    STEP_ARRANGE_FDS, STEP_SETNS,     STEP_PRIVILEGES,   STEP_OPEN_TEXT,
+		STEP_OPEN_DIAG, STEP_READ_TEXT,   STEP_READ_DIAG, STEP_NSENTER_EXEC,
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)

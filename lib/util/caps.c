@@ -25,9 +25,11 @@
 #define NOTIFIER (BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
 #define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
+/* With it a helper empties its bounding set. */
+#define HELPER BIT(CAP_SETPCAP)
 /* All that the library ever uses. CAP_SYS_ADMIN instead of CAP_BPF and CAP_PERFMON, and for
  * setns(2). */
-#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS)
+#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS | HELPER)
 
 static void cleanup_cap(cap_t *caps)
 {
@@ -202,7 +204,7 @@ int caps_child_drop_all(void)
 
 	/* Needs CAP_SETPCAP in effect, if it is only permitted. */
 	caps_child_raise(CAP_SETPCAP);
-	for (unsigned long i = 0; i < 64; i++)
+	for (unsigned long i = 0; i < CAPABILITIES; i++)
 		if (raw_call(SYS_prctl, PR_CAPBSET_DROP, i, 0L, 0L, 0L) < 0)
 			break;
 	raw_call(SYS_prctl, PR_CAP_AMBIENT, (unsigned long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* number.h - decimal numbers in bytes from elsewhere */
+/* number.h - decimal numbers: read from bytes of others, and written. Pure. */
 #ifndef NUMBER_H
 #define NUMBER_H
 
@@ -20,6 +20,21 @@ static inline bool decimal_parse(const char **at, const char *end, uint64_t *val
 		*value = *value * 10 + digit;
 	}
 	return *at > start;
+}
+
+/* Writes a number, at most 20 characters, and returns the end of what was written. */
+static inline char *decimal_write(char *buffer, uint64_t number)
+{
+	char digits[20];
+	int count = 0;
+
+	do {
+		digits[count++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	while (count > 0)
+		*buffer++ = digits[--count];
+	return buffer;
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "table/frame.h"
+#include "util/number.h"
 
 struct result {
 	uint64_t digest; /* of all frames and bytes in their order */
@@ -104,7 +105,7 @@ static void check_number(const char *bytes, size_t size)
 	if (frame_read_number(&at, end, UINT64_MAX, &number) < 0)
 		return;
 	REQUIRE(at > bytes && at <= end && (at == end || at[-1] == ' '));
-	end = frame_write_number(text, number);
+	end = decimal_write(text, number);
 	at = text;
 	REQUIRE(end <= text + sizeof(text));
 	REQUIRE(frame_read_number(&at, end, number, &again) == 0 && again == number && at == end);

@@ -90,12 +90,15 @@
 	X(capset, SYS_capset)                                                                      \
 	X(clone, SYS_clone)                                                                        \
 	X(close_range, SYS_close_range)                                                            \
+	X(connect, SYS_connect)                                                                    \
+	X(chdir, SYS_chdir)                                                                        \
 	X(dup3, SYS_dup3)                                                                          \
 	X(execve, SYS_execve)                                                                      \
 	X(fsopen, SYS_fsopen)                                                                      \
 	X(fsconfig, SYS_fsconfig)                                                                  \
 	X(fsmount, SYS_fsmount)                                                                    \
 	X(getdents, SYS_getdents64)                                                                \
+	X(madvise, SYS_madvise)                                                                    \
 	X(perf_event_open, SYS_perf_event_open)                                                    \
 	X(pidfd_open, SYS_pidfd_open)                                                              \
 	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \
