@@ -78,7 +78,7 @@ enum portwatch_event_kind {
 	PORTWATCH_EVENT_OPEN = 1,
 	PORTWATCH_EVENT_CLOSE = 2,
 	PORTWATCH_EVENT_END = 4,
-	PORTWATCH_EVENT_OWNER = 8,
+	PORTWATCH_EVENT_OWNER = 8
 };
 
 /**
@@ -92,7 +92,7 @@ enum portwatch_event_kind {
 enum portwatch_addresses {
 	PORTWATCH_ADDRESSES_DEFAULT = 0,
 	PORTWATCH_ADDRESSES_LOOPBACK = 1,
-	PORTWATCH_ADDRESSES_ALL = 2,
+	PORTWATCH_ADDRESSES_ALL = 2
 };
 
 /**
@@ -102,10 +102,7 @@ enum portwatch_addresses {
  * @PORTWATCH_SCOPE_NETNS: every listening port in the network namespace of the watched process,
  * with its owner where the caller may read it, among the processes of the tree.
  */
-enum portwatch_scope {
-	PORTWATCH_SCOPE_TREE = 0,
-	PORTWATCH_SCOPE_NETNS = 1,
-};
+enum portwatch_scope { PORTWATCH_SCOPE_TREE = 0, PORTWATCH_SCOPE_NETNS = 1 };
 
 /**
  * enum portwatch_reader: how the table of listening sockets of a network namespace is fetched.
@@ -124,7 +121,7 @@ enum portwatch_reader {
 	PORTWATCH_READER_LOCAL = 1,
 	PORTWATCH_READER_SETNS = 2,
 	PORTWATCH_READER_NSENTER = 3,
-	PORTWATCH_READER_PROCFS = 4,
+	PORTWATCH_READER_PROCFS = 4
 };
 
 /**
@@ -137,7 +134,7 @@ enum portwatch_reader {
 enum portwatch_table {
 	PORTWATCH_TABLE_AUTO = 0,
 	PORTWATCH_TABLE_DIAG = 1,
-	PORTWATCH_TABLE_PROCFS = 2,
+	PORTWATCH_TABLE_PROCFS = 2
 };
 
 /**
@@ -147,10 +144,7 @@ enum portwatch_table {
  *   watchers of the process.
  * @PORTWATCH_DELIVERY_DISPATCH: portwatch_dispatch() calls it; portwatch_get_fd() says when.
  */
-enum portwatch_delivery {
-	PORTWATCH_DELIVERY_THREAD = 0,
-	PORTWATCH_DELIVERY_DISPATCH = 1,
-};
+enum portwatch_delivery { PORTWATCH_DELIVERY_THREAD = 0, PORTWATCH_DELIVERY_DISPATCH = 1 };
 
 /**
  * enum portwatch_notice: what the kernel may report by itself. What it doesn't report the library
@@ -163,7 +157,7 @@ enum portwatch_delivery {
 enum portwatch_notice {
 	PORTWATCH_NOTICE_LISTEN = 0,
 	PORTWATCH_NOTICE_CLOSE = 1,
-	PORTWATCH_NOTICE_PROCESS = 2,
+	PORTWATCH_NOTICE_PROCESS = 2
 };
 
 /**
@@ -186,7 +180,7 @@ enum portwatch_notifier {
 	PORTWATCH_NOTIFIER_TRACEPOINT = 2,
 	PORTWATCH_NOTIFIER_PERF = 3,
 	PORTWATCH_NOTIFIER_CONNECTOR = 4,
-	PORTWATCH_NOTIFIER_DESTROY = 5,
+	PORTWATCH_NOTIFIER_DESTROY = 5
 };
 
 /** enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3). */
@@ -194,7 +188,7 @@ enum portwatch_log_level {
 	PORTWATCH_LOG_ERROR = 3,
 	PORTWATCH_LOG_WARNING = 4,
 	PORTWATCH_LOG_INFO = 6,
-	PORTWATCH_LOG_DEBUG = 7,
+	PORTWATCH_LOG_DEBUG = 7
 };
 
 /**
@@ -226,7 +220,7 @@ enum portwatch_stat {
 	PORTWATCH_STAT_NOTIFIER_LOST = 8,
 	PORTWATCH_STAT_HELPERS = 9,
 	PORTWATCH_STAT_RESTARTS = 10,
-	PORTWATCH_STAT_CPU = 11,
+	PORTWATCH_STAT_CPU = 11
 };
 
 /**
@@ -285,14 +279,14 @@ const char *portwatch_version(void);
  * @watcher: receives the new watcher; to be freed with portwatch_free()
  * @pid: the process. The watcher follows this very process: the number given to another process
  *   later is not mistaken for it.
- * @callback: receives the events
+ * @on_event: receives the events
  * @user_data: handed to every callback
  *
- * Returns: 0; -EINVAL (pid is not positive or names a thread, callback or watcher is NULL);
+ * Returns: 0; -EINVAL (pid is not positive or names a thread, on_event or watcher is NULL);
  * -ESRCH (no such process); -EACCES (it exists, but /proc hides it); -ENOENT (/proc isn't mounted
  * or belongs to another PID namespace); -EMFILE, -ENFILE, -ENOMEM; -ENOTSUP (not Linux). Since: 0.1
  */
-int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
+int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback on_event,
                   void *user_data);
 
 /**
@@ -400,7 +394,7 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  * @watcher: a watcher that was not started yet
  * @level: the least serious level that is passed on. A nonempty environment variable
  * PORTWATCH_DEBUG (secure_getenv(3)) makes it PORTWATCH_LOG_DEBUG.
- * @callback: receives the messages; NULL for none
+ * @on_message: receives the messages; NULL for none
  *
  * Errors say what failed and what to do; warnings tell, once each, that a way of reading has
  * failed, or what can't be told, and lasts; information tells each discovery with its PID, and by
@@ -412,7 +406,7 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  * Since: 0.1
  */
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
-                      portwatch_log_callback callback);
+                      portwatch_log_callback on_message);
 
 /**
  * portwatch_start: starts a watcher. Once in its life.
@@ -430,8 +424,8 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  * reader that was set hasn't the table that was set); -ENOENT (/proc isn't mounted or belongs to
  * another PID namespace; nsenter(1), which was set, isn't installed); -ETIMEDOUT (no complete read
  * within ten seconds, or within a minute while a helper is at work on a slow machine); or another
- * error of the last reader that was tried; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread). After a failure the watcher can only be freed.
- * The log says more. Since: 0.1
+ * error of the last reader that was tried; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread). After a
+ * failure the watcher can only be freed. The log says more. Since: 0.1
  */
 int portwatch_start(struct portwatch *watcher);
 
@@ -562,13 +556,13 @@ int portwatch_limit_privileges(void);
 /**
  * portwatch_each_namespace: tells which network namespaces are watched for a watcher, and how.
  * @watcher: a started watcher
- * @callback: called once for each, before the function returns
+ * @on_namespace: called once for each, before the function returns
  * @user_data: handed to it
  *
  * Returns: how many there are; -EINVAL (NULL).
  * Since: 0.1
  */
-int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback callback,
+int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback on_namespace,
                              void *user_data);
 
 /**
