@@ -19,26 +19,29 @@
 #define SHARE 4
 #define BITS (sizeof(unsigned int) * CHAR_BIT)
 
-/* One bit a descriptor, changed by atomic operations alone: a fork(2) may copy the array between
- * any two instructions. The array lies in .data because a helper unmaps the anonymous memory that
- * it inherits (helper_memory.c), which .bss is, and still opens descriptors after that. */
-static unsigned int registry[FD_REGISTRY_MAX / BITS] __attribute__((section(".data")));
-/* One more than the highest descriptor that was ever registered. */
-static unsigned int limit __attribute__((section(".data")));
-
-static unsigned int open_count __attribute__((section(".data")));
+/* Changed by atomic operations alone: a fork(2) may copy it between any two instructions. It lies
+ * in .data because a helper unmaps the anonymous memory that it inherits (helper_memory.c), which
+ * .bss is, and still opens descriptors after that; in one piece, so that a helper writes to one
+ * page. */
+static struct {
+	unsigned int limit; /* one more than the highest descriptor that was ever registered */
+	unsigned int count; /* how many are */
+	unsigned int words[FD_REGISTRY_MAX / BITS]; /* a bit for each */
+} registry __attribute__((section(".data")));
 
 static void enter(int fd)
 {
-	unsigned int number = (unsigned int)fd, seen = __atomic_load_n(&limit, __ATOMIC_RELAXED);
+	unsigned int number = (unsigned int)fd,
+		     seen = __atomic_load_n(&registry.limit, __ATOMIC_RELAXED);
 
 	if (number >= FD_REGISTRY_MAX)
 		return;
-	while (seen <= number && !__atomic_compare_exchange_n(&limit, &seen, number + 1, false,
-	                                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+	while (seen <= number &&
+	       !__atomic_compare_exchange_n(&registry.limit, &seen, number + 1, false,
+	                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		continue;
-	__atomic_fetch_or(&registry[number / BITS], 1U << number % BITS, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&open_count, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&registry.words[number / BITS], 1U << number % BITS, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&registry.count, 1, __ATOMIC_RELAXED);
 }
 
 static void leave(int fd)
@@ -46,8 +49,8 @@ static void leave(int fd)
 	unsigned int number = (unsigned int)fd, bit = 1U << number % BITS;
 
 	if (number < FD_REGISTRY_MAX &&
-	    __atomic_fetch_and(&registry[number / BITS], ~bit, __ATOMIC_SEQ_CST) & bit)
-		__atomic_fetch_sub(&open_count, 1, __ATOMIC_RELAXED);
+	    __atomic_fetch_and(&registry.words[number / BITS], ~bit, __ATOMIC_SEQ_CST) & bit)
+		__atomic_fetch_sub(&registry.count, 1, __ATOMIC_RELAXED);
 }
 
 int fd_own(int fd)
@@ -108,7 +111,7 @@ int fd_pipe(int ends[2])
 
 unsigned int fd_room(void)
 {
-	unsigned int used = __atomic_load_n(&open_count, __ATOMIC_RELAXED), most;
+	unsigned int used = __atomic_load_n(&registry.count, __ATOMIC_RELAXED), most;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / SHARE >= FD_REGISTRY_MAX)
@@ -128,8 +131,8 @@ void fd_signal(int eventfd)
 
 void fd_close_all(void)
 {
-	for (unsigned int word = 0; word * BITS < limit; word++)
-		for (unsigned int bit = 0; registry[word] && bit < BITS; bit++)
-			if (registry[word] & 1U << bit)
+	for (unsigned int word = 0; word * BITS < registry.limit; word++)
+		for (unsigned int bit = 0; registry.words[word] && bit < BITS; bit++)
+			if (registry.words[word] & 1U << bit)
 				fd_close((int)(word * BITS + bit));
 }
