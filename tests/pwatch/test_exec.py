@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 
-from support import (Case, DEADLINE, main, PWATCH, read_line, SERVER_COMMAND, wait_until, works)
+from support import (Case, DEADLINE, main, PWATCH, read_line, read_lines, SERVER_COMMAND,
+                     wait_until, works)
 
 FIELDS = 'EVENT ADDRESS PORT FAMILY PID PROCESS OWNERS NETNS INODE INITIAL TIME ID'.split()
 
@@ -40,9 +41,10 @@ class Exec(Case):
         pwatch = self.watch('-j', '--exec', script, '--', *SERVER_COMMAND)
         for _ in range(30):
             self.tell(pwatch, 'open 127.0.0.1')
+        lines = read_lines(pwatch.stderr, 30)
         pwatch.stdin.write(b'exit 6\n')
         self.assertEqual(pwatch.wait(DEADLINE), 6)
-        events = [json.loads(line) for line in pwatch.stderr.read().splitlines()]
+        events = [json.loads(line) for line in lines + pwatch.stderr.read().decode().splitlines()]
         self.assertEqual(len(events), 60)
         with open(path) as log:
             self.assertEqual(log.read().splitlines(),

@@ -62,7 +62,7 @@ class Refusals(Case):
 
     def test_a_word_is_a_command(self):
         self.assertEqual(self.run_pwatch('sh', '-c', 'exit 4').returncode, 4)
-        self.assert_refused(self.run_pwatch('no such command'), 127, b'no such command')
+        self.assert_refused(self.run_pwatch('/no such command'), 127, b'/no such command')
 
     def test_a_descriptor_that_cannot_be_written_to(self):
         with open('/dev/null') as readable:
