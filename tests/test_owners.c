@@ -176,7 +176,7 @@ START_TEST(a_restart_between_two_reads_mixes_nothing)
 	siginfo_t stopped;
 
 	second = fixture_fork(&root);
-	remote_start(&watcher, root.pid, 10);
+	remote_start_for(&watcher, root.pid, 10, COLLECT_KINDS | OWNER);
 	remote_wait(&watcher, OPEN, NULL, old.port, 1);
 	ck_assert_int_eq(kill(watcher.pid, SIGSTOP), 0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)watcher.pid, &stopped, WSTOPPED), 0);

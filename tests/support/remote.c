@@ -47,7 +47,7 @@ static void answer(int link, struct collect *collect)
 	report(link, &(struct report){.answer = portwatch_get_stat(collect->watcher, stat)});
 }
 
-static _Noreturn void serve(int link, pid_t pid, unsigned int interval)
+static _Noreturn void serve(int link, pid_t pid, unsigned int interval, unsigned int kinds)
 {
 	struct collect collect;
 	struct pollfd wait[2];
@@ -55,8 +55,7 @@ static _Noreturn void serve(int link, pid_t pid, unsigned int interval)
 	collect_new(&collect, pid);
 	ck_assert_int_eq(portwatch_set_delivery(collect.watcher, PORTWATCH_DELIVERY_DISPATCH), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect.watcher, interval), 0);
-	ck_assert_int_eq(
-		portwatch_set_events(collect.watcher, COLLECT_KINDS | PORTWATCH_EVENT_OWNER), 0);
+	ck_assert_int_eq(portwatch_set_events(collect.watcher, kinds), 0);
 	collect_start(&collect);
 	report_events(link, &collect);
 	report(link, &(struct report){.answer = portwatch_get_notifier(collect.watcher,
@@ -104,6 +103,11 @@ static uint64_t await_answer(struct remote *remote)
 
 void remote_start(struct remote *remote, pid_t pid, unsigned int interval)
 {
+	remote_start_for(remote, pid, interval, COLLECT_KINDS);
+}
+
+void remote_start_for(struct remote *remote, pid_t pid, unsigned int interval, unsigned int kinds)
+{
 	int ends[2];
 
 	*remote = (struct remote){0};
@@ -117,7 +121,7 @@ void remote_start(struct remote *remote, pid_t pid, unsigned int interval)
 		/* A test that fails may have stopped it. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ends[0]);
-		serve(ends[1], pid, interval);
+		serve(ends[1], pid, interval, kinds);
 	}
 	close(ends[1]);
 	remote->link = ends[0];

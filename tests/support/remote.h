@@ -17,9 +17,11 @@ struct remote {
 	size_t count;
 };
 
-/* Starts one that watches pid for all kinds of events, with an interval in ms (0: adapts) and a
- * notifier where it may have one. What is open already is among its events when this returns. */
+/* Starts one that watches pid, with an interval in ms (0: adapts) and a notifier where it may have
+ * one. What is open already is among its events when this returns. */
 void remote_start(struct remote *remote, pid_t pid, unsigned int interval);
+/* The same for other kinds of events than COLLECT_KINDS. */
+void remote_start_for(struct remote *remote, pid_t pid, unsigned int interval, unsigned int kinds);
 /* Ends it and forgets its events. */
 void remote_end(struct remote *remote);
 
