@@ -23,6 +23,7 @@
 
 /* One call lists some 600 descriptors of a process. */
 #define LIST_BUFFER 16384
+#define LIST_PART 2048
 
 /* What getdents64(2) fills in. */
 struct directory_entry {
@@ -145,6 +146,20 @@ int procfs_list_numbers(int list, procfs_visit visit, void *data)
 		if (result != 0)
 			return result;
 	}
+}
+
+int procfs_list_some(int list, procfs_visit visit, void *data)
+{
+	_Alignas(struct directory_entry) char entries[LIST_PART];
+	long size;
+
+	do
+		size = syscall(SYS_getdents64, list, entries, sizeof(entries));
+	while (size < 0 && errno == EINTR);
+	if (size <= 0)
+		return size < 0 ? -errno : 0;
+	visit_numbers(entries, (size_t)size, visit, data);
+	return 1;
 }
 
 int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data)

@@ -86,6 +86,10 @@ typedef int (*procfs_visit)(void *data, long number);
 int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data);
 /* The same for a directory that the caller has opened for reading. */
 int procfs_list_numbers(int list, procfs_visit visit, void *data);
+/* A part of it, from where the last call has ended: what one getdents64(2) of some 60 entries
+ * lists. Returns 1 where there is more, 0 at the end, a negative errno. What visit returns is
+ * ignored. */
+int procfs_list_some(int list, procfs_visit visit, void *data);
 
 /* Calls visit for each child of the process (task/TID/children of all its threads); stat is what
  * procfs_read_stat has said of it. Returns as above, and -ENOENT where the kernel has no such files

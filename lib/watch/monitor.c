@@ -253,6 +253,7 @@ static int turn(struct monitor *monitor)
 	monitor_notifier_drain(monitor);
 	if (monitor->refreshing)
 		refresh_more(monitor);
+	inits_walk(&monitor->inits, clock_now(CLOCK_MONOTONIC) + SLICE);
 	if (monitor->touched || monitor->moved || now >= monitor->due ||
 	    refresh_is_due(monitor, now)) {
 		work(monitor, now);
@@ -262,7 +263,7 @@ static int turn(struct monitor *monitor)
 	due = monitor->due;
 	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
 		due = monitor->refresh_earliest;
-	if (monitor->notifier_more || monitor->refreshing)
+	if (monitor->notifier_more || monitor->refreshing || monitor->inits.list >= 0)
 		return 0;
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
@@ -286,6 +287,7 @@ static int open_all(struct monitor *monitor)
 		return result;
 	if (!procfs_is_ours(&monitor->procfs))
 		return -ENOENT;
+	inits_init(&monitor->inits, &monitor->procfs);
 	result = process_table_new(&monitor->processes, &monitor->procfs, &monitor_process_hooks,
 	                           monitor);
 	if (result < 0)
@@ -326,6 +328,7 @@ void monitor_free(struct monitor *monitor)
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		netns_free(ns);
 	loop_close(&monitor->loop);
+	inits_clear(&monitor->inits);
 	process_table_free(monitor->processes);
 	procfs_close(&monitor->procfs);
 	free(monitor);

@@ -14,6 +14,7 @@
 #include "util/list.h"
 #include "portwatch.h"
 #include "proc/process_tree.h"
+#include "proc/inits.h"
 #include "proc/procfs.h"
 #include "proc/recent_pids.h"
 #include "util/loop.h"
@@ -27,6 +28,7 @@ struct monitor {
 	struct source wake; /* of the mailbox: a host thread wants something */
 	struct procfs procfs;
 	struct process_table *processes;
+	struct inits inits;        /* of containers, by their namespaces */
 	struct list namespaces;    /* struct netns */
 	struct list subscriptions; /* struct subscription */
 	struct list helpers; /* namespaces with a helper, the one that was read longest ago first */

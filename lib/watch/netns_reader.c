@@ -319,6 +319,8 @@ void netns_reader_works(struct netns *ns, uint64_t now)
 /* --- chooses the process by which a network namespace is entered: its init */
 
 #define ANCESTORS_MAX 64
+/* Of so many members it is looked up whether they are the init. */
+#define MEMBERS_MAX 64
 
 struct candidate {
 	pid_t pid;
@@ -365,25 +367,20 @@ static pid_t consider(struct search *search, pid_t pid)
 
 static void consider_members(struct search *search, struct netns *ns)
 {
+	unsigned int left = MEMBERS_MAX;
 	struct view *view;
 
 	list_each (view, &ns->views, struct view, of_namespace) {
 		struct process *process = NULL;
 
-		while (!search->best.init &&
+		while (!search->best.init && left > 0 &&
 		       (process = scope_next(view->subscription->scope, process)))
 			if (process->netns_known && process->netns.ino == ns->id.ino &&
-			    process->netns.dev == ns->id.dev)
+			    process->netns.dev == ns->id.dev) {
 				consider(search, process->pid);
+				left--;
+			}
 	}
-}
-
-static int consider_any(void *data, long pid)
-{
-	struct search *search = data;
-
-	consider(search, (pid_t)pid);
-	return search->best.init;
 }
 
 static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
@@ -422,7 +419,7 @@ int netns_entry(struct netns *ns, struct reader_target *target)
 	/* The init of a container that a member has entered from outside is nobody's ancestor here.
 	 */
 	if (!search.best.init && member.depth > 1)
-		procfs_each_number(search.procfs->fd, ".", consider_any, &search);
+		consider(&search, inits_find(&ns->monitor->inits, &ns->id));
 	/* An init that may not be opened helps less than a member that may. */
 	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
 	    is_readable(search.procfs, member.pid, &ns->inode))
