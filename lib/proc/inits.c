@@ -94,14 +94,14 @@ static void finish(struct inits *inits)
 bool inits_walk(struct inits *inits, uint64_t deadline)
 {
 	uint64_t before = clock_now(CLOCK_MONOTONIC), now = before;
-	int result = 1;
+	int result;
 
 	if (inits->list < 0)
 		return false;
-	while (result > 0 && now < deadline) {
+	do {
 		result = procfs_list_some(inits->list, visit, inits);
 		now = clock_now(CLOCK_MONOTONIC);
-	}
+	} while (result > 0 && now < deadline);
 	inits->spent += now - before;
 	if (result == 0)
 		finish(inits);
