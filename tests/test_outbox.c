@@ -68,7 +68,7 @@ START_TEST(one_wake_for_what_waits)
 	ck_assert_uint_eq(event.listener.port, 80);
 	ck_assert(take(outbox, &event));
 	ck_assert_uint_eq(event.listener.port, 81);
-	outbox_close(outbox, port);
+	outbox_close(outbox, port, "server");
 	ck_assert_int_eq(wakes, 2);
 	ck_assert(take(outbox, &event));
 	ck_assert_int_eq(event.kind, PORTWATCH_EVENT_CLOSE);
