@@ -12,6 +12,19 @@
 
 /* Between two looks at which CPUs are online. */
 #define CPUS_INTERVAL NSEC_PER_SEC
+/* A drain takes no longer, asked after so many records. */
+#define DRAIN_TIME (2 * NSEC_PER_MSEC)
+#define DRAIN_CHECK 32
+
+/* What listen events may cost: 2% of a CPU, of which 20 ms may be saved up. A wake-up and an event
+ * are taken to cost so much. After more the descriptor keeps silent, long enough to be worth it and
+ * not so long that a ring overflows or that it is noticed. */
+#define SHARE 50
+#define SAVED_MAX (20 * NSEC_PER_MSEC)
+#define WAKE_UP_COST UINT64_C(10000)
+#define EVENT_COST UINT64_C(300)
+#define SILENCE_MIN NSEC_PER_MSEC
+#define SILENCE_MAX (5 * NSEC_PER_MSEC)
 
 struct notifier {
 	struct notifier_hooks hooks;
@@ -19,7 +32,12 @@ struct notifier {
 	unsigned int wanted; /* ways, as bits */
 	enum notifier_way in_use[NOTIFIER_KINDS];
 	struct failure failures[NOTIFIER_WAYS];
-	int epoll;
+	int epoll;                   /* readable when the next is, but in silence */
+	int events;                  /* an epoll: the perf events */
+	uint64_t silent_until;       /* CLOCK_MONOTONIC; UINT64_MAX: not silent */
+	int64_t saved;               /* see SHARE, in ns */
+	uint64_t saved_at;           /* CLOCK_MONOTONIC */
+	uint64_t changes;            /* listen events so far */
 	struct tcp_source *source;   /* of listen events; NULL: none */
 	struct perf_cpus *perf_cpus; /* NULL: none */
 	uint64_t records;
@@ -71,7 +89,7 @@ static bool try_way(struct notifier *notifier, enum notifier_way way,
 		return false;
 	error = open(notifier, &step);
 	if (error == 0)
-		error = perf_cpus_open(&notifier->perf_cpus, notifier->source, notifier->epoll,
+		error = perf_cpus_open(&notifier->perf_cpus, notifier->source, notifier->events,
 		                       &step);
 	if (error < 0) {
 		close_source(notifier);
@@ -95,23 +113,50 @@ static void open_ways(struct notifier *notifier)
 		notifier->in_use[NOTIFIER_PROCESSES] = NOTIFIER_PERF;
 }
 
+/* Whether the descriptor follows the perf events. 0 or a negative errno. */
+static int wait_on_events(struct notifier *notifier, int operation, bool wait)
+{
+	struct epoll_event event = {.events = wait ? EPOLLIN : 0};
+
+	return epoll_ctl(notifier->epoll, operation, notifier->events, &event) < 0 ? -errno : 0;
+}
+
+static int open_epolls(struct notifier *notifier)
+{
+	notifier->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
+	if (notifier->epoll < 0)
+		return notifier->epoll;
+	notifier->events = fd_own(epoll_create1(EPOLL_CLOEXEC));
+	if (notifier->events < 0)
+		return notifier->events;
+	return wait_on_events(notifier, EPOLL_CTL_ADD, true);
+}
+
 int notifier_open(struct notifier **notifier, const struct notifier_hooks *hooks, void *data,
                   unsigned int ways, struct failure *failure)
 {
 	struct notifier *made = calloc(1, sizeof(*made));
+	int error;
 
 	if (!made) {
 		*failure = (struct failure){"make a notifier (malloc)", ENOMEM};
 		return -ENOMEM;
 	}
-	made->hooks = *hooks;
-	made->data = data;
-	made->wanted = ways;
-	made->epoll = fd_own(epoll_create1(EPOLL_CLOEXEC));
-	if (made->epoll < 0) {
-		*failure = (struct failure){"wait on events (epoll_create1)", -made->epoll};
-		free(made);
-		return -failure->error;
+	*made = (struct notifier){
+		.hooks = *hooks,
+		.data = data,
+		.wanted = ways,
+		.epoll = -1,
+		.events = -1,
+		.silent_until = UINT64_MAX,
+		.saved = SAVED_MAX,
+		.saved_at = clock_now(CLOCK_MONOTONIC),
+	};
+	error = open_epolls(made);
+	if (error < 0) {
+		*failure = (struct failure){"wait on events (epoll)", -error};
+		notifier_close(made);
+		return error;
 	}
 	open_ways(made);
 	*notifier = made;
@@ -124,6 +169,7 @@ void notifier_close(struct notifier *notifier)
 		return;
 	perf_cpus_close(notifier->perf_cpus);
 	close_source(notifier);
+	fd_close(notifier->events);
 	fd_close(notifier->epoll);
 	free(notifier);
 }
@@ -157,6 +203,43 @@ struct failure notifier_failure(const struct notifier *notifier, enum notifier_w
 int notifier_fd(const struct notifier *notifier)
 {
 	return notifier->epoll;
+}
+
+/* --- silence */
+
+uint64_t notifier_due(const struct notifier *notifier)
+{
+	return notifier->silent_until;
+}
+
+/* Pays for a wake-up with so many listen events, and falls silent where there is not enough saved.
+ * What the hooks do is not counted: how much that may be is decided elsewhere. */
+static void pay(struct notifier *notifier, uint64_t changes, uint64_t now)
+{
+	uint64_t silence;
+
+	notifier->saved += (int64_t)((now - notifier->saved_at) / SHARE);
+	notifier->saved_at = now;
+	if (notifier->saved > (int64_t)SAVED_MAX)
+		notifier->saved = SAVED_MAX;
+	notifier->saved -= (int64_t)(WAKE_UP_COST + changes * EVENT_COST);
+	/* What no silence would save is not owed. */
+	if (notifier->saved < -(int64_t)(SILENCE_MAX / SHARE))
+		notifier->saved = -(int64_t)(SILENCE_MAX / SHARE);
+	if (notifier->saved >= 0 || notifier->silent_until != UINT64_MAX ||
+	    wait_on_events(notifier, EPOLL_CTL_MOD, false) < 0)
+		return;
+	silence = (uint64_t)-notifier->saved * SHARE;
+	notifier->silent_until = now + (silence < SILENCE_MIN ? SILENCE_MIN : silence);
+}
+
+static void end_silence(struct notifier *notifier, uint64_t now)
+{
+	if (now < notifier->silent_until)
+		return;
+	notifier->silent_until = UINT64_MAX;
+	if (wait_on_events(notifier, EPOLL_CTL_MOD, true) < 0)
+		notifier->silent_until = now + SILENCE_MAX; /* drained then, all the same */
 }
 
 /* --- the records */
@@ -199,6 +282,7 @@ static int handle_change(struct notifier *notifier, const struct perf_record *re
 
 	if (!notifier->source || tcp_change_decode(notifier->source, record, &change) < 0)
 		return -EBADMSG;
+	notifier->changes++;
 	notifier->hooks.changed(notifier->data, &change);
 	return 0;
 }
@@ -244,17 +328,26 @@ static bool is_later(const struct perf_record *record, uint64_t looked)
 	return record->time > looked && record->time - looked < NSEC_PER_SEC;
 }
 
-static bool drain_rings(struct notifier *notifier, unsigned int records)
+/* Whether a drain has done enough. */
+static bool is_enough(unsigned int done, unsigned int records, uint64_t began)
 {
-	uint64_t looked = clock_now(CLOCK_MONOTONIC);
+	return done >= records || (done > 0 && done % DRAIN_CHECK == 0 &&
+	                           clock_now(CLOCK_MONOTONIC) - began >= DRAIN_TIME);
+}
+
+static bool drain_rings(struct notifier *notifier, unsigned int records, uint64_t now)
+{
 	const struct perf_record *record;
 	struct perf_merge *merge;
+	unsigned int done = 0;
 	bool damaged, more;
 
 	merge = perf_cpus_begin(notifier->perf_cpus, &damaged);
-	while (records-- > 0 && (record = perf_merge_first(merge)) && !is_later(record, looked)) {
+	while (!is_enough(done, records, now) && (record = perf_merge_first(merge)) &&
+	       !is_later(record, now)) {
 		handle(notifier, record);
 		damaged |= perf_merge_next(merge) < 0;
+		done++;
 	}
 	more = perf_merge_first(merge) != NULL;
 	damaged |= perf_cpus_end(notifier->perf_cpus);
@@ -265,12 +358,15 @@ static bool drain_rings(struct notifier *notifier, unsigned int records)
 
 bool notifier_drain(struct notifier *notifier, unsigned int records)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	uint64_t now = clock_now(CLOCK_MONOTONIC), changes = notifier->changes;
 	bool more;
 
 	if (!notifier->perf_cpus)
 		return false;
-	more = drain_rings(notifier, records);
+	end_silence(notifier, now);
+	more = drain_rings(notifier, records, now);
+	if (notifier->changes > changes)
+		pay(notifier, notifier->changes - changes, now);
 	if (now - notifier->cpus_checked < CPUS_INTERVAL)
 		return more;
 	notifier->cpus_checked = now;

@@ -69,11 +69,16 @@ const char *notifier_way_name(enum notifier_way way);
  * so does a ring that is half full; records of processes otherwise wait for the next drain. The
  * wait that reports it also resets it: drain after each, and once after adding it to an epoll. */
 int notifier_fd(const struct notifier *notifier);
+/* When notifier_drain() is to be called whatever the descriptor says (CLOCK_MONOTONIC); UINT64_MAX:
+ * never. Anybody on the machine can make sockets listen without end. Where they come too fast, the
+ * descriptor keeps silent until then: a few milliseconds. */
+uint64_t notifier_due(const struct notifier *notifier);
 
-/* Hands waiting records to the hooks, at most so many, in the order of their times across the
- * rings. Returns whether more are left: then it is to be called again soon, without waiting. At
- * most once a second it also notices CPUs that came or went: that takes the capability again, and a
- * CPU that came without it stays unheard. So does one that went and came back between two looks. */
+/* Hands waiting records to the hooks, in the order of their times across the rings: at most so
+ * many, and no longer than about two milliseconds. Returns whether more are left: then it is to be
+ * called again soon, without waiting. At most once a second it also notices CPUs that came or went:
+ * that takes the capability again, and a CPU that came without it stays unheard. So does one that
+ * went and came back between two looks. */
 bool notifier_drain(struct notifier *notifier, unsigned int records);
 
 /* Counters since it was opened: records handled, and records that the kernel said it dropped. */

@@ -265,6 +265,8 @@ static int turn(struct monitor *monitor)
 		due = monitor->refresh_earliest;
 	if (monitor->notifier_more || monitor->refreshing || monitor->inits.list >= 0)
 		return 0;
+	if (monitor->notifier && notifier_due(monitor->notifier) < due)
+		due = notifier_due(monitor->notifier);
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
 

@@ -15,7 +15,7 @@
 #define KNOWN_SOCKETS_MAX 65536
 
 /* Records that are handled before the monitor turns to what else there is. */
-#define SLICE 512
+#define SLICE 4096
 
 /* A socket of a member that listens. */
 struct known_socket {
