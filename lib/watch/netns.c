@@ -115,6 +115,13 @@ static void read_at(struct netns *ns, uint64_t when)
 		ns->next = when;
 }
 
+/* Whether all that a read misses has ended, as the kernel has reported, and nothing else happened
+ * meanwhile: then no row has merely been skipped. */
+static bool is_explained(const struct netns *ns, size_t missing)
+{
+	return ns->begun == 0 && missing <= ns->ended;
+}
+
 static void complete(struct netns *ns, uint64_t now)
 {
 	struct view *view;
@@ -141,11 +148,15 @@ static void complete(struct netns *ns, uint64_t now)
 	}
 	/* The second look is due at once; under churn, when there is always something missing, the
 	 * next ones soon. */
-	if (missing > 0 && !ns->confirming)
+	if (missing > 0 && !ns->confirming) {
 		ns->again = true;
-	else if (missing > 0)
+		if (is_explained(ns, (size_t)missing))
+			ns->earliest = now;
+	} else if (missing > 0)
 		read_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
 	ns->confirming = missing > 0 && !ns->confirming;
+	ns->begun = 0;
+	ns->ended = 0;
 	list_each (view, &ns->views, struct view, of_namespace)
 		view_completed(view);
 }
@@ -230,7 +241,8 @@ static void take(struct netns *ns, enum reader_state state)
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
 	ns->changed = false;
-	ns->earliest = now + rest_after(ns, now, REST);
+	/* The second look may have come without a pause of its own: that is made up for. */
+	ns->earliest = now + rest_after(ns, now, ns->confirming ? 2 * REST : REST);
 	if (state == READER_COMPLETE)
 		complete(ns, now);
 	else if (state == READER_RETRY)
@@ -300,6 +312,10 @@ void netns_read_now(struct netns *ns)
 void netns_expect(struct netns *ns, const struct tcp_change *change)
 {
 	expectations_change(&ns->expected, change);
+	if (change->listening)
+		ns->begun++;
+	else
+		ns->ended++;
 	netns_read_now(ns);
 }
 

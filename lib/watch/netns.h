@@ -59,6 +59,7 @@ struct netns {
 	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
 	struct expectations expected; /* what the notifier has told */
+	unsigned int begun, ended;    /* listeners, as it has told since the last complete read */
 	struct snapshot known;        /* what listens, see snapshot_update() */
 	struct failure failure;       /* the last one */
 	char reason[LOG_TEXT];        /* why it is read as it is */

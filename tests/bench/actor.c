@@ -2,6 +2,7 @@
 /* actor.c - starts actors, and tells them what to do */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 
 /* Descriptors that each idle member of the tree holds, beside the standard three. */
 #define MEMBER_DESCRIPTORS 5
+
+uid_t actor_user;
 
 static bool write_text(const char *path, const char *text)
 {
@@ -76,9 +79,15 @@ static void act(int channel)
 	actor_serve(channel);
 }
 
+static bool change_user(void)
+{
+	return setgroups(0, NULL) == 0 && setresgid(actor_user, actor_user, actor_user) == 0 &&
+	       setresuid(actor_user, actor_user, actor_user) == 0;
+}
+
 static void become_root(int channel, enum place place, unsigned int members)
 {
-	if (!go(place))
+	if (!go(place) || (actor_user && !change_user()))
 		_exit(1);
 	/* A change of user has made it unreadable for that user. */
 	prctl(PR_SET_DUMPABLE, 1);
@@ -168,9 +177,9 @@ struct deed actor_listen_end(struct actor *actor)
 	return tell_end(actor);
 }
 
-void actor_close(struct actor *actor, int port)
+struct deed actor_close(struct actor *actor, int port)
 {
-	tell(actor, &(struct actor_command){.verb = ACTOR_CLOSE, .a = port});
+	return tell(actor, &(struct actor_command){.verb = ACTOR_CLOSE, .a = port});
 }
 
 void actor_fill(struct actor *actor, int listeners, int connections)

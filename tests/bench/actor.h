@@ -24,9 +24,12 @@ struct actor {
 struct deed {
 	int error;       /* 0, or an errno */
 	int port;        /* on which it listens */
-	uint64_t before; /* CLOCK_MONOTONIC just before listen(2) */
+	uint64_t before; /* CLOCK_MONOTONIC just before listen(2) or close(2) */
 	double value;    /* of actor_dumps() */
 };
+
+/* Who it is, once it is in its place; 0: who starts it. */
+extern uid_t actor_user;
 
 /* Starts one in a tree of so many processes, itself included. False where that isn't allowed. */
 bool actor_start(struct actor *actor, enum place place, unsigned int members);
@@ -40,7 +43,7 @@ struct deed actor_listen(struct actor *actor, int port);
 void actor_listen_begin(struct actor *actor, int port, uint64_t delay);
 struct deed actor_listen_end(struct actor *actor);
 /* Closes a listener. */
-void actor_close(struct actor *actor, int port);
+struct deed actor_close(struct actor *actor, int port);
 /* Listens on so many ports, or makes so many connections to itself, that stay. */
 void actor_fill(struct actor *actor, int listeners, int connections);
 /* The CPU time of one pair of sock_diag(7) dumps of the listeners of its namespace, IPv4 and IPv6,

@@ -71,10 +71,12 @@ static struct deed do_listen(int port)
 
 static struct deed do_close(int port)
 {
+	struct deed deed = {.port = port, .before = clock_now(CLOCK_MONOTONIC)};
+
 	if (listeners[port])
 		close(listeners[port]);
 	listeners[port] = 0;
-	return (struct deed){.port = port};
+	return deed;
 }
 
 static int connect_pair(int listener, int port)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* part_latency.c - how long after listen(2) the callback is entered */
+#include <errno.h>
 #include <grp.h>
 #include <math.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,17 +19,39 @@
 #define PATIENCE 10
 #define NOBODY 65534
 
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+/* An ordinary user with these file capabilities: permitted, not in effect. */
+struct rights {
+	cap_value_t capabilities[2];
+	int count;
+	bool placed_by_root; /* the actor: the user may enter its namespace, not make it */
+};
+
+static const struct rights admin_alone = {{CAP_SYS_ADMIN}, 1, true};
+static const struct rights bpf_and_perfmon = {{CAP_BPF, CAP_PERFMON}, 2, false};
+static const struct rights none = {{0}, 0, false};
+
 struct latency {
 	const char *what;
 	enum place place;
 	struct way way;
-	unsigned int count; /* listens, in a full run */
+	unsigned int count;          /* listens, in a full run */
+	const struct rights *rights; /* NULL: those of who runs it */
 	double median, p99;
+	double close_median;
 };
 
 enum {
 	FOREIGN_NOTIFIER,
 	OWN_NOTIFIER,
+	ADMIN_NOTIFIER,
+	BPF_NOTIFIER,
 	FOREIGN_POLLING,
 	OWN_POLLING,
 	USER_POLLING,
@@ -34,31 +59,37 @@ enum {
 	LATENCIES,
 };
 
+#define NOTIFIED                                                                                   \
+	{                                                                                          \
+		.notifier = true                                                                   \
+	}
 #define POLLING_AUTO                                                                               \
 	{                                                                                          \
 		.notifier = false                                                                  \
 	}
 
-static struct latency latencies[LATENCIES] = {
-	[FOREIGN_NOTIFIER] =
-		{"foreign namespace, notifier", PLACE_FOREIGN, {.notifier = true}, 1000, NAN, NAN},
-	[OWN_NOTIFIER] = {"own namespace, notifier", PLACE_OWN, {.notifier = true}, 1000, NAN, NAN},
-	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NAN,
-                             NAN},
-	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NAN, NAN},
+static struct latency table[LATENCIES] = {
+	[FOREIGN_NOTIFIER] = {"foreign namespace, notifier", PLACE_FOREIGN, NOTIFIED, 1000, NULL},
+	[OWN_NOTIFIER] = {"own namespace, notifier", PLACE_OWN, NOTIFIED, 1000, NULL},
+	[ADMIN_NOTIFIER] = {"foreign namespace, notifier, CAP_SYS_ADMIN alone", PLACE_FOREIGN,
+                            NOTIFIED, 1000, &admin_alone},
+	[BPF_NOTIFIER] =
+		{"foreign namespace, notifier, CAP_BPF and CAP_PERFMON (own user namespace)",
+                 PLACE_USER, NOTIFIED, 1000, &bpf_and_perfmon},
+	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NULL},
+	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NULL},
 	[USER_POLLING] = {"foreign namespace, polling without privilege (own user namespace)",
-                          PLACE_USER, POLLING_AUTO, 64, NAN, NAN},
+                          PLACE_USER, POLLING_AUTO, 64, &none},
 	[PROCFS_POLLING] = {"foreign namespace, polling by the reader procfs",
                             PLACE_FOREIGN,
                             {.reader = PORTWATCH_READER_PROCFS},
                             32,
-                            NAN,
-                            NAN},
+                            NULL},
 };
 
-/* Listens again and again, waiting for each callback. False if one does not come. */
+/* Listens and closes again and again, waiting for each callback. False if one does not come. */
 static bool repeat(struct watching *watching, struct actor *actor, const struct way *way,
-                   unsigned int count, struct samples *samples)
+                   unsigned int count, struct samples *opened, struct samples *closed)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		struct deed deed;
@@ -70,67 +101,105 @@ static bool repeat(struct watching *watching, struct actor *actor, const struct 
 		deed = actor_listen(actor, 0);
 		if (!sightings_wait(watching->opened, deed.port, deed.before, PATIENCE))
 			return false;
-		samples_add(samples, seconds(watching->opened->when[deed.port] - deed.before));
-		actor_close(actor, deed.port);
+		samples_add(opened, seconds(watching->opened->when[deed.port] - deed.before));
+		bench_sleep(way->notifier ? 2 * NSEC_PER_MSEC + bench_random(4 * NSEC_PER_MSEC)
+		                          : 0);
+		deed = actor_close(actor, deed.port);
+		if (!sightings_wait(watching->closed, deed.port, deed.before, PATIENCE))
+			return false;
+		samples_add(closed, seconds(watching->closed->when[deed.port] - deed.before));
 	}
 	return true;
+}
+
+static void report_latency(struct bench *bench, struct latency *latency, unsigned int count,
+                           int error, struct samples *opened, struct samples *closed)
+{
+	const char *why = error < 0 ? strerror(-error) : "events did not come";
+
+	latency->median = samples_median(opened);
+	latency->p99 = samples_quantile(opened, 0.99);
+	latency->close_median = samples_median(closed);
+	if (opened->count == count)
+		report_figure(bench->report, 1, UNIT_SECONDS, latency->median, latency->p99, "%s",
+		              latency->what);
+	else
+		report_impossible(bench->report, 1, latency->what, why);
+	if (closed->count == count)
+		report_figure(bench->report, 1, UNIT_SECONDS, latency->close_median,
+		              samples_quantile(closed, 0.99), "%s: close", latency->what);
+}
+
+static bool permit(const struct rights *rights)
+{
+	cap_t caps = cap_init();
+	bool done = caps != NULL;
+
+	for (int i = 0; i < rights->count && done; i++)
+		done = cap_set_flag(caps, CAP_PERMITTED, 1, &rights->capabilities[i], CAP_SET) == 0;
+	done = done && cap_set_proc(caps) == 0;
+	cap_free(caps);
+	return done;
+}
+
+static bool become_user(const struct rights *rights)
+{
+	bool done = prctl(PR_SET_KEEPCAPS, 1) == 0 && setgroups(0, NULL) == 0 &&
+	            setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+	            setresuid(NOBODY, NOBODY, NOBODY) == 0 && permit(rights);
+
+	/* /proc/self belongs to root otherwise. */
+	prctl(PR_SET_DUMPABLE, 1);
+	return done;
+}
+
+/* Starts the actor, and becomes who is to watch it. */
+static bool prepare(const struct latency *latency, struct actor *actor)
+{
+	const struct rights *rights = geteuid() == 0 ? latency->rights : NULL;
+
+	if (rights && rights->placed_by_root)
+		actor_user = NOBODY;
+	else if (rights && !become_user(rights))
+		return false;
+	if (!actor_start(actor, latency->place, 1))
+		return false;
+	return !actor_user || become_user(rights);
 }
 
 static void measure(struct bench *bench, struct latency *latency)
 {
 	unsigned int count = bench->quick ? latency->count / 8 : latency->count;
-	static struct samples samples;
+	static struct samples opened, closed;
 	struct watching watching;
 	struct actor actor;
 	int error;
 
-	samples.count = 0;
-	if (!actor_start(&actor, latency->place, 1)) {
+	opened.count = closed.count = 0;
+	if (!prepare(latency, &actor)) {
 		report_impossible(bench->report, 1, latency->what, "no namespace can be made");
 		return;
 	}
 	error = watching_start(&watching, actor.root, &latency->way);
 	if (error == 0) {
-		if (!repeat(&watching, &actor, &latency->way, count, &samples))
+		if (!repeat(&watching, &actor, &latency->way, count, &opened, &closed))
 			bench_say("%s: an event did not come", latency->what);
 		watching_stop(&watching);
 	}
 	actor_stop(&actor);
-	latency->median = samples_median(&samples);
-	latency->p99 = samples_quantile(&samples, 0.99);
-	if (samples.count == count)
-		report_figure(bench->report, 1, UNIT_SECONDS, latency->median, latency->p99, "%s",
-		              latency->what);
-	else
-		report_impossible(bench->report, 1, latency->what,
-		                  error < 0 ? strerror(-error) : "events did not come");
+	report_latency(bench, latency, count, error, &opened, &closed);
 }
 
-/* In a child that gives up all privilege for good; what it finds is left in shared memory. */
-static void measure_unprivileged(struct bench *bench, struct latency *latency)
+/* In a child, which becomes another user for good; what it finds is left in shared memory. */
+static void measure_in_child(struct bench *bench, struct latency *latency)
 {
-	size_t index = bench->report->figure_count;
-	pid_t pid;
+	pid_t pid = bench_fork();
 
-	if (!bench->root) {
-		measure(bench, latency);
-		return;
-	}
-	pid = bench_fork();
 	if (pid == 0) {
-		if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-		    setresuid(NOBODY, NOBODY, NOBODY) < 0)
-			_exit(1);
-		/* /proc/self belongs to root otherwise. */
-		prctl(PR_SET_DUMPABLE, 1);
 		measure(bench, latency);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
-	if (bench->report->figure_count > index) {
-		latency->median = bench->report->figures[index].median;
-		latency->p99 = bench->report->figures[index].p99;
-	}
 }
 
 struct baseline {
@@ -167,8 +236,10 @@ static const struct baseline usual_foreign = {
 	PLACE_FOREIGN, 64, latency_of_polling};
 static const struct baseline usual_own = {"baseline: the same, own namespace", PLACE_OWN, 80,
                                           latency_of_polling};
-static const struct baseline record = {"limit: the bare record of the tracepoint arrives",
-                                       PLACE_OWN, 500, latency_of_tracepoint};
+static const struct baseline record = {"limit: the bare record arrives", PLACE_OWN, 500,
+                                       latency_of_record};
+static const struct baseline trace = {"bpftrace prints the bare record", PLACE_OWN, 500,
+                                      latency_of_bpftrace};
 
 static void compare(struct bench *bench, size_t first, size_t last, double usual)
 {
@@ -176,41 +247,68 @@ static void compare(struct bench *bench, size_t first, size_t last, double usual
 		report_compare(&bench->report->figures[i], "the baseline", usual);
 }
 
-static void budgets(struct bench *bench)
+static void budget(struct bench *bench, const struct latency *latency, const char *who)
 {
-	const struct latency *notifier = &latencies[FOREIGN_NOTIFIER];
+	report_budget(bench->report, UNIT_SECONDS, latency->median, 0.2e-3,
+	              "listen(2) to callback with notifier, foreign namespace, %s, median", who);
+	report_budget(bench->report, UNIT_SECONDS, latency->p99, 3e-3,
+	              "listen(2) to callback with notifier, foreign namespace, %s, p99", who);
+	report_budget(bench->report, UNIT_SECONDS, latency->close_median, 1e-3,
+	              "end of listening to callback with notifier, %s, median", who);
+}
 
-	report_budget(bench->report, UNIT_SECONDS, notifier->median, 0.5e-3,
-	              "listen(2) to callback with notifier, foreign namespace, median");
-	report_budget(bench->report, UNIT_SECONDS, notifier->p99, 5e-3,
-	              "listen(2) to callback with notifier, foreign namespace, p99");
+static void budgets(struct bench *bench, const struct latency *latencies)
+{
+	budget(bench, &latencies[FOREIGN_NOTIFIER], "root");
+	if (bench->root)
+		budget(bench, &latencies[ADMIN_NOTIFIER], "CAP_SYS_ADMIN alone");
 	report_budget(bench->report, UNIT_SECONDS, latencies[USER_POLLING].median, 50e-3,
 	              "the same without privilege (polling), median");
 }
 
+/* In memory that children share. */
+static struct latency *make_latencies(void)
+{
+	struct latency *latencies = mmap(NULL, sizeof(table), PROT_READ | PROT_WRITE,
+	                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (latencies == MAP_FAILED)
+		bench_fail("mmap: %s", strerror(errno));
+	memcpy(latencies, table, sizeof(table));
+	for (int i = 0; i < LATENCIES; i++)
+		latencies[i].median = latencies[i].p99 = latencies[i].close_median = NAN;
+	return latencies;
+}
+
 void part_latency(struct bench *bench)
 {
+	struct latency *latencies = make_latencies();
 	size_t first = bench->report->figure_count;
 	double usual;
 	size_t last;
 
 	for (int i = 0; i < LATENCIES; i++) {
 		struct latency *latency = &latencies[i];
+		bool other_user = latency->rights && bench->root;
 
 		bench_say("   %s", latency->what);
 		if (latency->way.notifier && !bench->notifier)
 			report_impossible(bench->report, 1, latency->what,
 			                  "the kernel refuses the notifier");
-		else if (i == USER_POLLING)
-			measure_unprivileged(bench, latency);
+		else if (latency->rights && latency->rights->count > 0 && !bench->root)
+			report_impossible(bench->report, 1, latency->what, "takes root");
+		else if (other_user)
+			measure_in_child(bench, latency);
 		else
 			measure(bench, latency);
 	}
+	bench_say("   the bare record");
 	measure_baseline(bench, &record);
+	measure_baseline(bench, &trace);
 	last = bench->report->figure_count;
 	bench_say("   the baselines");
 	measure_baseline(bench, &usual_own);
 	usual = measure_baseline(bench, &usual_foreign);
 	compare(bench, first, last, usual);
-	budgets(bench);
+	budgets(bench, latencies);
 }
