@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/caps.h"
 #include "support/check_main.h"
+#include "support/fake_proc.h"
 #include "support/fixture.h"
 #include "support/reading.h"
 #include "support/skip.h"
@@ -290,6 +293,113 @@ START_TEST(a_process_without_leader_is_read)
 }
 END_TEST
 
+/* --- a kernel that lists its sockets in another order than Linux, as gVisor does */
+
+#define HEADING                                                                                    \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "      \
+	"timeout inode\n"
+/* A row of a port and an inode of four digits. */
+#define SOCKET(port, state, inode)                                                                 \
+	"   0: 0100007F:" port " 00000000:0000 " state                                             \
+	" 00000000:00000000 00:00000000 00000000     0        0 " inode                            \
+	" 1 0000000000000000 100 0 0 10 0\n"
+#define SORTED HEADING SOCKET("0050", "0A", "4001") SOCKET("0051", "0A", "4002")
+#define UNSORTED                                                                                   \
+	HEADING SOCKET("0049", "07", "4000") SOCKET("0050", "0A", "4001")                          \
+		SOCKET("0050", "01", "4003") SOCKET("0050", "01", "4004")                          \
+			SOCKET("0051", "0A", "4002")
+
+static struct fake_proc fake;
+
+/* The namespace of all its processes has the text that is given. */
+static void give_netns(pid_t pid)
+{
+	fake_proc_link(&fake, "../thread-self/net", "%d/net", (int)pid);
+}
+
+/* A process by which its real namespace can be entered, in a /proc with tables of our own. */
+static void fake_process(struct reading *reading, const struct fixture *fixture)
+{
+	char link[64];
+
+	fake_proc_setup(&fake, true);
+	fake_proc_file(&fake, HEADING, "thread-self/net/tcp");
+	fake_proc_file(&fake, HEADING, "thread-self/net/tcp6");
+	fake_proc_link(&fake, "thread-self", "self");
+	reading_aim(reading, fixture->pid);
+	fake_proc_add(&fake, fixture->pid, 1, reading->target.start_time);
+	give_netns(fixture->pid);
+	snprintf(link, sizeof(link), "/proc/%d/ns/net", (int)fixture->pid);
+	fake_proc_link(&fake, link, "%d/ns/net", (int)fixture->pid);
+	reading->target.procfs = &fake.procfs;
+	ck_assert_int_eq(procfs_netns_of(&fake.procfs, fixture->pid, &reading->target.netns), 0);
+}
+
+/* The child that runs nsenter is looked up, too: it gets one of the next PIDs, which begin anew at
+ * 300 when the greatest was given out. */
+static int open_with_next_pids(struct reading *reading, const struct way *way)
+{
+	pid_t pid = procfs_last_pid(&reading->procfs), greatest;
+	char text[16];
+
+	ck_assert_int_gt(procfs_read(reading->procfs.fd, "sys/kernel/pid_max", text, sizeof(text)),
+	                 0);
+	greatest = atoi(text) - 1;
+	for (int i = 0; i < 1000; i++) {
+		pid = pid < greatest ? pid + 1 : 300;
+		give_netns(pid);
+	}
+	return reading_open(reading, way->reader, way->table);
+}
+
+static const struct way text_ways[] = {
+	{PORTWATCH_READER_LOCAL, PORTWATCH_TABLE_PROCFS, "local"},
+	{PORTWATCH_READER_SETNS, PORTWATCH_TABLE_PROCFS, "setns"},
+	{PORTWATCH_READER_NSENTER, PORTWATCH_TABLE_PROCFS, "nsenter"},
+	{PORTWATCH_READER_PROCFS, PORTWATCH_TABLE_PROCFS, "procfs"},
+};
+
+static void assert_both(struct reading *reading, const char *name)
+{
+	const struct snapshot *table = reading_table(reading);
+
+	ck_assert_msg(table->count == 2 && table->rows[0].listener.inode == 4001 &&
+	                      table->rows[1].listener.inode == 4002,
+	              "%s: %zu listeners", name, table->count);
+}
+
+/* Whatever the first read has seen. */
+START_TEST(listeners_may_stand_anywhere)
+{
+	const struct way *way = &text_ways[_i];
+	struct fixture fixture = fixture_start(SANDBOX_NETNS);
+	struct reading reading;
+	int error;
+
+	fake_process(&reading, &fixture);
+	skip_unless_possible(way, &reading);
+	error = open_with_next_pids(&reading, way);
+	/* Others have forked as often meanwhile. */
+	for (int i = 0; i < 10 && error == 0 && reader_failure(reading.reader).error == ESRCH;
+	     i++) {
+		reading_drop(&reading);
+		waitpid(reading.child.pid, NULL, __WALL);
+		error = open_with_next_pids(&reading, way);
+	}
+	ck_assert_msg(error == 0, "%s: cannot %s: %s", way->name, reading.failure.step,
+	              strerror(reading.failure.error));
+	ck_assert_uint_eq(reading_table(&reading)->count, 0);
+	fake_proc_file(&fake, SORTED, "thread-self/net/tcp");
+	assert_both(&reading, way->name);
+	fake_proc_file(&fake, UNSORTED, "thread-self/net/tcp");
+	assert_both(&reading, way->name);
+	assert_both(&reading, way->name);
+	reading_end(&reading);
+	fake_proc_teardown(&fake);
+	fixture_end(&fixture);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("reader");
@@ -301,6 +411,8 @@ static Suite *make(void)
 	tcase_add_loop_test(same, the_form_in_use_is_told, 0, WAYS);
 	tcase_add_loop_test(same, a_process_without_leader_is_read, 0, 3);
 	suite_add_tcase(suite, same);
+	tcase_add_loop_test(same, listeners_may_stand_anywhere, 0,
+	                    (int)(sizeof(text_ways) / sizeof(text_ways[0])));
 	tcase_add_test(refusals, a_foreign_namespace_is_not_local);
 	tcase_add_test(refusals, text_readers_refuse_a_dump);
 	tcase_add_test(refusals, an_unknown_kind_is_refused);

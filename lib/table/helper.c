@@ -289,7 +289,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 		helper_send_failure(RESPONSES, 0, STEP_MEMORY, errno);
 		return 1;
 	}
-	table_source_init(&source, buffer);
+	table_source_init(&source, buffer, setup->linux_kernel);
 	error = enter_netns(NETNS);
 	raw_close(NETNS);
 	if (error == 0) {

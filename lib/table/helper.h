@@ -32,6 +32,8 @@ struct helper_setup {
 	int netns;     /* the network namespace to enter */
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
+	bool linux_kernel; /* for table_source_init(): after helper_drop_memory() it can't be told
+	                    */
 };
 
 /* A child_body (spawn.h); arg is a struct helper_setup. The descriptors must be above 2. */

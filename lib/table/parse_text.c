@@ -186,9 +186,10 @@ static int parse_line(struct tcp_table *table)
 		return 0;
 	}
 	if (row.state != STATE_LISTEN) {
-		table->finished = true;
+		table->others++;
 		return 0;
 	}
+	table->unsorted |= table->others > 0;
 	if (row.port == 0 || row.inode == 0) {
 		table->rejected++;
 		return 0;
@@ -228,7 +229,7 @@ int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size)
 	size_t length;
 	int error = 0;
 
-	while (size > 0 && !table->finished && error == 0) {
+	while (size > 0 && error == 0) {
 		newline = memchr(bytes, '\n', size);
 		length = newline ? (size_t)(newline - bytes) : size;
 		collect(table, bytes, length);
@@ -245,7 +246,7 @@ int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size)
 
 void tcp_table_end(struct tcp_table *table)
 {
-	if (table->used > 0 || table->overlong)
+	if (table->others == 0 && (table->used > 0 || table->overlong))
 		table->rejected++;
 	forget_line(table);
 }

@@ -19,24 +19,25 @@ struct tcp_table {
 	void *data;
 	int family;        /* AF_INET: /proc/net/tcp; AF_INET6: /proc/net/tcp6 */
 	bool begun;        /* the first line, which may be the heading, is over */
-	bool finished;     /* a row that isn't a listener was seen: no listener follows */
+	bool unsorted;     /* a listener came after a row of another state */
 	bool overlong;     /* the line being collected exceeds the buffer: it will be rejected */
 	uint64_t rows;     /* listeners accepted */
+	uint64_t others;   /* rows of other states, which are passed over */
 	uint64_t rejected; /* malformed rows, and listeners with port 0 or inode 0 */
 	size_t used;
 	char line[TCP_TABLE_LINE]; /* an incomplete line */
 };
 
-/* Begins a table. sink may be NULL to look only for the end of the listeners. */
+/* Begins a table. sink may be NULL to look only for the order of the rows. */
 void tcp_table_init(struct tcp_table *table, int family, listener_sink sink, void *data);
 
 /* Parses the next bytes, cut anywhere. A first line that is the kernel's heading is passed over. A
- * malformed row is counted and left out: it says nothing, so it doesn't finish the table either.
- * After `finished` all bytes are ignored. Returns 0, or what the sink returned; the rest of the
- * bytes is lost then. */
+ * malformed row is counted and left out. Linux lists the listeners first; others need not, so all
+ * rows are looked at. Returns 0, or what the sink returned; the rest of the bytes is lost then. */
 int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size);
 
-/* The table ends here: what is left without a newline is a truncated row and is rejected. */
+/* The table ends here. What is left without a newline is a truncated row and is rejected; but not
+ * behind a row of another state, where the reading may have been ended on purpose. */
 void tcp_table_end(struct tcp_table *table);
 
 #endif

@@ -2,6 +2,7 @@
 /* reader.c - ways to fetch the table of listening sockets: what they have in common */
 #include "table/reader.h"
 #include "util/fd.h"
+#include "util/vdso.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static struct reader *make(const struct reader_ops *ops, enum portwatch_table ta
 	reader->link.process = -1;
 	reader->buffer = malloc(TABLE_SOURCE_BUFFER);
 	reader->link.datagram = reader->buffer;
-	table_source_init(&reader->source, reader->buffer);
+	table_source_init(&reader->source, reader->buffer, vdso_is_linux());
 	if (!reader->buffer) {
 		free(reader);
 		return NULL;

@@ -295,6 +295,7 @@ static int setns_open(struct reader *reader, const struct reader_target *target)
 			.netns = netns,
 			.proc = target->procfs->fd,
 			.table = reader->wanted,
+			.linux_kernel = reader->source.linux_kernel,
 		};
 		reader->link.exit_step = STEP_ANSWER;
 		error = spawn_child(&reader->link.child, helper_main, &setup);
@@ -324,19 +325,27 @@ const struct reader_ops reader_setns_ops = {
 #define SED_PATH "/bin/sed"
 #endif
 
-/* table TAG FILE: one frame with the heading and the listeners, which come first. The substitution
- * takes away the last newline only, and ${#text} counts bytes in the C locale. */
+/* Its descriptors beside standard input, output and error. Where the namespace could not be opened
+ * the last is missing. */
+enum { NSENTER_PROC = STDERR_FILENO + 1, NSENTER_NETNS, NSENTER_DESCRIPTORS };
+#define NSENTER_PROC_PATH "/proc/self/fd/3"
+#define NSENTER_NETNS_PATH "/proc/self/fd/4"
+_Static_assert(NSENTER_PROC == 3 && NSENTER_NETNS == 4, "the paths say where they are");
+
+/* table TAG FILE: one frame with the heading and the listeners, by the program of sed(1) that is
+ * the first argument. The substitution takes away the last newline only, and ${#text} counts bytes
+ * in the C locale. */
 static const char script[] =
 	"exec 2>/dev/null\n"
+	"program=$1\n"
+	"net=" NSENTER_PROC_PATH "/self/net\n"
 	"table() {\n"
-	"  text=$(" SED_PATH
-	" -n '1p;1d;/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /!q;p' "
-	"\"/proc/self/net/$2\") || return 1\n"
+	"  text=$(" SED_PATH " -n \"$program\" \"$net/$2\") || return 1\n"
 	"  printf 'D %s %s %s\\n%s\\n' \"$sequence\" \"$1\" \"$((${#text} + 1))\" \"$text\"\n"
 	"}\n"
 	"printf 'H 0 1 0\\n'\n"
 	"while read -r sequence form; do\n"
-	"  if table 4 tcp && { [ ! -e /proc/self/net/tcp6 ] || table 6 tcp6; }; then\n"
+	"  if table 4 tcp && { [ ! -e \"$net/tcp6\" ] || table 6 tcp6; }; then\n"
 	"    printf 'E %s 0 0\\n' \"$sequence\"\n"
 	"  else\n"
 	"    step='read /proc/net/tcp'\n"
@@ -344,20 +353,20 @@ static const char script[] =
 	"  fi\n"
 	"done\n";
 
+#define SED_LISTENER "/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /"
+/* Up to the first row that isn't a listener, where they come first; else all that are. */
+static const char sed_sorted[] = "1p;1d;" SED_LISTENER "!q;p";
+static const char sed_unsorted[] = "1p;1d;" SED_LISTENER "p";
+
 static char *const environment[] = {
 	"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
 	"LC_ALL=C",
 	NULL,
 };
 
-/* Where the namespace is found, if it could be opened. */
-#define NSENTER_NETNS 3
-#define NUMERAL(number) NUMERAL_(number)
-#define NUMERAL_(number) #number
-
 struct nsenter_setup {
-	int descriptors[NSENTER_NETNS + 1]; /* to become 0, 1, 2, and NSENTER_NETNS if ... */
-	bool netns;                         /* ... this is set */
+	int descriptors[NSENTER_DESCRIPTORS];
+	int count;
 	const char *path;
 	char *const *arguments;
 };
@@ -366,7 +375,7 @@ struct nsenter_setup {
 static int nsenter_main(void *arg)
 {
 	struct nsenter_setup *setup = arg;
-	int error = helper_isolate(setup->descriptors, NSENTER_NETNS + setup->netns);
+	int error = helper_isolate(setup->descriptors, setup->count);
 
 	if (error < 0) {
 		helper_send_failure(setup->descriptors[STDOUT_FILENO], 0, STEP_ARRANGE_FDS, -error);
@@ -384,12 +393,19 @@ static int nsenter_main(void *arg)
 static int start(struct reader *reader, const struct reader_target *target, int netns,
                  const int ends[2], int complaints)
 {
-	char descriptor[] = "--net=/proc/self/fd/" NUMERAL(NSENTER_NETNS), pid[24];
-	char *by_descriptor[] = {"nsenter", descriptor, SH_PATH, "-c", (char *)script, NULL};
-	char *by_pid[] = {"nsenter", "--target", pid, "--net", SH_PATH, "-c", (char *)script, NULL};
+	char pid[24];
+	const char *program = table_source_is_sorted(&reader->source, target->procfs->fd)
+	                              ? sed_sorted
+	                              : sed_unsorted;
+	char *by_descriptor[] = {"nsenter",       "--net=" NSENTER_NETNS_PATH,
+	                         SH_PATH,         "-c",
+	                         (char *)script,  "sh",
+	                         (char *)program, NULL};
+	char *by_pid[] = {"nsenter", "--target",     pid,  "--net",         SH_PATH,
+	                  "-c",      (char *)script, "sh", (char *)program, NULL};
 	struct nsenter_setup setup = {
-		.descriptors = {ends[0], ends[1], complaints, netns},
-		.netns = netns >= 0,
+		.descriptors = {ends[0], ends[1], complaints, target->procfs->fd, netns},
+		.count = netns >= 0 ? NSENTER_DESCRIPTORS : NSENTER_NETNS,
 		.path = target->nsenter,
 		.arguments = netns >= 0 ? by_descriptor : by_pid,
 	};

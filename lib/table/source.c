@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* source.c - opens and closes the kernel's tables of TCP sockets */
+#include <linux/magic.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 
 #include "util/sys.h"
 #include "util/fd.h"
@@ -21,9 +23,10 @@
 
 static const char *const table_names[2] = {"net/tcp", "net/tcp6"};
 
-void table_source_init(struct table_source *source, unsigned char *buffer)
+void table_source_init(struct table_source *source, unsigned char *buffer, bool linux_kernel)
 {
 	memset(source, 0, sizeof(*source));
+	source->linux_kernel = linux_kernel;
 	source->directory = -1;
 	source->text[0].fd = -1;
 	source->text[1].fd = -1;
@@ -47,6 +50,16 @@ static int join(char path[TABLE_SOURCE_PATH], const char *prefix, const char *na
 	return 0;
 }
 
+/* Whether it is Linux itself that makes the text: then the listeners come first (tcp_seq_start() in
+ * the kernel's net/ipv4/tcp_ipv4.c). */
+bool table_source_is_sorted(const struct table_source *source, int fd)
+{
+	struct statfs status;
+
+	return source->linux_kernel && fstatfs(fd, &status) == 0 &&
+	       status.f_type == PROC_SUPER_MAGIC;
+}
+
 static int open_text(struct table_source *source, int i, const char *prefix)
 {
 	struct table_text *text = &source->text[i];
@@ -55,6 +68,7 @@ static int open_text(struct table_source *source, int i, const char *prefix)
 	if (error < 0)
 		return error;
 	text->fd = raw_open(source->directory, text->path, O_RDONLY);
+	text->sorted = text->fd >= 0 && table_source_is_sorted(source, text->fd);
 	return text->fd < 0 ? text->fd : 0;
 }
 
@@ -294,7 +308,10 @@ int table_diag_read(struct table_source *source, uint32_t sequence, table_sink s
 	return error;
 }
 
-/* --- reads the text of /proc/net/tcp and tcp6 up to the last listener */
+/* --- reads the text of /proc/net/tcp and tcp6
+ *
+ * Where the listeners are known to come first, only as far as they go: behind them there may be
+ * thousands of connections. Else all of it; and for good as soon as a row says otherwise. */
 
 /* Some kernels don't let a /proc/net file be read again from its start. */
 static long read_from(struct table_source *source, struct table_text *text, uint64_t offset)
@@ -335,7 +352,7 @@ static int read_text(struct table_source *source, struct table_text *text, int f
 	uint64_t offset = 0;
 
 	tcp_table_init(&table, family, NULL, NULL);
-	while (!table.finished) {
+	while (!text->sorted || table.others == 0) {
 		long got = read_again(source, text, offset);
 		int error;
 
@@ -345,6 +362,7 @@ static int read_text(struct table_source *source, struct table_text *text, int f
 		if (offset > TABLE_SOURCE_MAX)
 			return -E2BIG;
 		tcp_table_feed(&table, (const char *)source->buffer, (size_t)got);
+		text->sorted &= !table.unsorted;
 		error = sink(data, tag, source->buffer, (size_t)got);
 		if (error < 0)
 			return error;

@@ -34,11 +34,13 @@ enum table_tag {
 typedef int (*table_sink)(void *data, enum table_tag tag, const void *bytes, size_t size);
 
 struct table_text {
-	int fd; /* -1: not open */
+	int fd;      /* -1: not open */
+	bool sorted; /* the listeners come first */
 	char path[TABLE_SOURCE_PATH];
 };
 
 struct table_source {
+	bool linux_kernel;
 	int directory; /* below which the texts are; belongs to the caller */
 	struct table_text text[2];
 	struct failure text_failure;
@@ -49,8 +51,8 @@ struct table_source {
 	unsigned char *buffer; /* TABLE_SOURCE_BUFFER bytes, belongs to the caller */
 };
 
-/* Begins with nothing open. */
-void table_source_init(struct table_source *source, unsigned char *buffer);
+/* Begins with nothing open. linux_kernel: see vdso_is_linux(). */
+void table_source_init(struct table_source *source, unsigned char *buffer, bool linux_kernel);
 /* Opens the texts directory/prefix/net/tcp{,6}. A failure is kept for the first read. Where the
  * kernel has no IPv6 there is no tcp6, which is no failure. */
 void table_source_open_text(struct table_source *source, int directory, const char *prefix);
@@ -80,6 +82,10 @@ static inline uint32_t table_source_sequence(uint32_t sequence, int family)
 {
 	return sequence * 2 + (family == AF_INET6);
 }
+
+/* Whether the texts of a /proc, given by a descriptor of anything in it, list the listeners first.
+ */
+bool table_source_is_sorted(const struct table_source *source, int fd);
 
 /* Whether the failure of a dump says that this kernel, or a filter, will never allow one. */
 bool table_source_is_refusal(int error);
