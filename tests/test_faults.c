@@ -12,6 +12,7 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
+#include "support/patience.h"
 #include "support/process_list.h"
 #include "support/wrap.h"
 
@@ -20,7 +21,7 @@
 #define END PORTWATCH_EVENT_END
 
 /* How much faster time goes while the library waits for a deadline or for the end of a pause. */
-#define HASTE 10
+#define HASTE patience_haste(10)
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 

@@ -17,6 +17,7 @@
 #include "loopback.h"
 #include "process_list.h"
 #include "puppet.h"
+#include "patience.h"
 #include "scenario.h"
 #include "skip.h"
 #include "wrap_errors.h"
@@ -27,7 +28,7 @@
 
 /* Of the library's time, which goes so many times faster while it waits. */
 #define INTERVAL 100
-#define HASTE 20
+#define HASTE patience_haste(20)
 /* A start has a deadline, which a busy machine may not keep when it comes so much sooner: how much
  * slower time goes each time it is tried again. */
 #define CALM 5

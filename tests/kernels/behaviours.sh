@@ -1,0 +1,183 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# behaviours.sh CASE... - in a guest of kernels.sh, as root: what pwatch does where the kernel refuses
+# something by a setting of the whole machine
+#
+# In each case pwatch must report a port that opens, and --check must name the setting.
+set -u
+: "${source:?}"
+. "$source/tests/support/patience.sh"
+pwatch=$source/pwatch
+user=54321
+work=$(mktemp -d)
+chmod 755 "$work"
+# Opens one port, and closes it when standard input ends.
+server='import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+sys.stdin.read()'
+
+fail()
+{
+	echo "| $case_name: $*"
+	failed=yes
+}
+
+skip()
+{
+	echo "| SKIP: $case_name: $*"
+	skipped=yes
+}
+
+# as WHO COMMAND...: as root, or as an ordinary user with these capabilities and no others.
+as()
+{
+	who=$1
+	shift
+	case $who in
+	root) timeout "$(patience 60)" "$@" ;;
+	*)
+		timeout "$(patience 60)" setpriv --reuid $user --regid $user --clear-groups \
+			--inh-caps="$who" --ambient-caps="$who" "$@"
+		;;
+	esac
+}
+
+# expect_port WHO [OPTION...]: a port that opens while pwatch watches is reported, and then closed.
+expect_port()
+{
+	who=$1
+	shift
+	mkfifo "$work/end"
+	as "$who" "$pwatch" --json --events=open,close "$@" -- python3 -c "$server" \
+		<"$work/end" 2>"$work/events" &
+	watcher=$!
+	exec 5>"$work/end"
+	left=$(patience 60)
+	until grep -q '"event":"open"' "$work/events" || [ "$left" -eq 0 ] || ! kill -0 "$watcher"; do
+		left=$((left - 1))
+		sleep 1
+	done
+	exec 5>&-
+	wait "$watcher"
+	rm "$work/end"
+	grep -q '"event":"open","address":"127.0.0.1"' "$work/events" ||
+		fail "$who: the port isn't reported: $(cat "$work/events")"
+	grep -q '"event":"close","address":"127.0.0.1"' "$work/events" ||
+		fail "$who: its end isn't reported: $(cat "$work/events")"
+}
+
+# check WHO: what --check says of a shell is in $work/check.
+check()
+{
+	# shellcheck disable=SC2016
+	as "$1" sh -c '"$1" --check $$' sh "$pwatch" >"$work/check" 2>&1
+}
+
+# By what the kernel reports listen(2): anything but polling.
+expect_notifier()
+{
+	sed -n "s,^ *listen *,,p" "$work/check" | grep -qv "^polling" ||
+		fail "--check says that listen(2) is polled for: $(cat "$work/check")"
+}
+
+expect_polling()
+{
+	grep -qE '^ *listen +polling' "$work/check" ||
+		fail "--check doesn't say that listen(2) is polled for: $(cat "$work/check")"
+}
+
+expect_text()
+{
+	grep -qF -- "$1" "$work/check" || fail "--check doesn't name $1: $(cat "$work/check")"
+}
+
+# Debian's setting: perf_event_open(2) is refused to whoever has CAP_PERFMON alone.
+paranoid()
+{
+	echo 3 >/proc/sys/kernel/perf_event_paranoid
+	expect_port +perfmon,+dac_read_search
+	check +perfmon,+dac_read_search
+	expect_polling
+	expect_text kernel.perf_event_paranoid
+	expect_port +sys_admin
+	check +sys_admin
+	expect_notifier
+	expect_port root
+	check root
+	expect_notifier
+}
+
+# As in a container: nobody has mounted it, and only CAP_SYS_ADMIN can.
+no_tracefs()
+{
+	echo 2 >/proc/sys/kernel/perf_event_paranoid
+	! grep -q ' tracefs ' /proc/mounts || umount -a -t tracefs || fail "tracefs stays mounted"
+	expect_port +perfmon,+dac_read_search
+	check +perfmon,+dac_read_search
+	expect_polling
+	expect_text tracefs
+	expect_port root
+	check root
+	expect_notifier
+	echo 3 >/proc/sys/kernel/perf_event_paranoid
+}
+
+# The kernel's own text is read instead.
+expect_text_table()
+{
+	expect_port root
+	expect_port -all
+	check root
+	expect_text "text table"
+	expect_text tcp_diag
+}
+
+# A module that isn't installed, or that the administrator has forbidden.
+no_tcp_diag()
+{
+	rmmod tcp_diag 2>/dev/null
+	! grep -q '^tcp_diag ' /proc/modules || skip "tcp_diag can't be unloaded"
+	echo 'install tcp_diag /bin/false' >/etc/modprobe.d/no_tcp_diag.conf
+	expect_text_table
+	rm /etc/modprobe.d/no_tcp_diag.conf
+	expect_port root
+	check root
+	expect_text "diag table"
+}
+
+# Lasts until the next boot.
+modules_disabled()
+{
+	rmmod tcp_diag 2>/dev/null
+	echo 1 >/proc/sys/kernel/modules_disabled
+	expect_text_table
+}
+
+# Set on the kernel's command line.
+lockdown()
+{
+	if ! grep -qF '[confidentiality]' /sys/kernel/security/lockdown 2>/dev/null; then
+		skip "this kernel can't be locked down from its command line"
+		return
+	fi
+	expect_port root
+	check root
+	expect_polling
+	expect_text lockdown
+	expect_port +sys_admin
+	expect_port -all
+}
+
+echo "=== plan behaviours $#"
+for case_name in "$@"; do
+	failed=no skipped=no
+	$case_name
+	if [ $failed = yes ]; then
+		echo "FAIL: behaviours $case_name"
+	elif [ $skipped = yes ]; then
+		echo "SKIP: behaviours $case_name"
+	else
+		echo "PASS: behaviours $case_name"
+	fi
+done
+rm -rf "$work"

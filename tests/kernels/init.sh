@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# init.sh JOB - the first process of a guest of kernels.sh; JOB is a file that sets these variables:
+# jobs, tests, source, slowness
+#
+# Reports on the second serial port: "=== plan JOB COUNT", then "PASS: ", "FAIL: " or "SKIP: " for each.
+# What explains a result stands in lines that begin with "|".
+set -u
+jobs='' tests='' source='' slowness=1
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=/root
+export PATH HOME
+# An ordinary user, who needs no name.
+user=54321
+
+mount_all()
+{
+	mount -t proc -o nosuid,nodev,noexec proc /proc
+	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+	mount -t devtmpfs -o nosuid devtmpfs /dev
+	mkdir -p /dev/pts /dev/shm
+	mount -t devpts -o nosuid,noexec devpts /dev/pts
+	mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm
+	mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
+	mount -t securityfs -o nosuid,nodev,noexec securityfs /sys/kernel/security
+	mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 /sys/fs/cgroup
+}
+
+explain()
+{
+	sed 's/^/| /'
+}
+
+job_root()
+{
+	check root ""
+}
+
+job_user()
+{
+	chown -R $user:$user "$source"
+	check user "setpriv --reuid $user --regid $user --clear-groups"
+}
+
+# check NAME PREFIX
+check()
+{
+	limit="timeout -k 10 $((120 * slowness))"
+	# shellcheck disable=SC2086
+	set -- "$1" "$2" $tests
+	echo "=== plan $1 $(($# - 2))"
+	# shellcheck disable=SC2086
+	$2 env HOME="$source" make -s -j2 -C "$source" check-TESTS TESTS="$tests" \
+		LOG_COMPILER="$limit" SH_LOG_COMPILER="$limit /bin/sh" \
+		PY_LOG_COMPILER="$limit /bin/sh tests/python.sh" 2>&1 </dev/null |
+		sed -E "s/^(PASS|FAIL|SKIP|XPASS|ERROR): /&$1 /; t; s/^/| /"
+	for test in $tests; do
+		result=${test%.*}
+		[ "$result" != "$test" ] || result=$test
+		if ! grep -qE '^:test-result: (PASS|SKIP)' "$source/$result.trs" 2>/dev/null; then
+			echo "--- $1 $test" | explain
+			tail -n 200 "$source/$result.log" 2>&1 | explain
+		else
+			grep -h '^SKIP: ' "$source/$result.log" | explain
+		fi
+	done
+}
+
+job_behaviours()
+{
+	sh "$source/tests/kernels/behaviours.sh" paranoid no_tracefs no_tcp_diag
+}
+
+job_lockdown()
+{
+	sh "$source/tests/kernels/behaviours.sh" lockdown modules_disabled
+}
+
+mount_all
+stty -F /dev/ttyS1 raw
+exec >/dev/ttyS1 2>&1 </dev/null
+# shellcheck disable=SC1090
+. "$1"
+PORTWATCH_TEST_SLOWNESS=$slowness
+export PORTWATCH_TEST_SLOWNESS source
+ip link set lo up
+echo "=== Linux $(uname -r), $(cut -d ' ' -f 1 /proc/uptime) s after its start"
+for job in $jobs; do
+	"job_$job"
+	echo "=== done $job, $(cut -d ' ' -f 1 /proc/uptime) s after the start"
+done
+echo "=== end"
+# Waits until all of it has left.
+exec >/dev/null
+echo b >/proc/sysrq-trigger
