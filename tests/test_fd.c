@@ -16,7 +16,7 @@ static bool is_open(int fd)
 
 START_TEST(all_that_is_owned_is_closed_in_a_child)
 {
-	int pipe_ends[2], own, foreign, closed;
+	int pipe_ends[2] = {-1, -1}, own, foreign, closed;
 
 	foreign = eventfd(0, EFD_CLOEXEC);
 	own = fd_own(eventfd(0, EFD_CLOEXEC));

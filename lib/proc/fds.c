@@ -65,7 +65,7 @@ static int scan_descriptor(void *data, long number)
 {
 	struct scan *scan = data;
 	struct fds_holder *socket;
-	uint64_t inode;
+	uint64_t inode = 0;
 	char name[24];
 	int result;
 

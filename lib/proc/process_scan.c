@@ -384,7 +384,7 @@ struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
  * matter then. */
 static bool is_where_it_was(const struct process_table *table, const struct process *process)
 {
-	struct netns_id netns;
+	struct netns_id netns = {0};
 
 	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
 	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;

@@ -121,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct reader *reader;
 	struct child child;
 	uint8_t choice;
-	int ends[2];
+	int ends[2] = {-1, -1};
 
 	fuzz_take(&bytes, &size, &choice, sizeof(choice));
 	if (size > 65536)
