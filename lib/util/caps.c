@@ -136,7 +136,8 @@ int portwatch_limit_privileges(void)
 	if (!caps || !kept)
 		return -ENOMEM;
 	permitted = get(caps, CAP_PERMITTED);
-	effective = get(caps, CAP_EFFECTIVE) & USED;
+	/* A helper takes it into effect itself, for as long as that lasts. */
+	effective = get(caps, CAP_EFFECTIVE) & USED & ~HELPER;
 	if (!looks_by_all(permitted))
 		permitted &= USED;
 	result = change(kept, CAP_PERMITTED, permitted, CAP_SET);
