@@ -34,7 +34,8 @@ struct check {
 	struct seen_namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
 	size_t unread; /* of these, no reader works for so many */
-	bool degraded; /* not all is by the best way that there is */
+	struct hints_look look;
+	struct place place;
 	unsigned int ports;
 	struct report report;
 };
@@ -50,6 +51,14 @@ static void count_port(struct portwatch *watcher, const struct portwatch_event *
 		check->ports++;
 }
 
+/* What the kernel says where it has no module for the dump (net/core/sock_diag.c). */
+static bool lacks_module(const struct seen_namespace *seen)
+{
+	const char *diag = strstr(seen->reason, "table diag: ");
+
+	return diag && strstr(diag, strerror(ENOENT));
+}
+
 static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
 {
 	struct check *check = user_data;
@@ -63,8 +72,10 @@ static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
 	if (seen.reader == PORTWATCH_READER_AUTO)
 		check->unread++;
 	if (seen.reader == PORTWATCH_READER_NSENTER || seen.reader == PORTWATCH_READER_PROCFS)
-		check->degraded = true;
+		check->look.outside = true;
 	snprintf(seen.reason, sizeof(seen.reason), "%s", portwatch_namespace_get_reason(ns));
+	if (lacks_module(&seen))
+		check->look.no_module = true;
 	if (check->namespace_count < NAMESPACES_MAX)
 		check->namespaces[check->namespace_count] = seen;
 	check->namespace_count++;
@@ -102,9 +113,10 @@ static void report_notice(struct check *check, enum portwatch_notice notice, con
 	int notifier =
 		portwatch_get_notifier(check->target.watcher, notice, reason, sizeof(reason));
 
-	if (notifier == PORTWATCH_NOTIFIER_NONE && check->options.notify &&
-	    notice == PORTWATCH_NOTICE_LISTEN)
-		check->degraded = true;
+	if (notice == PORTWATCH_NOTICE_LISTEN && check->options.notify) {
+		check->look.polls = notifier == PORTWATCH_NOTIFIER_NONE;
+		check->look.traced = notifier == PORTWATCH_NOTIFIER_TRACEPOINT;
+	}
 	if (notifier < 0)
 		report_add(&check->report, TOPIC_NOTIFIER, name, "?", strerror(-notifier));
 	else
@@ -164,10 +176,15 @@ static void report_result(struct check *check, bool visible)
 /* Watches for a moment, to see what works. Returns whether the ports can be seen. */
 static bool look(struct check *check)
 {
+	int result;
+
 	check->target.pid = check->sample ? check->sample : check->options.pids[0];
 	check->target.user_data = check;
-	if (target_open(&check->target, &check->options, count_port) < 0 ||
-	    target_start(&check->target, &check->options) < 0)
+	result = target_open(&check->target, &check->options, count_port);
+	if (result == 0)
+		result = target_start(&check->target, &check->options);
+	check->look.refused = result == -EACCES || result == -EPERM;
+	if (result < 0)
 		return false;
 	while (portwatch_dispatch(check->target.watcher) > 0)
 		continue;
@@ -187,8 +204,8 @@ static bool make_report(struct check *check)
 		report_namespaces(check);
 		report_notifier(check);
 	}
-	hints_report(&check->privileges, check->options.pid_count > 0 ? check->target.pid : 0,
-	             check->degraded, &check->report);
+	check->look.pid = check->options.pid_count > 0 ? check->target.pid : 0;
+	hints_report(&check->privileges, &check->place, &check->look, &check->report);
 	return visible;
 }
 
@@ -219,6 +236,8 @@ int check_run(const struct options *options, const struct run *run)
 	bool visible;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* Children are waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	/* What else there is to say is in the report. */
 	check.options.log_level = PORTWATCH_LOG_ERROR;
 	if (result == 0)
@@ -227,6 +246,7 @@ int check_run(const struct options *options, const struct run *run)
 		message_error("cannot check: %s", message_reason(result));
 		return 1;
 	}
+	place_read(&check.place);
 	visible = make_report(&check);
 	result = print(&check);
 	target_close(&check.target);

@@ -112,6 +112,25 @@ int privileges_disown(void)
 	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
+int privileges_raise(uint64_t set)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	uint32_t raised = 0;
+
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		uint32_t word = sets[i].permitted & (uint32_t)(set >> (32 * i));
+
+		sets[i].effective |= word;
+		raised |= word;
+	}
+	if (raised == 0)
+		return -EPERM;
+	return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
+
 static void report_capabilities(struct report *report, const char *name, uint64_t set,
                                 const char *note)
 {

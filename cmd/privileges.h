@@ -35,6 +35,10 @@ int privileges_read(struct privileges *privileges);
  * inheritable set is the caller's own. 0 or a negative errno. */
 int privileges_disown(void);
 
+/* Takes those of a set that are permitted into effect. 0 or a negative errno: -EPERM where none is.
+ */
+int privileges_raise(uint64_t set);
+
 void privileges_report(const struct privileges *privileges, struct report *report);
 
 #endif

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "place.h"
+#include "privileges.h"
 #include "target.h"
 
 /* Says why a process can't be watched, and what to do; --check does that itself. */
@@ -23,6 +25,30 @@ static int complain(struct target *target, const struct options *options, int er
 	return error;
 }
 
+/* What pwatch has to look with, and whether it is root, who isn't to be told to become root. */
+static struct privileges read_privileges(void)
+{
+	struct privileges privileges;
+
+	/* Nothing known is nothing there. */
+	if (privileges_read(&privileges) < 0)
+		privileges = (struct privileges){.uid = geteuid(), .initial_user_namespace = true};
+	return privileges;
+}
+
+/* Why /proc hides it. */
+static const char *hidden_reason(void)
+{
+	struct privileges privileges = read_privileges();
+
+	if (!privileges.initial_user_namespace)
+		return "/proc hides it (hidepid); run pwatch outside of this user namespace";
+	if (privileges.uid == 0)
+		return "/proc hides it (hidepid); run pwatch as its user, or with the capability "
+		       "cap_sys_ptrace";
+	return "/proc hides it (hidepid); run pwatch as its user or as root";
+}
+
 static const char *open_reason(const struct target *target, const struct options *options,
                                int error)
 {
@@ -35,8 +61,8 @@ static const char *open_reason(const struct target *target, const struct options
 		return "no such process; ps -e lists what runs";
 	case -EINVAL:
 		return "it is a thread; give the process it belongs to";
-	case -EACCES: /* hidepid */
-		return "/proc hides it (hidepid); run pwatch as its user or as root";
+	case -EACCES:
+		return hidden_reason();
 	case -ENOTSUP:
 		return "this system is not Linux";
 	default:
@@ -44,28 +70,55 @@ static const char *open_reason(const struct target *target, const struct options
 	}
 }
 
+/* Why it may not be looked into. */
+static const char *access_reason(pid_t pid)
+{
+	struct privileges privileges = read_privileges();
+	const uint64_t sight = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
+	bool all = (privileges.permitted & sight) == sight;
+
+	if (!privileges.initial_user_namespace && (all || privileges.uid == 0))
+		return "permission denied: it may belong to another user namespace; run pwatch "
+		       "outside of this one";
+	if (all)
+		return "permission denied: a security module or the sandbox refuses it, whatever "
+		       "the capabilities";
+	if (privileges.uid == 0)
+		return "permission denied: it has capabilities that pwatch lacks, or another user, "
+		       "or a security module or the sandbox refuses; give pwatch the capabilities "
+		       "cap_sys_ptrace and cap_dac_read_search";
+	if (place_owns(privileges.uid, pid))
+		return "permission denied: it has another user in a rootless container; run podman "
+		       "unshare pwatch with its PID";
+	return "permission denied; run pwatch as its user or as root, or with the capabilities "
+	       "cap_sys_ptrace and cap_dac_read_search";
+}
+
 /* Why no reader may enter the network namespace. */
 static const char *entry_reason(const struct options *options)
 {
-	if (options->reader == PORTWATCH_READER_NSENTER && getauxval(AT_SECURE) != 0)
+	struct privileges privileges = read_privileges();
+
+	if (options->reader == PORTWATCH_READER_NSENTER && privileges.secure)
 		return "nsenter is never run by a pwatch that has file capabilities; "
 		       "choose another --reader, or none";
+	if (privileges.permitted & PRIVILEGES_SYS_ADMIN && privileges.initial_user_namespace)
+		return "permission denied to enter its network namespace: a seccomp filter, a "
+		       "security module or the sandbox refuses; --reader=procfs reads from outside";
+	if (privileges.uid == 0)
+		return "permission denied to enter its network namespace; run pwatch with the "
+		       "capability cap_sys_admin outside of any container, or with --reader=procfs";
 	return "permission denied to enter its network namespace; run pwatch as root or with the "
 	       "capability cap_sys_admin, or with --reader=procfs";
 }
 
-static const char *start_reason(const struct options *options, int error)
+static const char *start_reason(const struct options *options, pid_t pid, int error)
 {
 	switch (error) {
 	case -ESRCH:
 		return "it has exited";
 	case -EACCES:
-		if (geteuid() == 0)
-			return "permission denied: it has capabilities that pwatch lacks, or a "
-			       "security module or the sandbox refuses; give pwatch "
-			       "cap_sys_ptrace";
-		return "permission denied; run pwatch as its user or as root, or with the "
-		       "capabilities cap_sys_ptrace and cap_dac_read_search";
+		return access_reason(pid);
 	case -EPERM:
 		return entry_reason(options);
 	case -EXDEV:
@@ -143,7 +196,9 @@ int target_start(struct target *target, const struct options *options)
 	result = portwatch_start(target->watcher);
 	if (!verbose)
 		message_release(result == 0);
-	return result < 0 ? complain(target, options, result, start_reason(options, result)) : 0;
+	return result < 0 ? complain(target, options, result,
+	                             start_reason(options, target->pid, result))
+	                  : 0;
 }
 
 void target_close(struct target *target)

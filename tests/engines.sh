@@ -189,7 +189,7 @@ make_image()
 	if [ ! -d "$image/etc" ]; then
 		echo "makes an image with debootstrap: $image"
 		suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-		debootstrap --variant=minbase --include=libcap2,systemd,systemd-sysv,dbus "$suite" \
+		debootstrap --variant=minbase --include=libcap2-bin,systemd,systemd-sysv,dbus "$suite" \
 			"$image" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
 	fi
 	install -m 755 "$PWATCH" "$image/usr/local/bin/pwatch"
@@ -206,7 +206,7 @@ make_archive()
 		-cf "$work/archive/layer.tar" .
 	sum=$(sha256sum "$work/archive/layer.tar")
 	cat >"$work/archive/config.json" <<END
-{"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"]},
+{"architecture": "$(dpkg --print-architecture)", "os": "linux", "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"]},
  "rootfs": {"type": "layers", "diff_ids": ["sha256:${sum%% *}"]}}
 END
 	echo '[{"Config": "config.json", "RepoTags": ["localhost/pwatch:test"], "Layers": ["layer.tar"]}]' \
@@ -245,14 +245,25 @@ once()
 	line "once, as root" UID=65432 GID=65432 PID=$server || return
 	sed -i 's/--init-groups/--clear-groups/' "$work/line"
 	checked "setpriv: the setns reader, the notifier" "$(by_reader setns diag)"
-	grep -q '"topic":"notifier".*"value":"yes"' "$work/out" || fail "setpriv: no notifier"
+	grep -q '"topic":"notifier","name":"listen","value":"bpf"' "$work/out" || fail "setpriv: no notifier"
 	kill $server
+}
+
+# nspawn_check OPTION...: --check in a container.
+nspawn_check()
+{
+	systemd-nspawn --quiet --register=no --keep-unit --directory="$image" "$@" \
+		pwatch --check --json </dev/null 2>"$work/err" | tr -d '\r' >"$work/out"
 }
 
 nspawn()
 {
 	line nspawn DIRECTORY="$image" COMMAND=server || return
 	sees "systemd-nspawn $(systemd-nspawn --version | sed -n '1s/^systemd \([0-9]*\).*/\1/p')"
+	nspawn_check --quiet
+	advice=$(advised systemd-nspawn)
+	eval "nspawn_check $advice"
+	lacks_nothing "it is $advice"
 }
 
 bubblewrap()
@@ -348,6 +359,31 @@ unit_checks()
 	fi
 }
 
+# service_advice WHAT DIRECTIVE...: what it says to grant to a service with these, is enough.
+service_advice()
+{
+	what=$1
+	shift
+	service_check "$@"
+	advice=$(advised systemd)
+	[ -n "$advice" ] || { fail "no advice $what"; return; }
+	IFS=';'
+	# shellcheck disable=SC2046
+	set -- "$@" $(echo "$advice" | sed 's/; /;/g')
+	unset IFS
+	service_check "$@"
+	lacks_nothing "$what it is $advice"
+}
+
+# service_check DIRECTIVE...: the service with these runs --check about itself.
+service_check()
+{
+	drop_in Type=oneshot Restart=no ExecStart= "ExecStart=/usr/local/bin/pwatch --check --json" "$@"
+	since=$(date +%s.%N)
+	inside systemctl start pwatch 2>"$work/err"
+	journal
+}
+
 systemd()
 {
 	block ini '' >"$work/pwatch.service"
@@ -370,12 +406,20 @@ systemd()
 	inside systemctl stop pwatch
 	inside systemctl start private
 	unit_checks "the setns reader, the diag table" 0 "$(by_reader setns diag)"
-	unit_checks "the notifier" 0 '"topic":"notifier".*"value":"yes"'
+	unit_checks "the notifier" 0 '"topic":"notifier","name":"listen","value":"bpf"'
 	unit_checks "ProtectProc=invisible hides nothing" 0 "$(by_reader setns diag)" \
 		ProtectProc=invisible
 	unit_checks "PrivateUsers=yes hides all" 1 '"topic":"result".*"value":"no"' PrivateUsers=yes
 	unit_checks "without RestrictNamespaces=net user: read from outside" 0 \
 		"$(by_reader procfs procfs)" RestrictNamespaces=yes
+	service_advice "a user without any" User=nobody AmbientCapabilities=
+	service_advice "without namespaces" RestrictNamespaces=yes
+	service_advice "without the calls" SystemCallFilter= SystemCallFilter=~bpf SystemCallFilter=~setns
+	service_advice "with few capabilities" AmbientCapabilities= CapabilityBoundingSet= \
+		CapabilityBoundingSet=CAP_CHOWN User=root
+	service_advice "with users of its own" PrivateUsers=yes
+	service_advice "without namespaces, and without a filter of calls" RestrictNamespaces=yes \
+		SystemCallFilter=
 	inside systemctl poweroff
 	wait $container
 }
@@ -412,6 +456,78 @@ engine_sees()
 	until_true gone "$1"
 }
 
+# advised NAME: what --check, in $work/out, says to grant.
+advised()
+{
+	sed -n "s/^{\"topic\":\"grant\",\"name\":\"$1\",\"value\":\"\([^\"]*\)\".*/\1/p" "$work/out"
+}
+
+# lacks_nothing WHAT: says --check.
+lacks_nothing()
+{
+	if grep -q '"topic":"result".*"value":"yes"' "$work/out" &&
+		! grep -q '"topic":"\(missing\|grant\)"' "$work/out"; then
+		pass "$1"
+	else
+		fail "$1"
+	fi
+}
+
+# engine_check ENGINE OPTION...: --check in a container.
+engine_check()
+{
+	engine=$1
+	shift
+	# shellcheck disable=SC2086
+	timeout 60 $as "$engine" run --rm "$@" localhost/pwatch:test pwatch --check --json \
+		>"$work/out" 2>"$work/err"
+}
+
+# engine_advice ENGINE OPTION...: what it says to grant to a container with these, is enough.
+engine_advice()
+{
+	engine_check "$@"
+	advice=$(advised "$1")
+	[ -n "$advice" ] || { fail "no advice with: $*"; return; }
+	# shellcheck disable=SC2086
+	engine_check "$@" $advice
+	lacks_nothing "with ${2:-no options} it is $advice"
+}
+
+write_profile()
+{
+	cat >"$work/profile.json" <<'END'
+{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+ {"names": ["setns", "bpf", "perf_event_open"], "action": "SCMP_ACT_ERRNO"}]}
+END
+}
+
+all_capabilities="--cap-add=SYS_ADMIN --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH"
+
+# shellcheck disable=SC2086
+engine_advices()
+{
+	write_profile
+	engine_advice "$1"
+	engine_advice "$1" --user=1000
+	engine_advice "$1" --cap-drop=ALL
+	engine_advice "$1" "--security-opt=seccomp=$work/profile.json" $all_capabilities
+}
+
+# A user other than root, to whom docker gives what is added only as what a file may give.
+# shellcheck disable=SC2086
+file_advice()
+{
+	engine_server docker --user=1000 $all_capabilities || { fail "can't run a container"; return; }
+	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
+	advice=$(advised lastingly)
+	docker exec --user=0 $container sh -c "$advice" 2>"$work/err" || fail "can't be run: $advice"
+	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
+	lacks_nothing "with --user=1000 and the capabilities it is setcap"
+	kill -TERM "$server"
+	until_true gone docker
+}
+
 gone()
 {
 	! $as "$1" inspect "$container"
@@ -439,10 +555,12 @@ in_docker()
 	docker_daemon || { cp "$work/docker.log" "$work/err"; fail "dockerd doesn't start"; return; }
 	engine_sees docker docker
 	engine_checks docker docker "$(by_reader setns diag)" "the setns reader"
-	engine_checks docker docker '"topic":"notifier".*"value":"yes"' "the notifier"
+	engine_checks docker docker '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
 	engine_sees docker "docker, beside another container"
 	engine_sees docker "docker, in the container itself"
 	engine_sees docker "docker, from the host"
+	engine_advices docker
+	file_advice
 }
 
 # --- podman
@@ -482,9 +600,10 @@ in_podman()
 	podman_ready || { fail "podman can't load the image"; return; }
 	engine_sees podman podman
 	engine_checks podman podman "$(by_reader setns diag)" "the setns reader"
-	engine_checks podman podman '"topic":"notifier".*"value":"yes"' "the notifier"
+	engine_checks podman podman '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
 	engine_sees podman "podman, beside another container"
 	engine_sees podman "podman, from the host"
+	engine_advices podman
 }
 
 # The pod of the manifest; there is no cluster. Podman 4.3 passes over hostPID, so that is said in
@@ -526,6 +645,16 @@ rootless_files()
 	chmod 700 "$work/runtime"
 }
 
+# rootless_advice NAME: what is said of a process of another user inside.
+rootless_advice()
+{
+	engine_server podman --user=1000 || { fail "can't run a container"; return; }
+	$as pwatch --check --json "$server" >"$work/out" 2>"$work/err"
+	echo "$(advised "$1") --json" >"$work/line"
+	sees "another user inside: $(cut -d ' ' -f 1,2 "$work/line")" "$server"
+	until_true gone podman
+}
+
 in_rootless_podman()
 {
 	make_archive
@@ -542,6 +671,8 @@ in_rootless_podman()
 		line "rootless podman, another user inside" PID="$server" &&
 		sees "another user inside, podman unshare" "$server"
 	until_true gone podman
+	rootless_advice "rootless podman"
+	rootless_advice "rootless containers"
 	as=
 }
 

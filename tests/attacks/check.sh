@@ -75,8 +75,9 @@ lacks_all()
 	finding missing cap_sys_admin "to enter other network namespaces"
 	finding missing cap_sys_admin "to be told by the kernel"
 	finding missing cap_sys_ptrace "to see what processes of other users hold"
-	finding grant "docker, podman" "--pid=host --cap-add=SYS_ADMIN"
-	finding grant systemd "AmbientCapabilities=CAP_SYS_ADMIN"
+	# What is for containers and services is said there.
+	! grep '"topic":"grant"' "$work/log" | grep -v '"name":"\(lastingly\|once, as root\)"' ||
+		fail "granted what there is none of"
 }
 
 root()
@@ -151,6 +152,16 @@ file_capabilities()
 	no_finding missing
 }
 
+# The command that it says to give as root, given by one who isn't limited.
+by_a_root_of_another_session()
+{
+	finding grant "once, as root" setpriv "from another session"
+	once=$(granted "once, as root")
+	sh -c "$once --once" >"$work/log" 2>&1
+	expect_status 0 $?
+	expect_port "$own_port"
+}
+
 no_new_privs()
 {
 	asked=$own
@@ -159,6 +170,7 @@ no_new_privs()
 	lacks_all
 	finding privilege no_new_privs yes "file capabilities are ignored"
 	finding grant lastingly setcap "no use here: no_new_privs is set"
+	by_a_root_of_another_session
 }
 
 bounding_set()
@@ -170,6 +182,7 @@ bounding_set()
 	lacks_all
 	finding privilege "bounding set" "none that is of use"
 	finding grant lastingly setcap "no use here: the bounding set lacks some"
+	by_a_root_of_another_session
 }
 
 file_system_without_privileges()
@@ -189,8 +202,15 @@ file_system_without_privileges()
 	finding grant lastingly setcap "no use there: the file system is mounted nosuid"
 }
 
+# refuses CALLS: exactly these are named.
+refuses()
+{
+	finding missing "system calls" "$1"
+	grep -qF "\"name\":\"system calls\",\"value\":\"$1\"," "$work/log" || fail "not only $1"
+}
+
 # As Docker's default profile refuses them without CAP_SYS_ADMIN; here with it. With CAP_PERFMON
-# alone it refuses bpf(2) and not perf_event_open(2).
+# alone it refuses bpf(2) and not perf_event_open(2). Each is named, and nothing else.
 seccomp_filter()
 {
 	asked=$own
@@ -199,18 +219,146 @@ seccomp_filter()
 	read_by setns diag
 	notifier_is polling "cannot make a map of perf events (bpf): Operation not permitted"
 	finding privilege seccomp filter
-	finding missing "system calls" "setns"
-	finding grant "docker, podman" "--security-opt=seccomp=unconfined"
+	refuses "bpf, perf_event_open"
+	no_finding grant
 	checks "$here/rogue" with refused:bpf=1 -- "$here/plain"
 	visible $?
 	notifier_is tracepoint "bpf: cannot make a map of perf events (bpf): Operation not permitted"
 	finding notifier processes perf
+	refuses "bpf"
 	checks "$here/rogue" with refused:setns=1 refused:perf_event_open=1 refused:bpf=1 -- \
 		"$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups "$here/any"
 	visible $?
 	read_by procfs procfs "cannot enter the network namespace (setns): Operation not permitted"
-	finding missing "system calls" "setns"
-	finding grant "docker, podman" "--security-opt=seccomp=unconfined"
+	refuses "setns, bpf, perf_event_open"
+	checks "$here/rogue" with refused:socket=1 -- "$here/plain"
+	visible $?
+	! grep -q '"name":"system calls"' "$work/log" || fail "$(cat "$work/log")"
+}
+
+# with_files COMMAND...: as root, with what the shell commands in $files have changed below /proc and
+# /sys.
+with_files()
+{
+	# shellcheck disable=SC2016
+	unshare --mount sh -c 'eval "$0" && exec "$@"' "$files" "$@"
+}
+
+# What kernels of Debian and Ubuntu say to whoever has CAP_PERFMON alone.
+paranoid_kernel()
+{
+	asked=$own
+	perfmon=+bpf,+perfmon
+	files="echo 3 >'$work/three' && mount --bind '$work/three' /proc/sys/kernel/perf_event_paranoid"
+	with_files true || { skip "no bind mount in /proc/sys"; return; }
+	set -- "$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups --inh-caps=$perfmon \
+		--ambient-caps=$perfmon "$here/plain"
+	checks with_files "$here/rogue" with refused:perf=13 -- "$@"
+	visible $?
+	notifier_is polling "(perf_event_open): Permission denied"
+	finding missing kernel.perf_event_paranoid "2 or less" "takes cap_sys_admin"
+	finding grant sysctl "sysctl kernel.perf_event_paranoid=2"
+	# As it is here: mainline kernels have no such rule, so that neither is said.
+	checks with_files "$@"
+	notifier_is bpf
+	! grep -q paranoid "$work/log" || fail "$(cat "$work/log")"
+	# CAP_SYS_ADMIN is enough, so that something else must be wrong.
+	checks with_files "$here/rogue" with refused:perf=13 -- "$here/plain"
+	! grep -q paranoid "$work/log" || fail "$(cat "$work/log")"
+}
+
+locked_down_kernel()
+{
+	asked=$own
+	files="mount -t tmpfs none /sys/kernel/security &&
+		echo 'none integrity [confidentiality]' >/sys/kernel/security/lockdown"
+	with_files true || { skip "nothing can be mounted at /sys/kernel/security"; return; }
+	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
+	visible $?
+	finding missing lockdown "none, or integrity" "reports nothing to anybody"
+	files="mount -t tmpfs none /sys/kernel/security &&
+		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown"
+	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
+	! grep -q lockdown "$work/log" || fail "$(cat "$work/log")"
+}
+
+# A dump for which the kernel has no module, and can't get one.
+no_module()
+{
+	asked=$own
+	files=true
+	checks with_files "$here/rogue" with refused:sendto=2 -- "$here/plain"
+	visible $?
+	read_by setns procfs "table diag"
+	finding missing tcp_diag "the kernel's module" "the text of all sockets is read"
+	finding grant module "modprobe tcp_diag"
+	[ -e /proc/sys/kernel/modules_disabled ] || return
+	files="echo 1 >'$work/one' && mount --bind '$work/one' /proc/sys/kernel/modules_disabled"
+	with_files true || { skip "no bind mount in /proc/sys"; return; }
+	checks with_files "$here/rogue" with refused:sendto=2 -- "$here/plain"
+	finding missing tcp_diag "the kernel's module" "until the system starts again"
+	no_finding grant
+}
+
+# Where tracefs isn't mounted, whoever has CAP_PERFMON alone can't mount it; what is said to grant is.
+tracefs_that_is_not_mounted()
+{
+	asked=$own
+	perfmon=+perfmon,+dac_read_search
+	set -- "$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups --inh-caps=$perfmon \
+		--ambient-caps=$perfmon "$here/plain"
+	files='umount /sys/kernel/tracing 2>/dev/null || true'
+	checks with_files "$@"
+	visible $?
+	notifier_is polling
+	grep -q '"name":"mount"' "$work/log" || { skip "tracefs can't be unmounted"; return; }
+	finding missing tracefs "at /sys/kernel/tracing"
+	files="$files; $(granted mount)"
+	with_files true || { skip "tracefs can't be mounted"; return; }
+	checks with_files "$@"
+	visible $?
+	notifier_is tracepoint
+	! grep -q '"name":"tracefs"' "$work/log" || fail "$(cat "$work/log")"
+}
+
+# A process whose user is one of those that its starter was given for rootless containers.
+rootless_container()
+{
+	as_mallory unshare --user true || { skip "no user namespaces"; return; }
+	first=300000
+	files="echo $mallory:$first:65536 >'$work/subuid' && touch /etc/subuid &&
+		mount --bind '$work/subuid' /etc/subuid"
+	# Root in the container is the caller; whoever else is in there is one of the others.
+	setpriv --reuid $mallory --regid $mallory --clear-groups unshare --user --net \
+		"$here/rogue" serve >"$work/ports" &
+	entrance=$!
+	servers="$servers $entrance"
+	exec 4<"$work/ports"
+	read -r port <&4
+	printf '0 %s 1\n1 %s 65535\n' $mallory $first >"$work/map"
+	for map in uid_map gid_map; do
+		# In one piece, as the kernel wants it.
+		cat "$work/map" >"/proc/$entrance/$map" || { fail "no map of IDs"; return; }
+	done
+	nsenter --user --net --target "$entrance" "$(command -v setpriv)" --reuid 5 --regid 5 \
+		--clear-groups "$here/rogue" serve >"$work/ports" &
+	asked=$!
+	servers="$servers $asked"
+	exec 4<"$work/ports"
+	read -r port <&4
+	set -- with_files "$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups
+	checks "$@" "$here/plain"
+	hidden $? "podman unshare"
+	finding grant "rootless podman" "podman unshare $here/plain $asked"
+	# What podman does, and others can't.
+	"$@" nsenter --user --preserve-credentials --target "$entrance" "$here/plain" --once "$asked" \
+		>"$work/log" 2>&1
+	expect_status 0 $?
+	expect_port "$port"
+	# One of its descendants, so that there is a way in by its ancestor.
+	asked=$entrance
+	checks "$@" "$here/plain"
+	visible $?
 }
 
 hidden_processes()
@@ -244,8 +392,13 @@ in_a_user_namespace()
 	finding privilege permitted cap_sys_admin
 	finding privilege "user namespace" another "capabilities count only for what belongs to it"
 	finding missing "user namespace" "the initial one"
+	no_finding grant
+	# Root is not told to become root.
+	asked=$other
+	user_checks unshare --user --map-root-user "$here/plain"
+	hidden $? "run pwatch outside of this one"
 }
 
 run_cases root ordinary_user what_it_says_to_grant_is_enough file_capabilities no_new_privs \
-	bounding_set file_system_without_privileges seccomp_filter hidden_processes \
-	in_a_user_namespace
+	bounding_set file_system_without_privileges seccomp_filter paranoid_kernel locked_down_kernel \
+	no_module tracefs_that_is_not_mounted rootless_container hidden_processes in_a_user_namespace
