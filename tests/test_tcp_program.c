@@ -28,6 +28,7 @@ static struct {
 	bool written[STACK];
 	const uint8_t *sock; /* what lies at the address of the socket; NULL: it can't be read */
 	int32_t read_helper;
+	size_t pointer; /* of who writes the program */
 	unsigned int outputs;
 	uint8_t output[STACK];
 	size_t output_size;
@@ -177,7 +178,7 @@ static unsigned int pass(uint64_t socket, const uint8_t *sock, int old_state, in
 	machine.context[1] = (uint64_t)old_state;
 	machine.context[2] = (uint64_t)new_state;
 	machine.sock = sock;
-	run(program, tcp_program_write(program, machine.read_helper, EVENTS));
+	run(program, tcp_program_write(program, machine.read_helper, EVENTS, machine.pointer));
 	return machine.outputs;
 }
 
@@ -225,27 +226,33 @@ START_TEST(test_only_what_listens)
 }
 END_TEST
 
+/* A 64-bit program, on architectures whose kernel is above all memory and where it is not (s390);
+ * a 32-bit one below a kernel of either kind. */
 static const struct {
+	size_t ours, kernels;
 	uint64_t socket;
-	size_t pointer;
 	uint16_t family;
 	const char *address;
 } sockets[] = {
-	{SOCKET, 8, AF_INET, "\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"},
-	{SOCKET, 8, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
-	{SOCKET32, 4, AF_INET, "\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"},
-	{SOCKET32, 4, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+	{8, 8, SOCKET, AF_INET, "\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"},
+	{8, 8, SOCKET, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+	{8, 8, SOCKET32, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+	{4, 8, SOCKET, AF_INET, "\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"},
+	{4, 8, SOCKET, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
+	{4, 4, SOCKET32, AF_INET, "\x7f\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0"},
+	{4, 4, SOCKET32, AF_INET6, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"},
 };
 
 START_TEST(test_begin_and_end)
 {
 	struct tcp_change change;
 
+	machine.pointer = sockets[_i].ours;
 	for (int end = 0; end < 2; end++) {
 		uint8_t state = end ? TCP_LISTEN : TCP_CLOSE;
 
 		ck_assert_uint_eq(pass(sockets[_i].socket,
-		                       make_sock(sockets[_i].family, state, sockets[_i].pointer),
+		                       make_sock(sockets[_i].family, state, sockets[_i].kernels),
 		                       state, end ? TCP_CLOSE : TCP_LISTEN),
 		                  1);
 		ck_assert_int_eq(decode(&change), 0);

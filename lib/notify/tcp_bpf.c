@@ -41,7 +41,7 @@ static int create_map(unsigned int cpus)
 static int load_program(int events, int32_t read)
 {
 	struct bpf_insn program[TCP_PROGRAM_MAX];
-	size_t count = tcp_program_write(program, read, events);
+	size_t count = tcp_program_write(program, read, events, sizeof(void *));
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));

@@ -49,23 +49,32 @@ _Static_assert(sizeof(struct tcp_sample) == 24 + TCP_SOCK_SIZE + 8, "no padding:
 #define SOCK_STATE 18
 #define SOCK_ADDRESS6(pointer) (24 + 4 * (pointer) + 16)
 
+static size_t append(struct bpf_insn *program, size_t at, const struct bpf_insn *more, size_t count)
+{
+	memcpy(program + at, more, count * sizeof(*more));
+	return at + count;
+}
+
+#define APPEND(at, more) append(program, at, more, sizeof(more) / sizeof((more)[0]))
+
 /* Of the transitions, those to LISTEN, and from there to CLOSE, which is the only way out. Not all
  * that leave it: each connection that a listener accepts begins as its copy, and so leaves that
  * state as well.
  *
  * The protocol can't be asked without knowing this kernel's struct sock: listeners of SCTP, DCCP
  * and MPTCP are reported as well. They are rare, and a report is only a hint. */
-size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events)
+size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events,
+                         size_t pointer)
 {
 	/* A jump counts from the instruction behind it. */
-	enum { REPORT = 6, LONG = 20, COPY = 21, OUT = 34 };
-	const struct bpf_insn instructions[] = {
+	enum { TO_OUT_FIRST = 4, TO_OUT_SECOND = 5, REPORT = 6 };
+	const struct bpf_insn begin[] = {
 		MOVE(CONTEXT, BPF_REG_1),
 		LOAD(OLD, CONTEXT, 8),
 		LOAD(NEW, CONTEXT, 16),
 		JUMP(BPF_JEQ, NEW, TCP_LISTEN, REPORT - 4),
-		JUMP(BPF_JNE, NEW, TCP_CLOSE, OUT - 5),
-		JUMP(BPF_JNE, OLD, TCP_LISTEN, OUT - 6),
+		JUMP(BPF_JNE, NEW, TCP_CLOSE, 0),
+		JUMP(BPF_JNE, OLD, TCP_LISTEN, 0),
 		/* REPORT: what can't be read becomes zeros. */
 		LOAD(SOCK, CONTEXT, 0),
 		MOVE(BPF_REG_1, BPF_REG_10),
@@ -73,19 +82,22 @@ size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read,
 		SET(BPF_REG_2, TCP_SOCK_SIZE),
 		MOVE(BPF_REG_3, SOCK),
 		CALL(read),
+	};
+	const struct bpf_insn long_pointers[] = {
+		SET(BPF_REG_3, SOCK_ADDRESS6(8)),
+	};
+	/* Where this program is a 32-bit one, the kernel may be a 64-bit one all the same: then it
+	 * is above 4 GiB. */
+	const struct bpf_insn any_pointers[] = {
+		MOVE(BPF_REG_3, SOCK),          SHIFT_RIGHT(BPF_REG_3, 32),
+		JUMP(BPF_JNE, BPF_REG_3, 0, 2), SET(BPF_REG_3, SOCK_ADDRESS6(4)),
+		JUMP(BPF_JA, 0, 0, 1),          SET(BPF_REG_3, SOCK_ADDRESS6(8)),
+	};
+	const struct bpf_insn end[] = {
+		ADD_REGISTER(BPF_REG_3, SOCK),
 		MOVE(BPF_REG_1, BPF_REG_10),
 		ADD(BPF_REG_1, IN_SAMPLE(address6)),
 		SET(BPF_REG_2, 16),
-		/* The kernel's pointers may be longer than those of who writes this program. */
-		MOVE(BPF_REG_3, SOCK),
-		SHIFT_RIGHT(BPF_REG_3, 32),
-		JUMP(BPF_JNE, BPF_REG_3, 0, LONG - 18),
-		SET(BPF_REG_3, SOCK_ADDRESS6(4)),
-		JUMP(BPF_JA, 0, 0, COPY - 20),
-		/* LONG: */
-		SET(BPF_REG_3, SOCK_ADDRESS6(8)),
-		/* COPY: */
-		ADD_REGISTER(BPF_REG_3, SOCK),
 		CALL(read),
 		STORE(BPF_DW, IN_SAMPLE(socket), SOCK),
 		STORE(BPF_W, IN_SAMPLE(old_state), OLD),
@@ -98,15 +110,21 @@ size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read,
 		ADD(BPF_REG_4, SAMPLE),
 		SET(BPF_REG_5, sizeof(struct tcp_sample)),
 		CALL(BPF_FUNC_perf_event_output),
-		/* OUT: */
+	};
+	const struct bpf_insn out[] = {
 		SET(BPF_REG_0, 0),
 		EXIT,
 	};
+	size_t count = APPEND(0, begin);
 
-	_Static_assert(sizeof(instructions) == (OUT + 2) * sizeof(instructions[0]), "OUT is right");
-	_Static_assert(OUT + 2 <= TCP_PROGRAM_MAX, "it fits");
-	memcpy(program, instructions, sizeof(instructions));
-	return sizeof(instructions) / sizeof(instructions[0]);
+	_Static_assert(sizeof(begin) + sizeof(any_pointers) + sizeof(end) + sizeof(out) <=
+	                       TCP_PROGRAM_MAX * sizeof(struct bpf_insn),
+	               "it fits");
+	count = pointer == 8 ? APPEND(count, long_pointers) : APPEND(count, any_pointers);
+	count = APPEND(count, end);
+	program[TO_OUT_FIRST].off = (int16_t)(count - TO_OUT_FIRST - 1);
+	program[TO_OUT_SECOND].off = (int16_t)(count - TO_OUT_SECOND - 1);
+	return APPEND(count, out);
 }
 
 int tcp_program_decode(const struct perf_sample *sample, struct tcp_change *change)

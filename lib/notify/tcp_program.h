@@ -32,8 +32,10 @@ struct tcp_sample {
 };
 
 /* Writes the program, which sends its samples to the perf event array of the descriptor. read is
- * one of the above. Returns the number of instructions. */
-size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events);
+ * one of the above, pointer the size of a pointer of the caller's. Returns the number of
+ * instructions. */
+size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events,
+                         size_t pointer);
 
 /* Reads the raw data of a sample. 0, or -EBADMSG where it isn't one, or where the kernel's struct
  * sock isn't laid out as this file knows it. */
