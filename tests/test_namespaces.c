@@ -146,9 +146,9 @@ START_TEST(scope_netns_reports_strangers)
 	ck_assert_int_eq(portwatch_set_scope(collect.watcher, PORTWATCH_SCOPE_NETNS), 0);
 	collect_start(&collect);
 	event = collect_wait(&collect, OPEN, NULL, 8001);
-	ck_assert_int_eq(event.pid, 0);
-	ck_assert_str_eq(event.process, "");
-	ck_assert_uint_eq(event.owners, 0);
+	ck_assert_int_eq(event.pid, parent.pid);
+	ck_assert_str_eq(event.process, "puppet");
+	ck_assert_uint_eq(event.owners, 1);
 	ck_assert_uint_eq(event.inode, foreign.inode);
 	fixture_listen(&root, "127.0.0.1", 8002);
 	event = collect_wait(&collect, OPEN, NULL, 8002);

@@ -227,6 +227,180 @@ START_TEST(of_two_sockets_one_is_named)
 }
 END_TEST
 
+#define CROWD 20
+
+/* So many that not all are asked about each new socket, where the kernel says whom to ask. */
+static void make_crowd(const struct fixture *root, struct fixture crowd[CROWD])
+{
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = fixture_fork(root);
+}
+
+static void end_crowd(struct fixture crowd[CROWD])
+{
+	for (int i = 0; i < CROWD; i++)
+		fixture_end(&crowd[i]);
+}
+
+/* The socket is older than the processes that share it, as in servers with workers. */
+START_TEST(all_holders_count_in_a_large_tree)
+{
+	struct fixture root = fixture_start(0), crowd[CROWD], master, workers[3];
+	struct fixture_socket socket;
+	struct collected event;
+	struct collect collect;
+
+	make_crowd(&root, crowd);
+	master = fixture_fork(&root);
+	socket = fixture_listen_with(&master, "127.0.0.1", 0, LISTEN_BIND_ONLY);
+	for (int i = 0; i < 3; i++)
+		workers[i] = fixture_fork(&master);
+	watch(&collect, root.pid, _i);
+	fixture_begin(&workers[1], socket);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	ck_assert_int_eq(event.pid, master.pid);
+	ck_assert_uint_eq(event.owners, 4);
+	collect_free(&collect);
+	for (int i = 0; i < 3; i++)
+		fixture_end(&workers[i]);
+	fixture_end(&master);
+	end_crowd(crowd);
+	fixture_end(&root);
+}
+END_TEST
+
+START_TEST(holders_that_come_and_go_are_counted)
+{
+	struct fixture root = fixture_start(0), crowd[CROWD], server, workers[3];
+	struct fixture_socket socket;
+	struct collect collect;
+
+	make_crowd(&root, crowd);
+	server = fixture_fork(&root);
+	watch(&collect, root.pid, _i);
+	socket = fixture_listen(&server, "127.0.0.1", 0);
+	ck_assert_uint_eq(collect_wait(&collect, OPEN, NULL, socket.port).owners, 1);
+	for (int i = 0; i < 3; i++)
+		workers[i] = fixture_fork(&server);
+	await_owner(&collect, socket.port, server.pid, 4);
+	fixture_end(&workers[0]);
+	await_owner(&collect, socket.port, server.pid, 3);
+	/* It lives, and has let go. */
+	fixture_close(&workers[1], socket);
+	await_owner(&collect, socket.port, server.pid, 2);
+	fixture_close(&server, socket);
+	await_owner(&collect, socket.port, workers[2].pid, 1);
+	fixture_end(&workers[2]);
+	ck_assert_int_eq(collect_wait(&collect, CLOSE, NULL, socket.port).pid, workers[2].pid);
+	collect_free(&collect);
+	fixture_end(&workers[1]);
+	fixture_end(&server);
+	end_crowd(crowd);
+	fixture_end(&root);
+}
+END_TEST
+
+/* More than are kept by name. */
+START_TEST(a_crowd_of_holders_is_counted)
+{
+	struct fixture root = fixture_start(0), crowd[CROWD], more[CROWD];
+	struct fixture_socket socket = fixture_listen(&root, "127.0.0.1", 0);
+	struct collect collect;
+
+	make_crowd(&root, crowd);
+	make_crowd(&root, more);
+	watch(&collect, root.pid, _i);
+	ck_assert_uint_eq(collect_wait(&collect, OPEN, NULL, socket.port).owners, 1 + 2 * CROWD);
+	end_crowd(more);
+	await_owner(&collect, socket.port, root.pid, 1 + CROWD);
+	collect_free(&collect);
+	end_crowd(crowd);
+	fixture_end(&root);
+}
+END_TEST
+
+/* As of a program that gives up its privileges, or one that gains some: from a watcher that is the
+ * same user. */
+static void watch_one_that_hides(void *unused)
+{
+	struct fixture root = fixture_start(0), child = fixture_fork(&root);
+	struct fixture_socket socket = fixture_listen(&child, "127.0.0.1", 0);
+	struct collected event;
+	struct collect collect;
+
+	(void)unused;
+	watch(&collect, root.pid, 1);
+	event = collect_wait(&collect, OPEN, NULL, socket.port);
+	fixture_hide(&child);
+	/* It has been asked in vain, and for so long that this is worth a word. */
+	collect_wait_message(&collect, "cannot read the descriptors");
+	collect_sync(&collect, &root, 4);
+	collect_wait_message(&collect, "ports that only it holds are not attributed");
+	collect_sync(&collect, &root, 4);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, socket.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, OWNER, NULL, socket.port), 0);
+	fixture_close(&child, socket);
+	event = collect_wait(&collect, CLOSE, NULL, socket.port);
+	ck_assert_int_eq(event.pid, child.pid);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+
+START_TEST(who_can_not_be_read_has_let_go_of_nothing)
+{
+	if (geteuid() == 0)
+		sandbox_run_as_nobody(watch_one_that_hides, NULL);
+	else
+		watch_one_that_hides(NULL);
+}
+END_TEST
+
+static void watch_namespace(struct collect *collect, pid_t pid, int notifier)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_scope(collect->watcher, PORTWATCH_SCOPE_NETNS), 0);
+	ck_assert_int_eq(portwatch_set_events(collect->watcher, COLLECT_KINDS | OWNER), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
+	collect_start(collect);
+}
+
+/* In a scope in which everybody counts. */
+START_TEST(owners_outside_of_the_tree_are_named)
+{
+	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
+	struct fixture launcher = fixture_fork(&parent), daemon, late;
+	struct fixture_socket socket = fixture_listen(&launcher, "127.0.0.1", 8001), second;
+	struct collected event;
+	struct collect collect;
+
+	daemon = fixture_fork(&launcher);
+	watch_namespace(&collect, root.pid, _i);
+	event = collect_wait(&collect, OPEN, NULL, 8001);
+	ck_assert_int_eq(event.pid, launcher.pid);
+	ck_assert_uint_eq(event.owners, 2);
+	ck_assert(event.initial);
+	fixture_exit(&launcher, 0);
+	event = await_owner(&collect, 8001, daemon.pid, 1);
+	ck_assert_uint_eq(event.inode, socket.inode);
+	/* One that came after the start, and one that is known already. */
+	late = fixture_fork(&parent);
+	fixture_listen(&late, "127.0.0.1", 8002);
+	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, 8002).pid, late.pid);
+	second = fixture_listen(&late, "127.0.0.1", 8003);
+	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, 8003).pid, late.pid);
+	fixture_close(&late, second);
+	ck_assert_int_eq(collect_wait(&collect, CLOSE, NULL, 8003).pid, late.pid);
+	fixture_end(&daemon);
+	event = collect_wait(&collect, CLOSE, NULL, 8001);
+	ck_assert_int_eq(event.pid, daemon.pid);
+	collect_free(&collect);
+	fixture_end(&late);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("owners");
@@ -238,6 +412,11 @@ static Suite *make(void)
 	tcase_add_test(tcase, who_does_not_ask_hears_of_no_owners);
 	tcase_add_test(tcase, a_restart_between_two_reads_mixes_nothing);
 	tcase_add_loop_test(tcase, of_two_sockets_one_is_named, 0, 2);
+	tcase_add_loop_test(tcase, all_holders_count_in_a_large_tree, 0, 2);
+	tcase_add_loop_test(tcase, holders_that_come_and_go_are_counted, 0, 2);
+	tcase_add_loop_test(tcase, a_crowd_of_holders_is_counted, 0, 2);
+	tcase_add_test(tcase, who_can_not_be_read_has_let_go_of_nothing);
+	tcase_add_loop_test(tcase, owners_outside_of_the_tree_are_named, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -1,86 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* fds.c - which processes hold which sockets */
+/* fds.c - which sockets a process holds */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/fd.h"
 #include "proc/fds.h"
-
-static int compare_inodes(const void *left, const void *right)
-{
-	const struct fds_holder *a = left, *b = right;
-
-	return (a->inode > b->inode) - (a->inode < b->inode);
-}
-
-void fds_sort(struct fds_holder *sockets, size_t count)
-{
-	if (count > 1)
-		qsort(sockets, count, sizeof(*sockets), compare_inodes);
-}
-
-struct fds_holder *fds_find(struct fds_holder *sockets, size_t count, uint64_t inode)
-{
-	struct fds_holder key = {.inode = inode};
-
-	if (count == 0)
-		return NULL;
-	return bsearch(&key, sockets, count, sizeof(*sockets), compare_inodes);
-}
-
-struct scan {
-	pid_t pid;
-	uint64_t start_time;
-	struct fds_holder *sockets;
-	size_t count;
-	int list;     /* the directory of descriptors that is read */
-	bool listed;  /* it had a descriptor in it */
-	bool denied;  /* at least one such directory may not be read */
-	ssize_t held; /* how many of the sockets the process holds */
-};
-
-static bool is_older(const struct scan *scan, const struct fds_holder *owner)
-{
-	if (owner->pid == 0 || scan->start_time != owner->start_time)
-		return owner->pid == 0 || scan->start_time < owner->start_time;
-	return scan->pid < owner->pid;
-}
-
-static void note_holder(struct scan *scan, struct fds_holder *socket)
-{
-	if (socket->scanned == scan->pid)
-		return;
-	socket->scanned = scan->pid;
-	socket->owners++;
-	scan->held++;
-	if (is_older(scan, socket)) {
-		socket->pid = scan->pid;
-		socket->start_time = scan->start_time;
-	}
-}
-
-static int scan_descriptor(void *data, long number)
-{
-	struct scan *scan = data;
-	struct fds_holder *socket;
-	uint64_t inode = 0;
-	char name[24];
-	int result;
-
-	snprintf(name, sizeof(name), "%ld", number);
-	result = procfs_read_link(scan->list, name, "socket", &inode);
-	if (result == -ENOENT) /* closed since it was listed */
-		return 0;
-	if (result < 0)
-		return result;
-	scan->listed = true;
-	socket = result > 0 ? fds_find(scan->sockets, scan->count, inode) : NULL;
-	if (socket)
-		note_holder(scan, socket);
-	return 0;
-}
+#include "proc/procfs.h"
 
 /* Whether the leader has exited before its other threads. */
 static bool is_headless(int process)
@@ -90,37 +18,159 @@ static bool is_headless(int process)
 	return procfs_read_stat(process, &stat) == 0 && stat.state == 'Z' && !procfs_is_dead(&stat);
 }
 
-/* Scans one directory of descriptors. -ENOENT where another thread is to be tried: that of a leader
- * that has exited lists none, and belongs to root whoever ran it. */
-static int scan_list(int process, const char *path, void *data)
-{
-	struct scan *scan = data;
-	CLEANUP_CLOSE int list = procfs_open_at(process, path, O_RDONLY | O_DIRECTORY);
-	int result;
+/* Tells a list that has something in it. */
+#define FOUND 2
 
-	if (list == -EACCES && is_headless(process)) {
-		scan->denied = true;
-		return -ENOENT;
-	}
-	if (list < 0)
-		return list;
-	scan->list = list;
-	result = procfs_list_numbers(list, scan_descriptor, scan);
-	return result == 0 && !scan->listed ? -ENOENT : result;
+static int find_any(void *data, long number)
+{
+	(void)data;
+	(void)number;
+	return FOUND;
 }
 
-ssize_t fds_scan_process(int process, pid_t pid, uint64_t start_time, struct fds_holder *sockets,
-                         size_t count)
+/* The list of the leader (tid 0), or of a thread. */
+static int open_list(int process, long tid)
 {
-	struct scan scan = {
-		.pid = pid,
-		.start_time = start_time,
-		.sockets = sockets,
-		.count = count,
-	};
-	int result = procfs_through_threads(process, "fd", scan_list, &scan);
+	char path[32] = "fd";
 
-	if (result == -ENOENT) /* no thread has a descriptor, or none may be seen */
-		return scan.denied ? -EACCES : 0;
-	return result < 0 ? result : scan.held;
+	if (tid)
+		snprintf(path, sizeof(path), "task/%ld/fd", tid);
+	return procfs_open_at(process, path, O_RDONLY | O_DIRECTORY);
+}
+
+/* Takes the list of a thread, if there is a descriptor in it. 1, 0 or a negative errno. */
+static int try_thread(void *data, long tid)
+{
+	struct fds_scan *scan = data;
+	CLEANUP_CLOSE int list = open_list(scan->process, tid);
+
+	if (list == -EACCES || list == -EPERM)
+		scan->denied = true;
+	if (list < 0)
+		return list == -EMFILE || list == -ENFILE || list == -ENOMEM ? list : 0;
+	if (procfs_list_some(list, find_any, NULL) != FOUND)
+		return 0;
+	/* From the start again. */
+	scan->list = open_list(scan->process, tid);
+	scan->tid = tid;
+	return scan->list >= 0;
+}
+
+/* Looks for a thread that has descriptors: a leader that has exited lists none, and belongs to root
+ * whoever ran it. 0, or a negative errno; without such a thread there is no list. */
+static int find_thread(struct fds_scan *scan)
+{
+	int result = procfs_each_number(scan->process, "task", try_thread, scan);
+
+	scan->thread = true;
+	if (result == -ENOENT)
+		return -ESRCH;
+	if (result < 0)
+		return result;
+	return scan->list < 0 && scan->denied ? -EACCES : 0;
+}
+
+static int begin(struct fds_scan *scan, int process)
+{
+	*scan = (struct fds_scan){.process = process};
+	scan->list = open_list(process, 0);
+	if (scan->list >= 0)
+		return 0;
+	if (scan->list != -ENOENT && scan->list != -ESRCH &&
+	    !(scan->list == -EACCES && is_headless(process)))
+		return scan->list;
+	scan->denied = scan->list == -EACCES;
+	scan->list = -1;
+	return find_thread(scan);
+}
+
+int fds_begin(struct fds_scan *scan, int process)
+{
+	int result = begin(scan, process);
+	caps_set taken;
+
+	if (result != -EACCES && result != -EPERM)
+		return result;
+	taken = caps_begin(CAPS_READ_PROCESS);
+	if (taken)
+		result = begin(scan, process);
+	caps_end(taken);
+	scan->privileged = taken != 0;
+	return result;
+}
+
+struct step {
+	struct fds_scan *scan;
+	fds_visit visit;
+	void *data;
+};
+
+static int visit_descriptor(void *data, long number)
+{
+	struct step *step = data;
+	uint64_t inode = 0;
+	char name[24];
+	int result;
+
+	snprintf(name, sizeof(name), "%ld", number);
+	result = procfs_read_link(step->scan->list, name, "socket", &inode);
+	if (result == -ENOENT) /* closed since it was listed */
+		return 0;
+	if (result < 0)
+		return result;
+	step->scan->listed = true;
+	if (result > 0)
+		step->visit(step->data, inode);
+	return 0;
+}
+
+static int next(struct fds_scan *scan, struct step *step)
+{
+	int result;
+
+	if (scan->list < 0)
+		return 0;
+	result = procfs_list_some(scan->list, visit_descriptor, step);
+	if (result == -ENOENT) /* the process is gone, or its leader */
+		result = 0;
+	if (result != 0 || scan->listed || scan->thread)
+		return result;
+	fds_end(scan);
+	result = find_thread(scan);
+	return result < 0 ? result : scan->list >= 0;
+}
+
+/* Whether there is a privilege that may help. The list is begun again then: to see it is one
+ * matter, to read its links another. */
+static bool take_privilege(struct fds_scan *scan)
+{
+	caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+	caps_end(taken);
+	if (!taken)
+		return false;
+	fds_end(scan);
+	scan->list = open_list(scan->process, scan->tid);
+	scan->privileged = scan->list >= 0;
+	return scan->privileged;
+}
+
+int fds_next(struct fds_scan *scan, fds_visit visit, void *data)
+{
+	struct step step = {scan, visit, data};
+	caps_set taken = scan->privileged ? caps_begin(CAPS_READ_PROCESS) : 0;
+	int result = next(scan, &step);
+
+	caps_end(taken);
+	if ((result == -EACCES || result == -EPERM) && !scan->privileged && scan->list >= 0 &&
+	    take_privilege(scan))
+		return 1;
+	return result;
+}
+
+void fds_end(struct fds_scan *scan)
+{
+	if (scan->list >= 0)
+		fd_close(scan->list);
+	scan->list = -1;
 }

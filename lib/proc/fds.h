@@ -1,36 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* fds.h - which processes hold which sockets, over /proc/PID/fd */
+/* fds.h - which sockets a process holds, over /proc/PID/fd */
 #ifndef FDS_H
 #define FDS_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "proc/procfs.h"
-
-/* One socket that is looked for, and what was found so far. Zero all but inode before a scan. */
-struct fds_holder {
-	uint64_t inode;
-	uint64_t start_time; /* of the owner, clock ticks since boot */
-	pid_t pid; /* the oldest process that holds it (least start time, then least PID); 0: none
-	              found */
-	pid_t scanned;   /* the process that was noted last: each counts once */
-	unsigned owners; /* how many processes hold it */
+/* A look through the descriptors of one process, step by step: a process may have a million. */
+struct fds_scan {
+	int process;     /* the caller's, of procfs_open_process() */
+	int list;        /* the directory of descriptors that is read; -1: none */
+	bool listed;     /* it had a descriptor in it */
+	bool thread;     /* it is that of a thread: the leader has exited, or has none ... */
+	long tid;        /* ... namely of this one */
+	bool denied;     /* some such directory may not be read */
+	bool privileged; /* it takes the privilege that there is for it */
 };
 
-/* Sorts the array by inode, as fds_scan_process needs it. */
-void fds_sort(struct fds_holder *sockets, size_t count);
+/* Receives the inode number of a socket, once for each descriptor of it. */
+typedef void (*fds_visit)(void *data, uint64_t inode);
 
-/* Finds an inode in a sorted array; NULL if it isn't there. */
-struct fds_holder *fds_find(struct fds_holder *sockets, size_t count, uint64_t inode);
-
-/* Looks through the descriptors of one process (a descriptor of procfs_open_process) and notes it
- * as holder of every socket of the array that it holds, once, however often. Returns how many it
- * holds; -EACCES where its descriptors may not be read, -ESRCH where it is gone, another errno:
- * what was found until then stays noted. Also works for a process whose leader has exited
+/* Begins, first without and then with the privilege that there is for it. Returns 0; -EACCES or
+ * -EPERM where the descriptors may not be read; -ESRCH where the process is gone; another errno.
+ * After a failure there is nothing to end. Also works for a process whose leader has exited
  * (task/TID/fd). */
-ssize_t fds_scan_process(int process, pid_t pid, uint64_t start_time, struct fds_holder *sockets,
-                         size_t count);
+int fds_begin(struct fds_scan *scan, int process);
+/* Goes on, for some descriptors. Returns 1 if there are more, 0 at the end, or a negative
+ * errno: as above. */
+int fds_next(struct fds_scan *scan, fds_visit visit, void *data);
+void fds_end(struct fds_scan *scan);
 
 #endif

@@ -130,36 +130,39 @@ static int visit_numbers(const char *entries, size_t size, procfs_visit visit, v
 	return 0;
 }
 
+/* The numbers of one getdents64(2). *more: it was not the last. */
+static int list_some(int list, char *entries, size_t room, procfs_visit visit, void *data,
+                     bool *more)
+{
+	long size;
+
+	do
+		size = syscall(SYS_getdents64, list, entries, room);
+	while (size < 0 && errno == EINTR);
+	*more = size > 0;
+	if (size <= 0)
+		return size < 0 ? -errno : 0;
+	return visit_numbers(entries, (size_t)size, visit, data);
+}
+
 int procfs_list_numbers(int list, procfs_visit visit, void *data)
 {
 	_Alignas(struct directory_entry) char entries[LIST_BUFFER];
-	long size;
-	int result;
+	bool more = true;
+	int result = 0;
 
-	for (;;) {
-		size = syscall(SYS_getdents64, list, entries, sizeof(entries));
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
-			return size < 0 ? -errno : 0;
-		result = visit_numbers(entries, (size_t)size, visit, data);
-		if (result != 0)
-			return result;
-	}
+	while (more && result == 0)
+		result = list_some(list, entries, sizeof(entries), visit, data, &more);
+	return result;
 }
 
 int procfs_list_some(int list, procfs_visit visit, void *data)
 {
 	_Alignas(struct directory_entry) char entries[LIST_PART];
-	long size;
+	bool more;
+	int result = list_some(list, entries, sizeof(entries), visit, data, &more);
 
-	do
-		size = syscall(SYS_getdents64, list, entries, sizeof(entries));
-	while (size < 0 && errno == EINTR);
-	if (size <= 0)
-		return size < 0 ? -errno : 0;
-	visit_numbers(entries, (size_t)size, visit, data);
-	return 1;
+	return result == 0 ? more : result;
 }
 
 int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data)
@@ -460,4 +463,21 @@ static int open_path(int process, const char *path, void *data)
 int procfs_open_netns(int process)
 {
 	return procfs_through_threads(process, "ns/net", open_path, NULL);
+}
+
+int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time)
+{
+	CLEANUP_CLOSE int pidfd = fd_own((int)syscall(SYS_pidfd_open, pid, 0)), directory = -1;
+	struct process_stat stat;
+	int kept;
+
+	if (pidfd < 0)
+		return pidfd;
+	directory = procfs_open_process(procfs, pid);
+	if (directory < 0 || procfs_read_stat(directory, &stat) < 0 ||
+	    stat.start_time != start_time)
+		return -ESRCH;
+	kept = pidfd;
+	pidfd = -1;
+	return kept;
 }

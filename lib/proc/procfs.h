@@ -87,8 +87,8 @@ int procfs_each_number(int directory, const char *name, procfs_visit visit, void
 /* The same for a directory that the caller has opened for reading. */
 int procfs_list_numbers(int list, procfs_visit visit, void *data);
 /* A part of it, from where the last call has ended: what one getdents64(2) of some 60 entries
- * lists. Returns 1 where there is more, 0 at the end, a negative errno. What visit returns is
- * ignored. */
+ * lists. Returns 1 where there may be more, 0 at the end, a negative errno; or what visit returned,
+ * after which the rest of the part is passed over. */
 int procfs_list_some(int list, procfs_visit visit, void *data);
 
 /* Calls visit for each child of the process (task/TID/children of all its threads); stat is what
@@ -106,6 +106,9 @@ int procfs_through_threads(int process, const char *path, procfs_attempt attempt
 /* Reads the number of a link "type:[number]". Returns 1, 0 for a link of another form, or a
  * negative errno. */
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number);
+
+/* A pidfd of the process that had this start time: a descriptor, -ESRCH, or another errno. */
+int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time);
 
 /* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
  * can tell only where /proc shows our PID namespace: false elsewhere. */

@@ -23,6 +23,7 @@ struct portwatch_event {
 	uint64_t owner; /* tells apart the owners that a port had. Not for the callback. */
 	char address[INET6_ADDRSTRLEN];
 	pid_t pid;
+	uint64_t start_time; /* of that process, clock ticks since boot; 0: not known */
 	char process[64];
 	unsigned int owners;
 	uint64_t netns;

@@ -32,7 +32,7 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
-		subscription->attribute = true;
+		owners_joined(subscription, process);
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
 	}
@@ -42,7 +42,6 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 {
 	struct monitor *monitor = data;
 	struct subscription *subscription;
-	struct view *view;
 
 	monitor->moved = true;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
@@ -50,8 +49,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 			continue;
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
-		list_each (view, &subscription->views, struct view, of_subscription)
-			view_lost_owner(view, process->pid);
+		owners_left(subscription, process);
 	}
 }
 
@@ -144,7 +142,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 		return;
 	/* A start asks each process once, about all sockets. */
 	if (subscription->state == SUBSCRIPTION_STARTING &&
-	    !subscription_is_read(subscription, &any))
+	    subscription->owners.phase == OWNERS_IDLE && !subscription_is_read(subscription, &any))
 		return;
 	/* Who holds a new socket may itself be new. */
 	if (subscription->pending > 0 && check_forks(monitor, now))

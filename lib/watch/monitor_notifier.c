@@ -108,13 +108,16 @@ static void ring(struct monitor *monitor, const struct netns_id *id,
 	}
 }
 
-static void add_candidate(struct monitor *monitor, const struct process *process)
+/* member NULL: the process is a member of no tree. */
+static void add_candidate(struct monitor *monitor, pid_t pid, const struct process *member)
 {
 	struct subscription *subscription;
 
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->scope && scope_contains(subscription->scope, process))
-			owners_add_candidate(subscription, process);
+		if (subscription->scope &&
+		    (scope_counts_everybody(subscription->scope) ||
+		     (member && scope_contains(subscription->scope, member))))
+			owners_add_candidate(subscription, pid);
 }
 
 static void member_changed(struct monitor *monitor, struct process *process,
@@ -125,7 +128,7 @@ static void member_changed(struct monitor *monitor, struct process *process,
 		placement_update(monitor);
 	}
 	if (change->listening)
-		add_candidate(monitor, process);
+		add_candidate(monitor, process->pid, process);
 	if (process->netns_known)
 		ring(monitor, &process->netns, change);
 }
@@ -142,6 +145,8 @@ static void non_member_changed(struct monitor *monitor, const struct tcp_change 
 	if (process < 0 || procfs_netns(process, &id) < 0 || !find_by_id(monitor, &id, NULL))
 		return;
 	count(monitor);
+	if (change->listening)
+		add_candidate(monitor, change->pid, NULL);
 	ring(monitor, &id, change);
 }
 
@@ -175,13 +180,21 @@ static void forked(void *data, pid_t parent, pid_t child)
 		monitor->forked = true;
 }
 
-/* It is the same process, and what it may listen on is the same. */
+/* It is the same process by another name, and may have let go of sockets. */
 static void execed(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
+	const struct process *process = process_table_find(monitor->processes, pid);
+	struct subscription *subscription;
 
-	if (process_table_find(monitor->processes, pid))
-		count(monitor);
+	if (!process)
+		return;
+	count(monitor);
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription->scope && scope_contains(subscription->scope, process)) {
+			owners_execed(subscription, process);
+			monitor->touched = true;
+		}
 }
 
 static void exited(void *data, pid_t pid)

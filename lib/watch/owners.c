@@ -1,289 +1,202 @@
 /* SPDX-License-Identifier: MIT */
-/* owners.c - finds the members that hold new sockets
- *
- * Only over members of the subscription's tree, and only where there is a question: sockets that
- * nobody was asked about, members that were not asked yet; and all of it again, sparingly, because
- * a socket can be passed to a member. */
+/* owners.c - finds out who holds the sockets of a subscription */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "watch/owners.h"
-#include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/fd.h"
+#include "watch/owners.h"
+#include "watch/subscription.h"
 
+/* A slice of a search takes about so long at most. */
+#define SLICE (5 * NSEC_PER_MSEC)
+/* After a search, a rest of so many times its length, unless it was short enough to be one slice
+ * with room to spare. */
+#define REST 4
+#define SHORT NSEC_PER_MSEC
+/* After newcomers were asked: what they hold changes the number of holders alone. */
+#define NEWCOMERS_REST 16
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
+/* Asking everybody about everything again costs at most this part of the time. */
+#define VERIFY_SHARE 2000
 /* In a tree of so many members not all are asked where the notifier says whom to ask. */
 #define LARGE_TREE 17
-#define SCANNED_CANDIDATES_MAX 64
-/* Looking at everything again costs at most this part of the time. */
-#define VERIFY_SHARE 2000
+/* So many are asked at once who may hold what a candidate has. */
+#define KIN_MAX 64
+/* The ends of so many non-members are waited for. */
+#define WATCHES_MAX 64
+/* Descriptors that are left to others. */
+#define WATCHES_RESERVE 256
 
-/* Asks each member: about pending sockets always, about all others if it is new or everything is
- * verified. False if not all could be asked. */
-static bool scan_members(struct subscription *subscription, struct question *pending,
-                         struct question *others, bool verify)
-{
-	struct process *process = NULL;
-	bool complete = true;
+/* --- what is known of the holders --- */
 
-	while ((process = scope_next(subscription->scope, process))) {
-		bool new = verify || process->seen >= subscription->scanned;
-		CLEANUP_CLOSE int directory = -1;
-
-		if (pending->count == 0 && !(new && others->count > 0))
-			continue;
-		directory = procfs_open_process(&subscription->monitor->procfs, process->pid);
-		complete &= question_scan(pending, subscription, process, directory);
-		if (new)
-			complete &= question_scan(others, subscription, process, directory);
-	}
-	return complete;
-}
-
-static const struct fds_holder nobody = {.pid = 0};
-
-/* A socket that no member holds. One that a member held is let go after two complete reads that
- * still show it: usually it is gone with its owner. */
-static void nobody_holds(struct view *view, struct socket *socket)
-{
-	if (socket->state == SOCKET_OWNERLESS) {
-		if (view->ns->completed > socket->looked) {
-			socket->looked = view->ns->completed;
-			socket->looks++;
-		}
-		if (socket->looks < 2) {
-			netns_read_now(view->ns);
-			return;
-		}
-	}
-	view->subscription->pending--;
-	if (scope_counts_everybody(view->subscription->scope))
-		socket_hold(view, socket, &nobody);
-	else
-		socket_release(view, socket, SOCKET_UNATTRIBUTED);
-}
-
-/* A new member holds a socket that nobody held. Others that were asked before may have got it as
- * well: all are asked again, for the oldest. */
-static void resolve_again(struct view *view, struct socket *socket)
-{
-	socket->state = SOCKET_NEW;
-	view->subscription->pending++;
-	view->subscription->attribute = true;
-	view->subscription->monitor->touched = true;
-}
-
-static void resolve(struct view *view, struct socket *socket, const struct fds_holder *found,
-                    bool complete, bool verify)
-{
-	if (found && found->pid && !verify && socket->state == SOCKET_UNATTRIBUTED) {
-		resolve_again(view, socket);
-	} else if (found && found->pid) {
-		view->subscription->pending -= socket_is_pending(socket);
-		socket_hold(view, socket, found);
-	} else if (!complete) {
-		return;
-	} else if (socket_is_pending(socket)) {
-		nobody_holds(view, socket);
-	} else if (!socket->port && scope_counts_everybody(view->subscription->scope)) {
-		socket_hold(view, socket, &nobody); /* there was no memory before */
-	} else if (verify && socket->state == SOCKET_HELD) {
-		socket_lose_owner(view, socket);
-		netns_read_now(view->ns);
-	}
-}
-
-static void resolve_all(struct subscription *subscription, struct question *pending,
-                        struct question *others, bool complete, bool verify)
-{
-	struct view *view;
-	struct socket *socket;
-
-	list_each (view, &subscription->views, struct view, of_subscription)
-		list_each (socket, &view->sockets, struct socket, link) {
-			struct question *question = socket_is_pending(socket) ? pending : others;
-
-			/* A held socket that a new member shares keeps its owner until it is
-			 * verified. */
-			if (!socket_is_pending(socket) && !verify && socket->state == SOCKET_HELD)
-				continue;
-			resolve(view, socket,
-			        fds_find(question->sockets, question->count,
-			                 socket->listener.inode),
-			        complete, verify);
-		}
-}
-
-void owners_add_candidate(struct subscription *subscription, const struct process *process)
-{
-	if (subscription->candidate_count == CANDIDATES_MAX)
-		subscription->candidate_count = 0; /* then all are asked */
-	subscription->candidates[subscription->candidate_count++] = process->pid;
-}
-
-/* The processes that are asked about fresh sockets in a large tree: those told to listen and their
- * ancestors. */
-struct candidate_list {
-	const struct process *processes[SCANNED_CANDIDATES_MAX];
-	size_t count;
+/* Waits for the end of a non-member that owns a socket. */
+struct watch {
+	struct source source;
+	struct subscription *subscription;
+	pid_t pid;
+	uint64_t start_time;
+	struct list link;
 };
 
-static bool is_candidate(const struct candidate_list *line, const struct process *process)
+static void changed(void *data, struct holder_set *set)
 {
-	for (size_t i = 0; i < line->count; i++)
-		if (line->processes[i] == process)
-			return true;
-	return false;
+	struct subscription *subscription = data;
+	struct socket *socket = container_of(set, struct socket, holders);
+
+	if (socket->dropped || socket_is_pending(socket))
+		return;
+	list_remove(&socket->of_work);
+	list_append(&subscription->changed_sockets, &socket->of_work);
+	subscription->attribute = true;
 }
 
-static void candidate_list(struct subscription *subscription, struct candidate_list *line)
+static void end_watch(struct watch *watch)
 {
-	struct process_table *table = subscription->monitor->processes;
+	struct owners *owners = &watch->subscription->owners;
 
-	for (unsigned int i = 0; i < subscription->candidate_count; i++) {
-		const struct process *process =
-			process_table_find(table, subscription->candidates[i]);
+	loop_remove(&watch->subscription->monitor->loop, &watch->source);
+	fd_close(watch->source.fd);
+	list_remove(&watch->link);
+	owners->watch_count--;
+	free(watch);
+}
 
-		while (process && scope_contains(subscription->scope, process) &&
-		       line->count < SCANNED_CANDIDATES_MAX && !is_candidate(line, process)) {
-			line->processes[line->count++] = process;
-			process = process_table_find(table, process->ppid);
-		}
+static void forgotten(void *data, struct holder *holder)
+{
+	(void)data;
+	if (holder->watch)
+		end_watch(holder->watch);
+}
+
+static void outsider_exited(struct source *source)
+{
+	struct watch *watch = container_of(source, struct watch, source);
+	struct subscription *subscription = watch->subscription;
+	pid_t pid = watch->pid;
+	uint64_t start_time = watch->start_time;
+
+	subscription->monitor->touched = true;
+	/* Frees the watch. */
+	holders_exited(&subscription->owners.holders, pid, start_time);
+}
+
+/* Where the end can't be waited for, the next verification finds out. */
+static void watch_outsider(struct subscription *subscription, struct holder *holder)
+{
+	struct owners *owners = &subscription->owners;
+	struct watch *watch;
+
+	if (holder->watch || owners->watch_count >= WATCHES_MAX || fd_room() < WATCHES_RESERVE)
+		return;
+	watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return;
+	*watch = (struct watch){
+		.source.ready = outsider_exited,
+		.subscription = subscription,
+		.pid = holder->pid,
+		.start_time = holder->start_time,
+	};
+	watch->source.fd =
+		procfs_open_pidfd(&subscription->monitor->procfs, holder->pid, holder->start_time);
+	if (watch->source.fd < 0 || loop_add(&subscription->monitor->loop, &watch->source) < 0) {
+		fd_close(watch->source.fd);
+		free(watch);
+		return;
 	}
+	list_append(&owners->watches, &watch->link);
+	owners->watch_count++;
+	holder->watch = watch;
 }
 
-/* In a large tree: who was told to listen, and who may have handed it the socket by fork(2), that
- * is its ancestors. A socket that is younger than its siblings is held by nobody else but its
- * children. True if nothing is left to ask. */
-static bool scan_candidates(struct subscription *subscription)
+/* Work that has begun then is followed by a rest, unless it was short. */
+static void rest(struct owners *owners, uint64_t begun)
 {
-	struct question question = {0}, nothing = {0};
-	struct candidate_list line = {.count = 0};
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
-	if (subscription->candidate_count == 0 || scope_count(subscription->scope) < LARGE_TREE ||
-	    question_make(&question, subscription, true) < 0)
-		return false;
-	candidate_list(subscription, &line);
-	for (size_t i = 0; i < line.count; i++) {
-		CLEANUP_CLOSE int directory =
-			procfs_open_process(&subscription->monitor->procfs, line.processes[i]->pid);
+	if (now - begun > SHORT)
+		owners->earliest = now + (now - begun) * REST;
+}
 
-		question_scan(&question, subscription, line.processes[i], directory);
+static const struct process *find_member(const struct subscription *subscription, pid_t pid)
+{
+	const struct process *process = process_table_find(subscription->monitor->processes, pid);
+
+	return process && scope_contains(subscription->scope, process) ? process : NULL;
+}
+
+void owners_init(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+
+	*owners = (struct owners){.directory = -1, .fds.list = -1, .ask_all_members = true};
+	holders_init(&owners->holders, changed, forgotten, subscription);
+	list_init(&owners->watches);
+	hash_init(&subscription->sockets);
+	list_init(&subscription->pending_sockets);
+	list_init(&subscription->changed_sockets);
+}
+
+void owners_add_candidate(struct subscription *subscription, pid_t pid)
+{
+	struct owners *owners = &subscription->owners;
+
+	if (owners->candidate_count == CANDIDATES_MAX)
+		owners->candidate_count = 0; /* then all are asked */
+	owners->candidates[owners->candidate_count++] = pid;
+}
+
+static void add_newcomer(struct subscription *subscription, pid_t pid)
+{
+	struct owners *owners = &subscription->owners;
+
+	if (owners->newcomer_count == NEWCOMERS_MAX)
+		owners->ask_all_members = true;
+	else
+		owners->newcomers[owners->newcomer_count++] = pid;
+	subscription->attribute = true;
+}
+
+void owners_joined(struct subscription *subscription, const struct process *process)
+{
+	add_newcomer(subscription, process->pid);
+}
+
+/* Has another name, and has let go of what was not to be inherited. */
+void owners_execed(struct subscription *subscription, const struct process *process)
+{
+	const struct holder *holder = holders_find(&subscription->owners.holders, process->pid);
+
+	if (!holder)
+		return;
+	holders_touch(&subscription->owners.holders, holder);
+	add_newcomer(subscription, process->pid);
+}
+
+void owners_left(struct subscription *subscription, const struct process *process)
+{
+	holders_exited(&subscription->owners.holders, process->pid, process->start_time);
+}
+
+/* --- asks one process --- */
+
+/* An inode number is that of one socket, or of none that is wanted; for a moment of one that
+ * listened on two ports one after the other. */
+static void visit_socket(void *data, uint64_t inode)
+{
+	struct subscription *subscription = data;
+	struct hash_link *link = hash_find(&subscription->sockets, inode);
+
+	for (; link; link = hash_next(link)) {
+		struct socket *socket = container_of(link, struct socket, by_inode);
+
+		holder_answer_holds(&subscription->owners.answer, &socket->holders);
+		subscription->owners.holds_pending |= socket_is_pending(socket);
 	}
-	resolve_all(subscription, &question, &nothing, false, false);
-	free(question.sockets);
-	subscription->candidate_count = 0;
-	return subscription->pending == 0;
-}
-
-/* Asks all members. */
-static bool scan_all(struct subscription *subscription, uint64_t now, bool verify)
-{
-	struct question pending = {0}, others = {0};
-	bool complete = false;
-
-	if (question_make(&pending, subscription, true) == 0 &&
-	    question_make(&others, subscription, false) == 0) {
-		complete = scan_members(subscription, &pending, &others, verify);
-		resolve_all(subscription, &pending, &others, complete, verify);
-	}
-	if (complete)
-		subscription->scanned = now;
-	free(pending.sockets);
-	free(others.sockets);
-	return complete;
-}
-
-bool owners_resolve(struct subscription *subscription, uint64_t now)
-{
-	bool verify = now >= subscription->verify;
-	uint64_t before = clock_now(CLOCK_THREAD_CPUTIME_ID), cost;
-	bool fresh = subscription->pending > 0, complete;
-
-	subscription->attribute = false;
-	subscription->scan_error = 0;
-	if (!verify && fresh && scan_candidates(subscription)) {
-		subscription->attribute_again = true; /* new members about the other sockets */
-		return true;
-	}
-	complete = scan_all(subscription, now, verify);
-	if (verify) {
-		cost = clock_now(CLOCK_THREAD_CPUTIME_ID) - before;
-		subscription->verify = now + VERIFY_INTERVAL;
-		if (cost * VERIFY_SHARE > VERIFY_INTERVAL)
-			subscription->verify = now + cost * VERIFY_SHARE;
-	}
-	return complete;
-}
-
-/* --- asks processes which of a set of sockets they hold */
-
-static bool belongs(const struct socket *socket, bool pending)
-{
-	return socket_is_pending(socket) == pending;
-}
-
-static size_t count_sockets(struct subscription *subscription, bool pending)
-{
-	struct view *view;
-	struct socket *socket;
-	size_t count = 0;
-
-	list_each (view, &subscription->views, struct view, of_subscription)
-		list_each (socket, &view->sockets, struct socket, link)
-			count += belongs(socket, pending);
-	return count;
-}
-
-int question_make(struct question *question, struct subscription *subscription, bool pending)
-{
-	struct view *view;
-	struct socket *socket;
-	size_t count = count_sockets(subscription, pending);
-
-	if (count == 0)
-		return 0;
-	question->sockets = calloc(count, sizeof(*question->sockets));
-	if (!question->sockets)
-		return -ENOMEM;
-	list_each (view, &subscription->views, struct view, of_subscription)
-		list_each (socket, &view->sockets, struct socket, link)
-			if (belongs(socket, pending))
-				question->sockets[question->count++].inode = socket->listener.inode;
-	fds_sort(question->sockets, question->count);
-	return 0;
-}
-
-/* Whether the answer of a member that couldn't be read is as good as "no": it is gone, or will
- * never be readable. What else failed (no descriptors left, no memory) is no information. */
-static bool is_answer(struct subscription *subscription, const struct process *process,
-                      ssize_t result)
-{
-	if (result >= 0)
-		unreadable_forget(subscription, process);
-	if (result >= 0 || result == -ESRCH || result == -ENOENT)
-		return true;
-	if (result != -EACCES && result != -EPERM)
-		subscription->scan_error = (int)result;
-	unreadable_note(subscription, process, (int)result);
-	return result == -EACCES || result == -EPERM;
-}
-
-ssize_t owners_scan_process(int directory, pid_t pid, uint64_t start_time,
-                            struct fds_holder *sockets, size_t count)
-{
-	ssize_t result = fds_scan_process(directory, pid, start_time, sockets, count);
-	caps_set taken;
-
-	if (result != -EACCES && result != -EPERM)
-		return result;
-	taken = caps_begin(CAPS_READ_PROCESS);
-	if (taken)
-		result = fds_scan_process(directory, pid, start_time, sockets, count);
-	caps_end(taken);
-	return result;
 }
 
 /* A process that exits belongs to root from when its memory is gone: that it can't be read then is
@@ -296,18 +209,585 @@ static bool is_exiting(int directory)
 	       stat.threads <= 1;
 }
 
-bool question_scan(struct question *question, struct subscription *subscription,
-                   const struct process *process, int directory)
+static bool is_refusal(int result)
 {
-	ssize_t result = directory;
+	return result == -EACCES || result == -EPERM;
+}
 
-	if (question->count == 0)
-		return true;
-	if (directory >= 0)
-		result = owners_scan_process(directory, process->pid, process->start_time,
-		                             question->sockets, question->count);
-	if ((result == -EACCES || result == -EPERM) && is_exiting(directory))
+/* A refusal is for good, or for longer than it is worth to ask again soon. What else fails is. */
+static void note_failure(struct subscription *subscription, const struct process *member, int error)
+{
+	if (member)
+		unreadable_note(subscription, member, error);
+	if (is_refusal(error))
+		return;
+	subscription->scan_error = error;
+	subscription->owners.complete = false;
+}
+
+/* What the end of an answer means. One that was refused, or that failed, says nothing: what the
+ * process was known to hold it still holds. */
+static void end_answer(struct subscription *subscription, int result)
+{
+	struct owners *owners = &subscription->owners;
+	const struct process *member = find_member(subscription, owners->answer.pid);
+	struct holder *holder;
+
+	if (is_refusal(result) && is_exiting(owners->directory))
 		result = -ESRCH;
+	if (holder_answer_end(&owners->answer, result == 0) < 0 && result == 0)
+		result = -ENOMEM;
+	if (result == -ESRCH) {
+		holders_exited(&owners->holders, owners->answer.pid, owners->answer.start_time);
+		subscription->monitor->exited |= member != NULL;
+	} else if (result < 0) {
+		note_failure(subscription, member, result);
+	} else if (member) {
+		unreadable_forget(subscription, member);
+	}
+	holder = holders_find(&owners->holders, owners->answer.pid);
+	if (holder && !member)
+		watch_outsider(subscription, holder);
+	fd_close(owners->directory);
+	owners->directory = -1;
+}
+
+/* Takes over what the process is called now. */
+static void take_name(struct owners *owners, const struct process_stat *stat)
+{
+	struct holder *holder = holders_find(&owners->holders, stat->pid);
+
+	if (!holder || holder->start_time != stat->start_time ||
+	    strcmp(holder->name, stat->name) == 0)
+		return;
+	memcpy(holder->name, stat->name, sizeof(holder->name));
+	holders_touch(&owners->holders, holder);
+}
+
+/* Begins to ask a process. False where there is nobody to ask. */
+static bool begin_answer(struct subscription *subscription, pid_t pid)
+{
+	struct owners *owners = &subscription->owners;
+	struct process_stat stat;
+	int result;
+
+	owners->directory = procfs_open_process(&subscription->monitor->procfs, pid);
+	result = owners->directory < 0 ? owners->directory
+	                               : procfs_read_stat(owners->directory, &stat);
+	if (result < 0 || procfs_is_dead(&stat)) {
+		const struct process *member = find_member(subscription, pid);
+
+		/* Where it isn't clear that it is gone, what it held is left as it is. */
+		if (result == 0 ||
+		    (result == -ESRCH && !procfs_is_hidden(&subscription->monitor->procfs, pid))) {
+			holders_exited(&owners->holders, pid, 0);
+			subscription->monitor->exited |= member != NULL;
+		} else {
+			note_failure(subscription, member, result == -ESRCH ? -EACCES : result);
+		}
+		fd_close(owners->directory);
+		owners->directory = -1;
+		return false;
+	}
 	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
-	return is_answer(subscription, process, result);
+	holder_answer_begin(&owners->answer, &owners->holders, pid, stat.start_time,
+	                    owners->phase >= OWNERS_MEMBERS);
+	take_name(owners, &stat);
+	result = fds_begin(&owners->fds, owners->directory);
+	if (result == 0)
+		return true;
+	end_answer(subscription, result);
+	return false;
+}
+
+/* Goes on to read the descriptors of the process that is asked. */
+static void go_on(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+	int result = fds_next(&owners->fds, visit_socket, subscription);
+
+	if (result == 1)
+		return;
+	fds_end(&owners->fds);
+	end_answer(subscription, result);
+}
+
+/* --- those whom the notifier has named, and their kin --- */
+
+/* The processes that are asked at once about new sockets. */
+struct kin {
+	struct subscription *subscription;
+	uint64_t deadline; /* CLOCK_MONOTONIC */
+	pid_t pids[KIN_MAX];
+	bool holds[KIN_MAX]; /* a pending socket */
+	size_t count;
+};
+
+/* Asks a process to the end; one that takes too long is left to a search. */
+static void ask(struct kin *kin, pid_t pid)
+{
+	struct subscription *subscription = kin->subscription;
+	struct owners *owners = &subscription->owners;
+
+	owners->holds_pending = false;
+	if (!begin_answer(subscription, pid))
+		return;
+	while (owners->directory >= 0) {
+		if (clock_now(CLOCK_MONOTONIC) < kin->deadline) {
+			go_on(subscription);
+			continue;
+		}
+		fds_end(&owners->fds);
+		end_answer(subscription, -EAGAIN);
+		kin->count = KIN_MAX;
+	}
+}
+
+/* Asks a process, once, if it may own anything. True if it was asked now. */
+static bool ask_kin(struct kin *kin, pid_t pid)
+{
+	struct subscription *subscription = kin->subscription;
+	size_t index = kin->count;
+
+	if (index == KIN_MAX || (!find_member(subscription, pid) &&
+	                         (pid <= 1 || !scope_counts_everybody(subscription->scope))))
+		return false;
+	for (size_t i = 0; i < index; i++)
+		if (kin->pids[i] == pid)
+			return false;
+	kin->pids[kin->count++] = pid;
+	ask(kin, pid);
+	kin->holds[index] = subscription->owners.holds_pending;
+	return true;
+}
+
+static int ask_child(void *data, long pid)
+{
+	struct kin *kin = data;
+
+	if (pid <= INT_MAX)
+		ask_kin(kin, (pid_t)pid);
+	return kin->count == KIN_MAX;
+}
+
+/* Asks a candidate and its ancestors, who may have handed it the socket by fork(2). */
+static void ask_line(struct kin *kin, pid_t pid)
+{
+	const struct procfs *procfs = &kin->subscription->monitor->procfs;
+
+	while (ask_kin(kin, pid)) {
+		CLEANUP_CLOSE int directory = procfs_open_process(procfs, pid);
+		struct process_stat stat;
+
+		if (directory < 0 || procfs_read_stat(directory, &stat) < 0)
+			return;
+		pid = stat.ppid;
+	}
+}
+
+/* Asks the children of those who were asked and hold such a socket, and theirs: a socket that is
+ * younger than its siblings is held by nobody else. */
+static void ask_descendants(struct kin *kin)
+{
+	const struct procfs *procfs = &kin->subscription->monitor->procfs;
+
+	for (size_t i = 0; i < kin->count && kin->count < KIN_MAX; i++) {
+		CLEANUP_CLOSE int directory = -1;
+		struct process_stat stat;
+
+		if (!kin->holds[i])
+			continue;
+		directory = procfs_open_process(procfs, kin->pids[i]);
+		if (directory >= 0 && procfs_read_stat(directory, &stat) == 0)
+			procfs_each_child(directory, &stat, ask_child, kin);
+	}
+}
+
+/* Opens the ports of pending sockets whose holders are known by now. */
+static void hold_found(struct subscription *subscription)
+{
+	struct socket *socket;
+
+	list_each (socket, &subscription->pending_sockets, struct socket, of_work)
+		if (socket->holders.named > 0)
+			socket_hold(socket);
+}
+
+/* In a large tree, and where everybody counts: asks those who were reported to listen, and who may
+ * hold the socket with them. */
+static void ask_candidates(struct subscription *subscription, uint64_t now)
+{
+	struct owners *owners = &subscription->owners;
+	struct kin kin = {.subscription = subscription, .deadline = now + SLICE};
+
+	if (owners->candidate_count == 0 || subscription->pending == 0 ||
+	    (scope_count(subscription->scope) < LARGE_TREE &&
+	     !scope_counts_everybody(subscription->scope)))
+		return;
+	for (unsigned int i = 0; i < owners->candidate_count; i++)
+		ask_line(&kin, owners->candidates[i]);
+	ask_descendants(&kin);
+	owners->candidate_count = 0;
+	hold_found(subscription);
+	rest(owners, now);
+}
+
+/* --- what comes of the answers --- */
+
+/* A socket that nobody holds who was asked. Usually one that was held is gone with its owner: it
+ * counts as held by nobody after two complete reads that still show it. Where its namespace can't
+ * be read any more, after two searches. */
+static void nobody_holds(struct socket *socket)
+{
+	const struct netns *ns = socket->view->ns;
+	struct subscription *subscription = socket->view->subscription;
+
+	if (socket->state == SOCKET_OWNERLESS) {
+		if (ns->completed > socket->looked || ns->exhausted) {
+			socket->looked = ns->completed;
+			socket->looks++;
+		}
+		if (socket->looks < 2) {
+			netns_read_now(socket->view->ns);
+			subscription->attribute_again |= ns->exhausted;
+			return;
+		}
+	}
+	if (scope_counts_everybody(subscription->scope))
+		socket_show(socket);
+	else
+		socket_release(socket);
+}
+
+/* Everybody has been asked who may hold a socket that was pending then. */
+static void resolve_pending(struct subscription *subscription)
+{
+	struct socket *socket;
+
+	hold_found(subscription);
+	if (!subscription->owners.complete)
+		return;
+	list_each (socket, &subscription->pending_sockets, struct socket, of_work)
+		if (socket->since < subscription->owners.number && socket->holders.named == 0)
+			nobody_holds(socket);
+}
+
+/* A socket has others for holders than before. One that nobody held may be held by some who were
+ * asked before they got it: all are asked again, for the oldest. */
+static void resolve_changed(struct subscription *subscription)
+{
+	bool everybody = subscription->owners.phase >= OWNERS_MEMBERS;
+
+	while (!list_empty(&subscription->changed_sockets)) {
+		struct socket *socket =
+			container_of(subscription->changed_sockets.next, struct socket, of_work);
+
+		list_remove(&socket->of_work);
+		if (socket->holders.named == 0 && socket->state == SOCKET_HELD)
+			socket_lose_owner(socket);
+		else if (socket->holders.named > 0 && (socket->state == SOCKET_HELD || everybody))
+			socket_hold(socket);
+		else if (socket->holders.named > 0)
+			socket_set_pending(socket, SOCKET_NEW);
+	}
+}
+
+/* What was to be opened, and could not for want of memory. */
+static void retry_unattributed(struct subscription *subscription)
+{
+	struct view *view;
+	struct socket *socket;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link) {
+			if (socket->port || socket->state != SOCKET_UNATTRIBUTED)
+				continue;
+			if (socket->holders.named > 0)
+				socket_hold(socket);
+			else if (scope_counts_everybody(subscription->scope))
+				socket_show(socket);
+		}
+}
+
+/* --- the search --- */
+
+/* Whether a socket is pending of which no holder is known. */
+static bool misses_holders(const struct subscription *subscription)
+{
+	struct socket *socket;
+
+	list_each (socket, &subscription->pending_sockets, struct socket, of_work)
+		if (socket->holders.named == 0)
+			return true;
+	return false;
+}
+
+static bool has_unattributed(const struct subscription *subscription)
+{
+	struct view *view;
+	struct socket *socket;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		list_each (socket, &view->sockets, struct socket, link)
+			if (socket->holders.named == 0)
+				return true;
+	return false;
+}
+
+static int add_to_queue(void *data, long pid)
+{
+	struct owners *owners = data;
+
+	if (owners->count == owners->capacity) {
+		size_t capacity = owners->capacity ? owners->capacity * 2 : 64;
+		pid_t *queue = realloc(owners->queue, capacity * sizeof(*queue));
+
+		if (!queue)
+			return -ENOMEM;
+		owners->queue = queue;
+		owners->capacity = capacity;
+	}
+	if (pid <= INT_MAX)
+		owners->queue[owners->count++] = (pid_t)pid;
+	return 0;
+}
+
+static int queue_members(struct subscription *subscription)
+{
+	struct process *process = NULL;
+	int result = 0;
+
+	while (result == 0 && (process = scope_next(subscription->scope, process)))
+		result = add_to_queue(&subscription->owners, process->pid);
+	return result;
+}
+
+static int queue_newcomers(struct owners *owners)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < owners->newcomer_count && result == 0; i++)
+		result = add_to_queue(owners, owners->newcomers[i]);
+	return result;
+}
+
+static int queue_known(struct subscription *subscription)
+{
+	struct holder *holder;
+	int result = 0;
+
+	list_each (holder, &subscription->owners.holders.list, struct holder, link)
+		if (result == 0 && !find_member(subscription, holder->pid))
+			result = add_to_queue(&subscription->owners, holder->pid);
+	return result;
+}
+
+/* Queues those who are asked in a phase. 0, or a negative errno: not all of them. */
+static int fill_queue(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+	int result;
+
+	owners->count = 0;
+	owners->next = 0;
+	switch (owners->phase) {
+	case OWNERS_NEWCOMERS:
+		return queue_newcomers(owners);
+	case OWNERS_MEMBERS:
+		return queue_members(subscription);
+	case OWNERS_KNOWN:
+		return queue_known(subscription);
+	case OWNERS_OUTSIDE:
+	case OWNERS_ANYWHERE:
+		/* Those whose sockets are known come first: they may have exited, or gone to
+		 * another namespace. */
+		result = queue_known(subscription);
+		return result < 0 ? result
+		                  : procfs_each_number(subscription->monitor->procfs.fd, ".",
+		                                       add_to_queue, owners);
+	case OWNERS_IDLE:
+		break;
+	}
+	return 0;
+}
+
+static void enter_phase(struct subscription *subscription, enum owners_phase phase)
+{
+	subscription->owners.phase = phase;
+	if (fill_queue(subscription) < 0)
+		subscription->owners.complete = false;
+}
+
+/* The phase that follows when all in the queue have been asked; false: that was all. */
+static bool enter_next_phase(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+	enum owners_phase next;
+
+	if (owners->phase < OWNERS_MEMBERS || owners->phase >= OWNERS_OUTSIDE ||
+	    !scope_counts_everybody(subscription->scope))
+		return false;
+	if (!owners->verifies && !misses_holders(subscription))
+		return false;
+	next = owners->phase == OWNERS_MEMBERS ? OWNERS_KNOWN : OWNERS_OUTSIDE;
+	if (owners->verifies)
+		next = has_unattributed(subscription) ? OWNERS_ANYWHERE : OWNERS_OUTSIDE;
+	enter_phase(subscription, next);
+	return true;
+}
+
+static bool reads_namespace(const struct subscription *subscription, const struct netns_id *id)
+{
+	struct view *view;
+
+	list_each (view, &subscription->views, struct view, of_subscription)
+		if (view->ns->id.ino == id->ino && view->ns->id.dev == id->dev)
+			return true;
+	return false;
+}
+
+/* Whether a process of the queue is to be asked. */
+static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
+{
+	const struct owners *owners = &subscription->owners;
+	const struct holder *holder;
+	struct netns_id id;
+
+	if (owners->phase <= OWNERS_MEMBERS)
+		return find_member(subscription, pid) != NULL;
+	holder = holders_find(&owners->holders, pid);
+	if (find_member(subscription, pid) || (holder && holder->answered >= owners->first_answer))
+		return false;
+	return holder || owners->phase == OWNERS_ANYWHERE ||
+	       (procfs_netns_of(&subscription->monitor->procfs, pid, &id) == 0 &&
+	        reads_namespace(subscription, &id));
+}
+
+/* Asks until the queue of the last phase is empty: true; or until the time is over. */
+static bool ask_queue(struct subscription *subscription, uint64_t deadline)
+{
+	struct owners *owners = &subscription->owners;
+
+	do {
+		if (owners->directory >= 0) {
+			go_on(subscription);
+		} else if (owners->next < owners->count) {
+			pid_t pid = owners->queue[owners->next++];
+
+			if (is_to_be_asked(subscription, pid))
+				begin_answer(subscription, pid);
+		} else if (!enter_next_phase(subscription)) {
+			return true;
+		}
+	} while (clock_now(CLOCK_MONOTONIC) < deadline);
+	return false;
+}
+
+/* Begins a search, if there is something to ask. */
+static void begin(struct subscription *subscription, uint64_t now)
+{
+	struct owners *owners = &subscription->owners;
+	bool newcomers = owners->newcomer_count > 0;
+
+	owners->verifies = now >= subscription->verify;
+	if (!owners->verifies && !owners->ask_all_members && subscription->pending == 0) {
+		owners->waiting = newcomers && now < owners->newcomers_earliest;
+		if (!newcomers || owners->waiting)
+			return;
+	}
+	owners->complete = true;
+	owners->took = 0;
+	owners->cpu = 0;
+	subscription->scan_error = 0;
+	if (!owners->verifies && !owners->ask_all_members && subscription->pending == 0) {
+		enter_phase(subscription, OWNERS_NEWCOMERS);
+	} else {
+		owners->number++;
+		owners->first_answer = owners->holders.answers + 1;
+		owners->ask_all_members = false;
+		holders_begin_count(&owners->holders);
+		enter_phase(subscription, OWNERS_MEMBERS);
+	}
+	owners->newcomer_count = 0;
+}
+
+/* Takes in what a search has found. */
+static void finish(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (owners->phase == OWNERS_NEWCOMERS) {
+		owners->newcomers_earliest = now + owners->took * NEWCOMERS_REST;
+	} else if (owners->complete) {
+		holders_end_count(&owners->holders);
+	}
+	owners->ask_all_members |= !owners->complete;
+	if (owners->phase >= OWNERS_MEMBERS)
+		resolve_pending(subscription);
+	resolve_changed(subscription);
+	if (owners->verifies) {
+		retry_unattributed(subscription);
+		subscription->verify = now + VERIFY_INTERVAL;
+		if (owners->cpu * VERIFY_SHARE > VERIFY_INTERVAL)
+			subscription->verify = now + owners->cpu * VERIFY_SHARE;
+	}
+	free(owners->queue);
+	owners->queue = NULL;
+	owners->capacity = 0;
+	owners->phase = OWNERS_IDLE;
+	rest(owners, now - owners->took);
+}
+
+bool owners_resolve(struct subscription *subscription, uint64_t now)
+{
+	struct owners *owners = &subscription->owners;
+	uint64_t before, cpu;
+	bool done;
+
+	subscription->attribute = false;
+	if (owners->phase == OWNERS_IDLE) {
+		resolve_changed(subscription);
+		owners->waiting = now < owners->earliest;
+		if (!owners->waiting) {
+			ask_candidates(subscription, now);
+			begin(subscription, now);
+		}
+		subscription->attribute |= owners->waiting;
+		if (owners->phase == OWNERS_IDLE)
+			return true;
+	}
+	before = clock_now(CLOCK_MONOTONIC);
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	done = ask_queue(subscription, before + SLICE);
+	owners->took += clock_now(CLOCK_MONOTONIC) - before;
+	owners->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	if (done)
+		finish(subscription);
+	else
+		subscription->attribute = true;
+	return !done || owners->complete;
+}
+
+uint64_t owners_due(const struct subscription *subscription)
+{
+	const struct owners *owners = &subscription->owners;
+
+	if (owners->phase != OWNERS_IDLE)
+		return 0;
+	if (!owners->waiting)
+		return UINT64_MAX;
+	return owners->earliest > owners->newcomers_earliest ? owners->earliest
+	                                                     : owners->newcomers_earliest;
+}
+
+void owners_clear(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+
+	fds_end(&owners->fds);
+	fd_close(owners->directory);
+	free(owners->queue);
+	holders_clear(&owners->holders);
+	hash_clear(&subscription->sockets);
 }

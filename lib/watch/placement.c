@@ -108,23 +108,12 @@ static void member_exited(struct source *source)
  * tells then. */
 static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_member)
 {
-	int pidfd = fd_room() < EXIT_RESERVE
-	                    ? -EMFILE
-	                    : fd_own((int)syscall(SYS_pidfd_open, exit_member->pid, 0));
-	CLEANUP_CLOSE int directory = -1;
-	struct process_stat stat;
+	int pidfd = fd_room() < EXIT_RESERVE ? -EMFILE
+	                                     : procfs_open_pidfd(&monitor->procfs, exit_member->pid,
+	                                                         exit_member->start_time);
 
-	if (pidfd < 0) {
-		monitor->exited |= pidfd == -ESRCH;
-		return -1;
-	}
-	directory = procfs_open_process(&monitor->procfs, exit_member->pid);
-	if (directory >= 0 && procfs_read_stat(directory, &stat) == 0 &&
-	    stat.start_time == exit_member->start_time)
-		return pidfd;
-	fd_close(pidfd);
-	monitor->exited = true;
-	return -1;
+	monitor->exited |= pidfd == -ESRCH;
+	return pidfd < 0 ? -1 : pidfd;
 }
 
 static void watch_exit(struct view *view)
@@ -152,15 +141,7 @@ static void watch_exit(struct view *view)
  * nothing to wait for. */
 static bool view_is_held(const struct view *view)
 {
-	struct socket *socket;
-
-	if (view->ns->exhausted)
-		return false;
-	list_each (socket, &view->sockets, struct socket, link)
-		if (socket->port &&
-		    (socket->owner || scope_counts_everybody(view->subscription->scope)))
-			return true;
-	return false;
+	return !view->ns->exhausted && view_holds_ports(view);
 }
 
 /* Whether the exit of its last member would go unheard. */

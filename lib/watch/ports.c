@@ -118,7 +118,7 @@ struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwa
 
 static bool same_owner(const struct portwatch_event *a, const struct portwatch_event *b)
 {
-	return a->pid == b->pid && a->owners == b->owners &&
+	return a->pid == b->pid && a->start_time == b->start_time && a->owners == b->owners &&
 	       a->listener.inode == b->listener.inode && strcmp(a->process, b->process) == 0;
 }
 
@@ -130,6 +130,7 @@ bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_
 	if (same_owner(known, event))
 		return false;
 	known->pid = event->pid;
+	known->start_time = event->start_time;
 	known->owners = event->owners;
 	memcpy(known->process, event->process, sizeof(known->process));
 	known->owner = ++ports->last_owner;

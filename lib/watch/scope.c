@@ -48,6 +48,16 @@ static const struct scope_rules netns_rules = {
 	.leaves_ports_open = true,
 };
 
+static const struct scope_rules *find_rules(enum portwatch_scope kind)
+{
+	return kind == PORTWATCH_SCOPE_NETNS ? &netns_rules : &tree_rules;
+}
+
+bool scope_needs_root(enum portwatch_scope kind)
+{
+	return !find_rules(kind)->counts_everybody;
+}
+
 int scope_new(struct scope **scope, struct process_table *processes,
               const struct scope_target *target)
 {
@@ -56,7 +66,7 @@ int scope_new(struct scope **scope, struct process_table *processes,
 
 	if (!new)
 		return -ENOMEM;
-	new->rules = target->kind == PORTWATCH_SCOPE_NETNS ? &netns_rules : &tree_rules;
+	new->rules = find_rules(target->kind);
 	result = process_tree_new(&new->tree, processes, target->pid, target->start_time,
 	                          target->adopts_orphans);
 	if (result < 0)

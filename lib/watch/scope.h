@@ -30,6 +30,8 @@ struct scope_target {
 int scope_new(struct scope **scope, struct process_table *processes,
               const struct scope_target *target);
 void scope_free(struct scope *scope);
+/* Whether a scope of this kind is of no use where the descriptors of the process can't be read. */
+bool scope_needs_root(enum portwatch_scope kind);
 
 /* --- which processes count --- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sockets.c - the listening sockets of one namespace as one subscription sees them */
+#include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,17 +60,29 @@ static void log_skipped(struct subscription *subscription, const struct listener
 	                  : "");
 }
 
-/* Takes the name that the owner has now. False where it has exited, or can't be asked. */
-static bool name_owner(const struct procfs *procfs, const struct socket *socket, char name[64])
-{
-	CLEANUP_CLOSE int process = procfs_open_process(procfs, socket->owner);
-	struct process_stat stat;
+/* --- states --- */
 
-	if (process < 0 || procfs_read_stat(process, &stat) < 0 || procfs_is_dead(&stat) ||
-	    stat.start_time != socket->owner_start)
-		return false;
-	memcpy(name, stat.name, sizeof(stat.name));
-	return true;
+void socket_set_pending(struct socket *socket, enum socket_state state)
+{
+	struct subscription *subscription = socket->view->subscription;
+
+	socket->state = state;
+	socket->looks = 0;
+	socket->looked = socket->view->ns->requests;
+	socket->since = subscription->owners.number;
+	list_remove(&socket->of_work);
+	list_append(&subscription->pending_sockets, &socket->of_work);
+	subscription->pending++;
+	subscription->attribute = true;
+}
+
+/* Who holds it is known, or matters no longer. */
+static void settle(struct socket *socket, enum socket_state state)
+{
+	if (socket_is_pending(socket))
+		socket->view->subscription->pending--;
+	list_remove(&socket->of_work);
+	socket->state = state;
 }
 
 static void log_port(struct subscription *subscription, const char *what,
@@ -97,37 +110,56 @@ static struct socket *named_socket(const struct port *port)
 	return container_of(sockets->next, struct socket, of_port);
 }
 
-/* Makes an event of what is known of a socket. False where its owner has exited just now. */
-static bool describe(const struct view *view, const struct socket *socket,
-                     struct portwatch_event *event)
+/* Reads the name that a process has now. False where it has exited. What can't be told (no
+ * descriptors left) is no exit, and leaves the name as it is. */
+static bool read_name(const struct procfs *procfs, pid_t pid, uint64_t start_time, char name[64])
 {
-	*event = (struct portwatch_event){
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
+	struct process_stat stat;
+	int result = process < 0 ? process : procfs_read_stat(process, &stat);
+
+	if (result < 0)
+		return result != -ESRCH || procfs_is_hidden(procfs, pid);
+	if (procfs_is_dead(&stat) || stat.start_time != start_time)
+		return false;
+	memcpy(name, stat.name, sizeof(stat.name));
+	return true;
+}
+
+/* The oldest process that holds the socket and lives; NULL: none is known. */
+static struct holder *find_owner(struct socket *socket)
+{
+	struct subscription *subscription = socket->view->subscription;
+	struct holder *holder;
+
+	while ((holder = holder_set_first(&socket->holders)) &&
+	       !read_name(&subscription->monitor->procfs, holder->pid, holder->start_time,
+	                  holder->name)) {
+		subscription->monitor->exited = true; /* if it is a member, that is news */
+		holders_exited(&subscription->owners.holders, holder->pid, holder->start_time);
+	}
+	return holder;
+}
+
+/* Makes an event of what is known of a socket; owner NULL: nobody is known to hold it. */
+static struct portwatch_event describe(const struct socket *socket, const struct holder *owner)
+{
+	const struct view *view = socket->view;
+	struct portwatch_event event = {
 		.listener = socket->listener,
-		.pid = socket->owner,
-		.owners = socket->owners,
 		.netns = view->ns->inode,
 		.cookie = view->ns->cookie,
 		.initial = view->subscription->state == SUBSCRIPTION_STARTING,
 	};
 
-	event_stamp(event);
-	return socket->owner == 0 ||
-	       name_owner(&view->subscription->monitor->procfs, socket, event->process);
-}
-
-/* Keeps the owner of a port that is open, and reports it where that is another. While it is asked
- * who else holds the last socket, the port keeps the owner that it had. */
-static void report_owner(struct view *view, struct port *port)
-{
-	struct subscription *subscription = view->subscription;
-	const struct socket *socket = named_socket(port);
-	struct portwatch_event event;
-
-	/* Others are asked when the exit of the owner is known. */
-	if (socket->state == SOCKET_OWNERLESS || !describe(view, socket, &event))
-		return;
-	if (outbox_owner(subscription->outbox, port, &event))
-		log_port(subscription, "port owner", &event);
+	if (owner) {
+		event.pid = owner->pid;
+		event.start_time = owner->start_time;
+		event.owners = holder_set_count(&socket->holders);
+		memcpy(event.process, owner->name, sizeof(event.process));
+	}
+	event_stamp(&event);
+	return event;
 }
 
 /* Puts it where it belongs among the sockets of its port. */
@@ -140,13 +172,50 @@ static void place(struct socket *socket)
 	list_append(sockets, &socket->of_port);
 }
 
-static void open_port(struct view *view, struct socket *socket)
+/* Of a socket that listens no more others are not asked. */
+static void lose_owner(struct socket *socket)
 {
-	struct subscription *subscription = view->subscription;
-	struct portwatch_event event;
+	if (socket->dropped) {
+		socket->state = SOCKET_UNATTRIBUTED;
+	} else {
+		socket_set_pending(socket, SOCKET_OWNERLESS);
+		netns_read_now(socket->view->ns);
+	}
+	if (socket->port)
+		place(socket);
+}
 
-	describe(view, socket, &event);
-	socket->port = outbox_open(subscription->outbox, view->ns->serial, &event);
+/* Keeps the owner of a port that is open, and reports it where that is another. While it is asked
+ * who else holds the last socket, and when the last socket is gone, the port keeps the owner that
+ * it had. */
+static void report_owner(struct subscription *subscription, struct port *port)
+{
+	struct portwatch_event event;
+	struct holder *owner = NULL;
+	struct socket *socket;
+
+	for (;;) {
+		socket = named_socket(port);
+		if (socket_is_pending(socket) || (socket->dropped && socket->state != SOCKET_HELD))
+			return;
+		if (socket->state != SOCKET_HELD)
+			break;
+		owner = find_owner(socket);
+		if (owner)
+			break;
+		lose_owner(socket); /* it is not the named one any more */
+	}
+	event = describe(socket, owner);
+	if (outbox_owner(subscription->outbox, port, &event))
+		log_port(subscription, "port owner", &event);
+}
+
+static void open_port(struct socket *socket, const struct holder *owner)
+{
+	struct subscription *subscription = socket->view->subscription;
+	struct portwatch_event event = describe(socket, owner);
+
+	socket->port = outbox_open(subscription->outbox, socket->view->ns->serial, &event);
 	if (!socket->port) {
 		/* no memory: the next verification tries again */
 		socket->state = SOCKET_UNATTRIBUTED;
@@ -155,76 +224,107 @@ static void open_port(struct view *view, struct socket *socket)
 	place(socket);
 	if (socket->port->sockets == 1)
 		log_port(subscription, "port open", &event);
+	else
+		report_owner(subscription, socket->port);
 }
 
-void socket_hold(struct view *view, struct socket *socket, const struct fds_holder *holder)
-{
-	bool was_held = socket->state == SOCKET_HELD;
+/* How often the holders of a new socket may have exited before they could be reported. A process
+ * that forks and exits all the time is found, too. */
+#define CHASES 3
 
-	socket->owner = holder->pid;
-	socket->owner_start = holder->start_time;
-	socket->owners = holder->owners;
-	socket->looks = 0;
-	socket->state = holder->pid ? SOCKET_HELD : SOCKET_UNATTRIBUTED;
-	if (!socket->port)
-		open_port(view, socket);
-	else if (was_held != (socket->state == SOCKET_HELD))
+void socket_hold(struct socket *socket)
+{
+	struct holder *owner = socket->port ? NULL : holder_set_first(&socket->holders), last;
+
+	settle(socket, SOCKET_HELD);
+	if (socket->port) {
 		place(socket);
-	if (socket->port)
-		report_owner(view, socket->port);
+		report_owner(socket->view->subscription, socket->port);
+		return;
+	}
+	last = *owner;
+	owner = find_owner(socket);
+	if (owner || socket->chases++ >= CHASES)
+		open_port(socket, owner ? owner : &last);
+	if (!owner)
+		lose_owner(socket);
 }
 
-static void close_port(struct view *view, struct socket *socket)
+void socket_show(struct socket *socket)
 {
-	struct subscription *subscription = view->subscription;
+	settle(socket, SOCKET_UNATTRIBUTED);
+	if (!socket->port) {
+		open_port(socket, NULL);
+		return;
+	}
+	place(socket);
+	report_owner(socket->view->subscription, socket->port);
+}
+
+void socket_lose_owner(struct socket *socket)
+{
+	lose_owner(socket);
+	if (socket->port)
+		report_owner(socket->view->subscription, socket->port);
+}
+
+/* Who has let go of the last socket may live on, by another name. */
+static void close_port(struct socket *socket)
+{
+	struct subscription *subscription = socket->view->subscription;
 	const struct portwatch_event *event = &socket->port->event;
 	char name[64];
-	bool named;
 
+	memcpy(name, event->process, sizeof(name));
+	if (event->pid)
+		read_name(&subscription->monitor->procfs, event->pid, event->start_time, name);
 	if (subscription->state == SUBSCRIPTION_RUNNING)
 		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          event->address, (unsigned int)socket->listener.port);
-	named = socket->owner && socket->owner == event->pid &&
-	        socket->listener.inode == event->listener.inode &&
-	        name_owner(&subscription->monitor->procfs, socket, name);
-	outbox_close(subscription->outbox, socket->port, named ? name : NULL);
+	outbox_close(subscription->outbox, socket->port, name);
 }
 
-void socket_release(struct view *view, struct socket *socket, enum socket_state state)
+void socket_release(struct socket *socket)
 {
+	struct subscription *subscription = socket->view->subscription;
 	struct port *port = socket->port;
 
-	if (port) {
-		/* It may have been the last thing for which a view without members was kept. */
-		if (!view->marked)
-			view->subscription->monitor->moved = true;
-		list_remove(&socket->of_port);
-		if (port->sockets == 1) {
-			close_port(view, socket);
-		} else {
-			outbox_close(view->subscription->outbox, port, NULL);
-			report_owner(view, port);
-		}
+	settle(socket, SOCKET_UNATTRIBUTED);
+	if (!port)
+		return;
+	/* It may have been the last thing for which a view without members was kept. */
+	if (!socket->view->marked)
+		subscription->monitor->moved = true;
+	list_remove(&socket->of_port);
+	if (port->sockets == 1) {
+		close_port(socket);
+	} else {
+		outbox_close(subscription->outbox, port, NULL);
+		report_owner(subscription, port);
 	}
 	socket->port = NULL;
-	socket->state = state;
-	socket->owner = 0;
-	socket->owners = 0;
 }
 
-static void resolve(struct view *view, struct socket *socket)
-{
-	if (socket->state == SOCKET_NEW || socket->state == SOCKET_OWNERLESS)
-		view->subscription->pending--;
-}
+/* --- what the tables show --- */
 
 /* It listens no more; what comes of its port is decided when the others are known. */
 static void drop(struct view *view, struct socket *socket)
 {
-	resolve(view, socket);
+	/* A port that it holds keeps the owner that it has, while others are asked about. */
+	settle(socket, socket->state == SOCKET_HELD ? SOCKET_HELD : SOCKET_UNATTRIBUTED);
+	socket->dropped = true;
 	tdelete(socket, &view->tree, compare);
+	hash_remove(&view->subscription->sockets, &socket->by_inode);
 	list_remove(&socket->link);
 	list_append(&view->dropped, &socket->link);
+}
+
+static void free_socket(struct socket *socket)
+{
+	list_remove(&socket->link);
+	list_remove(&socket->of_port);
+	holder_set_clear(&socket->view->subscription->owners.holders, &socket->holders);
+	free(socket);
 }
 
 struct socket *view_find(const struct view *view, const struct listener *listener)
@@ -244,7 +344,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 		view->late = true; /* taken over with the next read */
 		return;
 	}
-	list_init(&socket->of_port);
+	socket->view = view;
 	socket->listener = *listener;
 	socket->added = view->ns->completed;
 	place = tsearch(socket, &view->tree, compare);
@@ -253,9 +353,12 @@ static void add_socket(struct view *view, const struct listener *listener)
 		free(socket);
 		return;
 	}
+	list_init(&socket->of_port);
+	list_init(&socket->of_work);
+	holder_set_init(&socket->holders);
 	list_append(&view->sockets, &socket->link);
-	view->subscription->pending++;
-	view->subscription->attribute = true;
+	hash_add(&view->subscription->sockets, &socket->by_inode, listener->inode);
+	socket_set_pending(socket, SOCKET_NEW);
 }
 
 static void take(struct view *view, enum snapshot_change change, const struct listener *listener)
@@ -309,33 +412,6 @@ void view_completed(struct view *view)
 		view->subscription->attribute = true;
 }
 
-void socket_lose_owner(struct view *view, struct socket *socket)
-{
-	socket->state = SOCKET_OWNERLESS;
-	socket->looks = 0;
-	socket->looked = view->ns->requests;
-	view->subscription->pending++;
-	if (!socket->port)
-		return;
-	place(socket);
-	report_owner(view, socket->port);
-}
-
-void view_lost_owner(struct view *view, pid_t pid)
-{
-	struct socket *socket;
-	bool any = false;
-
-	list_each (socket, &view->sockets, struct socket, link) {
-		if (socket->state != SOCKET_HELD || socket->owner != pid)
-			continue;
-		socket_lose_owner(view, socket);
-		any = true;
-	}
-	if (any)
-		netns_read_now(view->ns);
-}
-
 struct view *view_get(struct subscription *subscription, struct netns *ns)
 {
 	struct view *view;
@@ -359,26 +435,17 @@ struct view *view_get(struct subscription *subscription, struct netns *ns)
 	return view;
 }
 
-/* Frees the sockets and leaves their ports as they are. */
-static void forget_sockets(struct list *sockets)
-{
-	struct socket *socket;
-
-	list_each (socket, sockets, struct socket, link)
-		free(socket);
-	list_init(sockets);
-}
-
 void view_free(struct view *view, bool close_ports)
 {
 	struct socket *socket;
 
 	list_each (socket, &view->sockets, struct socket, link)
 		drop(view, socket);
-	if (close_ports)
-		view_drop_closed(view);
-	else
-		forget_sockets(&view->dropped);
+	list_each (socket, &view->dropped, struct socket, link) {
+		if (close_ports)
+			socket_release(socket);
+		free_socket(socket);
+	}
 	if (view->exit.fd >= 0) {
 		loop_remove(&view->subscription->monitor->loop, &view->exit);
 		fd_close(view->exit.fd);
@@ -390,19 +457,10 @@ void view_free(struct view *view, bool close_ports)
 
 /* --- sockets that listen no more, and what comes of their ports */
 
-static void release(struct view *view, struct socket *socket)
+static void release(struct socket *socket)
 {
-	socket_release(view, socket, SOCKET_UNATTRIBUTED);
-	list_remove(&socket->link);
-	free(socket);
-}
-
-void view_drop_closed(struct view *view)
-{
-	struct socket *socket;
-
-	list_each (socket, &view->dropped, struct socket, link)
-		release(view, socket);
+	socket_release(socket);
+	free_socket(socket);
 }
 
 /* Of a socket that comes and goes quickly nobody may have been asked in time: that no member holds
@@ -438,6 +496,17 @@ void view_resolve(struct view *view)
 		    may_be_held(view, &socket->listener))
 			netns_read_now(view->ns);
 		else
-			release(view, socket);
+			release(socket);
 	}
+}
+
+bool view_holds_ports(const struct view *view)
+{
+	bool everybody = scope_counts_everybody(view->subscription->scope);
+	struct socket *socket;
+
+	list_each (socket, &view->sockets, struct socket, link)
+		if (socket->port && (everybody || socket->holders.named > 0))
+			return true;
+	return false;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
@@ -38,6 +39,7 @@ int subscription_new(struct subscription **subscription, struct monitor *monitor
 	new->created = clock_now(CLOCK_MONOTONIC);
 	new->deadline = new->created + START_DEADLINE;
 	list_init(&new->views);
+	owners_init(new);
 	list_append(&monitor->subscriptions, &new->link);
 	*subscription = new;
 	return 0;
@@ -58,6 +60,7 @@ void subscription_free(struct subscription *subscription)
 	/* No port closes: the library only looks at them no longer. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
+	owners_clear(subscription);
 	outbox_release(subscription->outbox);
 	scope_free(subscription->scope);
 	list_remove(&subscription->link);
@@ -84,17 +87,18 @@ static void fail(struct subscription *subscription, int error, const char *what)
 /* The root's descriptors tell who holds its ports: without them nothing could be reported of it. */
 static bool root_is_ours(struct subscription *subscription)
 {
-	struct fds_holder nothing = {0};
-	int process;
-	ssize_t result;
+	CLEANUP_CLOSE int process = -1;
+	struct fds_scan fds;
+	int result;
 
-	if (subscription->options.scope == PORTWATCH_SCOPE_NETNS)
+	if (!scope_needs_root(subscription->options.scope))
 		return true;
 	process = procfs_open_process(&subscription->monitor->procfs, subscription->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
-	result = owners_scan_process(process, subscription->pid, 0, &nothing, 0);
-	fd_close(process);
+	result = fds_begin(&fds, process);
+	if (result == 0)
+		fds_end(&fds);
 	return result != -EACCES && result != -EPERM;
 }
 
@@ -235,10 +239,14 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 
 uint64_t subscription_due(const struct subscription *subscription)
 {
+	uint64_t due = subscription->verify;
+
+	if (subscription->state >= SUBSCRIPTION_ENDED)
+		return UINT64_MAX;
 	if (subscription->state == SUBSCRIPTION_STARTING)
-		return subscription->scope || !subscription->retry ? subscription->deadline
-		                                                   : subscription->retry;
-	return subscription->state == SUBSCRIPTION_RUNNING ? subscription->verify : UINT64_MAX;
+		due = subscription->scope || !subscription->retry ? subscription->deadline
+		                                                  : subscription->retry;
+	return owners_due(subscription) < due ? owners_due(subscription) : due;
 }
 
 void subscription_check_end(struct subscription *subscription)

@@ -92,19 +92,19 @@ void unreadable_finish(struct subscription *subscription)
 
 	for (int i = 0; i < UNREADABLE_MAX && !unreadable->warned; i++) {
 		pid_t pid = unreadable->members[i].pid;
-		struct fds_holder nothing = {0};
-		ssize_t result;
-		int process;
+		struct fds_scan fds;
+		int process, result;
 
 		process = pid ? procfs_open_process(&subscription->monitor->procfs, pid) : -1;
 		if (process < 0)
 			continue;
-		result = owners_scan_process(process, pid, unreadable->members[i].start_time,
-		                             &nothing, 0);
+		result = fds_begin(&fds, process);
+		if (result == 0)
+			fds_end(&fds);
 		fd_close(process);
 		if (result != -EACCES && result != -EPERM)
 			continue;
-		warn(subscription, pid, NULL, (int)result);
+		warn(subscription, pid, NULL, result);
 		unreadable->warned = true;
 	}
 }

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 
 from support import (Case, DEADLINE, KEYS, main, PWATCH, read_line, ROGUE, SERVER_COMMAND,
                      unshare_net, works)
@@ -58,11 +59,57 @@ class Events(Case):
 
     def test_scope(self):
         mine, my_ports = self.serve('127.0.0.1')
-        _, other_ports = self.serve('127.0.0.1')
+        other, other_ports = self.serve('127.0.0.1')
         self.assertEqual([event['port'] for event in self.once(mine.pid)], my_ports)
         owners = {event['port']: event['pid'] for event in self.once('--scope=netns', mine.pid)}
         self.assertEqual(owners[my_ports[0]], mine.pid)
-        self.assertIsNone(owners[other_ports[0]])
+        self.assertEqual(owners[other_ports[0]], other.pid)
+
+    def test_two_processes_of_one_namespace(self):
+        one, one_ports = self.serve('127.0.0.1')
+        other, other_ports = self.serve('127.0.0.1')
+        found = [(event['port'], event['pid'])
+                 for event in self.once('--scope=netns', one.pid, other.pid)]
+        self.assertEqual(found.count((one_ports[0], one.pid)), 1)
+        self.assertEqual(found.count((other_ports[0], other.pid)), 1)
+
+    def test_the_end_of_the_target_closes_nothing(self):
+        _, ports = self.serve('127.0.0.1')
+        pwatch = self.watch('--json', '--scope=netns', '--events=open,close,end', '--', 'true')
+        lines = pwatch.communicate(timeout=DEADLINE)[1].splitlines()
+        events = [(event['event'], event['port']) for event in map(json.loads, lines)]
+        self.assertEqual(events.count(('open', ports[0])), 1)
+        self.assertEqual(events.count(('close', ports[0])), 0)
+        self.assertEqual(events[-1], ('end', None))
+
+    def test_owner_of_a_port_that_is_handed_on(self):
+        script = ('import os, socket, sys\n'
+                  'listener = socket.create_server(("127.0.0.1", 0))\n'
+                  'print(listener.getsockname()[1], flush=True)\n'
+                  'sys.stdin.readline()\n'
+                  'child = os.fork()\n'
+                  'if child: print(child, flush=True); os._exit(0)\n'
+                  'sys.stdin.readline()\n')
+        server = self.start([sys.executable, '-c', f'import subprocess, sys\n'
+                             f'subprocess.Popen([sys.executable, "-c", {script!r}]).wait()\n'
+                             f'import signal; signal.pause()'])
+        port = int(read_line(server.stdout))
+        pwatch = self.watch('--json', '--events=open,owner,close', server.pid)
+        opened = json.loads(read_line(pwatch.stdout))
+        self.assertEqual((opened['event'], opened['port']), ('open', port))
+        server.stdin.write(b'\n')
+        child = int(read_line(server.stdout))
+        event = opened
+        while event['pid'] != child:
+            event = json.loads(read_line(pwatch.stdout))
+            self.assertEqual((event['event'], event['port'], event['id']),
+                             ('owner', port, opened['id']))
+        server.stdin.write(b'\n')
+        event = json.loads(read_line(pwatch.stdout))
+        while event['event'] == 'owner':
+            event = json.loads(read_line(pwatch.stdout))
+        self.assertEqual((event['event'], event['pid'], event['id']),
+                         ('close', child, opened['id']))
 
     def test_overlapping_trees_report_once(self):
         server, ports = self.serve('127.0.0.1')
