@@ -246,7 +246,7 @@ int check_run(const struct options *options, const struct run *run)
 		message_error("cannot check: %s", message_reason(result));
 		return 1;
 	}
-	place_read(&check.place);
+	place_read(&check.place, check.privileges.seccomp != 0);
 	visible = make_report(&check);
 	result = print(&check);
 	target_close(&check.target);

@@ -139,7 +139,7 @@ static void report_missing_kernel(const struct hints *hints)
 	if (is_locked_down(hints))
 		report_missing(hints, "lockdown", "none, or integrity",
 		               "the kernel was started with lockdown=confidentiality, and reports "
-		               "nothing to anybody until it is started without");
+		               "no socket to anybody until it is started without");
 	if (is_paranoid(hints))
 		report_missing(hints, "kernel.perf_event_paranoid", "2 or less",
 		               "it is more, which on kernels of Debian and Ubuntu takes "

@@ -179,11 +179,11 @@ static unsigned int find_refused(void)
 	return refused;
 }
 
-void place_read(struct place *place)
+void place_read(struct place *place, bool filtered)
 {
 	memset(place, 0, sizeof(*place));
 	place->kind = find_kind();
-	place->refused = find_refused();
+	place->refused = filtered ? find_refused() : 0;
 	place->paranoid = read_number("/proc/sys/kernel/perf_event_paranoid");
 	place->tracefs = access("/sys/kernel/tracing/events", F_OK) == 0 || errno == EACCES ||
 	                 access("/sys/kernel/debug/tracing/events", F_OK) == 0;

@@ -38,8 +38,8 @@ struct place {
 	char confinement[128]; /* the profile of a security module; "": none */
 };
 
-/* Looks around. Does nothing that lasts. */
-void place_read(struct place *place);
+/* Looks around; for refused calls where there is a filter. Does nothing that lasts. */
+void place_read(struct place *place, bool filtered);
 
 /* Whether the user of this process was given the IDs of the process (subuid(5)): it is of a
  * rootless container of that user. */

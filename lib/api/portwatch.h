@@ -129,7 +129,8 @@ enum portwatch_reader {
  * enum portwatch_table: in which form the library requests the table from the kernel.
  *
  * @PORTWATCH_TABLE_AUTO: diag if it works, else procfs.
- * @PORTWATCH_TABLE_DIAG: a sock_diag(7) dump of the listening sockets alone.
+ * @PORTWATCH_TABLE_DIAG: a sock_diag(7) dump of the listening sockets alone. Needs the kernel's
+ *   module tcp_diag, which the kernel loads itself if it may.
  * @PORTWATCH_TABLE_PROCFS: the text of /proc/net/tcp and /proc/net/tcp6, proc_net(5).
  */
 enum portwatch_table {
@@ -164,13 +165,15 @@ enum portwatch_notice {
 /**
  * enum portwatch_notifier: the mechanism by which the kernel reports.
  *
- * The first three need CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3 or more.
+ * The first three need CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3 or more on kernels of
+ * Debian and Ubuntu. The first two do not work on a kernel with lockdown=confidentiality.
  *
  * @PORTWATCH_NOTIFIER_NONE: none: the library polls.
  * @PORTWATCH_NOTIFIER_BPF: a BPF program on the tracepoint inet_sock_set_state, for listen and
  *   close. Needs CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON; Linux 4.18.
  * @PORTWATCH_NOTIFIER_TRACEPOINT: the same tracepoint by perf_event_open(2). Needs CAP_PERFMON or
- *   CAP_SYS_ADMIN, and access to tracefs: CAP_DAC_READ_SEARCH unless root.
+ *   CAP_SYS_ADMIN, and access to tracefs: CAP_DAC_READ_SEARCH unless root, and where it is not
+ *   mounted, as in most containers, CAP_SYS_ADMIN.
  * @PORTWATCH_NOTIFIER_PERF: perf_event_open(2), for processes. Needs CAP_PERFMON or CAP_SYS_ADMIN.
  * @PORTWATCH_NOTIFIER_CONNECTOR: the process connector, for processes. Needs the initial PID, user
  *   and network namespaces; no capability since Linux 6.6, CAP_NET_ADMIN before.

@@ -275,7 +275,7 @@ locked_down_kernel()
 	with_files true || { skip "nothing can be mounted at /sys/kernel/security"; return; }
 	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
 	visible $?
-	finding missing lockdown "none, or integrity" "reports nothing to anybody"
+	finding missing lockdown "none, or integrity" "reports no socket to anybody"
 	files="mount -t tmpfs none /sys/kernel/security &&
 		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown"
 	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
