@@ -101,7 +101,7 @@ enum portwatch_addresses {
  *
  * @PORTWATCH_SCOPE_TREE: ports that a process of the tree holds.
  * @PORTWATCH_SCOPE_NETNS: every listening port in the network namespace of the watched process. The
- *   owner is named if it belongs to the tree and the caller may read it.
+ *   owner is named if the caller may read it, whoever it is.
  */
 enum portwatch_scope { PORTWATCH_SCOPE_TREE = 0, PORTWATCH_SCOPE_NETNS = 1 };
 
@@ -726,7 +726,7 @@ uint16_t portwatch_event_get_port(const struct portwatch_event *event);
 int portwatch_event_get_v6only(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_pid: the owner: the oldest process of the tree that holds the socket.
+ * portwatch_event_get_pid: the owner: the oldest process in the scope that holds the socket.
  * @event: the event
  *
  * Returns: its process ID; 0 if it is not known. For PORTWATCH_EVENT_CLOSE the last known owner,
@@ -746,7 +746,7 @@ pid_t portwatch_event_get_pid(const struct portwatch_event *event);
 const char *portwatch_event_get_process(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_owners: how many processes of the tree hold the socket.
+ * portwatch_event_get_owners: how many processes in the scope hold the socket.
  * @event: the event
  *
  * Returns: the number; 0 if it is not known.
