@@ -38,6 +38,7 @@ make_dist TZ=Asia/Tokyo GZIP=-1 POSIXLY_CORRECT=1
 cmp "$work/first.tar.gz" "$archive" || fail "made with another umask, time zone and gzip, it is another"
 tar -tzf "$archive" >"$work/names"
 # In the order of their directories: "a/b" comes before "a.c".
+# Directory by directory, as tar(1) sorts them.
 tr / '\001' <"$work/names" | LC_ALL=C sort -c || fail "files are in no order"
 
 make_dist SOURCE_DATE_EPOCH=1000000000
