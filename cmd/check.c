@@ -85,7 +85,10 @@ static void report_namespace(struct check *check, const struct seen_namespace *s
 {
 	char name[32], value[128];
 
-	snprintf(name, sizeof(name), "netns %" PRIu64, seen->inode);
+	if (seen->inode != 0)
+		snprintf(name, sizeof(name), "netns %" PRIu64, seen->inode);
+	else
+		snprintf(name, sizeof(name), "netns ?");
 	if (seen->reader == PORTWATCH_READER_AUTO)
 		snprintf(value, sizeof(value), "not read");
 	else

@@ -15,10 +15,10 @@ PWATCH=$(realpath "${PWATCH:-./pwatch}")
 export PWATCH
 document=$srcdir/docs/deployment.md
 packages="debootstrap docker.io podman runc conmon catatonit containerd systemd-container bubblewrap
-	uidmap slirp4netns strace util-linux perl-base"
+	uidmap slirp4netns runsc strace util-linux perl-base"
 # An ordinary user, who is in no file of this machine.
 user=64321
-parts="once systemd nspawn bubblewrap docker podman kubernetes containerd rootless calls"
+parts="once systemd nspawn bubblewrap docker podman kubernetes containerd rootless gvisor calls"
 passed=0
 failed=0
 skipped=0
@@ -726,6 +726,77 @@ in_containerd()
 	containerd_sees containerd
 }
 
+# --- gVisor, whose kernel is not Linux
+
+# Its table of sockets isn't sorted by state: connections stand among the listeners.
+write_sandboxed()
+{
+	cat >"$work/connect" <<'END'
+#!/usr/bin/perl
+use IO::Socket::INET;
+sub connected
+{
+	my $connection;
+	select(undef, undef, undef, 0.1) until $connection = IO::Socket::INET->new("127.0.0.1:$ARGV[0]");
+	return $connection;
+}
+my @connections = map { connected() } 1 .. 3;
+print "connected\n";
+close STDOUT;
+sleep 60;
+END
+	cat >"$work/sandboxed" <<'END'
+connections()
+{
+	connect "$1" >"/tmp/connected.$1" &
+	until [ -s "/tmp/connected.$1" ]; do sleep 0.1; done
+}
+server &
+server=$!
+connections 8001
+pwatch --check --json $server >&2
+pwatch --json $server >/tmp/events &
+pwatch=$!
+until grep -q '"port":8001' /tmp/events; do sleep 0.1; done
+kill -USR1 $server
+connections 8002
+until grep -q '"port":8002' /tmp/events; do sleep 0.1; done
+# Time for what isn't so.
+sleep 2
+kill -TERM $server
+wait $pwatch
+cat /tmp/events
+pwatch --json -- true
+END
+	chmod 755 "$work/connect"
+}
+
+gvisor()
+{
+	write_sandboxed
+	# shellcheck disable=SC1010
+	timeout 120 runsc --network=none --platform=ptrace --ignore-cgroups do --force-overlay=true \
+		env PATH="$work:$work/bin:$image/usr/local/bin:$PATH" sh "$work/sandboxed" \
+		>"$work/out" 2>"$work/err"
+	if grep -q '"topic":"result".*"value":"yes","note":"open now: 1"' "$work/err"; then
+		pass "$(runsc --version | head -n 1): --check counts what is open"
+	else
+		fail "--check counts wrongly"
+	fi
+	sed -n 's/.*"event":"\([a-z]*\)".*"port":\([0-9]*\).*/\1 \2/p' "$work/out" >"$work/events"
+	printf '%s\n' 'open 8001' 'open 8002' 'close 8001' 'close 8002' | sort >"$work/expected"
+	if sort "$work/events" | cmp -s - "$work/expected"; then
+		pass "each port opens once and closes once"
+	else
+		fail "not each port opens once and closes once"
+	fi
+	if grep -q 'warning.*PR_SET_CHILD_SUBREAPER' "$work/err"; then
+		pass "COMMAND runs without PR_SET_CHILD_SUBREAPER"
+	else
+		fail "COMMAND doesn't run, or nothing is said"
+	fi
+}
+
 # --- which system calls pwatch makes
 
 # In every mode; all must be in the unit's SystemCallFilter=.
@@ -799,7 +870,7 @@ PATH=$work/bin:$PATH
 [ $# -gt 0 ] || set -- $parts
 for part; do
 	case $part in
-		once | systemd | nspawn | bubblewrap | calls) $part ;;
+		once | systemd | nspawn | bubblewrap | gvisor | calls) $part ;;
 		docker | podman | kubernetes | containerd) "in_$part" ;;
 		rootless) in_rootless_podman ;;
 		*) skip "no such part" ;;
