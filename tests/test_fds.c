@@ -186,7 +186,12 @@ END_TEST
 
 static void be_denied(void *data)
 {
+	CLEANUP_CLOSE int other = procfs_open_process(&real, getppid());
+	CLEANUP_CLOSE int own = procfs_open_process(&real, getpid());
+
 	(void)data;
+	ck_assert_int_eq(fds_try(other), -EACCES);
+	ck_assert_int_eq(fds_try(own), 0);
 	ck_assert_int_eq(scan(&real, getppid()), -EACCES);
 }
 

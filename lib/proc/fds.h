@@ -30,4 +30,8 @@ int fds_begin(struct fds_scan *scan, int process);
 int fds_next(struct fds_scan *scan, fds_visit visit, void *data);
 void fds_end(struct fds_scan *scan);
 
+/* Whether the descriptors of a process may be read: 0 or a negative errno, as above. To list them
+ * is one matter, to read what they are another. */
+int fds_try(int process);
+
 #endif

@@ -88,7 +88,6 @@ static void fail(struct subscription *subscription, int error, const char *what)
 static bool root_is_ours(struct subscription *subscription)
 {
 	CLEANUP_CLOSE int process = -1;
-	struct fds_scan fds;
 	int result;
 
 	if (!scope_needs_root(subscription->options.scope))
@@ -96,9 +95,7 @@ static bool root_is_ours(struct subscription *subscription)
 	process = procfs_open_process(&subscription->monitor->procfs, subscription->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
-	result = fds_begin(&fds, process);
-	if (result == 0)
-		fds_end(&fds);
+	result = fds_try(process);
 	return result != -EACCES && result != -EPERM;
 }
 

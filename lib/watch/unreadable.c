@@ -92,15 +92,17 @@ void unreadable_finish(struct subscription *subscription)
 
 	for (int i = 0; i < UNREADABLE_MAX && !unreadable->warned; i++) {
 		pid_t pid = unreadable->members[i].pid;
-		struct fds_scan fds;
+		struct process_stat stat;
 		int process, result;
 
 		process = pid ? procfs_open_process(&subscription->monitor->procfs, pid) : -1;
 		if (process < 0)
 			continue;
-		result = fds_begin(&fds, process);
+		result = procfs_read_stat(process, &stat);
+		if (result == 0 && stat.start_time != unreadable->members[i].start_time)
+			result = -ESRCH;
 		if (result == 0)
-			fds_end(&fds);
+			result = fds_try(process);
 		fd_close(process);
 		if (result != -EACCES && result != -EPERM)
 			continue;
