@@ -67,6 +67,8 @@ lets_run()
 			sed -n "s,^\([^-]*\)-.* \($here.*\),\1 \2,p" "/proc/$2/maps" | head -n 1 >"$work/parent.map"
 			sed -n "s,^\([^-]*\)-.* \($here.*\),\1 \2,p" "/proc/$3/maps" | head -n 1 >"$work/child.map"
 			grep "^Name" "/proc/$2/status" >"$work/name"
+			# Words on one line.
+			# shellcheck disable=SC2013
 			for signaled in $(cat "/proc/$watcher/task/$watcher/children"); do
 				kill -USR1 "$signaled"
 			done
@@ -96,7 +98,9 @@ what_becomes_a_command()
 		grep -q "^CapPrm:.0*$" "$work/child" || fail "$program: $(cat "$work/child")"
 		grep -qx "Name:.$program" "$work/name" || fail "$program: its name is $(cat "$work/name")"
 		[ "$program" != plain ] || continue
-		[ -s "$work/parent.map" ] && [ -s "$work/child.map" ] || fail "$program: no maps"
+		if [ ! -s "$work/parent.map" ] || [ ! -s "$work/child.map" ]; then
+			fail "$program: no maps"
+		fi
 		if [ "$(cat /proc/sys/kernel/randomize_va_space)" -ne 0 ]; then
 			! cmp -s "$work/parent.map" "$work/child.map" ||
 				fail "$program: it knows the addresses of pwatch"
