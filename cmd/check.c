@@ -116,10 +116,8 @@ static void report_notice(struct check *check, enum portwatch_notice notice, con
 	int notifier =
 		portwatch_get_notifier(check->target.watcher, notice, reason, sizeof(reason));
 
-	if (notice == PORTWATCH_NOTICE_LISTEN && check->options.notify) {
+	if (notice == PORTWATCH_NOTICE_LISTEN && check->options.notify)
 		check->look.polls = notifier == PORTWATCH_NOTIFIER_NONE;
-		check->look.traced = notifier == PORTWATCH_NOTIFIER_TRACEPOINT;
-	}
 	if (notifier < 0)
 		report_add(&check->report, TOPIC_NOTIFIER, name, "?", strerror(-notifier));
 	else

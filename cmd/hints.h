@@ -17,7 +17,6 @@ struct hints_look {
 	bool outside;   /* some network namespace was read from outside */
 	bool no_module; /* a table was read as text because the kernel found no tcp_diag */
 	bool polls;     /* the kernel doesn't report listen(2), though it was asked to */
-	bool traced;    /* it does, but by the tracepoint alone */
 };
 
 /* Reports both. Nothing where nothing is missing. Each line of what to grant is one of several

@@ -77,12 +77,16 @@ static const char *access_reason(pid_t pid)
 	const uint64_t sight = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
 	bool all = (privileges.permitted & sight) == sight;
 
-	if (!privileges.initial_user_namespace && (all || privileges.uid == 0))
-		return "permission denied: it may belong to another user namespace; run pwatch "
-		       "outside of this one";
+	if (all && !privileges.initial_user_namespace)
+		return "permission denied: it is of another user namespace; run pwatch outside of "
+		       "this one";
 	if (all)
 		return "permission denied: a security module or the sandbox refuses it, whatever "
 		       "the capabilities";
+	if (privileges.uid == 0 && !privileges.initial_user_namespace)
+		return "permission denied: it has capabilities that pwatch lacks, or another user, "
+		       "or another user namespace; give pwatch the capabilities cap_sys_ptrace "
+		       "and cap_dac_read_search, or run it outside of this one";
 	if (privileges.uid == 0)
 		return "permission denied: it has capabilities that pwatch lacks, or another user, "
 		       "or a security module or the sandbox refuses; give pwatch the capabilities "
