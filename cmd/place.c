@@ -157,7 +157,7 @@ static bool is_refused(unsigned int call)
 
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &none);
-		_exit(is_filtered(call));
+		_exit(is_filtered(call) ? 1 : 0);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -210,6 +210,8 @@ static bool gives(const char *line, const char *name, unsigned int uid, unsigned
 
 static bool is_given(unsigned int uid, unsigned int wanted)
 {
+	/* No other thread of pwatch asks for users. */
+	/* cppcheck-suppress getpwuidCalled */
 	const struct passwd *user = getpwuid(uid);
 	const char *name = user ? user->pw_name : "";
 	FILE *file = fopen("/etc/subuid", "re");

@@ -273,6 +273,7 @@ static unsigned char *map_buffer(void)
 	void *buffer = mmap(NULL, TABLE_SOURCE_BUFFER, PROT_READ | PROT_WRITE,
 	                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	/* cppcheck-suppress memleak */
 	return buffer == MAP_FAILED ? NULL : buffer;
 }
 
