@@ -264,6 +264,67 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 }
 END_TEST
 
+/* Linux before 5.5: the second call loads a program, the third with the older helper. */
+START_TEST(a_helper_that_the_kernel_does_not_know)
+{
+	struct collect collect;
+	struct fixture server = fixture_start(0);
+
+	wrap_reset();
+	wrap_fail("bpf", WRAP_ANYWHERE, 2, 1, EINVAL);
+	watch_verbosely(&collect, server.pid);
+	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) !=
+	    PORTWATCH_NOTIFIER_BPF)
+		test_skip("no BPF here");
+	ck_assert_uint_eq(wrap_struck(), 1);
+	collect_sync(&collect, &server, 3);
+	ck_assert_uint_gt(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_READS), 0);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
+static bool write_lockdown(const char *mode)
+{
+	FILE *file;
+
+	if (mount("tmpfs", "/sys/kernel/security", "tmpfs", 0, "") < 0)
+		return false;
+	file = fopen("/sys/kernel/security/lockdown", "w");
+	if (!file)
+		return false;
+	fprintf(file, "%s\n", mode);
+	return fclose(file) == 0;
+}
+
+/* A kernel that keeps its memory to itself calls that an invalid argument: the reason is said. */
+START_TEST(a_kernel_that_is_locked_down)
+{
+	static const struct {
+		const char *mode, *reason;
+	} modes[] = {
+		{"none integrity [confidentiality]", "which is locked down (bpf): Operation not"},
+		{"none [integrity] confidentiality", "load a program (bpf): Invalid argument"},
+	};
+	struct collect collect;
+	struct fixture server;
+	char reason[1024];
+
+	if (geteuid() != 0 || !sandbox_own_mounts() || !write_lockdown(modes[_i].mode))
+		test_skip("takes root, to arrange mounts");
+	server = fixture_start(0);
+	wrap_reset();
+	wrap_fail("bpf", WRAP_ANYWHERE, 2, 0, EINVAL);
+	watch_verbosely(&collect, server.pid);
+	portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, reason, sizeof(reason));
+	if (strstr(reason, "make a map"))
+		test_skip("no BPF here");
+	ck_assert_msg(strstr(reason, modes[_i].reason), "%s", reason);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
 /* The start of another watcher is another attempt, and no news for those that were told. */
 START_TEST(each_watcher_is_told_once)
 {
@@ -383,6 +444,8 @@ static Suite *make(void)
 	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, AT_START * 3 * 2);
 	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
 	tcase_add_loop_test(refused, a_loadavg_of_somebody_else_hides_no_child, 0, 2);
+	tcase_add_test(refused, a_helper_that_the_kernel_does_not_know);
+	tcase_add_loop_test(refused, a_kernel_that_is_locked_down, 0, 2);
 	suite_add_tcase(suite, refused);
 	tcase_add_test(told, each_watcher_is_told_once);
 	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp_bpf.c - a BPF program on a raw tracepoint as the source of reports, by bpf(2) itself */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "notify/tcp_program.h"
+#include "proc/procfs.h"
 #include "util/fd.h"
 
 /* What bpftool(8) shows. */
@@ -65,6 +67,15 @@ static int load_any_program(int events)
 	return program;
 }
 
+/* Then the kernel doesn't refuse programs that read its memory, but knows no helper to read it. */
+static bool is_locked_down(void)
+{
+	char text[128];
+
+	return procfs_read(AT_FDCWD, "/sys/kernel/security/lockdown", text, sizeof(text)) > 0 &&
+	       strstr(text, "[confidentiality]");
+}
+
 static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 {
 	*step = "make a map of perf events (bpf)";
@@ -73,6 +84,10 @@ static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 		return made->events;
 	*step = "load a program (bpf)";
 	made->program = load_any_program(made->events);
+	if (made->program == -EINVAL && is_locked_down()) {
+		*step = "let a program read memory of the kernel, which is locked down (bpf)";
+		return -EPERM;
+	}
 	return made->program < 0 ? made->program : 0;
 }
 
