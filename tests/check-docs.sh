@@ -74,6 +74,23 @@ while read -r name; do
 	fail "$page3 doesn't explain $name"
 done <"$work/missing"
 
+# --- deployment.md -------------------------------------------------------------------------------
+
+# The unit allows every system call that the library names. These are in systemd's groups that the
+# unit has, or for a system without another (fork).
+in_groups=" arch_prctl close close_range dup3 execve exit_group fork geteuid getpid gettid munmap
+ pread64 prlimit64 read rt_sigaction rt_sigprocmask writev "
+allowed="$in_groups $(sed -n 's/^SystemCallFilter=//p' "$srcdir/docs/deployment.md") "
+allowed=" $(echo "$allowed" | tr '\n' ' ') "
+grep -rhoE '\<SYS_[a-z0-9_]+' "$srcdir/lib" | sort -u | sed 's/^SYS_//' >"$work/calls"
+[ -s "$work/calls" ] || fail "no system call found in lib"
+while read -r name; do
+	case $allowed in
+		*" $name "*) ;;
+		*) fail "SystemCallFilter= in docs/deployment.md doesn't allow $name" ;;
+	esac
+done <"$work/calls"
+
 # --- both --------------------------------------------------------------------------------------
 
 if command -v mandoc >/dev/null 2>&1; then
