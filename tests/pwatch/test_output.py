@@ -24,6 +24,23 @@ class Output(Case):
         with open(path) as file:
             self.assertEqual([json.loads(line)['port'] for line in file], ports)
 
+    def test_a_file_beyond_two_gibibytes(self):
+        server, _ = self.serve('127.0.0.1')
+        path = os.path.join(self.directory(), 'events')
+        pwatch = self.watch('-j', '-o', path, server.pid)
+        wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+        size = 2 ** 31
+        try:
+            os.truncate(path, size)
+        except OSError as error:
+            self.skipTest(f'no sparse file of this size: {error}')
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        wait_until(lambda: os.path.getsize(path) > size or pwatch.poll() is not None)
+        self.assertIsNone(pwatch.poll(), pwatch.poll() is not None and pwatch.stderr.read())
+        with open(path, 'rb') as file:
+            file.seek(size)
+            self.assertEqual(json.loads(file.readline())['port'], port)
+
     def test_a_reader_that_goes_ends_it_without_a_word(self):
         server, _ = self.serve('127.0.0.1')
         pwatch = self.watch(server.pid)
