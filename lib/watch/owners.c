@@ -651,7 +651,7 @@ static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 {
 	const struct owners *owners = &subscription->owners;
 	const struct holder *holder;
-	struct netns_id id;
+	struct netns_id id = {0};
 
 	if (owners->phase <= OWNERS_MEMBERS)
 		return find_member(subscription, pid) != NULL;
