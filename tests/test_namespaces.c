@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_namespaces.c - trees in network namespaces: kept apart, shared among watchers, let go */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -206,6 +207,75 @@ START_TEST(scope_netns_closes_nothing_when_its_target_moves)
 }
 END_TEST
 
+/* Each that there is now; the library may start others. */
+static void kill_helpers(const struct fixture *root)
+{
+	pid_t known[16] = {root->pid}, helper;
+
+	for (size_t i = 1; i < 15 && (helper = process_other_child(known)) != 0; i++) {
+		kill(helper, SIGKILL);
+		known[i] = helper;
+	}
+}
+
+/* The only one who lived there has left it, with its socket. What has read the namespace is gone.
+ */
+START_TEST(a_namespace_is_entered_through_a_socket)
+{
+	struct fixture root = fixture_start(geteuid() == 0 ? 0 : SANDBOX_USERNS);
+	struct fixture child = fixture_fork(&root);
+	struct fixture_socket first, second;
+	struct collect collect;
+
+	fixture_unshare(&child);
+	first = fixture_listen(&child, "127.0.0.1", 8001);
+	second = fixture_listen_with(&child, "127.0.0.1", 8002, LISTEN_BIND_ONLY);
+	collect_watch(&collect, root.pid);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	fixture_unshare(&child);
+	collect_sync(&collect, &child, 2);
+	kill_helpers(&root);
+	/* It is read again. */
+	fixture_begin(&child, second);
+	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, 8002).pid, child.pid);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
+	fixture_close(&child, first);
+	collect_wait(&collect, CLOSE, NULL, 8001);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Read through its process, which moves: nothing is known then but that the socket is held. */
+START_TEST(a_namespace_that_can_not_be_read_has_no_news)
+{
+	struct fixture root = fixture_start(geteuid() == 0 ? 0 : SANDBOX_USERNS);
+	struct fixture child = fixture_fork(&root);
+	struct fixture_socket stays;
+	struct collect collect;
+	struct collected event;
+
+	fixture_unshare(&child);
+	stays = fixture_listen(&child, "127.0.0.1", 8001);
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_reader(collect.watcher, PORTWATCH_READER_PROCFS), 0);
+	collect_start(&collect);
+	collect_wait(&collect, OPEN, NULL, 8001);
+	fixture_unshare(&child);
+	collect_sync(&collect, &child, 5);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
+	/* Nobody holds it any more: no table is needed for that. */
+	fixture_close(&child, stays);
+	event = collect_wait(&collect, CLOSE, NULL, 8001);
+	ck_assert_int_eq(event.pid, child.pid);
+	ck_assert_uint_eq(event.inode, stays.inode);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
 /* A pair of interfaces lives as long as the namespace at its other end. */
 START_TEST(a_namespace_is_let_go_with_its_last_member)
 {
@@ -349,6 +419,7 @@ static Suite *make(void)
 {
 	Suite *suite = suite_create("namespaces");
 	TCase *apart = tcase_create("apart"), *gone = tcase_create("let go");
+	TCase *left = tcase_create("left");
 
 	tcase_add_test(apart, ports_of_other_namespaces_are_not_ours);
 	tcase_add_test(apart, one_tree_in_two_namespaces_has_two_ports);
@@ -364,6 +435,9 @@ static Suite *make(void)
 	tcase_add_test(gone, an_unwatched_namespace_is_let_go);
 	tcase_add_test(gone, a_new_namespace_is_not_mistaken_for_an_old_one);
 	suite_add_tcase(suite, gone);
+	tcase_add_test(left, a_namespace_is_entered_through_a_socket);
+	tcase_add_test(left, a_namespace_that_can_not_be_read_has_no_news);
+	suite_add_tcase(suite, left);
 	return suite;
 }
 

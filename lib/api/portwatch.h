@@ -101,7 +101,8 @@ enum portwatch_addresses {
  *
  * @PORTWATCH_SCOPE_TREE: ports that a process of the tree holds.
  * @PORTWATCH_SCOPE_NETNS: every listening port in the network namespace of the watched process. The
- *   owner is named if the caller may read it, whoever it is.
+ *   owner is named if the caller may read it, whoever it is. When the process enters another
+ *   namespace, that one is watched, too. The former one is watched until all its ports are closed.
  */
 enum portwatch_scope { PORTWATCH_SCOPE_TREE = 0, PORTWATCH_SCOPE_NETNS = 1 };
 

@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "proc/procfs.h"
 
 /* A look through the descriptors of one process, step by step: a process may have a million. */
 struct fds_scan {
@@ -33,5 +36,12 @@ void fds_end(struct fds_scan *scan);
 /* Whether the descriptors of a process may be read: 0 or a negative errno, as above. To list them
  * is one matter, to read what they are another. */
 int fds_try(int process);
+
+/* Opens the network namespace in which a socket was made that a process holds, wherever the process
+ * is now: through a copy of its descriptor (pidfd_getfd(2), SIOCGSKNS), first without and then with
+ * the privileges that there are for it. Returns a descriptor, which keeps the namespace alive;
+ * -ENOENT where the process holds it no longer; another negative errno. */
+int fds_open_socket_netns(const struct procfs *procfs, pid_t pid, uint64_t start_time,
+                          uint64_t inode);
 
 #endif

@@ -24,6 +24,8 @@ struct reader_target {
 	struct netns_id netns; /* what must be reached: refuse with -ESTALE if the process has moved
 	                          elsewhere */
 	const char *nsenter;   /* absolute path of nsenter(1); NULL: not installed */
+	int descriptor;        /* of the namespace, where no process leads there (pid 0); the
+	                          caller's. 0: none */
 };
 
 enum reader_state {

@@ -250,7 +250,7 @@ void reader_link_close(struct reader *reader)
 
 /* Without raising any privilege first: the kernel says whether the caller may look at this process.
  */
-static int open_netns(struct reader *reader, const struct reader_target *target)
+static int open_process_netns(struct reader *reader, const struct reader_target *target)
 {
 	CLEANUP_CLOSE int process = reader_open_process(reader, target);
 	CLEANUP_CLOSE int netns = -1;
@@ -276,6 +276,16 @@ static int open_netns(struct reader *reader, const struct reader_target *target)
 	kept = netns;
 	netns = -1;
 	return kept;
+}
+
+static int open_netns(struct reader *reader, const struct reader_target *target)
+{
+	int copy;
+
+	if (!target->descriptor)
+		return open_process_netns(reader, target);
+	copy = fd_own(fcntl(target->descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+	return copy < 0 ? reader_fail(reader, STEP_OPEN_NETNS, -copy) : copy;
 }
 
 static int setns_open(struct reader *reader, const struct reader_target *target)

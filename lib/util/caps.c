@@ -24,12 +24,13 @@
 
 #define NOTIFIER (BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
 #define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
+#define SOCKET_NETNS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
 /* With it a helper empties its bounding set. */
 #define HELPER BIT(CAP_SETPCAP)
 /* All that the library ever uses. CAP_SYS_ADMIN instead of CAP_BPF and CAP_PERFMON, and for
  * setns(2). */
-#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS | HELPER)
+#define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS | SOCKET_NETNS | HELPER)
 
 static void cleanup_cap(cap_t *caps)
 {
@@ -95,6 +96,8 @@ caps_set caps_begin(enum caps_purpose purpose)
 		taken = NOTIFIER;
 	else if (purpose == CAPS_PROCESS_EVENTS)
 		taken = PROCESS_EVENTS;
+	else if (purpose == CAPS_SOCKET_NETNS)
+		taken = SOCKET_NETNS;
 	else
 		taken = looks_by_all(permitted) ? permitted : READ_PROCESS;
 	taken &= permitted & ~get(caps, CAP_EFFECTIVE);

@@ -14,6 +14,7 @@ enum caps_purpose {
 	CAPS_PROCESS_EVENTS, /* to receive process events before Linux 6.6 */
 	CAPS_READ_PROCESS,   /* to read the descriptors and namespaces of processes that are other
 	                      * users' or have capabilities themselves */
+	CAPS_SOCKET_NETNS,   /* to open the network namespace of a socket */
 };
 
 /* One bit for each capability. */

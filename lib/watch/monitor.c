@@ -138,7 +138,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 
 	if (!subscription->scope || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
-	if (!subscription->attribute && now < subscription->verify)
+	if (!subscription->attribute && now < subscription_due(subscription))
 		return;
 	/* A start asks each process once, about all sockets. */
 	if (subscription->state == SUBSCRIPTION_STARTING &&

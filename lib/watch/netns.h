@@ -114,8 +114,9 @@ void netns_warn_once(struct netns *ns, const char *text);
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
 enum portwatch_reader netns_reader(const struct netns *ns);
 
-/* Chooses the process by which the namespace is entered. 0; -ESRCH: no member lives there; another
- * negative errno where that can't be told. */
+/* Chooses the process by which the namespace is entered, or where nobody is known to live there, a
+ * socket that keeps it: then target->descriptor is the caller's to close. 0; -ESRCH: nothing leads
+ * there; another negative errno where that can't be told. */
 int netns_entry(struct netns *ns, struct reader_target *target);
 
 /* Tells all watchers that look at it. */

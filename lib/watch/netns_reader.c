@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/caps.h"
 #include "util/cleanup.h"
@@ -208,13 +209,16 @@ static bool is_allowed(const struct netns *ns)
 /* Opens the first way from the present one on that can be opened. False if there is none. */
 bool netns_open_reader(struct netns *ns)
 {
-	struct reader_target target;
+	struct reader_target target = {.descriptor = 0};
+	CLEANUP_CLOSE int descriptor = -1;
 	int result;
 
 	if (ns->kind == 0)
 		ns->reason[0] = '\0';
 	forget_table_reason(ns);
 	result = netns_entry(ns, &target);
+	if (target.descriptor)
+		descriptor = target.descriptor;
 	if (result == -ESRCH) {
 		ns->failure = (struct failure){STEP_FIND_PROCESS, ESRCH};
 		return false;
@@ -321,6 +325,8 @@ void netns_reader_works(struct netns *ns, uint64_t now)
 #define ANCESTORS_MAX 64
 /* Of so many members it is looked up whether they are the init. */
 #define MEMBERS_MAX 64
+/* So many sockets are tried as ways into a namespace in which nobody lives. */
+#define SOCKETS_MAX 8
 
 struct candidate {
 	pid_t pid;
@@ -383,6 +389,49 @@ static void consider_members(struct search *search, struct netns *ns)
 	}
 }
 
+/* Where no member lives there, others may: ourselves, the init of a container, those who are known
+ * to hold sockets. */
+static void consider_others(struct search *search, struct netns *ns)
+{
+	unsigned int left = MEMBERS_MAX;
+	struct holder *holder;
+	struct view *view;
+
+	consider(search, getpid());
+	if (search->best.pid == 0)
+		consider(search, inits_find(&ns->monitor->inits, &ns->id));
+	list_each (view, &ns->views, struct view, of_namespace)
+		list_each (holder, &view->subscription->owners.holders.list, struct holder, link)
+			if (search->best.pid == 0 && left > 0) {
+				consider(search, holder->pid);
+				left--;
+			}
+}
+
+/* Where nobody lives there any more, a listening socket keeps it, and leads there where the kernel
+ * lets us take it from its holder. A descriptor, or a negative errno. */
+static int enter_through_socket(struct netns *ns)
+{
+	unsigned int left = SOCKETS_MAX;
+	struct socket *socket;
+	struct view *view;
+	int result = -ESRCH;
+
+	list_each (view, &ns->views, struct view, of_namespace)
+		list_each (socket, &view->sockets, struct socket, link) {
+			const struct holder *holder = holder_set_first(&socket->holders);
+
+			if (!holder || left == 0)
+				continue;
+			left--;
+			result = fds_open_socket_netns(&ns->monitor->procfs, holder->pid,
+			                               holder->start_time, socket->listener.inode);
+			if (result >= 0)
+				return result;
+		}
+	return result;
+}
+
 static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 {
 	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
@@ -409,9 +458,23 @@ int netns_entry(struct netns *ns, struct reader_target *target)
 	struct candidate member;
 	pid_t parent;
 
+	*target = (struct reader_target){
+		.procfs = search.procfs,
+		.netns = ns->id,
+		.nsenter = NSENTER_PATH,
+	};
 	consider_members(&search, ns);
 	if (search.best.pid == 0)
-		return search.error ? search.error : -ESRCH;
+		consider_others(&search, ns);
+	if (search.best.pid == 0 && search.error == 0) {
+		int descriptor = enter_through_socket(ns);
+
+		ns->pid = 0;
+		target->descriptor = descriptor < 0 ? 0 : descriptor;
+		return descriptor < 0 ? -ESRCH : 0;
+	}
+	if (search.best.pid == 0)
+		return search.error;
 	member = search.best;
 	parent = consider(&search, member.pid);
 	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
@@ -425,12 +488,7 @@ int netns_entry(struct netns *ns, struct reader_target *target)
 	    is_readable(search.procfs, member.pid, &ns->inode))
 		search.best = member;
 	ns->pid = search.best.pid;
-	*target = (struct reader_target){
-		.procfs = search.procfs,
-		.pid = search.best.pid,
-		.start_time = search.best.start_time,
-		.netns = ns->id,
-		.nsenter = NSENTER_PATH,
-	};
+	target->pid = search.best.pid;
+	target->start_time = search.best.start_time;
 	return 0;
 }

@@ -19,6 +19,8 @@
 #define SHORT NSEC_PER_MSEC
 /* After newcomers were asked: what they hold changes the number of holders alone. */
 #define NEWCOMERS_REST 16
+/* Where a socket seems to be gone, and only a search can tell. */
+#define AGAIN (20 * NSEC_PER_MSEC)
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
 /* Asking everybody about everything again costs at most this part of the time. */
 #define VERIFY_SHARE 2000
@@ -219,8 +221,10 @@ static void note_failure(struct subscription *subscription, const struct process
 {
 	if (member)
 		unreadable_note(subscription, member, error);
-	if (is_refusal(error))
+	if (is_refusal(error)) {
+		subscription->owners.refused = true;
 		return;
+	}
 	subscription->scan_error = error;
 	subscription->owners.complete = false;
 }
@@ -434,6 +438,16 @@ static void ask_candidates(struct subscription *subscription, uint64_t now)
 
 /* --- what comes of the answers --- */
 
+/* Nothing else may make it search. */
+static void search_again(struct subscription *subscription)
+{
+	struct owners *owners = &subscription->owners;
+	uint64_t when = clock_now(CLOCK_MONOTONIC) + AGAIN;
+
+	if (owners->again > when || owners->again == 0)
+		owners->again = when;
+}
+
 /* A socket that nobody holds who was asked. Usually one that was held is gone with its owner: it
  * counts as held by nobody after two complete reads that still show it. Where its namespace can't
  * be read any more, after two searches. */
@@ -449,7 +463,8 @@ static void nobody_holds(struct socket *socket)
 		}
 		if (socket->looks < 2) {
 			netns_read_now(socket->view->ns);
-			subscription->attribute_again |= ns->exhausted;
+			if (ns->exhausted)
+				search_again(subscription);
 			return;
 		}
 	}
@@ -492,7 +507,20 @@ static void resolve_changed(struct subscription *subscription)
 	}
 }
 
-/* What was to be opened, and could not for want of memory. */
+/* Whether a port that nobody is known to hold is closed. That is for the table to say, unless it
+ * can't be read any more: then nobody holds the port who could hold it, twice. */
+static bool is_forsaken(const struct subscription *subscription, struct socket *socket)
+{
+	const struct owners *owners = &subscription->owners;
+
+	if (!socket->view->ns->exhausted || owners->phase != OWNERS_ANYWHERE || owners->refused ||
+	    !owners->complete)
+		return false;
+	return ++socket->looks >= 2;
+}
+
+/* Those that nobody is known to hold: what was to be opened, and could not for want of memory; what
+ * is gone, and no table says so. */
 static void retry_unattributed(struct subscription *subscription)
 {
 	struct view *view;
@@ -500,9 +528,13 @@ static void retry_unattributed(struct subscription *subscription)
 
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link) {
-			if (socket->port || socket->state != SOCKET_UNATTRIBUTED)
+			if (socket->state != SOCKET_UNATTRIBUTED)
 				continue;
-			if (socket->holders.named > 0)
+			if (socket->port && is_forsaken(subscription, socket))
+				socket_release(socket);
+			else if (socket->port)
+				continue;
+			else if (socket->holders.named > 0)
 				socket_hold(socket);
 			else if (scope_counts_everybody(subscription->scope))
 				socket_show(socket);
@@ -696,6 +728,7 @@ static void begin(struct subscription *subscription, uint64_t now)
 			return;
 	}
 	owners->complete = true;
+	owners->refused = false;
 	owners->took = 0;
 	owners->cpu = 0;
 	subscription->scan_error = 0;
@@ -746,6 +779,8 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 	bool done;
 
 	subscription->attribute = false;
+	if (now >= owners->again)
+		owners->again = 0;
 	if (owners->phase == OWNERS_IDLE) {
 		resolve_changed(subscription);
 		owners->waiting = now < owners->earliest;
@@ -753,7 +788,6 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 			ask_candidates(subscription, now);
 			begin(subscription, now);
 		}
-		subscription->attribute |= owners->waiting;
 		if (owners->phase == OWNERS_IDLE)
 			return true;
 	}
@@ -764,8 +798,6 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 	owners->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (done)
 		finish(subscription);
-	else
-		subscription->attribute = true;
 	return !done || owners->complete;
 }
 
@@ -773,12 +805,14 @@ uint64_t owners_due(const struct subscription *subscription)
 {
 	const struct owners *owners = &subscription->owners;
 
+	uint64_t due = UINT64_MAX;
+
 	if (owners->phase != OWNERS_IDLE)
 		return 0;
-	if (!owners->waiting)
-		return UINT64_MAX;
-	return owners->earliest > owners->newcomers_earliest ? owners->earliest
-	                                                     : owners->newcomers_earliest;
+	if (owners->waiting)
+		due = owners->earliest > owners->newcomers_earliest ? owners->earliest
+		                                                    : owners->newcomers_earliest;
+	return owners->again && owners->again < due ? owners->again : due;
 }
 
 void owners_clear(struct subscription *subscription)

@@ -42,7 +42,8 @@ struct owners {
 	uint64_t number; /* of searches begun that ask everybody who may hold a socket */
 	enum owners_phase phase;
 	bool verifies; /* it asks about all sockets, not only for those pending */
-	bool complete; /* everybody has answered so far */
+	bool complete; /* everybody has answered so far ... */
+	bool refused;  /* ... or has refused to */
 	uint64_t first_answer;
 	pid_t *queue; /* who is to be asked in this phase */
 	size_t capacity;
@@ -57,6 +58,7 @@ struct owners {
 	uint64_t earliest;           /* CLOCK_MONOTONIC: no other search before */
 	uint64_t newcomers_earliest; /* none of newcomers */
 	bool waiting;                /* there is something to ask then */
+	uint64_t again;              /* a search is to be made then; 0: none */
 	pid_t newcomers[NEWCOMERS_MAX];
 	size_t newcomer_count;
 	bool ask_all_members;             /* too many newcomers, or not all could be asked */

@@ -136,14 +136,6 @@ static void watch_exit(struct view *view)
 	}
 }
 
-/* Whether a port there is in scope though no member lives there: its owner has moved on, or is no
- * member. The socket keeps the namespace, not the worker; where it can be read no more, there is
- * nothing to wait for. */
-static bool view_is_held(const struct view *view)
-{
-	return !view->ns->exhausted && view_holds_ports(view);
-}
-
 /* Whether the exit of its last member would go unheard. */
 static bool is_exit_unwatched(const struct subscription *subscription)
 {
@@ -168,7 +160,7 @@ static void place(struct subscription *subscription)
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		if (view->marked)
 			watch_exit(view);
-		else if (view_is_held(view))
+		else if (view_holds_ports(view))
 			close_exit_pidfd(view);
 		else
 			view_free(view, true);

@@ -253,6 +253,7 @@ void socket_hold(struct socket *socket)
 void socket_show(struct socket *socket)
 {
 	settle(socket, SOCKET_UNATTRIBUTED);
+	socket->looks = 0;
 	if (!socket->port) {
 		open_port(socket, NULL);
 		return;
@@ -502,11 +503,10 @@ void view_resolve(struct view *view)
 
 bool view_holds_ports(const struct view *view)
 {
-	bool everybody = scope_counts_everybody(view->subscription->scope);
 	struct socket *socket;
 
 	list_each (socket, &view->sockets, struct socket, link)
-		if (socket->port && (everybody || socket->holders.named > 0))
+		if (socket->port)
 			return true;
 	return false;
 }

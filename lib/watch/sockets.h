@@ -74,7 +74,8 @@ struct socket *view_find(const struct view *view, const struct listener *listene
 /* After the owners have been looked for: closes the ports of sockets that listen no more, unless
  * the last read shows others there of which it isn't known yet whether they are in scope. */
 void view_resolve(struct view *view);
-/* Whether some port there is known to be in scope. */
+/* Whether some port there is in scope, as far as is known: also where no member lives there any
+ * more, since its owner may have moved on. */
 bool view_holds_ports(const struct view *view);
 
 static inline bool socket_is_pending(const struct socket *socket)

@@ -100,6 +100,7 @@
 	X(getdents, SYS_getdents64)                                                                \
 	X(madvise, SYS_madvise)                                                                    \
 	X(perf_event_open, SYS_perf_event_open)                                                    \
+	X(pidfd_getfd, SYS_pidfd_getfd)                                                            \
 	X(pidfd_open, SYS_pidfd_open)                                                              \
 	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \
 	X(prctl, SYS_prctl)                                                                        \

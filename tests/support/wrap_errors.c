@@ -78,6 +78,7 @@ static const struct {
 	{"perf_event_open",
          {E2BIG, EACCES, EBUSY, EINTR, EINVAL, EMFILE, ENODEV, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP,
           EPERM, ESRCH}},
+	{"pidfd_getfd", {EBADF, EMFILE, ENFILE, ENOSYS, EPERM, ESRCH}},
 	{"pidfd_open", {EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS, EPERM, ESRCH}},
 	{"pidfd_send_signal", {EINVAL, ENOSYS, EPERM, ESRCH}},
 	{"prctl", {EACCES, EBUSY, EINVAL, EPERM}},
