@@ -16,6 +16,7 @@
 #include <sys/capability.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -44,6 +45,8 @@ static struct {
 	size_t exec_count;
 	pid_t exits[HEARD_MAX];
 	size_t exit_count;
+	pid_t followed[HEARD_MAX];
+	size_t followed_count;
 	unsigned int losses;
 	uint64_t last_time;
 	bool disordered;
@@ -72,38 +75,59 @@ static void on_changed(void *data, const struct tcp_change *change)
 		heard.changes[heard.change_count++] = *change;
 }
 
-static void on_forked(void *data, pid_t parent, pid_t child)
+static bool on_forked(void *data, pid_t parent, pid_t child)
 {
 	(void)data;
 	if (parent != getpid())
-		return;
+		return false;
 	heard.forks++;
 	if (heard.fork_count >= HEARD_MAX)
-		return;
+		return true;
 	heard.parents[heard.fork_count] = parent;
 	heard.children[heard.fork_count++] = child;
+	notifier_follow(notifier, child);
+	return true;
 }
 
-static void on_execed(void *data, pid_t pid)
+static bool is_heard_of(pid_t pid)
+{
+	for (size_t i = 0; i < heard.fork_count; i++)
+		if (heard.children[i] == pid)
+			return true;
+	return false;
+}
+
+static bool on_execed(void *data, pid_t pid)
 {
 	(void)data;
-	for (size_t i = 0; i < heard.fork_count; i++)
-		if (heard.children[i] == pid && heard.exec_count < HEARD_MAX)
-			heard.execs[heard.exec_count++] = pid;
+	if (!is_heard_of(pid))
+		return false;
+	if (heard.exec_count < HEARD_MAX)
+		heard.execs[heard.exec_count++] = pid;
+	return true;
 }
 
 /* Once for each process: a sanitizer may have given it a thread more. */
-static void on_exited(void *data, pid_t pid)
+static bool on_exited(void *data, pid_t pid)
 {
 	size_t i;
 
 	(void)data;
 	for (i = 0; i < heard.exit_count; i++)
 		if (heard.exits[i] == pid)
-			return;
-	for (i = 0; i < heard.fork_count; i++)
-		if (heard.children[i] == pid && heard.exit_count < HEARD_MAX)
-			heard.exits[heard.exit_count++] = pid;
+			return true;
+	if (!is_heard_of(pid))
+		return false;
+	if (heard.exit_count < HEARD_MAX)
+		heard.exits[heard.exit_count++] = pid;
+	return true;
+}
+
+static void on_followed(void *data, pid_t pid)
+{
+	(void)data;
+	if (heard.followed_count < HEARD_MAX)
+		heard.followed[heard.followed_count++] = pid;
 }
 
 static void on_lost(void *data, uint64_t records)
@@ -113,7 +137,8 @@ static void on_lost(void *data, uint64_t records)
 	heard.losses++;
 }
 
-static const struct notifier_hooks hooks = {on_changed, on_forked, on_execed, on_exited, on_lost};
+static const struct notifier_hooks hooks = {on_changed, on_forked,   on_execed,
+                                            on_exited,  on_followed, on_lost};
 
 /* The kernel has no such thing, or not for us. */
 static bool is_refusal(int error)
@@ -936,16 +961,21 @@ START_TEST(test_descriptors)
 }
 END_TEST
 
+/* All that take a privilege, whatever the kernel's release. */
+#define PRIVILEGED_WAYS (NOTIFIER_ALL_WAYS & ~NOTIFIER_ONLY(NOTIFIER_CONNECTOR))
+
 static void be_refused(void *data)
 {
 	size_t before = count_descriptors();
 	struct failure failure = {NULL, 0};
 
 	(void)data;
-	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, NOTIFIER_ALL_WAYS, &failure), 0);
+	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, PRIVILEGED_WAYS, &failure), 0);
 	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_LISTEN), NOTIFIER_NONE);
 	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_PROCESSES), NOTIFIER_NONE);
 	for (int way = NOTIFIER_NONE + 1; way < NOTIFIER_WAYS; way++) {
+		if (!(PRIVILEGED_WAYS & NOTIFIER_ONLY(way)))
+			continue;
 		failure = notifier_failure(notifier, way);
 		ck_assert_ptr_nonnull(failure.step);
 		/* ENOSYS: valgrind doesn't know fsopen(2). */
@@ -1021,7 +1051,7 @@ static void open_with(const struct privilege *privilege)
 	caps_set taken = caps_begin(CAPS_NOTIFIER);
 
 	ck_assert(all_in_effect(privilege));
-	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, NOTIFIER_ALL_WAYS, &failure), 0);
+	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, PRIVILEGED_WAYS, &failure), 0);
 	caps_end(taken);
 	ck_assert(privilege->count == 0 || !all_in_effect(privilege));
 	listener_pid = getpid();
@@ -1062,6 +1092,119 @@ START_TEST(test_privileges)
 }
 END_TEST
 
+/* --- the process connector, where nothing else reports processes. What it reports by itself is for
+ * test_process_events.c. */
+
+static void begin_with(unsigned int wanted)
+{
+	struct failure failure = {NULL, 0};
+
+	memset(&heard, 0, sizeof(heard));
+	ck_assert_int_eq(notifier_open(&notifier, &hooks, &heard, wanted, &failure), 0);
+	if (notifier_way(notifier, NOTIFIER_PROCESSES) != NOTIFIER_CONNECTOR) {
+		failure = notifier_failure(notifier, NOTIFIER_CONNECTOR);
+		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
+	}
+	notifier_follow(notifier, getpid());
+	notifier_drain(notifier, 1);
+	notifier_settle(notifier, 0);
+}
+
+/* Until this process has been reported to fork, and the child to exit. */
+static void await_child(pid_t pid)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
+	struct pollfd ready = {.fd = notifier_fd(notifier), .events = POLLIN};
+
+	while (heard.fork_count == 0 || heard.children[heard.fork_count - 1] != pid) {
+		ck_assert(clock_now(CLOCK_MONOTONIC) < deadline);
+		poll(&ready, 1, 1);
+		notifier_drain(notifier, 1);
+	}
+}
+
+START_TEST(test_connector)
+{
+	int ends[2];
+	pid_t pid;
+
+	/* It is better than perf events without samples. */
+	begin_with(NOTIFIER_ONLY(NOTIFIER_CONNECTOR) | NOTIFIER_ONLY(NOTIFIER_PERF));
+	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_LISTEN), NOTIFIER_NONE);
+	ck_assert_int_eq(notifier_way_kind(NOTIFIER_CONNECTOR), NOTIFIER_PROCESSES);
+	ck_assert_ptr_null(notifier_failure(notifier, NOTIFIER_CONNECTOR).step);
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		char byte;
+
+		close(ends[1]);
+		if (read(ends[0], &byte, 1) == 0)
+			execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	await_child(pid);
+	ck_assert(notifier_is_unsettled(notifier));
+	heard.followed_count = 0;
+	notifier_settle(notifier, 0);
+	ck_assert_uint_eq(heard.followed_count, 1);
+	ck_assert_int_eq(heard.followed[0], pid);
+	close(ends[1]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	notifier_drain(notifier, 1);
+	ck_assert_uint_eq(heard.exec_count, 1);
+	ck_assert_uint_eq(heard.exit_count, 1);
+	ck_assert_uint_eq(heard.losses, 0);
+	end();
+}
+END_TEST
+
+static int connector_socket(void)
+{
+	for (int fd = 3; fd < 1024; fd++) {
+		int protocol = 0;
+		socklen_t size = sizeof(protocol);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+		    protocol == 11)
+			return fd;
+	}
+	return -1;
+}
+
+/* Closed by the host: opened again, and where it is refused then, tried later. */
+START_TEST(test_connector_again)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
+	struct rlimit limit, none = {0};
+
+	begin_with(NOTIFIER_ONLY(NOTIFIER_CONNECTOR));
+	close(connector_socket());
+	notifier_drain(notifier, 1);
+	ck_assert_uint_ge(heard.losses, 1);
+	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_PROCESSES), NOTIFIER_CONNECTOR);
+	notifier_follow(notifier, getpid());
+	await_child(fork_and_reap());
+	close(connector_socket());
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	notifier_drain(notifier, 1);
+	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_PROCESSES), NOTIFIER_NONE);
+	ck_assert_int_eq(notifier_failure(notifier, NOTIFIER_CONNECTOR).error, EMFILE);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	while (notifier_way(notifier, NOTIFIER_PROCESSES) == NOTIFIER_NONE) {
+		ck_assert(clock_now(CLOCK_MONOTONIC) < deadline);
+		ck_assert_uint_lt(notifier_due(notifier), deadline);
+		sched_yield();
+		notifier_drain(notifier, 1);
+	}
+	notifier_follow(notifier, getpid());
+	await_child(fork_and_reap());
+	end();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("notifier");
@@ -1084,6 +1227,8 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tasks, test_slices, 0, PROCESS_WAYS);
 	tcase_add_loop_test(tasks, test_many_forks_wake, 0, PROCESS_WAYS);
 	tcase_add_loop_test(tasks, test_forks_without_end, 0, PROCESS_WAYS);
+	tcase_add_test(tasks, test_connector);
+	tcase_add_test(tasks, test_connector_again);
 	suite_add_tcase(suite, tasks);
 	tcase_add_loop_test(losses, test_overflow, 0, SOCKET_WAYS);
 	suite_add_tcase(suite, losses);

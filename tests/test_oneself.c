@@ -54,12 +54,19 @@ static void on_changed(void *data, const struct tcp_change *change)
 	changes++;
 }
 
-static void on_forked(void *data, pid_t parent, pid_t child)
+static bool on_forked(void *data, pid_t parent, pid_t child)
 {
 	(void)data, (void)parent, (void)child;
+	return false;
 }
 
-static void on_process(void *data, pid_t pid)
+static bool on_process(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+	return false;
+}
+
+static void on_followed(void *data, pid_t pid)
 {
 	(void)data, (void)pid;
 }
@@ -72,8 +79,8 @@ static void on_lost(void *data, uint64_t records)
 
 static void hear_others(void)
 {
-	static const struct notifier_hooks hooks = {on_changed, on_forked, on_process, on_process,
-	                                            on_lost};
+	static const struct notifier_hooks hooks = {on_changed, on_forked,   on_process,
+	                                            on_process, on_followed, on_lost};
 	struct failure failure;
 
 	ck_assert_int_eq(notifier_open(&heard, &hooks, NULL, NOTIFIER_ALL_WAYS, &failure), 0);

@@ -515,6 +515,39 @@ START_TEST(fork_record_of_a_daemon)
 END_TEST
 
 /* Numbers that were given to others between fork and record. */
+/* That a process has exited is seen before what it did is reported. */
+START_TEST(fork_record_of_the_departed)
+{
+	struct process_tree *tree = watch(10, 100);
+
+	events[0] = '\0';
+	process_table_defer(table, true);
+	fake_proc_remove(&fake, 20);
+	fake_proc_add(&fake, 30, 1, 300);
+	refresh();
+	refresh();
+	expect("");
+	ck_assert(process_table_is_parting(table));
+	ck_assert(has(tree, 20));
+	forked(20, 30);
+	expect("+10:30 ");
+	process_table_part(table);
+	expect("-10:20 ");
+	ck_assert(!process_table_is_parting(table));
+	/* Those that part leave when nothing is reported any more, and when their number is
+	 * another's. */
+	fake_proc_remove(&fake, 30);
+	fake_proc_remove(&fake, 10);
+	refresh();
+	expect("");
+	fake_proc_add(&fake, 30, 1, 999);
+	refresh();
+	expect("-10:30 ");
+	process_table_defer(table, false);
+	expect("-10:10 ");
+}
+END_TEST
+
 START_TEST(fork_record_too_late)
 {
 	watch(10, 100);
@@ -926,6 +959,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, orphan_of_the_same_pass);
 	tcase_add_test(fake_case, fork_record_of_strangers);
 	tcase_add_test(fake_case, fork_record_of_a_daemon);
+	tcase_add_test(fake_case, fork_record_of_the_departed);
 	tcase_add_test(fake_case, fork_record_too_late);
 	tcase_add_test(fake_case, fork_record_of_a_sibling);
 	tcase_add_test(fake_case, fork_record_reuses_number);

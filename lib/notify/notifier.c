@@ -7,6 +7,7 @@
 
 #include "notify/notifier.h"
 #include "notify/perf_cpus.h"
+#include "notify/process_events.h"
 #include "util/clock.h"
 #include "util/fd.h"
 
@@ -25,6 +26,8 @@
 #define EVENT_COST UINT64_C(300)
 #define SILENCE_MIN NSEC_PER_MSEC
 #define SILENCE_MAX (5 * NSEC_PER_MSEC)
+/* After the connector was lost, before it is tried again. */
+#define CONNECTOR_PAUSE NSEC_PER_SEC
 
 struct notifier {
 	struct notifier_hooks hooks;
@@ -32,14 +35,16 @@ struct notifier {
 	unsigned int wanted; /* ways, as bits */
 	enum notifier_way in_use[NOTIFIER_KINDS];
 	struct failure failures[NOTIFIER_WAYS];
-	int epoll;                   /* readable when the next is, but in silence */
-	int events;                  /* an epoll: the perf events */
-	uint64_t silent_until;       /* CLOCK_MONOTONIC; UINT64_MAX: not silent */
-	int64_t saved;               /* see SHARE, in ns */
-	uint64_t saved_at;           /* CLOCK_MONOTONIC */
-	uint64_t changes;            /* listen events so far */
-	struct tcp_source *source;   /* of listen events; NULL: none */
-	struct perf_cpus *perf_cpus; /* NULL: none */
+	int epoll;                             /* readable when the next is, but in silence */
+	int events;                            /* an epoll: the perf events */
+	uint64_t silent_until;                 /* CLOCK_MONOTONIC; UINT64_MAX: not silent */
+	int64_t saved;                         /* see SHARE, in ns */
+	uint64_t saved_at;                     /* CLOCK_MONOTONIC */
+	uint64_t changes;                      /* listen events so far */
+	struct tcp_source *source;             /* of listen events; NULL: none */
+	struct perf_cpus *perf_cpus;           /* NULL: none */
+	struct process_events *process_events; /* the connector; NULL: not in use */
+	uint64_t connector_retry;              /* CLOCK_MONOTONIC; 0: it was not lost */
 	uint64_t records;
 	uint64_t lost;
 	uint64_t cpus_checked; /* CLOCK_MONOTONIC */
@@ -100,17 +105,81 @@ static bool try_way(struct notifier *notifier, enum notifier_way way,
 	return true;
 }
 
-/* Whichever opens the perf events also gets the records of processes by them. */
+static bool on_process_event(void *data, const struct process_event *event)
+{
+	struct notifier *notifier = data;
+
+	notifier->records++;
+	if (event->what == PROCESS_FORK)
+		return notifier->hooks.forked(notifier->data, event->pid, event->child);
+	if (event->what == PROCESS_EXEC)
+		return notifier->hooks.execed(notifier->data, event->pid);
+	return notifier->hooks.exited(notifier->data, event->pid);
+}
+
+static void on_followed(void *data, pid_t pid)
+{
+	struct notifier *notifier = data;
+
+	notifier->hooks.followed(notifier->data, pid);
+}
+
+static void on_events_lost(void *data)
+{
+	struct notifier *notifier = data;
+
+	notifier->hooks.lost(notifier->data, 0);
+}
+
+static int open_connector(struct notifier *notifier)
+{
+	static const struct process_events_hooks hooks = {
+		on_process_event,
+		on_followed,
+		on_events_lost,
+	};
+	struct epoll_event event = {.events = EPOLLIN};
+	struct failure *failure = &notifier->failures[NOTIFIER_CONNECTOR];
+	int error = process_events_open(&notifier->process_events, &hooks, notifier, failure);
+
+	if (error < 0)
+		return error;
+	if (epoll_ctl(notifier->epoll, EPOLL_CTL_ADD, process_events_fd(notifier->process_events),
+	              &event) < 0) {
+		error = -errno;
+		*failure = (struct failure){"wait for process events (epoll)", -error};
+		process_events_close(notifier->process_events);
+		notifier->process_events = NULL;
+		return error;
+	}
+	*failure = (struct failure){NULL, 0};
+	notifier->in_use[NOTIFIER_PROCESSES] = NOTIFIER_CONNECTOR;
+	return 0;
+}
+
+static void close_connector(struct notifier *notifier)
+{
+	if (!notifier->process_events)
+		return;
+	epoll_ctl(notifier->epoll, EPOLL_CTL_DEL, process_events_fd(notifier->process_events),
+	          NULL);
+	process_events_close(notifier->process_events);
+	notifier->process_events = NULL;
+	notifier->in_use[NOTIFIER_PROCESSES] = NOTIFIER_NONE;
+}
+
+/* Whichever opens the perf events also gets the records of processes by them. Without listen events
+ * the connector is better than these: it says what happens to whom, at once. */
 static void open_ways(struct notifier *notifier)
 {
 	bool open = try_way(notifier, NOTIFIER_BPF, open_bpf) ||
 	            try_way(notifier, NOTIFIER_TRACEPOINT, open_tracepoint);
 
 	notifier->cpus_checked = clock_now(CLOCK_MONOTONIC);
-	if (!open)
-		try_way(notifier, NOTIFIER_PERF, open_no_source);
-	else if (is_wanted(notifier, NOTIFIER_PERF))
+	if (open && is_wanted(notifier, NOTIFIER_PERF))
 		notifier->in_use[NOTIFIER_PROCESSES] = NOTIFIER_PERF;
+	else if (!is_wanted(notifier, NOTIFIER_CONNECTOR) || open_connector(notifier) < 0)
+		try_way(notifier, NOTIFIER_PERF, open_no_source);
 }
 
 /* Whether the descriptor follows the perf events. 0 or a negative errno. */
@@ -167,6 +236,7 @@ void notifier_close(struct notifier *notifier)
 {
 	if (!notifier)
 		return;
+	close_connector(notifier);
 	perf_cpus_close(notifier->perf_cpus);
 	close_source(notifier);
 	fd_close(notifier->events);
@@ -176,7 +246,8 @@ void notifier_close(struct notifier *notifier)
 
 enum notifier_kind notifier_way_kind(enum notifier_way way)
 {
-	return way == NOTIFIER_PERF ? NOTIFIER_PROCESSES : NOTIFIER_LISTEN;
+	return way == NOTIFIER_PERF || way == NOTIFIER_CONNECTOR ? NOTIFIER_PROCESSES
+	                                                         : NOTIFIER_LISTEN;
 }
 
 const char *notifier_way_name(enum notifier_way way)
@@ -185,6 +256,7 @@ const char *notifier_way_name(enum notifier_way way)
 		[NOTIFIER_BPF] = "bpf",
 		[NOTIFIER_TRACEPOINT] = "tracepoint",
 		[NOTIFIER_PERF] = "perf",
+		[NOTIFIER_CONNECTOR] = "connector",
 	};
 
 	return names[way];
@@ -207,9 +279,18 @@ int notifier_fd(const struct notifier *notifier)
 
 /* --- silence */
 
+static uint64_t connector_due(const struct notifier *notifier)
+{
+	if (notifier->process_events)
+		return process_events_due(notifier->process_events);
+	return notifier->connector_retry ? notifier->connector_retry : UINT64_MAX;
+}
+
 uint64_t notifier_due(const struct notifier *notifier)
 {
-	return notifier->silent_until;
+	uint64_t due = connector_due(notifier);
+
+	return due < notifier->silent_until ? due : notifier->silent_until;
 }
 
 /* Pays for a wake-up with so many listen events, and falls silent where there is not enough saved.
@@ -356,11 +437,71 @@ static bool drain_rings(struct notifier *notifier, unsigned int records, uint64_
 	return more;
 }
 
+/* --- the connector */
+
+void notifier_follow(struct notifier *notifier, pid_t pid)
+{
+	if (notifier->process_events)
+		process_events_follow(notifier->process_events, pid);
+}
+
+void notifier_keep(struct notifier *notifier, pid_t pid)
+{
+	if (notifier->process_events)
+		process_events_keep(notifier->process_events, pid);
+}
+
+void notifier_widen(struct notifier *notifier)
+{
+	if (notifier->process_events)
+		process_events_widen(notifier->process_events);
+}
+
+void notifier_reset(struct notifier *notifier)
+{
+	if (notifier->process_events)
+		process_events_reset(notifier->process_events);
+}
+
+bool notifier_is_unsettled(const struct notifier *notifier)
+{
+	return notifier->process_events && process_events_is_unsettled(notifier->process_events);
+}
+
+void notifier_settle(struct notifier *notifier, pid_t last)
+{
+	if (notifier->process_events)
+		process_events_settle(notifier->process_events, last);
+}
+
+bool notifier_is_behind(const struct notifier *notifier)
+{
+	return notifier->process_events && !process_events_is_empty(notifier->process_events);
+}
+
+/* A socket that has failed may be opened again: the host has closed it by mistake. */
+static void drain_connector(struct notifier *notifier, uint64_t now)
+{
+	if (notifier->process_events && !process_events_drain(notifier->process_events)) {
+		close_connector(notifier);
+		notifier->failures[NOTIFIER_CONNECTOR] =
+			(struct failure){"receive process events", EBADF};
+		notifier->connector_retry = now;
+	}
+	if (notifier->process_events || notifier->connector_retry == 0 ||
+	    now < notifier->connector_retry)
+		return;
+	notifier->connector_retry = now + CONNECTOR_PAUSE;
+	if (open_connector(notifier) == 0)
+		tell_lost(notifier, 0);
+}
+
 bool notifier_drain(struct notifier *notifier, unsigned int records)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC), changes = notifier->changes;
 	bool more;
 
+	drain_connector(notifier, now);
 	if (!notifier->perf_cpus)
 		return false;
 	end_silence(notifier, now);

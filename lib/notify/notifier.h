@@ -28,6 +28,7 @@ enum notifier_way {
 	NOTIFIER_BPF,        /* listen: a BPF program on a raw tracepoint */
 	NOTIFIER_TRACEPOINT, /* listen: a perf event on a tracepoint */
 	NOTIFIER_PERF,       /* processes: task records of perf events */
+	NOTIFIER_CONNECTOR,  /* processes: the process connector */
 	NOTIFIER_WAYS
 };
 
@@ -37,14 +38,19 @@ enum notifier_way {
 
 struct notifier;
 
-/* They may not call the notifier. All are set. */
+/* They may call notifier_follow() alone. All are set. */
 struct notifier_hooks {
 	void (*changed)(void *data, const struct tcp_change *change);
-	/* Processes only, not threads. parent is who called fork; 0: not in our PID namespace. */
-	void (*forked)(void *data, pid_t parent, pid_t child);
-	void (*execed)(void *data, pid_t pid);
+	/* These three return whether it was about a process that is followed. Processes only, not
+	 * threads. parent is who called fork (by the connector: whose child it is); 0: not in our
+	 * PID namespace. */
+	bool (*forked)(void *data, pid_t parent, pid_t child);
+	bool (*execed)(void *data, pid_t pid);
 	/* Some thread of the process is about to exit, the process perhaps with it: a hint. */
-	void (*exited)(void *data, pid_t pid);
+	bool (*exited)(void *data, pid_t pid);
+	/* All about a process that was followed lately is reported from now on: what it did before
+	 * is to be read. */
+	void (*followed)(void *data, pid_t pid);
 	/* Records were dropped, or may have been: look at everything again. 0: how many is not
 	 * known. */
 	void (*lost)(void *data, uint64_t records);
@@ -74,12 +80,26 @@ int notifier_fd(const struct notifier *notifier);
  * descriptor keeps silent until then: a few milliseconds. */
 uint64_t notifier_due(const struct notifier *notifier);
 
+/* Which processes there is something to report about. Only the connector asks: what is about others
+ * doesn't wake anybody then. See process_events.h, whose functions these are; where another way
+ * reports processes, they do nothing. */
+void notifier_follow(struct notifier *notifier, pid_t pid);
+void notifier_keep(struct notifier *notifier, pid_t pid);
+void notifier_widen(struct notifier *notifier);
+void notifier_reset(struct notifier *notifier);
+bool notifier_is_unsettled(const struct notifier *notifier);
+void notifier_settle(struct notifier *notifier, pid_t last);
+
 /* Hands waiting records to the hooks, in the order of their times across the rings: at most so
  * many, and no longer than about two milliseconds. Returns whether more are left: then it is to be
  * called again soon, without waiting. At most once a second it also notices CPUs that came or went:
  * that takes the capability again, and a CPU that came without it stays unheard. So does one that
  * went and came back between two looks. */
 bool notifier_drain(struct notifier *notifier, unsigned int records);
+
+/* Whether the last drain has left process events, which are better taken a little later: at
+ * notifier_due(), or when the descriptor says so. */
+bool notifier_is_behind(const struct notifier *notifier);
 
 /* Counters since it was opened: records handled, and records that the kernel said it dropped. */
 uint64_t notifier_records(const struct notifier *notifier);

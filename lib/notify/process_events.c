@@ -266,15 +266,6 @@ int process_events_open(struct process_events **events, const struct process_eve
 	return 0;
 }
 
-static void release(struct process_events *events)
-{
-	if (events->socket >= 0)
-		fd_close(events->socket);
-	if (events->epoll >= 0)
-		fd_close(events->epoll);
-	free(events);
-}
-
 void process_events_close(struct process_events *events)
 {
 	caps_set taken;
@@ -288,12 +279,9 @@ void process_events_close(struct process_events *events)
 		send_request(events, PROCESS_IGNORE, PROCESS_ALL, 0);
 		caps_end(taken);
 	}
-	release(events);
-}
-
-void process_events_forget(struct process_events *events)
-{
-	release(events);
+	fd_close(events->socket);
+	fd_close(events->epoll);
+	free(events);
 }
 
 int process_events_fd(const struct process_events *events)
@@ -429,12 +417,22 @@ bool process_events_drain(struct process_events *events)
 	return events->socket >= 0;
 }
 
+bool process_events_is_empty(const struct process_events *events)
+{
+	return events->empty;
+}
+
 /* --- choosing events */
 
-void process_events_follow(struct process_events *events, pid_t pid)
+void process_events_keep(struct process_events *events, pid_t pid)
 {
 	process_filter_add(&events->filter, pid);
 	events->unsettled = true;
+}
+
+void process_events_follow(struct process_events *events, pid_t pid)
+{
+	process_events_keep(events, pid);
 	if (events->fresh_count < FRESH_MAX)
 		events->fresh[events->fresh_count] = pid;
 	events->fresh_count++;
@@ -454,7 +452,6 @@ void process_events_widen(struct process_events *events)
 void process_events_reset(struct process_events *events)
 {
 	process_filter_clear(&events->filter);
-	events->fresh_count = 0;
 	events->filter.mark = 1; /* widened at any rate */
 	process_events_widen(events);
 }

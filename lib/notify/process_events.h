@@ -38,8 +38,6 @@ struct process_events_hooks {
 int process_events_open(struct process_events **events, const struct process_events_hooks *hooks,
                         void *data, struct failure *failure);
 void process_events_close(struct process_events *events); /* NULL allowed */
-/* The same in the child of a fork(2), whose parent goes on to use the socket. */
-void process_events_forget(struct process_events *events);
 
 /* One descriptor to wait on (EPOLLIN). Constant. */
 int process_events_fd(const struct process_events *events);
@@ -52,12 +50,17 @@ uint64_t process_events_due(const struct process_events *events);
  * process_events_close() is left. */
 bool process_events_drain(struct process_events *events);
 
+/* Whether the last drain took all that had arrived. */
+bool process_events_is_empty(const struct process_events *events);
+
 /* A process is to be followed. Until process_events_settle() only its forks may arrive. */
 void process_events_follow(struct process_events *events, pid_t pid);
+/* The same for one that was followed before process_events_reset(), or will be read anyway. */
+void process_events_keep(struct process_events *events, pid_t pid);
 /* Before processes are looked for in /proc: lets the forks of all processes arrive until
  * process_events_settle(), so that nothing happens unseen between looking and following. */
 void process_events_widen(struct process_events *events);
-/* Follows none any more; widens. */
+/* Begins the list of those that are followed anew; widens. */
 void process_events_reset(struct process_events *events);
 /* Whether there is something to settle. */
 bool process_events_is_unsettled(const struct process_events *events);

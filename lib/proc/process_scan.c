@@ -149,6 +149,18 @@ static void leave(struct process_table *table, struct entry *entry)
 	table_leave(table, entry);
 }
 
+/* It has exited. Where forks are reported, it may have forked children of which the report was not
+ * taken in yet: until then it stays what it is. */
+static void part(struct process_table *table, struct entry *entry)
+{
+	if (!table->defers) {
+		leave(table, entry);
+	} else if (list_empty(&entry->parting)) {
+		queue_ancestors(table, entry);
+		list_append(&table->parting, &entry->parting);
+	}
+}
+
 /* The process in the table has exited, another one has its number. */
 static int replace(struct process_table *table, struct entry *entry,
                    const struct process_stat *stat, int directory)
@@ -203,7 +215,7 @@ static int examine(struct process_table *table, struct entry *entry)
 	int told;
 
 	if (result == PROCESS_GONE || (result == PROCESS_CLOSED && entry->exited)) {
-		leave(table, entry);
+		part(table, entry);
 		return 0;
 	}
 	if (result != PROCESS_ALIVE)
@@ -378,6 +390,21 @@ struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
 		entry->process.netns_known = procfs_netns(directory, &entry->process.netns) == 0;
 	}
 	return entry;
+}
+
+int process_table_reread(struct process_table *table, struct process *process)
+{
+	struct entry *entry = container_of(process, struct entry, process);
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result = process_read(table, process->pid, &directory, &stat);
+
+	if (result < 0 || result == PROCESS_CLOSED)
+		return result < 0 ? result : 1;
+	if (result == PROCESS_GONE || entry->exited || !entry_is(entry, &stat))
+		return 0;
+	entry_update(entry, &stat);
+	return 1;
 }
 
 /* One call where nothing has changed. Whether the number is still that of the process doesn't

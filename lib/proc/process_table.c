@@ -26,6 +26,7 @@ int process_table_new(struct process_table **table, const struct procfs *procfs,
 	new->data = data;
 	list_init(&new->trees);
 	list_init(&new->queue);
+	list_init(&new->parting);
 	*table = new;
 	return 0;
 }
@@ -67,6 +68,14 @@ struct process *process_table_find(const struct process_table *table, pid_t pid)
 	struct entry *entry = table_find(table, pid);
 
 	return entry ? &entry->process : NULL;
+}
+
+void process_table_each(const struct process_table *table,
+                        void (*visit)(void *data, struct process *process), void *data)
+{
+	for (size_t i = 0; i < table->bucket_count; i++)
+		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
+			visit(data, &entry->process);
 }
 
 size_t process_table_count(const struct process_table *table)
@@ -118,6 +127,7 @@ struct entry *table_add(struct process_table *table, pid_t pid)
 	entry->process.seen = clock_now(CLOCK_MONOTONIC);
 	list_init(&entry->memberships);
 	list_init(&entry->queued);
+	list_init(&entry->parting);
 	insert(table, entry);
 	table->count++;
 	return entry;
@@ -139,6 +149,7 @@ void table_free_entry(struct process_table *table, struct entry *entry)
 {
 	table_remove(table, entry);
 	list_remove(&entry->queued);
+	list_remove(&entry->parting);
 	free(entry);
 }
 
@@ -154,6 +165,26 @@ void process_table_exited(struct process_table *table, struct process *process)
 
 	if (entry)
 		entry->exited = true;
+}
+
+void process_table_defer(struct process_table *table, bool defer)
+{
+	table->defers = defer;
+	if (!defer)
+		process_table_part(table);
+}
+
+bool process_table_is_parting(const struct process_table *table)
+{
+	return !list_empty(&table->parting);
+}
+
+void process_table_part(struct process_table *table)
+{
+	struct entry *entry;
+
+	list_each (entry, &table->parting, struct entry, parting)
+		table_leave(table, entry);
 }
 
 /* --- which process belongs to which trees */

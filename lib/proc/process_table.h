@@ -15,8 +15,9 @@ struct entry {
 	struct entry *next;     /* in its bucket */
 	struct list memberships;
 	struct list queued;
-	uint64_t pass; /* the last one that found it alive, the same process as before */
-	pid_t group;   /* when it was read last */
+	struct list parting; /* in process_table.parting; else by itself */
+	uint64_t pass;       /* the last one that found it alive, the same process as before */
+	pid_t group;         /* when it was read last */
 	pid_t session;
 	bool start_known; /* process.start_time is set */
 	bool exited;      /* before it could be read: known by a fork record alone */
@@ -93,6 +94,8 @@ struct process_table {
 	void *data;
 	struct list trees;
 	struct list queue;
+	struct list parting; /* those that have exited, and leave with process_table_part() */
+	bool defers;         /* such are kept until then */
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t count;

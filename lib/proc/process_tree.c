@@ -296,6 +296,19 @@ int table_adopt_orphans(struct process_table *table)
  * A record is read some time after the fork. By then either process may have exited, and another
  * may have its number. */
 
+/* Whether a child that names the parent, which is dead, is another one's: it was read before the
+ * parent died, or a stranger has the parent's number. The kernel gives children away before it
+ * shows their parent as dead. */
+static bool still_names(const struct process_table *table, const struct entry *parent,
+                        const struct process_stat *child)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat now;
+
+	return process_read(table, child->pid, &directory, &now) == PROCESS_ALIVE &&
+	       now.start_time == child->start_time && now.ppid == parent->process.pid;
+}
+
 /* Whether what was read of the child is the one that the parent has forked, and not a stranger with
  * the number of either. While the parent lives, the child names it, or its own parent
  * (CLONE_PARENT, as container runtimes use it); once it is dead, another one. */
@@ -306,7 +319,7 @@ static bool is_forked_by(const struct process_table *table, const struct entry *
 	int lives = process_still_lives(table, parent);
 
 	if (lives == 0)
-		return !named;
+		return !named || !still_names(table, parent, child);
 	return lives < 0 || named || child->ppid == parent->process.ppid;
 }
 

@@ -80,6 +80,15 @@ int process_table_find_orphans(struct process_table *table, bool find);
 /* Looks for them now, where that was put off because it would have cost too much. */
 int process_table_find_delayed_orphans(struct process_table *table);
 
+/* Says whether members that are found to have exited stay until process_table_part(), because forks
+ * are reported: a report that comes late, after its parent was found dead, still finds whose child
+ * it is about. Otherwise they leave at once. */
+void process_table_defer(struct process_table *table, bool defer);
+/* Whether there are such. */
+bool process_table_is_parting(const struct process_table *table);
+/* Has them leave: all reports that there were when they were found are taken in. */
+void process_table_part(struct process_table *table);
+
 /* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the
  * parent, if it has any, even where the child has exited by now (then it leaves at the next
  * refresh, but its own children, told by later records, belong). Returns 0 (also for strangers) or
@@ -96,6 +105,13 @@ bool process_scan_new(struct process_table *table, pid_t after, pid_t last);
  * process has got its number within the same clock tick. */
 void process_table_exited(struct process_table *table, struct process *process);
 
+/* Reads one process again, for its name. Returns 1; 0 where it has exited, which the next refresh
+ * notices; a negative errno. */
+int process_table_reread(struct process_table *table, struct process *process);
+
+/* All processes, in no order. visit may not call what adds or drops members or trees. */
+void process_table_each(const struct process_table *table,
+                        void (*visit)(void *data, struct process *process), void *data);
 struct process *process_table_find(const struct process_table *table, pid_t pid);
 size_t process_table_count(const struct process_table *table);
 

@@ -29,6 +29,8 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 	struct subscription *subscription;
 
 	monitor->moved = true;
+	if (monitor->notifier)
+		notifier_follow(monitor->notifier, process->pid);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
@@ -83,6 +85,7 @@ static void refresh_more(struct monitor *monitor)
 	monitor->refreshing = result > 0;
 	if (result > 0)
 		return;
+	monitor_notifier_after_scan(monitor);
 	monitor->touched = true;               /* for those who wait for it */
 	monitor->refresh_failed |= result < 0; /* with the next poll again */
 	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
@@ -104,6 +107,7 @@ static void refresh(struct monitor *monitor)
 	monitor->forked = false;
 	monitor->exited = false;
 	monitor->refresh_took = 0;
+	monitor_notifier_before_scan(monitor);
 	process_table_refresh_begin(monitor->processes);
 	refresh_more(monitor);
 }
@@ -181,6 +185,9 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 	monitor->polled = false;
 	monitor->moved |= monitor->unplaced;
 	check_forks(monitor, now);
+	if (process_table_find_delayed_orphans(monitor->processes) < 0)
+		monitor->refresh_failed = true;
+	monitor_notifier_settle(monitor, true);
 	placement_locate(monitor, now);
 	/* What others fork must not make the watcher deaf. */
 	if (before && last == monitor->recent_pids.last && !monitor->forked)
@@ -258,10 +265,14 @@ static int turn(struct monitor *monitor)
 		now = clock_now(CLOCK_MONOTONIC);
 		monitor->due = next_due(monitor, now);
 	}
+	monitor_notifier_settle(monitor, false);
 	due = monitor->due;
 	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
 		due = monitor->refresh_earliest;
 	if (monitor->notifier_more || monitor->refreshing || monitor->inits.list >= 0)
+		return 0;
+	/* They part with the next drain. */
+	if (process_table_is_parting(monitor->processes) && !monitor_notifier_is_behind(monitor))
 		return 0;
 	if (monitor->notifier && notifier_due(monitor->notifier) < due)
 		due = notifier_due(monitor->notifier);

@@ -36,6 +36,8 @@ struct monitor {
 	struct notifier *notifier;       /* NULL: nobody wants it, or there is no room for it */
 	struct failure notifier_failure; /* why there is none */
 	bool notifier_more;              /* not all that it holds was handled */
+	bool refollow;         /* what it follows is to be told anew, after the next scan */
+	uint64_t refollow_due; /* CLOCK_MONOTONIC: in any case then */
 	struct source notifier_source;
 	unsigned int notifier_wanted; /* by so many subscriptions */
 	bool everybody_counts;        /* in the scope of some subscription: non-members matter */
@@ -85,6 +87,14 @@ void monitor_notifier_reason(const struct monitor *monitor, enum notifier_kind k
                              char text[NOTIFIER_TEXT]);
 /* Takes in what it has told. */
 void monitor_notifier_drain(struct monitor *monitor);
+/* Whether it has told more than was taken in. */
+bool monitor_notifier_is_behind(const struct monitor *monitor);
+/* Around a scan of the trees, so that nothing is missed between finding a process and following it:
+ * before it, and when it is complete. */
+void monitor_notifier_before_scan(struct monitor *monitor);
+void monitor_notifier_after_scan(struct monitor *monitor);
+/* What is followed takes effect. With each poll, whether anything was followed or not. */
+void monitor_notifier_settle(struct monitor *monitor, bool poll);
 void monitor_notifier_end(struct monitor *monitor);
 
 #endif

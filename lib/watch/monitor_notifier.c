@@ -8,6 +8,7 @@
 
 #include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "watch/subscription.h"
 
 /* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
@@ -16,6 +17,9 @@
 
 /* Records that are handled before the monitor turns to what else there is. */
 #define SLICE 4096
+
+/* Between two times that what is followed is told anew. */
+#define REFOLLOW (10 * NSEC_PER_SEC)
 
 /* A socket of a member that listens. */
 struct known_socket {
@@ -170,41 +174,56 @@ static void changed(void *data, const struct tcp_change *change)
 	}
 }
 
-static void forked(void *data, pid_t parent, pid_t child)
+static bool forked(void *data, pid_t parent, pid_t child)
 {
 	struct monitor *monitor = data;
 
-	if (process_table_find(monitor->processes, parent))
-		count(monitor);
+	if (!process_table_find(monitor->processes, parent))
+		return false;
+	count(monitor);
 	if (process_table_forked(monitor->processes, parent, child) < 0)
 		monitor->forked = true;
+	return true;
 }
 
 /* It is the same process by another name, and may have let go of sockets. */
-static void execed(void *data, pid_t pid)
+static bool execed(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
-	const struct process *process = process_table_find(monitor->processes, pid);
+	struct process *process = process_table_find(monitor->processes, pid);
 	struct subscription *subscription;
 
 	if (!process)
-		return;
+		return false;
 	count(monitor);
+	process_table_reread(monitor->processes, process);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription->scope && scope_contains(subscription->scope, process)) {
 			owners_execed(subscription, process);
 			monitor->touched = true;
 		}
+	return true;
 }
 
-static void exited(void *data, pid_t pid)
+static bool exited(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
 
 	if (!process_table_find(monitor->processes, pid))
-		return;
+		return false;
 	count(monitor);
 	monitor->exited = true;
+	return true;
+}
+
+/* What it did before that was reported: it may have called exec, or exited. */
+static void followed(void *data, pid_t pid)
+{
+	struct monitor *monitor = data;
+	struct process *process = process_table_find(monitor->processes, pid);
+
+	if (process && process_table_reread(monitor->processes, process) == 0)
+		monitor->exited = true;
 }
 
 /* What the records would have told is found by looking at everything. The ends of sockets may have
@@ -217,6 +236,9 @@ static void lost(void *data, uint64_t records)
 	(void)records; /* of whom is not known */
 	monitor->stats[PORTWATCH_STAT_NOTIFIER_LOST]++;
 	monitor->forked = true;
+	monitor->refollow = true;
+	if (!monitor_notified(monitor, NOTIFIER_LISTEN))
+		return;
 	forget_all(monitor);
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		netns_read_now(ns);
@@ -232,6 +254,7 @@ static const struct notifier_hooks hooks = {
 	.forked = forked,
 	.execed = execed,
 	.exited = exited,
+	.followed = followed,
 	.lost = lost,
 };
 
@@ -285,6 +308,11 @@ static void tell_of(struct monitor *monitor, struct subscription *subscription,
 	monitor_notifier_reason(monitor, kind, text);
 	log_write(&subscription->log, PORTWATCH_LOG_INFO, "no notifier for %s, polling instead: %s",
 	          names[kind], text);
+	if (kind == NOTIFIER_PROCESSES)
+		log_write(&subscription->log, PORTWATCH_LOG_INFO,
+		          "a process whose parent exits before anybody looks is followed only "
+		          "where its session or process group shows whose it is, and not where it "
+		          "has made a session of its own (setsid)");
 }
 
 /* All the ways in use, as one number; -1: there is no notifier. */
@@ -336,6 +364,7 @@ static void open_notifier(struct monitor *monitor)
 	if (result == 0) {
 		monitor->notifier_failure = (struct failure){0};
 		monitor->forked = true; /* what came before the first record */
+		monitor->refollow = true;
 	} else {
 		monitor->notifier = NULL;
 	}
@@ -348,6 +377,17 @@ static void close_notifier(struct monitor *monitor)
 	monitor->notifier = NULL;
 	monitor->notifier_more = false;
 	forget_all(monitor);
+}
+
+/* Another attempt. The old one goes when the new one is there, so that nothing happens unseen. */
+static void reopen_notifier(struct monitor *monitor)
+{
+	struct notifier *old = monitor->notifier;
+
+	loop_remove(&monitor->loop, &monitor->notifier_source);
+	open_notifier(monitor);
+	notifier_drain(old, SLICE);
+	notifier_close(old);
 }
 
 static bool wants_notifier(const struct subscription *subscription)
@@ -367,12 +407,18 @@ void monitor_notifier_update(struct monitor *monitor)
 			subscription->scope && scope_counts_everybody(subscription->scope);
 	}
 	/* Where it doesn't report listen(2), another watcher's start is another attempt. */
-	if (monitor->notifier && (!wanted || (!monitor_notified(monitor, NOTIFIER_LISTEN) &&
-	                                      monitor->notifier_wanted < wanted)))
+	if (monitor->notifier && !wanted)
 		close_notifier(monitor);
-	if (wanted && !monitor->notifier && monitor->notifier_wanted < wanted)
+	else if (monitor->notifier && !monitor_notified(monitor, NOTIFIER_LISTEN) &&
+	         monitor->notifier_wanted < wanted)
+		reopen_notifier(monitor);
+	else if (!monitor->notifier && monitor->notifier_wanted < wanted)
 		open_notifier(monitor);
 	monitor->notifier_wanted = wanted;
+	process_table_defer(monitor->processes, monitor_notified(monitor, NOTIFIER_PROCESSES));
+	if (process_table_find_orphans(monitor->processes,
+	                               !monitor_notified(monitor, NOTIFIER_PROCESSES)) < 0)
+		monitor->refresh_failed = true;
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (wants_notifier(subscription))
 			tell(monitor, subscription);
@@ -382,6 +428,49 @@ void monitor_notifier_drain(struct monitor *monitor)
 {
 	if (monitor->notifier)
 		monitor->notifier_more = notifier_drain(monitor->notifier, SLICE);
+	/* All that those have done who had exited before is taken in now. */
+	if (!monitor_notifier_is_behind(monitor))
+		process_table_part(monitor->processes);
+}
+
+bool monitor_notifier_is_behind(const struct monitor *monitor)
+{
+	return monitor->notifier &&
+	       (monitor->notifier_more || notifier_is_behind(monitor->notifier));
+}
+
+static void keep(void *data, struct process *process)
+{
+	struct monitor *monitor = data;
+
+	notifier_keep(monitor->notifier, process->pid);
+}
+
+void monitor_notifier_before_scan(struct monitor *monitor)
+{
+	if (monitor->notifier)
+		notifier_widen(monitor->notifier);
+}
+
+void monitor_notifier_after_scan(struct monitor *monitor)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (!monitor->notifier || (!monitor->refollow && now < monitor->refollow_due))
+		return;
+	/* Without those that are gone. */
+	monitor->refollow = false;
+	monitor->refollow_due = now + REFOLLOW;
+	notifier_reset(monitor->notifier);
+	process_table_each(monitor->processes, keep, monitor);
+}
+
+void monitor_notifier_settle(struct monitor *monitor, bool poll)
+{
+	/* While the trees are scanned nothing is to be missed. */
+	if (monitor->notifier && !monitor->refreshing &&
+	    (poll || notifier_is_unsettled(monitor->notifier)))
+		notifier_settle(monitor->notifier, procfs_last_pid(&monitor->procfs));
 }
 
 void monitor_notifier_end(struct monitor *monitor)

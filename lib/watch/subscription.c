@@ -136,6 +136,7 @@ static void init_scope(struct subscription *subscription, uint64_t now)
 			refuse(subscription);
 		return;
 	}
+	monitor_notifier_before_scan(subscription->monitor);
 	result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
 	if (result == -ESRCH)
 		fail(subscription, result, "no such process (it has exited)");

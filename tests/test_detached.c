@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: MIT */
+/* test_detached.c - servers that detach from whoever started them, by every way to learn of forks
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/skip.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define CONNECTOR 11 /* NETLINK_CONNECTOR */
+#define TIMES 20
+
+/* --- the servers. Each says who it is and on which port, and ends with the test, however that
+ * ends. */
+
+struct report {
+	pid_t pid;
+	uint16_t port;
+};
+
+static int reports[2], life[2];
+
+static uint16_t listen_anywhere(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (void *)&address, size) < 0 || listen(fd, 1) < 0 ||
+	    getsockname(fd, (void *)&address, &size) < 0)
+		_exit(1);
+	return ntohs(address.sin_port);
+}
+
+static void say(uint16_t port)
+{
+	struct report report = {getpid(), port};
+
+	if (write(reports[1], &report, sizeof(report)) != sizeof(report))
+		_exit(1);
+}
+
+static _Noreturn void outlive(void)
+{
+	char byte;
+
+	while (read(life[0], &byte, 1) < 0)
+		continue;
+	_exit(0);
+}
+
+static _Noreturn void serve(void)
+{
+	say(listen_anywhere());
+	outlive();
+}
+
+/* Goes on in a child; the calling process exits. */
+static void detach(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		_exit(pid < 0);
+}
+
+/* Goes on in a child, and waits for it in the calling process. False there. */
+static bool branch(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		return true;
+	waitpid(pid, NULL, 0);
+	return false;
+}
+
+/* ( server & ) */
+static void in_the_background(void)
+{
+	if (branch()) {
+		detach();
+		serve();
+	}
+}
+
+/* setsid setsid server */
+static void setsid_twice(void)
+{
+	if (branch()) {
+		detach();
+		setsid();
+		detach();
+		setsid();
+		serve();
+	}
+}
+
+/* As redis --daemonize does. */
+static void fork_setsid(void)
+{
+	if (branch()) {
+		detach();
+		setsid();
+		serve();
+	}
+}
+
+/* As nginx does: listens before, and has workers that share the socket. */
+static void listen_first(void)
+{
+	uint16_t port;
+
+	if (branch()) {
+		port = listen_anywhere();
+		detach();
+		setsid();
+		if (fork() == 0)
+			outlive();
+		say(port);
+		outlive();
+	}
+}
+
+/* As gunicorn -D does. */
+static void fork_setsid_fork(void)
+{
+	uint16_t port;
+
+	if (branch()) {
+		detach();
+		setsid();
+		detach();
+		port = listen_anywhere();
+		for (int i = 0; i < 2; i++)
+			if (fork() == 0)
+				outlive();
+		say(port);
+		outlive();
+	}
+}
+
+/* As in tmux: a daemon starts a shell in a session of its own, and that the server. */
+static void under_a_daemon(void)
+{
+	if (branch()) {
+		detach();
+		setsid();
+		detach();
+		if (branch()) {
+			setsid();
+			if (branch())
+				serve();
+			outlive();
+		}
+		outlive();
+	}
+}
+
+/* The root itself: at first it listens, then it is another program. */
+static void listen_then_exec(void)
+{
+	static bool listens;
+	char out[16], in[16];
+
+	if (!listens) {
+		listens = true;
+		say(listen_anywhere());
+		return;
+	}
+	snprintf(out, sizeof(out), "%d", reports[1]);
+	snprintf(in, sizeof(in), "%d", life[0]);
+	execl("/proc/self/exe", "exe", "serve", out, in, (char *)NULL);
+	_exit(1);
+}
+
+static const struct {
+	const char *name;
+	void (*start)(void);
+} kinds[] = {
+	{"in the background", in_the_background},
+	{"setsid twice", setsid_twice},
+	{"fork, setsid", fork_setsid},
+	{"listen first", listen_first},
+	{"fork, setsid, fork", fork_setsid_fork},
+	{"under a daemon", under_a_daemon},
+};
+#define KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
+
+/* The root: starts one for each byte. */
+struct root {
+	pid_t pid;
+	int orders;
+	void (*start)(void);
+};
+
+static struct root root_start(void (*start)(void), bool leads_session)
+{
+	struct root root;
+	int orders[2];
+	char byte;
+
+	ck_assert_int_eq(pipe(orders), 0);
+	ck_assert_int_eq(pipe(reports), 0);
+	ck_assert_int_eq(pipe(life), 0);
+	root = (struct root){fork(), orders[1], start};
+	ck_assert_int_ge(root.pid, 0);
+	if (root.pid > 0) {
+		close(orders[0]);
+		/* Of a session of its own before it is watched. */
+		ck_assert_int_eq(read(reports[0], &byte, 1), 1);
+		return root;
+	}
+	close(orders[1]);
+	close(life[1]);
+	if (leads_session)
+		setsid();
+	if (write(reports[1], "", 1) != 1)
+		_exit(1);
+	while (read(orders[0], &byte, 1) == 1)
+		start();
+	_exit(0);
+}
+
+static struct report root_order(struct root *root)
+{
+	struct report report;
+
+	ck_assert_int_eq(write(root->orders, "", 1), 1);
+	ck_assert_int_eq(read(reports[0], &report, sizeof(report)), sizeof(report));
+	return report;
+}
+
+/* With all that it has started. */
+static void root_end(struct root *root)
+{
+	close(life[1]);
+	close(root->orders);
+	ck_assert_int_eq(waitpid(root->pid, NULL, 0), root->pid);
+	close(reports[1]);
+	/* All others have it open as well. */
+	ck_assert_int_eq(read(reports[0], &life, 1), 0);
+	close(reports[0]);
+	close(life[0]);
+}
+
+/* --- the ways */
+
+static void deny(const struct sock_filter *code, size_t count)
+{
+	struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		test_skip("no seccomp filter: %s", strerror(errno));
+}
+
+#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
+#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
+
+static void deny_perf(void)
+{
+	static const struct sock_filter code[] = {
+		LOAD(nr), UNLESS(SYS_bpf, 1), REFUSE, UNLESS(SYS_perf_event_open, 1), REFUSE, ALLOW,
+	};
+
+	deny(code, sizeof(code) / sizeof(code[0]));
+}
+
+static void deny_connector(void)
+{
+	static const struct sock_filter code[] = {
+		LOAD(nr),      UNLESS(SYS_socket, 5), LOAD(args[0]), UNLESS(AF_NETLINK, 3),
+		LOAD(args[2]), UNLESS(CONNECTOR, 1),  REFUSE,        ALLOW,
+	};
+
+	deny(code, sizeof(code) / sizeof(code[0]));
+}
+
+static int reported_by(struct collect *collect)
+{
+	return portwatch_get_notifier(collect->watcher, PORTWATCH_NOTICE_PROCESS, NULL, 0);
+}
+
+/* --- the tests */
+
+static void expect_all(struct collect *collect, struct root *root)
+{
+	struct report started[TIMES];
+
+	for (int i = 0; i < TIMES; i++)
+		started[i] = root_order(root);
+	for (int i = 0; i < TIMES; i++) {
+		pid_t pid = collect_wait(collect, OPEN, NULL, started[i].port).pid;
+
+		/* Of those that listen first the launcher may still be the owner. */
+		ck_assert(pid == started[i].pid || root->start == listen_first);
+	}
+}
+
+static void end_all(struct collect *collect, struct root *root)
+{
+	root_end(root);
+	collect_wait_count(collect, CLOSE, NULL, 0, TIMES);
+	collect_wait(collect, PORTWATCH_EVENT_END, NULL, 0);
+	collect_free(collect);
+}
+
+START_TEST(by_what_there_is)
+{
+	struct root root = root_start(kinds[_i].start, false);
+	struct collect collect;
+
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) == PORTWATCH_NOTIFIER_NONE)
+		test_skip("nothing reports forks here");
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+START_TEST(by_the_connector)
+{
+	struct root root = root_start(kinds[_i].start, false);
+	struct collect collect;
+
+	deny_perf();
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
+		test_skip("no process connector here");
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* Nothing reports forks. What has stayed in the root's session is followed all the same. */
+START_TEST(by_their_session)
+{
+	struct root root = root_start(in_the_background, true);
+	struct collect collect;
+
+	deny_perf();
+	deny_connector();
+	collect_watch(&collect, root.pid);
+	ck_assert_int_eq(reported_by(&collect), PORTWATCH_NOTIFIER_NONE);
+	collect_wait_message(&collect, "session or process group");
+	ck_assert_uint_eq(collect_count_messages(&collect, "session or process group"), 1);
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* The same where it is not wanted that anything reports. */
+START_TEST(by_their_session_without_notifier)
+{
+	struct root root = root_start(in_the_background, true);
+	struct collect collect;
+
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, 0), 0);
+	collect_start(&collect);
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* -1: there is none. */
+static int find_socket(void)
+{
+	for (int fd = 3; fd < 1024; fd++) {
+		int protocol = 0, domain = 0;
+		socklen_t size = sizeof(protocol);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+		    domain == AF_NETLINK &&
+		    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+		    protocol == CONNECTOR)
+			return fd;
+	}
+	return -1;
+}
+
+static void set_buffer(int size)
+{
+	ck_assert_int_eq(setsockopt(find_socket(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+}
+
+/* Many more forks than its buffer has room for, of processes that are young enough to matter. */
+START_TEST(after_an_overrun)
+{
+	struct root root = root_start(under_a_daemon, false);
+	struct collect collect;
+	time_t deadline;
+	pid_t child;
+
+	deny_perf();
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
+		test_skip("no process connector here");
+	set_buffer(1);
+	deadline = time(NULL) + COLLECT_PATIENCE;
+	while (portwatch_get_stat(collect.watcher, PORTWATCH_STAT_NOTIFIER_LOST) == 0) {
+		ck_assert(time(NULL) < deadline);
+		child = fork();
+		if (child == 0) {
+			for (int i = 0; i < 100; i++)
+				if (branch())
+					_exit(0);
+			_exit(0);
+		}
+		ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	}
+	set_buffer(1000000);
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* The host closes our descriptor: another one is opened. */
+START_TEST(after_the_socket_was_closed)
+{
+	struct root root = root_start(setsid_twice, false);
+	struct collect collect;
+	time_t deadline;
+
+	deny_perf();
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
+		test_skip("no process connector here");
+	close(find_socket());
+	deadline = time(NULL) + COLLECT_PATIENCE;
+	while (find_socket() < 0) {
+		ck_assert(time(NULL) < deadline);
+		sched_yield();
+	}
+	/* It is asked after the socket was set up. */
+	ck_assert_int_eq(reported_by(&collect), PORTWATCH_NOTIFIER_CONNECTOR);
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* The name is that of the program which listens, not of the one which was forked. */
+START_TEST(under_its_new_name)
+{
+	struct root root = root_start(listen_then_exec, false);
+	struct collect collect;
+	struct report before, after;
+
+	deny_perf();
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
+		test_skip("no process connector here");
+	before = root_order(&root);
+	ck_assert_str_ne(collect_wait(&collect, OPEN, NULL, before.port).process, "exe");
+	after = root_order(&root);
+	ck_assert_int_eq(after.pid, before.pid);
+	ck_assert_str_eq(collect_wait(&collect, OPEN, NULL, after.port).process, "exe");
+	collect_free(&collect);
+	root_end(&root);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("detached");
+	TCase *events = tcase_create("events"), *none = tcase_create("none");
+	TCase *losses = tcase_create("losses"), *names = tcase_create("names");
+
+	tcase_add_loop_test(events, by_what_there_is, 0, KINDS);
+	tcase_add_loop_test(events, by_the_connector, 0, KINDS);
+	suite_add_tcase(suite, events);
+	tcase_add_test(none, by_their_session);
+	tcase_add_test(none, by_their_session_without_notifier);
+	suite_add_tcase(suite, none);
+	tcase_add_test(names, under_its_new_name);
+	suite_add_tcase(suite, names);
+	tcase_add_test(losses, after_an_overrun);
+	tcase_add_test(losses, after_the_socket_was_closed);
+	suite_add_tcase(suite, losses);
+	return suite;
+}
+
+/* Also the program that is executed: with what it inherits. */
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "serve") == 0) {
+		reports[1] = atoi(argv[2]);
+		life[0] = atoi(argv[3]);
+		serve();
+	}
+	return check_main(argc, argv, make_suite);
+}
