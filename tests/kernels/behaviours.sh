@@ -128,7 +128,7 @@ expect_text_table()
 	expect_port root
 	expect_port -all
 	check root
-	expect_text "text table"
+	expect_text "procfs table"
 	expect_text tcp_diag
 }
 
