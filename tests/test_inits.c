@@ -26,6 +26,19 @@ static struct netns_id netns_of(const struct fake_proc *fake, pid_t pid)
 	return id;
 }
 
+/* Walks to the end first: a slow machine takes more than the slice that a search may take. */
+static pid_t find(struct inits *inits, const struct netns_id *netns)
+{
+	pid_t found = inits_find(inits, netns);
+
+	while (inits->list >= 0) {
+		while (inits_walk(inits, UINT64_MAX))
+			continue;
+		found = inits_find(inits, netns);
+	}
+	return found;
+}
+
 START_TEST(the_init_of_a_namespace_is_found)
 {
 	struct fake_proc fake;
@@ -41,9 +54,9 @@ START_TEST(the_init_of_a_namespace_is_found)
 	first = netns_of(&fake, 21);
 	second = netns_of(&fake, 30);
 	inits_init(&inits, &fake.procfs);
-	ck_assert_int_eq(inits_find(&inits, &first), 20);
-	ck_assert_int_eq(inits_find(&inits, &second), 0);
-	ck_assert_int_eq(inits_find(&inits, &own), 0);
+	ck_assert_int_eq(find(&inits, &first), 20);
+	ck_assert_int_eq(find(&inits, &second), 0);
+	ck_assert_int_eq(find(&inits, &own), 0);
 	inits_clear(&inits);
 	fake_proc_teardown(&fake);
 }
@@ -68,7 +81,7 @@ START_TEST(a_walk_goes_on_in_slices)
 	while (inits_walk(&inits, 1))
 		ck_assert_int_lt(++slices, 600);
 	ck_assert_int_lt(inits.list, 0);
-	ck_assert_int_eq(inits_find(&inits, &id), 63);
+	ck_assert_int_eq(find(&inits, &id), 63);
 	inits_clear(&inits);
 	fake_proc_teardown(&fake);
 }

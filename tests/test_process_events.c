@@ -21,6 +21,7 @@
 #include "notify/process_events.h"
 #include "proc/procfs.h"
 #include "support/check_main.h"
+#include "support/patience.h"
 #include "support/skip.h"
 #include "util/clock.h"
 #include "util/fd.h"
@@ -517,7 +518,7 @@ END_TEST
 /* Settles with this as the last number given out until it has become the mark. */
 static void settle_with(pid_t last)
 {
-	uint64_t until = clock_now(CLOCK_MONOTONIC) + 100 * NSEC_PER_MSEC;
+	uint64_t until = clock_now(CLOCK_MONOTONIC) + (uint64_t)patience(100) * NSEC_PER_MSEC;
 
 	while (clock_now(CLOCK_MONOTONIC) < until) {
 		process_events_follow(events, getpid());
