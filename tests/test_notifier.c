@@ -793,6 +793,18 @@ static void hear_on(int cpu)
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
+/* What is gone doesn't go on waking whoever waits. */
+static void await_silence(void)
+{
+	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
+	struct pollfd ready = {.fd = notifier_fd(notifier), .events = POLLIN};
+
+	do {
+		ck_assert_uint_lt(clock_now(CLOCK_MONOTONIC), deadline);
+		drain();
+	} while (poll(&ready, 1, 0) != 0);
+}
+
 /* The privilege comes back, and then what was refused is tried again. */
 static void wait_for_the_next_look(void)
 {
@@ -864,6 +876,7 @@ START_TEST(test_cpus_come_and_go)
 	hear_on(0);
 	write_cpus(fd, "1\n");
 	await_rings(1);
+	await_silence();
 	hear_on(1);
 	write_cpus(fd, "");
 	drain();

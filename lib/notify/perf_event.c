@@ -89,7 +89,7 @@ int perf_event_open(struct perf_event *event, struct tcp_source *source, unsigne
 	CLEANUP_CLOSE int fd = -1;
 	int error;
 
-	*event = (struct perf_event){0};
+	*event = (struct perf_event){.source = source, .cpu = cpu};
 	*step = "open a perf event (perf_event_open)";
 	fd = open_event(source, cpu);
 	if (fd < 0)
@@ -102,7 +102,10 @@ int perf_event_open(struct perf_event *event, struct tcp_source *source, unsigne
 
 void perf_event_close(struct perf_event *event)
 {
-	if (event->mapping)
-		munmap(event->mapping, event->length);
+	if (!event->mapping)
+		return;
+	if (event->source && event->source->ops->disconnect)
+		event->source->ops->disconnect(event->source, event->cpu);
+	munmap(event->mapping, event->length);
 	event->mapping = NULL;
 }

@@ -11,6 +11,8 @@
 
 struct perf_event {
 	void *mapping; /* NULL: it is not open */
+	struct tcp_source *source;
+	unsigned int cpu;
 	size_t length;
 	struct perf_stream stream;
 };

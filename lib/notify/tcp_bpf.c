@@ -106,6 +106,20 @@ static int connect_event(struct tcp_source *source, int event, unsigned int cpu,
 	return bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0 ? -errno : 0;
 }
 
+/* The map keeps an event that nobody else has any more, and the epoll set keeps what the map keeps.
+ */
+static void disconnect(struct tcp_source *source, unsigned int cpu)
+{
+	struct tcp_bpf *self = (struct tcp_bpf *)source;
+	uint32_t key = cpu;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)self->events;
+	attr.key = (uintptr_t)&key;
+	bpf(BPF_MAP_DELETE_ELEM, &attr);
+}
+
 static void close_fd(int *fd)
 {
 	fd_close(*fd);
@@ -147,7 +161,8 @@ static void close_all(struct tcp_source *source)
 
 int tcp_bpf_open(struct tcp_source **source, unsigned int cpus, const char **step)
 {
-	static const struct tcp_source_ops ops = {connect_event, start, decode, close_all};
+	static const struct tcp_source_ops ops = {connect_event, disconnect, start, decode,
+	                                          close_all};
 	struct tcp_bpf *made = calloc(1, sizeof(*made));
 	int error;
 

@@ -42,6 +42,8 @@ struct tcp_source {
 struct tcp_source_ops {
 	/* Connects the event on a CPU, which is not enabled yet. */
 	int (*connect)(struct tcp_source *source, int event, unsigned int cpu, const char **step);
+	/* Lets go of it. NULL: there is nothing to do. */
+	void (*disconnect)(struct tcp_source *source, unsigned int cpu);
 	/* Begins, after the events of all CPUs are enabled. NULL: there is nothing to do. */
 	int (*start)(struct tcp_source *source, const char **step);
 	/* Reads a sample; pid, tid and time are set already. 0 or -EBADMSG. */

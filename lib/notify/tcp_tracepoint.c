@@ -140,7 +140,7 @@ static int read_format(struct state_format *format, const char **step)
 
 int tcp_tracepoint_open(struct tcp_source **source, const char **step)
 {
-	static const struct tcp_source_ops ops = {connect_event, NULL, decode, close_source};
+	static const struct tcp_source_ops ops = {connect_event, NULL, NULL, decode, close_source};
 	struct tcp_tracepoint *made = calloc(1, sizeof(*made));
 	int error;
 
