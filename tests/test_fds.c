@@ -2,8 +2,20 @@
 /* test_fds.c - who holds which sockets */
 #include <check.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -52,10 +64,10 @@ static void visit(void *data, uint64_t inode)
 	count++;
 }
 
-static int scan_directory(int process)
+static int scan_directory(int process, pid_t pid)
 {
 	struct fds_scan scan;
-	int result = fds_begin(&scan, process);
+	int result = fds_begin(&scan, process, pid);
 
 	sum = 0;
 	count = 0;
@@ -75,7 +87,7 @@ static int scan(const struct procfs *procfs, pid_t pid)
 	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
 
 	ck_assert_int_ge(process, 0);
-	return scan_directory(process);
+	return scan_directory(process, pid);
 }
 
 START_TEST(each_descriptor_of_a_socket_counts)
@@ -217,28 +229,254 @@ END_TEST
 
 START_TEST(real_exited)
 {
-	CLEANUP_CLOSE int process = procfs_open_process(&real, puppet_start(0));
+	pid_t pid = puppet_start(0);
+	CLEANUP_CLOSE int process = procfs_open_process(&real, pid);
 
 	puppets_teardown();
 	puppets_setup();
-	ck_assert_int_eq(scan_directory(process), -ESRCH);
+	ck_assert_int_eq(scan_directory(process, pid), -ESRCH);
 }
 END_TEST
 
 /* The list is open, and what it lists is gone. */
 START_TEST(real_exit_in_between)
 {
-	CLEANUP_CLOSE int process = procfs_open_process(&real, puppet_start(0));
+	pid_t pid = puppet_start(0);
+	CLEANUP_CLOSE int process = procfs_open_process(&real, pid);
 	struct fds_scan scan;
+	int result;
 
 	puppet_socket(0);
-	ck_assert_int_eq(fds_begin(&scan, process), 0);
+	ck_assert_int_eq(fds_begin(&scan, process, pid), 0);
 	puppets_teardown();
 	puppets_setup();
 	count = 0;
-	ck_assert_int_le(fds_next(&scan, visit, NULL), 0);
+	while ((result = fds_next(&scan, visit, NULL)) > 0)
+		continue;
+	ck_assert_int_le(result, 0);
 	ck_assert_uint_eq(count, 0);
 	fds_end(&scan);
+}
+END_TEST
+
+/* --- what no list of the leader shows --- */
+
+/* What a child process says of itself: the inode number of a socket, or an errno. */
+struct report {
+	uint64_t inode;
+	int error;
+};
+
+#define REPORT_END 3
+
+static void send_report(uint64_t inode, int error)
+{
+	struct report report = {inode, error};
+
+	if (write(REPORT_END, &report, sizeof(report)) < 0)
+		_exit(1);
+}
+
+/* Makes the one socket of a process. */
+static int make_socket(uint64_t *inode)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct stat status = {0};
+
+	fstat(fd, &status);
+	*inode = status.st_ino;
+	return fd;
+}
+
+static void report_socket(int error)
+{
+	uint64_t inode;
+
+	make_socket(&inode);
+	send_report(inode, error);
+}
+
+/* Starts a child that makes a socket in its own way, and lives until the test ends. */
+static pid_t start_child(void (*body)(void), struct report *report)
+{
+	int ends[2];
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(ends[1], REPORT_END);
+		syscall(SYS_close_range, REPORT_END + 1, ~0U, 0);
+		body();
+		pause();
+		_exit(0);
+	}
+	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], report, sizeof(*report)), sizeof(*report));
+	close(ends[0]);
+	if (report->error)
+		test_skip("%s", strerror(report->error));
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void *sleep_for_ever(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void *use_own_table(void *unused)
+{
+	pthread_t thread;
+	int error = unshare(CLONE_FILES) < 0 ? errno : 0;
+
+	(void)unused;
+	/* Shares that table: it is read once. */
+	pthread_create(&thread, NULL, sleep_for_ever, NULL);
+	report_socket(error);
+	return sleep_for_ever(NULL);
+}
+
+static void have_own_table(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, sleep_for_ever, NULL);
+	pthread_create(&thread, NULL, use_own_table, NULL);
+}
+
+START_TEST(real_table_of_a_thread)
+{
+	struct report report;
+	pid_t pid = start_child(have_own_table, &report);
+
+	ck_assert_int_eq(scan(&real, pid), 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(sum, report.inode);
+	end_child(pid);
+}
+END_TEST
+
+/* Where nobody says whether two threads share a table, their sizes do. */
+START_TEST(real_table_without_kcmp)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kcmp, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+	struct stat status;
+	struct report report;
+	pid_t pid;
+
+	if (!check_forks() || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		test_skip("no filter");
+	ck_assert_int_eq(stat("/proc/self/fd", &status), 0);
+	if (status.st_size == 0)
+		test_skip("/proc doesn't say how many descriptors there are");
+	pid = start_child(have_own_table, &report);
+	ck_assert_int_eq(scan(&real, pid), 0);
+	ck_assert_uint_eq(sum, report.inode);
+	end_child(pid);
+}
+END_TEST
+
+static void share_table(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&thread, NULL, sleep_for_ever, NULL);
+	report_socket(0);
+}
+
+START_TEST(real_table_of_all_threads)
+{
+	struct report report;
+	pid_t pid = start_child(share_table, &report);
+
+	ck_assert_int_eq(scan(&real, pid), 0);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(sum, report.inode);
+	end_child(pid);
+}
+END_TEST
+
+/* Registers a socket and closes it: the ring holds it. Returns an errno. */
+static int register_alone(int fd, int *ring)
+{
+	struct io_uring_params parameters = {0};
+	int files[] = {-1, fd, -1};
+
+	*ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
+	if (*ring < 0 || syscall(SYS_io_uring_register, *ring, IORING_REGISTER_FILES, files, 3) < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static void use_ring(void)
+{
+	uint64_t inode;
+	int ring, error = register_alone(make_socket(&inode), &ring);
+
+	send_report(inode, error);
+}
+
+START_TEST(real_ring)
+{
+	struct report report;
+	pid_t pid = start_child(use_ring, &report);
+
+	ck_assert_int_eq(scan(&real, pid), 0);
+	if (count == 0)
+		test_skip("this kernel doesn't say what is registered");
+	ck_assert_uint_eq(sum, report.inode);
+	end_child(pid);
+}
+END_TEST
+
+static void *use_ring_in_thread(void *unused)
+{
+	int error = unshare(CLONE_FILES) < 0 ? errno : 0;
+
+	(void)unused;
+	if (error)
+		send_report(0, error);
+	use_ring();
+	return sleep_for_ever(NULL);
+}
+
+static void use_ring_of_a_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, use_ring_in_thread, NULL);
+}
+
+START_TEST(real_ring_of_a_thread)
+{
+	struct report report;
+	pid_t pid = start_child(use_ring_of_a_thread, &report);
+
+	ck_assert_int_eq(scan(&real, pid), 0);
+	if (count == 0)
+		test_skip("this kernel doesn't say what is registered");
+	ck_assert_uint_eq(sum, report.inode);
+	end_child(pid);
 }
 END_TEST
 
@@ -263,6 +501,11 @@ static Suite *make(void)
 	tcase_add_test(real_case, real_headless_denied);
 	tcase_add_test(real_case, real_exited);
 	tcase_add_test(real_case, real_exit_in_between);
+	tcase_add_test(real_case, real_table_of_a_thread);
+	tcase_add_test(real_case, real_table_without_kcmp);
+	tcase_add_test(real_case, real_table_of_all_threads);
+	tcase_add_test(real_case, real_ring);
+	tcase_add_test(real_case, real_ring_of_a_thread);
 	suite_add_tcase(suite, real_case);
 	return suite;
 }

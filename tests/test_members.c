@@ -294,6 +294,66 @@ static void add_ways(TCase *ways)
 	tcase_add_loop_test(ways, a_socket_that_is_passed_in_is_found, 0, count);
 }
 
+static void watch_with(struct collect *collect, pid_t pid, int notifier)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
+	collect_start(collect);
+}
+
+/* A member opens and closes a port that no list of its leader's descriptors shows. */
+START_TEST(a_table_of_a_thread_is_looked_through)
+{
+	struct fixture root = fixture_start(0);
+	struct fixture_socket socket;
+	struct collected event;
+	struct collect collect;
+
+	watch_with(&collect, root.pid, _i);
+	fixture_thread(&root, THREAD_FILES);
+	for (int i = 0; i < 3; i++) {
+		socket = fixture_listen(&root, "127.0.0.1", 0);
+		event = collect_wait(&collect, OPEN, NULL, socket.port);
+		ck_assert_int_eq(event.pid, root.pid);
+		ck_assert_uint_eq(event.owners, 1);
+		fixture_close(&root, socket);
+		collect_wait(&collect, CLOSE, NULL, socket.port);
+	}
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
+START_TEST(a_ring_holds_a_port)
+{
+	struct fixture root = fixture_start(0), child;
+	struct fixture_socket known, new;
+	struct collected event;
+	struct collect collect;
+
+	child = fixture_fork(&root);
+	new = fixture_listen_with(&child, "127.0.0.1", 0, LISTEN_BIND_ONLY);
+	known = fixture_listen(&child, "127.0.0.1", 0);
+	fixture_register(&child, known, 0);
+	watch_with(&collect, root.pid, _i);
+	event = collect_wait(&collect, OPEN, NULL, known.port);
+	ck_assert_int_eq(event.pid, child.pid);
+	ck_assert_uint_eq(event.owners, 1);
+	/* One that is handed over while it is known. */
+	fixture_begin(&child, new);
+	collect_wait(&collect, OPEN, NULL, new.port);
+	fixture_register(&child, new, 0);
+	collect_sync(&collect, &root, 3);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, known.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, new.port), 0);
+	fixture_end(&child);
+	collect_wait(&collect, CLOSE, NULL, known.port);
+	collect_wait(&collect, CLOSE, NULL, new.port);
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("members");
@@ -305,6 +365,8 @@ static Suite *make(void)
 	tcase_add_loop_test(ways, a_socket_that_changes_hands_is_followed, 0, 3);
 	tcase_add_loop_test(here, a_daemon_that_detaches_while_watched_is_found, 0, 2);
 	tcase_add_test(here, a_stranger_with_the_same_pid_is_no_member);
+	tcase_add_loop_test(here, a_table_of_a_thread_is_looked_through, 0, 2);
+	tcase_add_loop_test(here, a_ring_holds_a_port, 0, 2);
 	suite_add_tcase(suite, here);
 	return suite;
 }

@@ -280,6 +280,57 @@ START_TEST(links)
 }
 END_TEST
 
+static void add_socket(void *data, uint64_t inode)
+{
+	*(uint64_t *)data += inode;
+}
+
+/* The sum of the inode numbers of the sockets, the same however the text is cut. */
+static uint64_t registered(const char *text)
+{
+	size_t size = strlen(text);
+	uint64_t whole = 0;
+	struct uring_files files = {0};
+
+	uring_files_feed(&files, text, size, add_socket, &whole);
+	for (size_t piece = 1; piece < size; piece++) {
+		uint64_t sum = 0;
+
+		files = (struct uring_files){0};
+		for (size_t at = 0; at < size; at += piece)
+			uring_files_feed(&files, text + at, size - at < piece ? size - at : piece,
+			                 add_socket, &sum);
+		ck_assert_uint_eq(sum, whole);
+	}
+	return whole;
+}
+
+START_TEST(files_of_a_ring)
+{
+	ck_assert_uint_eq(registered("pos:\t0\nUserFiles:\t4\n    1: socket:[10]\n"
+	                             "    2: /dev/null\n65535: socket:[999]\n"
+	                             "    3: socket:[20]\nUserBufs:\t0\n    4: socket:[40]\n"),
+	                  1029);
+	ck_assert_uint_eq(registered("pos:\t0\nUserFiles:\t4\n    1: socket:[10]\n"
+	                             "    2: /dev/null\n    3: socket:[20]\nUserBufs:\t0\n"
+	                             "    4: socket:[40]\n"),
+	                  30);
+	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: socket:[7]\n"), 7);
+	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: socket:[7]"), 0);
+	ck_assert_uint_eq(registered("SQEs:\t1\n    0: socket:[7]\n"), 0);
+	/* An old kernel names the kind alone. */
+	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: TCP\n"), 0);
+	ck_assert_uint_eq(registered("UserFiles:\t5\n    0: /tmp/socket:[7]\n    1: socket:[x]\n"
+	                             "    2:socket:[7]\n    socket:[7]\n     : socket:[7]\n"),
+	                  0);
+	ck_assert_uint_eq(
+		registered("UserFiles:\t1\n    0: "
+	                   "/0123456789012345678901234567890123456789012345678901234567890123456789"
+	                   "\n    1: socket:[5]\n"),
+		5);
+}
+END_TEST
+
 static int add_up(void *data, long number)
 {
 	*(long *)data += number;
@@ -597,6 +648,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, nspid_too_deep);
 	tcase_add_test(fake_case, read_bounded);
 	tcase_add_test(fake_case, links);
+	tcase_add_test(fake_case, files_of_a_ring);
 	tcase_add_test(fake_case, numbers_only);
 	tcase_add_test(fake_case, children_of_threads);
 	tcase_add_test(fake_case, children_beyond_one_read);

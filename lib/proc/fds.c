@@ -2,8 +2,10 @@
 /* fds.c - which sockets a process holds */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,7 +15,6 @@
 #include "util/cleanup.h"
 #include "util/fd.h"
 #include "proc/fds.h"
-#include "proc/procfs.h"
 
 /* Whether the leader has exited before its other threads. */
 static bool is_headless(int process)
@@ -75,9 +76,11 @@ static int find_thread(struct fds_scan *scan)
 	return scan->list < 0 && scan->denied ? -EACCES : 0;
 }
 
-static int begin(struct fds_scan *scan, int process)
+static int begin(struct fds_scan *scan, int process, pid_t pid)
 {
-	*scan = (struct fds_scan){.process = process};
+	*scan = FDS_SCAN_NONE;
+	scan->process = process;
+	scan->pid = pid;
 	scan->list = open_list(process, 0);
 	if (scan->list >= 0)
 		return 0;
@@ -89,16 +92,16 @@ static int begin(struct fds_scan *scan, int process)
 	return find_thread(scan);
 }
 
-int fds_begin(struct fds_scan *scan, int process)
+int fds_begin(struct fds_scan *scan, int process, pid_t pid)
 {
-	int result = begin(scan, process);
+	int result = begin(scan, process, pid);
 	caps_set taken;
 
 	if (result != -EACCES && result != -EPERM)
 		return result;
 	taken = caps_begin(CAPS_READ_PROCESS);
 	if (taken)
-		result = begin(scan, process);
+		result = begin(scan, process, pid);
 	caps_end(taken);
 	scan->privileged = taken != 0;
 	return result;
@@ -113,36 +116,182 @@ struct step {
 static int visit_descriptor(void *data, long number)
 {
 	struct step *step = data;
-	uint64_t inode = 0;
-	char name[24];
-	int result;
+	struct fds_scan *scan = step->scan;
+	char name[24], link[64];
+	uint64_t inode;
+	ssize_t length;
 
 	snprintf(name, sizeof(name), "%ld", number);
-	result = procfs_read_link(step->scan->list, name, "socket", &inode);
-	if (result == -ENOENT) /* closed since it was listed */
+	length = procfs_read_link_text(scan->list, name, link, sizeof(link));
+	if (length == -ENOENT) /* closed since it was listed */
 		return 0;
-	if (result < 0)
-		return result;
-	step->scan->listed = true;
-	if (result > 0)
+	if (length < 0)
+		return (int)length;
+	scan->listed = true;
+	if (procfs_parse_link(link, "socket", &inode))
 		step->visit(step->data, inode);
+	else if (strcmp(link, "anon_inode:[io_uring]") == 0 && scan->ring_count < FDS_RINGS_MAX)
+		scan->rings[scan->ring_count++] = (int)number;
 	return 0;
 }
 
+static void close_list(struct fds_scan *scan)
+{
+	fd_close(scan->list);
+	scan->list = -1;
+}
+
+/* 1: there may be more. */
+static int read_list(struct fds_scan *scan, struct step *step)
+{
+	int result = procfs_list_some(scan->list, visit_descriptor, step);
+
+	if (result == -ENOENT) /* the process is gone, or its leader */
+		result = 0;
+	if (result != 0)
+		return result;
+	close_list(scan);
+	if (!scan->listed && !scan->thread)
+		result = find_thread(scan);
+	return result < 0 ? result : 1;
+}
+
+/* --- what is registered with an io_uring --- */
+
+/* A ring that is closed by now, or can't be looked into, is passed over. 0: no ring is left. */
+static int open_ring(struct fds_scan *scan)
+{
+	char path[64];
+
+	if (scan->ring_count == 0)
+		return 0;
+	scan->ring_count--;
+	if (scan->tid)
+		snprintf(path, sizeof(path), "task/%ld/fdinfo/%d", scan->tid,
+		         scan->rings[scan->ring_count]);
+	else
+		snprintf(path, sizeof(path), "fdinfo/%d", scan->rings[scan->ring_count]);
+	scan->ring = procfs_open_at(scan->process, path, O_RDONLY);
+	if (scan->ring == -EMFILE || scan->ring == -ENFILE || scan->ring == -ENOMEM)
+		return scan->ring;
+	scan->files = (struct uring_files){.used = 0};
+	return 1;
+}
+
+static int read_ring(struct fds_scan *scan, struct step *step)
+{
+	char text[4096];
+	ssize_t size = read(scan->ring, text, sizeof(text));
+
+	if (size < 0 && errno == EINTR)
+		return 1;
+	if (size > 0) {
+		uring_files_feed(&scan->files, text, (size_t)size, step->visit, step->data);
+		return 1;
+	}
+	fd_close(scan->ring);
+	scan->ring = -1;
+	return 1;
+}
+
+/* --- threads with a table of their own --- */
+
+/* Whether two threads have different tables. Where that can't be told (no kcmp(2), or a filter
+ * refuses it), whether they have different numbers of descriptors (Linux 6.2). */
+static bool differ(const struct fds_scan *scan, pid_t one, pid_t other)
+{
+	long result = -1;
+	struct stat status[2];
+	char path[32];
+
+#ifdef SYS_kcmp
+	result = syscall(SYS_kcmp, one, other, KCMP_FILES, 0L, 0L);
+#endif
+	if (result >= 0)
+		return result > 0;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "task/%d/fd", (int)(i == 0 ? one : other));
+		if (fstatat(scan->process, path, &status[i], 0) < 0)
+			return false; /* it has exited */
+	}
+	return status[0].st_size != status[1].st_size;
+}
+
+static int visit_task(void *data, long number)
+{
+	struct fds_scan *scan = data;
+	pid_t tid = (pid_t)number;
+
+	if (scan->table_count == FDS_TABLES_MAX || !differ(scan, scan->tables[0], tid))
+		return 0;
+	/* Those that it has started share its table with it. */
+	for (unsigned int i = 1; i < scan->table_count; i++)
+		if (!differ(scan, scan->tables[i], tid))
+			return 0;
+	scan->tables[scan->table_count++] = tid;
+	return 0;
+}
+
+/* Most processes have one thread: their directory has three links. */
+static bool has_threads(const struct fds_scan *scan)
+{
+	struct stat status;
+
+	return fstatat(scan->process, "task", &status, 0) == 0 && status.st_nlink > 3;
+}
+
+/* The first is the table that was read already. */
+static int list_tables(struct fds_scan *scan)
+{
+	int result;
+
+	if (scan->tasks < 0) {
+		scan->tables[scan->table_count++] = scan->tid ? (pid_t)scan->tid : scan->pid;
+		scan->table_next = 1;
+		scan->tables_listed = !has_threads(scan);
+		if (scan->tables_listed)
+			return 1;
+		scan->tasks = procfs_open_at(scan->process, "task", O_RDONLY | O_DIRECTORY);
+		if (scan->tasks == -EMFILE || scan->tasks == -ENFILE || scan->tasks == -ENOMEM)
+			return scan->tasks;
+	}
+	result = scan->tasks < 0 ? 0 : procfs_list_some(scan->tasks, visit_task, scan);
+	if (result > 0)
+		return result;
+	if (scan->tasks >= 0)
+		fd_close(scan->tasks);
+	scan->tasks = -1;
+	scan->tables_listed = true;
+	return 1;
+}
+
+/* One whose thread has exited is passed over. 0: no table is left. */
+static int open_table(struct fds_scan *scan)
+{
+	if (scan->table_next >= scan->table_count)
+		return 0;
+	scan->tid = scan->tables[scan->table_next++];
+	scan->list = open_list(scan->process, scan->tid);
+	if (scan->list == -EMFILE || scan->list == -ENFILE || scan->list == -ENOMEM)
+		return scan->list;
+	return 1;
+}
+
+/* One step. Returns as fds_next(). */
 static int next(struct fds_scan *scan, struct step *step)
 {
 	int result;
 
-	if (scan->list < 0)
-		return 0;
-	result = procfs_list_some(scan->list, visit_descriptor, step);
-	if (result == -ENOENT) /* the process is gone, or its leader */
-		result = 0;
-	if (result != 0 || scan->listed || scan->thread)
+	if (scan->list >= 0)
+		return read_list(scan, step);
+	if (scan->ring >= 0)
+		return read_ring(scan, step);
+	result = open_ring(scan);
+	if (result != 0)
 		return result;
-	fds_end(scan);
-	result = find_thread(scan);
-	return result < 0 ? result : scan->list >= 0;
+	if (!scan->tables_listed)
+		return list_tables(scan);
+	return open_table(scan);
 }
 
 /* Whether there is a privilege that may help. The list is begun again then: to see it is one
@@ -154,7 +303,7 @@ static bool take_privilege(struct fds_scan *scan)
 	caps_end(taken);
 	if (!taken)
 		return false;
-	fds_end(scan);
+	close_list(scan);
 	scan->list = open_list(scan->process, scan->tid);
 	scan->privileged = scan->list >= 0;
 	return scan->privileged;
@@ -175,9 +324,10 @@ int fds_next(struct fds_scan *scan, fds_visit visit, void *data)
 
 void fds_end(struct fds_scan *scan)
 {
-	if (scan->list >= 0)
-		fd_close(scan->list);
-	scan->list = -1;
+	fd_close(scan->list);
+	fd_close(scan->tasks);
+	fd_close(scan->ring);
+	*scan = FDS_SCAN_NONE;
 }
 
 static void visit_nothing(void *data, uint64_t inode)
@@ -189,7 +339,8 @@ static void visit_nothing(void *data, uint64_t inode)
 int fds_try(int process)
 {
 	struct fds_scan scan;
-	int result = fds_begin(&scan, process);
+	/* The threads are not reached, so that nobody asks for the PID. */
+	int result = fds_begin(&scan, process, 0);
 
 	if (result < 0)
 		return result;

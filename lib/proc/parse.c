@@ -116,6 +116,59 @@ pid_t procfs_parse_loadavg(const char *text, size_t size)
 	return decimal_parse(&at, end, &pid) && at == end && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
+bool procfs_parse_link(const char *text, const char *type, uint64_t *number)
+{
+	size_t length = strlen(type);
+	const char *end = text + strlen(text);
+
+	if (strncmp(text, type, length) != 0 || strncmp(text + length, ":[", 2) != 0)
+		return false;
+	text += length + 2;
+	return decimal_parse(&text, end, number) && strcmp(text, "]") == 0;
+}
+
+/* --- what /proc/PID/fdinfo/N says of the files that are registered with an io_uring
+ *
+ * A line "UserFiles:", and one for each file with a number and a path; then other lines, which
+ * begin with a word. Blanks and newlines in paths are escaped. */
+
+#define USER_FILES "UserFiles:"
+
+/* Takes "NUMBER: socket:[INODE]". */
+static bool take_socket(const char *at, const char *end, uint64_t *inode)
+{
+	uint64_t number;
+
+	at += strspn(at, " ");
+	return decimal_parse(&at, end, &number) && strncmp(at, ": ", 2) == 0 &&
+	       procfs_parse_link(at + 2, "socket", inode);
+}
+
+static void end_line(struct uring_files *files, procfs_visit_socket visit, void *data)
+{
+	bool whole = files->used < sizeof(files->line) - 1;
+	uint64_t inode;
+
+	files->line[files->used] = '\0';
+	if (strchr(" 0123456789", files->line[0]) == NULL)
+		files->inside = strncmp(files->line, USER_FILES, strlen(USER_FILES)) == 0;
+	else if (files->inside && whole &&
+	         take_socket(files->line, files->line + files->used, &inode))
+		visit(data, inode);
+	files->used = 0;
+}
+
+void uring_files_feed(struct uring_files *files, const char *bytes, size_t size,
+                      procfs_visit_socket visit, void *data)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] == '\n')
+			end_line(files, visit, data);
+		else if (files->used < sizeof(files->line) - 1)
+			files->line[files->used++] = bytes[i];
+	}
+}
+
 /* --- what /proc/PID/status says of PID namespaces */
 
 #define NSPID "NSpid:"

@@ -172,20 +172,22 @@ int procfs_each_number(int directory, const char *name, procfs_visit visit, void
 	return list < 0 ? list : procfs_list_numbers(list, visit, data);
 }
 
+ssize_t procfs_read_link_text(int directory, const char *path, char *text, size_t size)
+{
+	ssize_t length = readlinkat(directory, path, text, size - 1);
+
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	return length;
+}
+
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number)
 {
-	char link[64];
-	ssize_t size = readlinkat(directory, path, link, sizeof(link) - 1);
-	size_t length = strlen(type);
-	const char *at;
+	char text[64];
+	ssize_t length = procfs_read_link_text(directory, path, text, sizeof(text));
 
-	if (size < 0)
-		return -errno;
-	link[size] = '\0';
-	if (strncmp(link, type, length) != 0 || strncmp(link + length, ":[", 2) != 0)
-		return 0;
-	at = link + length + 2;
-	return decimal_parse(&at, link + size, number) && strcmp(at, "]") == 0;
+	return length < 0 ? (int)length : procfs_parse_link(text, type, number);
 }
 
 /* Whether a file lies in the file system of the directory itself: nothing is mounted over it. Asks

@@ -103,12 +103,28 @@ int procfs_each_child(int process, const struct process_stat *stat, procfs_visit
 typedef int (*procfs_attempt)(int process, const char *path, void *data);
 int procfs_through_threads(int process, const char *path, procfs_attempt attempt, void *data);
 
+/* Reads the text of a link, cut to the size and NUL-terminated. Its length, or a negative errno. */
+ssize_t procfs_read_link_text(int directory, const char *path, char *text, size_t size);
+/* Takes the number from a text "type:[number]". Pure. False where it has another form. */
+bool procfs_parse_link(const char *text, const char *type, uint64_t *number);
 /* Reads the number of a link "type:[number]". Returns 1, 0 for a link of another form, or a
  * negative errno. */
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number);
 
 /* A pidfd of the process that had this start time: a descriptor, -ESRCH, or another errno. */
 int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time);
+
+/* Receives the inode number of a socket. */
+typedef void (*procfs_visit_socket)(void *data, uint64_t inode);
+/* Parses /proc/PID/fdinfo/N of an io_uring, cut anywhere: calls visit for each socket among the
+ * files that are registered with it. Pure. To be zeroed at first. */
+struct uring_files {
+	bool inside; /* among the lines of these files */
+	size_t used;
+	char line[64]; /* its beginning: none that is looked for fills it */
+};
+void uring_files_feed(struct uring_files *files, const char *bytes, size_t size,
+                      procfs_visit_socket visit, void *data);
 
 /* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
  * can tell only where /proc shows our PID namespace: false elsewhere. */

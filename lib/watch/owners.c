@@ -135,7 +135,7 @@ void owners_init(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
 
-	*owners = (struct owners){.directory = -1, .fds.list = -1, .ask_all_members = true};
+	*owners = (struct owners){.directory = -1, .fds = FDS_SCAN_NONE, .ask_all_members = true};
 	holders_init(&owners->holders, changed, forgotten, subscription);
 	list_init(&owners->watches);
 	hash_init(&subscription->sockets);
@@ -297,7 +297,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	holder_answer_begin(&owners->answer, &owners->holders, pid, stat.start_time,
 	                    owners->phase >= OWNERS_MEMBERS);
 	take_name(owners, &stat);
-	result = fds_begin(&owners->fds, owners->directory);
+	result = fds_begin(&owners->fds, owners->directory, pid);
 	if (result == 0)
 		return true;
 	end_answer(subscription, result);

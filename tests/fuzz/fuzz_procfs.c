@@ -157,6 +157,27 @@ static void check_link(const char *text)
 	REQUIRE(procfs_read_link(directory, "link", "net", &same) == 1 && same == number);
 }
 
+static void add_socket(void *data, uint64_t inode)
+{
+	uint64_t *digest = data;
+
+	*digest = *digest * 31 + inode + 1;
+}
+
+/* The same however it is cut. */
+static void check_ring(const char *text, size_t size)
+{
+	struct uring_files whole = {0}, cut = {0};
+	uint64_t expected = 0, digest = 0;
+
+	uring_files_feed(&whole, text, size, add_socket, &expected);
+	for (size_t at = 0; at < size; at += 7)
+		uring_files_feed(&cut, text + at, size - at < 7 ? size - at : 7, add_socket,
+		                 &digest);
+	REQUIRE(digest == expected && whole.inside == cut.inside && whole.used == cut.used);
+	REQUIRE(whole.used < sizeof(whole.line));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *text = fuzz_string(bytes, size);
@@ -171,6 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check_whole(text, size);
 	check_link(text);
 	REQUIRE(procfs_parse_loadavg(text, size) >= 0);
+	check_ring(text, size);
 	free(text);
 	return 0;
 }

@@ -254,6 +254,24 @@ void fixture_exit_leader(const struct fixture *fixture)
 	order(fixture, &(struct command){.operation = OPERATION_LEADER_EXIT}, -1);
 }
 
+void fixture_thread(const struct fixture *fixture, unsigned int flags)
+{
+	struct command command = {.operation = OPERATION_THREAD, .flags = flags};
+
+	order(fixture, &command, -1);
+}
+
+void fixture_register(const struct fixture *fixture, struct fixture_socket socket,
+                      unsigned int flags)
+{
+	struct command command = {
+		.operation = OPERATION_REGISTER, .flags = flags, .handle = socket.handle};
+	struct answer answer = ask(fixture, &command, -1);
+
+	if (answer.error)
+		test_skip("io_uring: %s", strerror(answer.error));
+}
+
 struct fixture_socket fixture_give(const struct fixture *from, struct fixture_socket socket,
                                    const struct fixture *to)
 {

@@ -65,6 +65,14 @@ bool fixture_respawn(const struct fixture *fixture, pid_t pid, struct fixture *c
 /* Its first thread exits, a second one goes on. */
 void fixture_exit_leader(const struct fixture *fixture);
 
+/* Its first thread sleeps, a second one with something of its own (enum thread_flags) goes on. */
+void fixture_thread(const struct fixture *fixture, unsigned int flags);
+
+/* Leaves the socket to an io_uring alone, and that (REGISTER_RING) to no descriptor. Skips the case
+ * where that is refused. */
+void fixture_register(const struct fixture *fixture, struct fixture_socket socket,
+                      unsigned int flags);
+
 /* Gives a copy of a socket to another fixture. */
 struct fixture_socket fixture_give(const struct fixture *from, struct fixture_socket socket,
                                    const struct fixture *to);

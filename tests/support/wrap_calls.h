@@ -31,6 +31,11 @@
 #else
 #define WRAP_MMAP SYS_mmap
 #endif
+#ifdef SYS_kcmp
+#define WRAP_KCMP SYS_kcmp
+#else
+#define WRAP_KCMP -1
+#endif
 #ifdef SYS_arch_prctl
 #define WRAP_ARCH_PRCTL SYS_arch_prctl
 #else
@@ -98,6 +103,7 @@
 	X(fsconfig, SYS_fsconfig)                                                                  \
 	X(fsmount, SYS_fsmount)                                                                    \
 	X(getdents, SYS_getdents64)                                                                \
+	X(kcmp, WRAP_KCMP)                                                                         \
 	X(madvise, SYS_madvise)                                                                    \
 	X(perf_event_open, SYS_perf_event_open)                                                    \
 	X(pidfd_getfd, SYS_pidfd_getfd)                                                            \

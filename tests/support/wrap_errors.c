@@ -74,6 +74,7 @@ static const struct {
 	{"fsconfig", {EBUSY, EINVAL, ENOMEM, EPERM}},
 	{"fsmount", {EBUSY, EINVAL, EMFILE, ENFILE, ENOMEM, EPERM}},
 	{"getdents", {EINVAL, ENOENT, ENOTDIR}},
+	{"kcmp", {ENOSYS, EPERM, ESRCH}},
 	{"madvise", {EAGAIN, EINVAL, EIO, ENOMEM}},
 	{"perf_event_open",
          {E2BIG, EACCES, EBUSY, EINTR, EINVAL, EMFILE, ENODEV, ENOENT, ENOSPC, ENOSYS, EOPNOTSUPP,
