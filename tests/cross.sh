@@ -159,8 +159,9 @@ build_check()
 				CC="$compiler" LDFLAGS="$ld_flags" --prefix="$prefix" --disable-subunit \
 				--disable-timeout-tests --disable-build-docs --disable-static &&
 			make -s -j"$jobs" install SUBDIRS='lib src .' &&
-			# The name of Debian's static library.
-			sed -i 's/-lcheck_pic/-lcheck/' "$prefix/lib/pkgconfig/check.pc"
+			# The name of Debian's static library; and no warnings about what its macros hold.
+			sed -i 's/-lcheck_pic/-lcheck/; s/-I\${includedir}/-isystem ${includedir}/' \
+				"$prefix/lib/pkgconfig/check.pc"
 	)
 }
 
