@@ -293,6 +293,30 @@ static void watch_a_stranger(void *data)
 	collect_free(&collect);
 }
 
+/* Our own namespace is known, whoever the process in it belongs to. */
+static void watch_a_stranger_here(void *data)
+{
+	const struct fixture *server = data;
+	struct collect collect;
+
+	collect_new(&collect, server->pid);
+	ck_assert_int_eq(portwatch_set_scope(collect.watcher, PORTWATCH_SCOPE_NETNS), 0);
+	ck_assert_int_eq(portwatch_set_addresses(collect.watcher, PORTWATCH_ADDRESSES_ALL), 0);
+	collect_start(&collect);
+	ck_assert_uint_eq(collect_wait(&collect, OPEN, "127.77.1.1", 0).netns, sandbox_netns(0));
+	collect_free(&collect);
+}
+
+START_TEST(our_own_namespace_is_always_known)
+{
+	struct fixture server = fixture_start(0);
+
+	fixture_listen(&server, "127.77.1.1", 0);
+	sandbox_run_as_nobody(watch_a_stranger_here, &server);
+	fixture_end(&server);
+}
+END_TEST
+
 START_TEST(without_the_right_to_look_nobody_is_guessed)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -348,6 +372,7 @@ static Suite *make(void)
 	tcase_add_test(hosts, watchers_are_inert_in_a_forked_child);
 	suite_add_tcase(suite, hosts);
 	tcase_add_test(users, without_the_right_to_look_nobody_is_guessed);
+	tcase_add_test(users, our_own_namespace_is_always_known);
 	tcase_add_test(users, a_hidden_member_is_told_once);
 	suite_add_tcase(suite, users);
 	return suite;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* netns_reader.c - chooses the way to read a network namespace, and another when it fails */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -452,6 +453,19 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	return true;
 }
 
+/* The inode number where the namespace is our own, which we may always look up; else 0. */
+static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id)
+{
+	CLEANUP_CLOSE int self = procfs_open_at(procfs->fd, "thread-self", O_PATH | O_DIRECTORY);
+	uint64_t inode = 0;
+	struct netns_id own;
+
+	if (self < 0 || procfs_netns(self, &own) < 0 || own.ino != id->ino || own.dev != id->dev ||
+	    procfs_netns_inode(self, &inode) < 0)
+		return 0;
+	return inode;
+}
+
 int netns_entry(struct netns *ns, struct reader_target *target)
 {
 	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
@@ -487,6 +501,8 @@ int netns_entry(struct netns *ns, struct reader_target *target)
 	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
 	    is_readable(search.procfs, member.pid, &ns->inode))
 		search.best = member;
+	if (ns->inode == 0)
+		ns->inode = own_inode(search.procfs, &ns->id);
 	ns->pid = search.best.pid;
 	target->pid = search.best.pid;
 	target->start_time = search.best.start_time;

@@ -9,6 +9,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 #include "watch/owners.h"
+#include "watch/schedule.h"
 #include "watch/subscription.h"
 
 /* A slice of a search takes about so long at most. */
@@ -761,9 +762,10 @@ static void finish(struct subscription *subscription)
 	resolve_changed(subscription);
 	if (owners->verifies) {
 		retry_unattributed(subscription);
+		owners->verify_cost = schedule_smooth(owners->verify_cost, owners->cpu);
 		subscription->verify = now + VERIFY_INTERVAL;
-		if (owners->cpu * VERIFY_SHARE > VERIFY_INTERVAL)
-			subscription->verify = now + owners->cpu * VERIFY_SHARE;
+		if (owners->verify_cost * VERIFY_SHARE > VERIFY_INTERVAL)
+			subscription->verify = now + owners->verify_cost * VERIFY_SHARE;
 	}
 	free(owners->queue);
 	owners->queue = NULL;

@@ -55,6 +55,7 @@ struct owners {
 	bool holds_pending;          /* it has named a socket that is pending */
 	uint64_t took;               /* by the search so far, in ns */
 	uint64_t cpu;                /* of that, CPU time */
+	uint64_t verify_cost;        /* CPU time of a search that verifies, smoothed */
 	uint64_t earliest;           /* CLOCK_MONOTONIC: no other search before */
 	uint64_t newcomers_earliest; /* none of newcomers */
 	bool waiting;                /* there is something to ask then */

@@ -215,6 +215,16 @@ void placement_update(struct monitor *monitor)
 	}
 }
 
+/* Looks where a member is. One that is nowhere has exited, which nothing else may report. */
+static void locate(struct monitor *monitor, struct process *process)
+{
+	int result = process_locate(monitor->processes, process);
+
+	monitor->moved |= result > 0;
+	monitor->exited |= result == -ENOENT ||
+	                   (result == -ESRCH && !procfs_is_hidden(&monitor->procfs, process->pid));
+}
+
 void placement_locate(struct monitor *monitor, uint64_t now)
 {
 	size_t index = 0, first = monitor->locate_next;
@@ -230,9 +240,8 @@ void placement_locate(struct monitor *monitor, uint64_t now)
 			bool turn = index >= first && index < first + turns;
 
 			index++;
-			if ((turn || now - process->seen < LOCATE_YOUNG) &&
-			    process_locate(monitor->processes, process) > 0)
-				monitor->moved = true;
+			if (turn || now - process->seen < LOCATE_YOUNG)
+				locate(monitor, process);
 		}
 	}
 	if (turns == 0)
