@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -229,6 +230,7 @@ START_TEST(a_slow_callback_loses_nothing_but_time)
 	struct fixture_socket sockets[20];
 	struct collect collect, loop;
 	struct act act;
+	char found[64];
 
 	act_start(&act, server.pid, linger, 0);
 	collect_watch(&collect, server.pid);
@@ -241,6 +243,9 @@ START_TEST(a_slow_callback_loses_nothing_but_time)
 		sockets[i] = fixture_listen(&server, "127.0.0.1", 0);
 		/* The other way of delivery is not held up. */
 		collect_wait(&loop, OPEN, NULL, sockets[i].port);
+		/* Each watcher finds the owner for itself: the port stays until both have. */
+		snprintf(found, sizeof(found), "port open: 127.0.0.1:%u,", sockets[i].port);
+		collect_wait_message(&collect, found);
 		if (i % 2)
 			fixture_close(&server, sockets[i]);
 	}
