@@ -173,8 +173,8 @@ class Command(Case):
         def has_notifier():
             directory = f'/proc/{pwatch.pid}/fd'
             try:
-                return any('perf_event' in os.readlink(f'{directory}/{fd}')
-                           for fd in os.listdir(directory))
+                links = [os.readlink(f'{directory}/{fd}') for fd in os.listdir(directory)]
+                return any('perf_event' in link or 'bpf' in link for link in links)
             except FileNotFoundError:
                 return True
         wait_until(lambda: not has_notifier())
