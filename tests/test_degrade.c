@@ -52,9 +52,10 @@ static void arrange_tracefs(bool wanted)
 }
 
 /* What is told at the level of `pwatch --verbose`. */
-static void watch_verbosely(struct collect *collect, pid_t pid)
+static void watch_verbosely(struct collect *collect, pid_t pid, bool notifier)
 {
 	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect->watcher, INTERVAL), 0);
 	ck_assert_int_eq(portwatch_set_log(collect->watcher, PORTWATCH_LOG_INFO, collect_message),
 	                 0);
@@ -225,7 +226,8 @@ START_TEST(the_next_way_tells_the_same)
 		test_skip("no notifier here that could be refused");
 	wrap_reset();
 	refuse(refusal, error, place);
-	watch_verbosely(&collect, server.pid);
+	/* The first socket is that of the table then, and not that of process events. */
+	watch_verbosely(&collect, server.pid, refusal->needs_notifier);
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
 	come_and_go(&server, &collect, &undisturbed);
 	ck_assert_uint_ge(wrap_struck(), 1);
@@ -253,7 +255,7 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 	wrap_reset();
 	wrap_fail("fsopen", WRAP_ANYWHERE, 1, 0, errors[_i]);
 	wrap_fail("bpf", WRAP_ANYWHERE, 1, 0, errors[_i]);
-	watch_verbosely(&collect, server.pid);
+	watch_verbosely(&collect, server.pid, true);
 	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) <= 0)
 		test_skip("no notifier here");
 	collect_sync(&collect, &server, 5);
@@ -273,7 +275,7 @@ START_TEST(a_helper_that_the_kernel_does_not_know)
 
 	wrap_reset();
 	wrap_fail("bpf", WRAP_ANYWHERE, 2, 1, EINVAL);
-	watch_verbosely(&collect, server.pid);
+	watch_verbosely(&collect, server.pid, true);
 	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) !=
 	    PORTWATCH_NOTIFIER_BPF)
 		test_skip("no BPF here");
@@ -316,7 +318,7 @@ START_TEST(a_kernel_that_is_locked_down)
 	server = fixture_start(0);
 	wrap_reset();
 	wrap_fail("bpf", WRAP_ANYWHERE, 2, 0, EINVAL);
-	watch_verbosely(&collect, server.pid);
+	watch_verbosely(&collect, server.pid, true);
 	portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, reason, sizeof(reason));
 	if (strstr(reason, "make a map"))
 		test_skip("no BPF here");
@@ -337,7 +339,7 @@ START_TEST(each_watcher_is_told_once)
 	wrap_reset();
 	wrap_fail("perf_event_open", WRAP_ANYWHERE, 1, 0, EPERM);
 	for (size_t i = 0; i < 3; i++)
-		watch_verbosely(&collects[i], servers[i].pid);
+		watch_verbosely(&collects[i], servers[i].pid, true);
 	for (size_t i = 0; i < 3; i++) {
 		collect_sync(&collects[i], &servers[i], 3);
 		assert_told(&collects[i], "no notifier for listen(2)", 1);
@@ -368,7 +370,7 @@ START_TEST(a_table_that_is_refused_later)
 	struct collect collect;
 
 	wrap_reset();
-	watch_verbosely(&collect, server.pid);
+	watch_verbosely(&collect, server.pid, true);
 	collect_sync(&collect, &server, 3);
 	assert_told(&collect, refusal->told, 0);
 	refuse(refusal, EACCES, places[_i]);
