@@ -83,6 +83,8 @@ class Events(Case):
         self.assertEqual(events[-1], ('end', None))
 
     def test_owner_of_a_port_that_is_handed_on(self):
+        if b'"name":"processes","value":"polling"' in self.run_pwatch('--check', '--json').stdout:
+            self.skipTest('nothing reports the fork of a process that exits at once')
         script = ('import os, socket, sys\n'
                   'listener = socket.create_server(("127.0.0.1", 0))\n'
                   'print(listener.getsockname()[1], flush=True)\n'
