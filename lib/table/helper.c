@@ -66,7 +66,7 @@ static int enter_through_owner(int netns)
 }
 
 /* With what is in effect; else with what is permitted; else as the owner. */
-static int enter_netns(int netns)
+int helper_enter_netns(int netns)
 {
 	long error = enter(netns, CLONE_NEWNET);
 
@@ -79,17 +79,15 @@ static int enter_netns(int netns)
 	return (int)error;
 }
 
-/* What struct netns_id (procfs.h) is made of, seen from inside. */
-static void netns_identity(uint64_t *device, uint64_t *inode)
+void helper_netns_identity(int proc, struct netns_id *id)
 {
 	struct statx status = {0};
 
-	*device = 0;
-	*inode = 0;
-	if (raw_call(SYS_statx, PROC, "thread-self/net/tcp", 0, STATX_INO, &status) < 0)
+	*id = (struct netns_id){0};
+	if (raw_call(SYS_statx, proc, "thread-self/net/tcp", 0, STATX_INO, &status) < 0)
 		return;
-	*device = makedev(status.stx_dev_major, status.stx_dev_minor);
-	*inode = status.stx_ino;
+	id->dev = makedev(status.stx_dev_major, status.stx_dev_minor);
+	id->ino = status.stx_ino;
 }
 
 struct hello {
@@ -100,15 +98,15 @@ struct hello {
 /* Beforehand: later the helper may not make the calls that this takes. */
 static void prepare_hello(struct hello *hello, const struct table_source *source)
 {
-	uint64_t device, inode;
+	struct netns_id id;
 	char *end;
 
-	netns_identity(&device, &inode);
+	helper_netns_identity(PROC, &id);
 	end = decimal_write(hello->note, table_source_cookie(source));
 	*end++ = ' ';
-	end = decimal_write(end, device);
+	end = decimal_write(end, id.dev);
 	*end++ = ' ';
-	end = decimal_write(end, inode);
+	end = decimal_write(end, id.ino);
 	hello->frame = (struct frame){FRAME_HELLO, 0, FRAME_VERSION, 0};
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
@@ -291,7 +289,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 		return 1;
 	}
 	table_source_init(&source, buffer, setup->linux_kernel);
-	error = enter_netns(NETNS);
+	error = helper_enter_netns(NETNS);
 	raw_close(NETNS);
 	if (error == 0) {
 		open_tables(&source, setup->table);

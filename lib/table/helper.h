@@ -52,6 +52,14 @@ int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
  * Returns 0 or a negative errno; the descriptors may have moved then, and the array says where. */
 int helper_isolate(int *descriptors, int count);
 
+/* Enters a network namespace: with what is in effect, else with what is permitted, else as the
+ * owner of the user namespace that it belongs to. 0 or a negative errno. */
+int helper_enter_netns(int netns);
+/* The identity of the present one, seen from inside through a /proc; zeros where it can't be told.
+ */
+struct netns_id;
+void helper_netns_identity(int proc, struct netns_id *id);
+
 /* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
 void helper_die_with_parent(void);
 

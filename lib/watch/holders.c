@@ -112,6 +112,16 @@ struct holder *holder_set_first(const struct holder_set *set)
 	return hold ? hold->holder : NULL;
 }
 
+bool holder_set_names(const struct holder_set *set, pid_t pid)
+{
+	struct hold *hold;
+
+	list_each (hold, &set->holds, struct hold, of_socket)
+		if (hold->holder->pid == pid)
+			return true;
+	return false;
+}
+
 unsigned int holder_set_count(const struct holder_set *set)
 {
 	return set->named + (set->named > 0 ? set->others : 0);

@@ -62,6 +62,8 @@ void holder_set_init(struct holder_set *set);
 void holder_set_clear(struct holders *holders, struct holder_set *set);
 /* The oldest process that holds it; NULL: none is known. */
 struct holder *holder_set_first(const struct holder_set *set);
+/* Whether a process is known by name to hold it. */
+bool holder_set_names(const struct holder_set *set, pid_t pid);
 /* How many processes hold it, as far as is known. */
 unsigned int holder_set_count(const struct holder_set *set);
 

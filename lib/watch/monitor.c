@@ -20,7 +20,7 @@ static bool is_helper(void *data, pid_t pid)
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		if (ns->reader && reader_pid(ns->reader) == pid)
 			return true;
-	return loop_reaps(&monitor->loop, pid);
+	return elsewhere_is_child(monitor, pid) || loop_reaps(&monitor->loop, pid);
 }
 
 static void joined(void *data, struct process_tree *tree, struct process *process)
@@ -218,6 +218,7 @@ static void work(struct monitor *monitor, uint64_t now)
 		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
 		refresh(monitor);
+	elsewhere_work(monitor, now);
 	if (monitor->moved)
 		placement_update(monitor);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
@@ -244,6 +245,8 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription_due(subscription) < due)
 			due = subscription_due(subscription);
+	if (elsewhere_due(monitor) < due)
+		due = elsewhere_due(monitor);
 	if (loop_reap_more(&monitor->loop) && now + 10 * NSEC_PER_MSEC < due)
 		due = now + 10 * NSEC_PER_MSEC;
 	return due;
@@ -323,6 +326,7 @@ int monitor_new(struct monitor **monitor)
 	list_init(&new->namespaces);
 	list_init(&new->subscriptions);
 	list_init(&new->helpers);
+	elsewhere_init(new);
 	result = open_all(new);
 	if (result < 0)
 		monitor_free(new);
@@ -336,6 +340,7 @@ void monitor_free(struct monitor *monitor)
 	struct netns *ns;
 
 	monitor_notifier_end(monitor);
+	elsewhere_clear(monitor);
 	list_each (ns, &monitor->namespaces, struct netns, link)
 		netns_free(ns);
 	loop_close(&monitor->loop);

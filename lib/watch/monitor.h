@@ -18,6 +18,7 @@
 #include "proc/procfs.h"
 #include "proc/recent_pids.h"
 #include "util/loop.h"
+#include "watch/elsewhere.h"
 
 /* Helpers that run at once. */
 #define HELPERS_MAX 64
@@ -28,8 +29,9 @@ struct monitor {
 	struct source wake; /* of the mailbox: a host thread wants something */
 	struct procfs procfs;
 	struct process_table *processes;
-	struct inits inits;        /* of containers, by their namespaces */
-	struct list namespaces;    /* struct netns */
+	struct inits inits;     /* of containers, by their namespaces */
+	struct list namespaces; /* struct netns */
+	struct elsewhere elsewhere;
 	struct list subscriptions; /* struct subscription */
 	struct list helpers; /* namespaces with a helper, the one that was read longest ago first */
 	unsigned int helper_count;

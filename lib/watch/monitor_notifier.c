@@ -127,14 +127,19 @@ static void add_candidate(struct monitor *monitor, pid_t pid, const struct proce
 static void member_changed(struct monitor *monitor, struct process *process,
                            const struct tcp_change *change)
 {
-	if (process_locate(monitor->processes, process) > 0) {
-		/* A process that moves and listens: its new namespace must have a worker first. */
+	bool moved = process_locate(monitor->processes, process) > 0;
+	struct place *place = NULL;
+
+	/* A process or a thread that moves and listens: its new namespace must have a worker first.
+	 */
+	if ((change->listening && elsewhere_listened(monitor, process, change)) || moved)
 		placement_update(monitor);
-	}
 	if (change->listening)
 		add_candidate(monitor, process->pid, process);
 	if (process->netns_known)
 		ring(monitor, &process->netns, change);
+	while ((place = elsewhere_next(monitor, process, place)))
+		ring(monitor, &place->id, change);
 }
 
 /* A stranger matters where a whole namespace is watched. */
@@ -163,7 +168,9 @@ static void changed(void *data, const struct tcp_change *change)
 
 	if (netns || process)
 		count(monitor);
-	if (netns) {
+	if (!change->listening)
+		elsewhere_ended(monitor, change->socket);
+	if (netns && !(process && elsewhere_next(monitor, process, NULL))) {
 		list_each (ns, &monitor->namespaces, struct netns, link)
 			if (ns->serial == netns)
 				netns_expect(ns, change);

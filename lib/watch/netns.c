@@ -122,6 +122,11 @@ static bool is_explained(const struct netns *ns, size_t missing)
 	return ns->begun == 0 && missing <= ns->ended;
 }
 
+static void missed(void *data, const struct expectation *expectation)
+{
+	elsewhere_missed(data, expectation);
+}
+
 static void complete(struct netns *ns, uint64_t now)
 {
 	struct view *view;
@@ -135,8 +140,8 @@ static void complete(struct netns *ns, uint64_t now)
 	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
 	ns->completed = ns->requests;
 	log_rejected(ns);
-	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), NULL,
-	                          NULL);
+	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), missed,
+	                          ns->monitor);
 	if (pause)
 		read_at(ns, now + pause);
 	if (netns_is_reliable(ns, now))

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/caps.h"
@@ -466,6 +467,14 @@ static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id
 	return inode;
 }
 
+/* Of a namespace that was opened: its number, as in the link ns/net. */
+static uint64_t inode_of(int netns)
+{
+	struct stat status;
+
+	return fstatat(netns, "", &status, AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
+}
+
 int netns_entry(struct netns *ns, struct reader_target *target)
 {
 	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
@@ -480,6 +489,15 @@ int netns_entry(struct netns *ns, struct reader_target *target)
 	consider_members(&search, ns);
 	if (search.best.pid == 0)
 		consider_others(&search, ns);
+	if (search.best.pid == 0 && search.error == 0 &&
+	    elsewhere_enter(ns->monitor, &ns->id, target) == 0) {
+		ns->pid = target->pid;
+		if (target->pid)
+			is_readable(search.procfs, target->pid, &ns->inode);
+		else
+			ns->inode = inode_of(target->descriptor);
+		return 0;
+	}
 	if (search.best.pid == 0 && search.error == 0) {
 		int descriptor = enter_through_socket(ns);
 

@@ -52,6 +52,44 @@ static struct view *make_view(struct subscription *subscription, const struct ne
 	return ns ? view_get(subscription, ns) : NULL;
 }
 
+/* Marks the view of a namespace for a member. `last` is the one that was marked last. */
+static struct view *mark_one(struct subscription *subscription, struct view *last,
+                             struct process *process, const struct netns_id *id)
+{
+	struct view *view = last;
+
+	if (!view || !same_netns(&view->ns->id, id))
+		view = find_view(subscription, last, id);
+	if (!view)
+		view = make_view(subscription, id);
+	if (!view) {
+		subscription->unplaced = true;
+		subscription->monitor->unplaced = true;
+		return last;
+	}
+	view->marked = true;
+	if (!view->exit_member || process->pid == view->watch_exit)
+		view->exit_member = process;
+	return view;
+}
+
+/* Where members may listen and don't live: not in a scope that is one namespace. */
+static void mark_elsewhere(struct subscription *subscription)
+{
+	struct monitor *monitor = subscription->monitor;
+	struct process *process;
+	struct place *place;
+
+	if (scope_counts_everybody(subscription->scope))
+		return;
+	list_each (place, &monitor->elsewhere.places, struct place, link) {
+		process = process_table_find(monitor->processes, place->pid);
+		if (process && process->start_time == place->start_time &&
+		    scope_contains(subscription->scope, process))
+			mark_one(subscription, NULL, process, &place->id);
+	}
+}
+
 static void mark(struct subscription *subscription)
 {
 	struct process *process = NULL;
@@ -62,24 +100,10 @@ static void mark(struct subscription *subscription)
 		view->exit_member = NULL;
 	}
 	subscription->unplaced = false;
-	while ((process = scope_next(subscription->scope, process))) {
-		if (!scope_reads(subscription->scope, process))
-			continue;
-		view = last;
-		if (!view || !same_netns(&view->ns->id, &process->netns))
-			view = find_view(subscription, last, &process->netns);
-		if (!view)
-			view = make_view(subscription, &process->netns);
-		if (!view) {
-			subscription->unplaced = true;
-			subscription->monitor->unplaced = true;
-			continue;
-		}
-		last = view;
-		view->marked = true;
-		if (!view->exit_member || process->pid == view->watch_exit)
-			view->exit_member = process;
-	}
+	while ((process = scope_next(subscription->scope, process)))
+		if (scope_reads(subscription->scope, process))
+			last = mark_one(subscription, last, process, &process->netns);
+	mark_elsewhere(subscription);
 }
 
 static void close_exit_pidfd(struct view *view)
@@ -240,8 +264,10 @@ void placement_locate(struct monitor *monitor, uint64_t now)
 			bool turn = index >= first && index < first + turns;
 
 			index++;
-			if (turn || now - process->seen < LOCATE_YOUNG)
-				locate(monitor, process);
+			if (!turn && now - process->seen >= LOCATE_YOUNG)
+				continue;
+			locate(monitor, process);
+			elsewhere_look(monitor, process);
 		}
 	}
 	if (turns == 0)

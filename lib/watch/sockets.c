@@ -348,6 +348,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 	socket->view = view;
 	socket->listener = *listener;
 	socket->added = view->ns->completed;
+	socket->seen = view->ns->requested;
 	place = tsearch(socket, &view->tree, compare);
 	if (!place || *place != socket) {
 		view->late |= !place;

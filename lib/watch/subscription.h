@@ -53,8 +53,9 @@ struct subscription {
 	bool attribute;       /* there is a question that no member was asked yet */
 	uint64_t verify;      /* when all members are asked about all sockets again */
 	struct unreadable unreadable;
-	bool logged_notifier; /* how it is with the notifier was told, and that was this: */
-	int notifier_logged;  /* see monitor_notifier.c */
+	bool logged_unfollowed; /* that a member listens where it can't be followed */
+	bool logged_notifier;   /* how it is with the notifier was told, and that was this: */
+	int notifier_logged;    /* see monitor_notifier.c */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
 	size_t skipped_count;
 };

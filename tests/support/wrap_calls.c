@@ -65,6 +65,8 @@ WRAP(int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *
 WRAP(void *, MAP_FAILED, mmap,
      (void *address, size_t size, int protection, int flags, int fd, off_t offset), address, size,
      protection, flags, fd, offset)
+WRAP(int, -1, socketpair, (int domain, int type, int protocol, int ends[2]), domain, type, protocol,
+     ends)
 WRAP(int, -1, pipe2, (int ends[2], int flags), ends, flags)
 WRAP(int, -1, poll, (struct pollfd * fds, nfds_t count, int timeout), fds, count, timeout)
 WRAP(int, -1, epoll_create1, (int flags), flags)

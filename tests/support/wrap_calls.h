@@ -70,6 +70,7 @@
 	X(ioctl, SYS_ioctl)                                                                        \
 	X(munmap, SYS_munmap)                                                                      \
 	X(mmap, WRAP_MMAP)                                                                         \
+	X(socketpair, SYS_socketpair)                                                              \
 	X(pipe2, SYS_pipe2)                                                                        \
 	X(poll, WRAP_POLL)                                                                         \
 	X(epoll_create1, SYS_epoll_create1)                                                        \
@@ -106,6 +107,9 @@
 	X(kcmp, WRAP_KCMP)                                                                         \
 	X(madvise, SYS_madvise)                                                                    \
 	X(perf_event_open, SYS_perf_event_open)                                                    \
+	X(getsockname, SYS_getsockname)                                                            \
+	X(recvmsg, SYS_recvmsg)                                                                    \
+	X(sendmsg, SYS_sendmsg)                                                                    \
 	X(pidfd_getfd, SYS_pidfd_getfd)                                                            \
 	X(pidfd_open, SYS_pidfd_open)                                                              \
 	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \

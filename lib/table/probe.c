@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* probe.c - asks the sockets of a process in which network namespace they were made */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sockios.h>
+#include <linux/stat.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "table/helper.h"
+#include "table/probe.h"
+#include "table/source.h"
+#include "util/caps.h"
+#include "util/cleanup.h"
+#include "util/fd.h"
+#include "util/spawn.h"
+#include "util/sys.h"
+
+/* So many descriptors are looked through for sockets, and so many sockets are asked. */
+#define DESCRIPTORS_MAX 4096
+#define SOCKETS_MAX 1024
+/* Copies that aren't closed: to do that could take long. */
+#define KEPT_MAX 32
+
+struct probe {
+	struct child child;
+	int answers; /* a socket */
+};
+
+struct answer {
+	int error; /* 0: the rest is set, and a descriptor may come with it */
+	struct netns_id id;
+};
+
+/* --- the child --- */
+
+enum { ANSWERS, PROCESS, PROC, DESCRIPTORS };
+
+struct setup {
+	int descriptors[DESCRIPTORS];
+	uint16_t port;
+	const int *sockets; /* their descriptors in the process */
+	size_t count;
+};
+
+struct search {
+	const struct setup *setup;
+	unsigned int kept;
+	int error; /* why a socket couldn't be asked */
+};
+
+static void send_answer(const struct answer *answer, int netns)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec part = {(void *)answer, sizeof(*answer)};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	struct cmsghdr *rider;
+
+	if (netns >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+		rider = CMSG_FIRSTHDR(&message);
+		rider->cmsg_level = SOL_SOCKET;
+		rider->cmsg_type = SCM_RIGHTS;
+		rider->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(rider), &netns, sizeof(netns));
+	}
+	raw_call(SYS_sendmsg, ANSWERS, &message, (long)MSG_NOSIGNAL);
+}
+
+/* With what is in effect, else with a capability that is permitted. */
+static int copy_socket(int descriptor)
+{
+	long copy = raw_call(SYS_pidfd_getfd, PROCESS, descriptor, 0L);
+
+	if (copy == -EPERM && caps_child_raise(CAP_SYS_PTRACE) == 0) {
+		copy = raw_call(SYS_pidfd_getfd, PROCESS, descriptor, 0L);
+		caps_child_lower(CAP_SYS_PTRACE);
+	}
+	return (int)copy;
+}
+
+static int open_netns(int socket)
+{
+	long netns = raw_call(SYS_ioctl, socket, SIOCGSKNS, 0L);
+
+	if (netns == -EPERM && caps_child_raise(CAP_NET_ADMIN) == 0) {
+		netns = raw_call(SYS_ioctl, socket, SIOCGSKNS, 0L);
+		caps_child_lower(CAP_NET_ADMIN);
+	}
+	return (int)netns;
+}
+
+static int get_option(int socket, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+	long error = raw_call(SYS_getsockopt, socket, SOL_SOCKET, option, &value, &size);
+
+	return error < 0 ? 0 : value;
+}
+
+/* Whether to close the last copy of a socket may wait. */
+static bool may_linger(int socket)
+{
+	struct linger linger = {.l_onoff = 1};
+	socklen_t size = sizeof(linger);
+
+	if (raw_call(SYS_getsockopt, socket, SOL_SOCKET, SO_LINGER, &linger, &size) < 0)
+		return true;
+	return linger.l_onoff != 0;
+}
+
+static bool listens_on(int socket, uint16_t port)
+{
+	struct sockaddr_in6 name = {.sin6_family = AF_UNSPEC};
+	socklen_t size = sizeof(name);
+
+	if (!get_option(socket, SO_ACCEPTCONN) ||
+	    raw_call(SYS_getsockname, socket, &name, &size) < 0)
+		return false;
+	/* Both families have the port in the same place. */
+	return (name.sin6_family == AF_INET || name.sin6_family == AF_INET6) &&
+	       name.sin6_port == htons(port);
+}
+
+static uint64_t cookie_of(int socket)
+{
+	struct table_source source = {.diag = socket};
+
+	return table_source_cookie(&source);
+}
+
+/* Where a socket was made. 0, with *netns -1 where that is our own namespace; else an errno. */
+static int find_place(int socket, struct answer *answer, int *netns)
+{
+	uint64_t cookie = cookie_of(socket);
+	int error = 0;
+
+	*netns = -1;
+	/* Where the kernel doesn't let us open it, it may be ours. */
+	if (cookie == 0 || cookie != cookie_of(-1)) {
+		*netns = open_netns(socket);
+		error = *netns < 0 ? *netns : helper_enter_netns(*netns);
+	}
+	if (error < 0)
+		return -error;
+	helper_netns_identity(PROC, &answer->id);
+	return answer->id.ino ? 0 : ENOENT;
+}
+
+/* True where that was the one. */
+static bool ask(struct search *search, int descriptor)
+{
+	struct answer answer = {0};
+	int copy = copy_socket(descriptor), netns = -1;
+
+	if (copy == -EPERM || copy == -ENOSYS || copy == -EACCES)
+		search->error = -copy;
+	if (copy < 0)
+		return false;
+	if (listens_on(copy, search->setup->port)) {
+		answer.error = find_place(copy, &answer, &netns);
+		if (answer.error == 0)
+			send_answer(&answer, netns);
+		else
+			search->error = answer.error;
+		return answer.error == 0;
+	}
+	/* The end of the process closes what is left, and waits for nothing. */
+	if (may_linger(copy))
+		search->kept++;
+	else
+		raw_close(copy);
+	return false;
+}
+
+static int probe_main(void *arg)
+{
+	struct setup *setup = arg;
+	struct search search = {.setup = setup, .error = ENOENT};
+	struct answer answer;
+	int error = helper_isolate(setup->descriptors, DESCRIPTORS);
+
+	if (error < 0) {
+		search.error = -error;
+		setup->count = 0;
+	}
+	for (size_t i = 0; i < setup->count && search.kept < KEPT_MAX; i++)
+		if (ask(&search, setup->sockets[i]))
+			return 0;
+	answer = (struct answer){.error = search.error};
+	send_answer(&answer, -1);
+	return 1;
+}
+
+/* --- the parent --- */
+
+struct listing {
+	const struct probe_target *target;
+	int list;
+	int *sockets;
+	size_t count;
+	size_t seen;
+};
+
+static int visit(void *data, long number)
+{
+	struct listing *listing = data;
+	uint64_t inode = 0;
+	char name[24];
+
+	if (listing->seen++ == DESCRIPTORS_MAX || listing->count == SOCKETS_MAX)
+		return 1;
+	snprintf(name, sizeof(name), "%ld", number);
+	if (procfs_read_link(listing->list, name, "socket", &inode) > 0 &&
+	    !listing->target->known(listing->target->data, inode))
+		listing->sockets[listing->count++] = (int)number;
+	return 0;
+}
+
+/* The sockets of the process that nobody knows. 0 or a negative errno. */
+static int list_sockets(struct listing *listing)
+{
+	const struct probe_target *target = listing->target;
+	CLEANUP_CLOSE int process = procfs_open_process(target->procfs, target->pid);
+	CLEANUP_CLOSE int list = -1;
+	int result;
+
+	if (process < 0)
+		return process;
+	list = procfs_open_at(process, "fd", O_RDONLY | O_DIRECTORY);
+	if (list < 0)
+		return list;
+	listing->list = list;
+	result = procfs_list_numbers(list, visit, listing);
+	if (result < 0)
+		return result;
+	return listing->count > 0 ? 0 : -ENOENT;
+}
+
+static int make_pair(int ends[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		ends[i] = fd_own(ends[i]);
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	for (int i = 0; i < 2; i++)
+		fd_close(ends[i]);
+	return -EMFILE;
+}
+
+static int start(struct probe *probe, const struct listing *listing)
+{
+	const struct probe_target *target = listing->target;
+	CLEANUP_CLOSE int process =
+		procfs_open_pidfd(target->procfs, target->pid, target->start_time);
+	struct setup setup = {
+		.port = target->port,
+		.sockets = listing->sockets,
+		.count = listing->count,
+	};
+	int ends[2];
+	int result;
+
+	if (process < 0)
+		return process;
+	result = make_pair(ends);
+	if (result < 0)
+		return result;
+	setup.descriptors[ANSWERS] = ends[1];
+	setup.descriptors[PROCESS] = process;
+	setup.descriptors[PROC] = target->procfs->fd;
+	result = spawn_child(&probe->child, probe_main, &setup);
+	fd_close(ends[1]);
+	if (result < 0)
+		fd_close(ends[0]);
+	else
+		probe->answers = ends[0];
+	return result;
+}
+
+int probe_start(struct probe **probe, const struct probe_target *target)
+{
+	CLEANUP_FREE int *sockets = malloc(SOCKETS_MAX * sizeof(*sockets));
+	CLEANUP_FREE struct probe *made = calloc(1, sizeof(*made));
+	struct listing listing = {.target = target, .sockets = sockets};
+	int result;
+
+	if (!sockets || !made)
+		return -ENOMEM;
+	result = list_sockets(&listing);
+	if (result == -EACCES || result == -EPERM) {
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken)
+			result = list_sockets(&listing);
+		caps_end(taken);
+	}
+	if (result == 0)
+		result = start(made, &listing);
+	if (result < 0)
+		return result;
+	*probe = made;
+	made = NULL;
+	return 0;
+}
+
+int probe_fd(const struct probe *probe)
+{
+	return probe->answers;
+}
+
+pid_t probe_pid(const struct probe *probe)
+{
+	return probe->child.pid;
+}
+
+static int take_rider(struct msghdr *message)
+{
+	struct cmsghdr *rider = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (!rider || rider->cmsg_level != SOL_SOCKET || rider->cmsg_type != SCM_RIGHTS ||
+	    rider->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(rider), sizeof(fd));
+	return fd_own(fd);
+}
+
+int probe_take(struct probe *probe, struct probe_result *result)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct answer answer = {0};
+	struct iovec part = {&answer, sizeof(answer)};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	long size = raw_call(SYS_recvmsg, probe->answers, &message, (long)MSG_CMSG_CLOEXEC);
+
+	if (size == -EAGAIN || size == -EINTR)
+		return -EAGAIN;
+	if (size < 0)
+		return (int)size;
+	result->netns = take_rider(&message);
+	result->id = answer.id;
+	/* The end: it has died without a word. */
+	if (size != sizeof(answer) || answer.error < 0 || answer.error > ERRNO_MAX)
+		return -EPIPE;
+	return -answer.error;
+}
+
+void probe_close(struct probe *probe, struct child *child)
+{
+	*child = (struct child){0, -1};
+	if (!probe)
+		return;
+	*child = probe->child;
+	spawn_kill(child);
+	fd_close(probe->answers);
+	free(probe);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* probe.h - asks the sockets of a process in which network namespace they were made
+ *
+ * A socket belongs to the namespace that its maker lived in then, wherever it lives now. The socket
+ * itself tells (SIOCGSKNS), through a copy of its descriptor (pidfd_getfd(2)). The copies are taken
+ * in a child process: to close one can take as long as its owner likes (SO_LINGER). */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proc/procfs.h"
+
+struct child;
+struct probe;
+
+struct probe_target {
+	const struct procfs *procfs;
+	pid_t pid; /* of the process */
+	uint64_t start_time;
+	uint16_t port; /* on which the socket listens, host order */
+	/* Whether a socket is no secret: it isn't asked. */
+	bool (*known)(void *data, uint64_t inode);
+	void *data;
+};
+
+struct probe_result {
+	struct netns_id id; /* of the namespace */
+	int netns;          /* opened, the caller's; -1: it is that of the calling thread */
+};
+
+/* Starts the child. Returns 0; -ENOENT where the process has no such socket; another negative
+ * errno: -EACCES and -EPERM where it may not be asked. */
+int probe_start(struct probe **probe, const struct probe_target *target);
+/* Readable when there is an answer. */
+int probe_fd(const struct probe *probe);
+pid_t probe_pid(const struct probe *probe);
+/* Takes the answer, without blocking: 0 with *result set; -EAGAIN: there is none yet; -ENOENT: none
+ * of the sockets listens there; another negative errno. */
+int probe_take(struct probe *probe, struct probe_result *result);
+/* Kills the child, which is the caller's to reap. NULL allowed. */
+void probe_close(struct probe *probe, struct child *child);
+
+#endif
