@@ -29,7 +29,8 @@ enum {
 	DIAG = 1,
 	TEXT = 2,
 	REOPENS = 4,
-	ALL_WAYS = DIAG | TEXT | REOPENS,
+	CLOSES = 8,
+	ALL_WAYS = DIAG | TEXT | REOPENS | CLOSES,
 };
 
 /* Descriptors that are not open, and a directory that is. */
@@ -37,6 +38,7 @@ enum {
 	REQUESTS = 1000,
 	RESPONSES,
 	DIAG_SOCKET,
+	CLOSES_SOCKET,
 	TEXT_INET,
 	TEXT_INET6,
 	PROC,
@@ -58,6 +60,7 @@ static struct helper_needs needs_of(unsigned int ways)
 		.requests = REQUESTS,
 		.responses = RESPONSES,
 		.diag = ways & DIAG ? DIAG_SOCKET : -1,
+		.closes = ways & CLOSES ? CLOSES_SOCKET : -1,
 		.text = {-1, -1},
 		.proc = ways & REOPENS ? PROC : -1,
 	};
@@ -103,8 +106,9 @@ static bool is_allowed(long number, int fd, unsigned int ways)
 	case SYS_writev:
 		return fd == RESPONSES;
 	case SYS_sendto:
-	case SYS_recvfrom:
 		return fd == DIAG_SOCKET && ways & DIAG;
+	case SYS_recvfrom:
+		return (fd == DIAG_SOCKET && ways & DIAG) || (fd == CLOSES_SOCKET && ways & CLOSES);
 	case SYS_pread64:
 		return text && ways & (TEXT | REOPENS);
 	case SYS_close:
@@ -134,8 +138,8 @@ static bool is_refused(long number, long a, long b, long c, long f)
 /* An allowed one gets a descriptor that isn't open; the others are never run. */
 static bool try_each_call(unsigned int ways)
 {
-	static const int descriptors[] = {-1,        REQUESTS,   RESPONSES, DIAG_SOCKET,
-	                                  TEXT_INET, TEXT_INET6, OTHER};
+	static const int descriptors[] = {
+		-1, REQUESTS, RESPONSES, DIAG_SOCKET, CLOSES_SOCKET, TEXT_INET, TEXT_INET6, OTHER};
 
 	for (long number = 0; number < CALLS; number++) {
 		if (number == SYS_exit_group || is_for_probes(number))
@@ -171,6 +175,10 @@ static bool try_arguments(unsigned int ways)
 		return false;
 	if (reopens && (is_refused(SYS_dup3, fd, TEXT_INET, O_CLOEXEC, 0) ||
 	                is_refused(SYS_dup3, fd, TEXT_INET6, O_CLOEXEC, 0)))
+		return false;
+	/* For two at once, and for no other number. */
+	if (is_refused(SYS_ppoll, 0, 2, 0, 0) == !!(ways & CLOSES) ||
+	    !is_refused(SYS_ppoll, 0, 1, 0, 0))
 		return false;
 	/* To the kernel alone: without an address. */
 	return is_refused(SYS_dup3, PROC, OTHER, O_CLOEXEC, 0) &&

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/watcher.h"
 #include "util/clock.h"
@@ -123,6 +124,27 @@ static enum portwatch_notifier public_name(enum notifier_way way)
 	return names[way];
 }
 
+/* The readers of all namespaces must report it. */
+static void describe_closes(const struct subscription *subscription, struct notifier_answer *answer)
+{
+	struct view *view;
+
+	answer->notifier = list_empty(&subscription->views) ? PORTWATCH_NOTIFIER_NONE
+	                                                    : PORTWATCH_NOTIFIER_DESTROY;
+	list_each (view, &subscription->views, struct view, of_subscription) {
+		int reports = netns_reports_closed(view->ns);
+
+		if (reports > 0)
+			continue;
+		answer->notifier = PORTWATCH_NOTIFIER_NONE;
+		if (reports < 0 && answer->reason[0] == '\0')
+			snprintf(answer->reason, sizeof(answer->reason),
+			         "destroy: cannot receive what the kernel reports of closed "
+			         "sockets (sock_diag) in namespace %llu: %s",
+			         (unsigned long long)view->ns->inode, strerrordesc_np(-reports));
+	}
+}
+
 /* A source that reports the beginning reports the end as well. */
 static void describe_notifier(struct subscription *subscription, void *data)
 {
@@ -135,6 +157,9 @@ static void describe_notifier(struct subscription *subscription, void *data)
 		answer->notifier = public_name(notifier_way(monitor->notifier, kind));
 	if (!monitor->notifier && !subscription->options.notifier)
 		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
+	else if (answer->notice == PORTWATCH_NOTICE_CLOSE && subscription->options.notifier &&
+	         answer->notifier == PORTWATCH_NOTIFIER_NONE)
+		describe_closes(subscription, answer);
 	else
 		monitor_notifier_reason(monitor, kind, answer->reason);
 }

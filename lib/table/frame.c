@@ -71,16 +71,22 @@ void frame_decoder_init(struct frame_decoder *decoder, frame_sink sink, void *da
 	decoder->data = data;
 }
 
-static uint32_t length_limit(char kind)
+/* False for an unknown kind. */
+static bool length_limit(char kind, uint32_t *limit)
 {
 	switch (kind) {
 	case FRAME_DATA:
-		return FRAME_DATA_MAX;
+		*limit = FRAME_DATA_MAX;
+		return true;
 	case FRAME_HELLO:
 	case FRAME_END:
-		return FRAME_NOTE_MAX;
+		*limit = FRAME_NOTE_MAX;
+		return true;
+	case FRAME_CLOSED:
+		*limit = 0;
+		return true;
 	default:
-		return 0;
+		return false;
 	}
 }
 
@@ -91,8 +97,7 @@ static int parse_header(const char *line, size_t size, struct frame *frame)
 
 	if (size < 2 || line[1] != ' ')
 		return -EPROTO;
-	limit = length_limit(line[0]);
-	if (limit == 0)
+	if (!length_limit(line[0], &limit))
 		return -EPROTO;
 	frame->kind = (enum frame_kind)line[0];
 	line += 2;

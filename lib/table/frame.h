@@ -10,6 +10,8 @@
  *
  *     H  hello: the namespace has been entered. SEQUENCE 0, ARGUMENT the version of all this
  *     D  a piece of a table; ARGUMENT says of which (enum table_tag)
+ *     C  listening sockets were closed. SEQUENCE 0, unasked: the table has changed; ARGUMENT and
+ *        LENGTH are 0. With the SEQUENCE of an answer: ARGUMENT others were closed since the last
  *     E  the answer ends; ARGUMENT is 0 where it is complete, else an errno, and the bytes name the
  *        step that failed. With SEQUENCE 0: the child could not begin and has given up
  *
@@ -31,6 +33,7 @@
 enum frame_kind {
 	FRAME_HELLO = 'H',
 	FRAME_DATA = 'D',
+	FRAME_CLOSED = 'C',
 	FRAME_END = 'E',
 };
 

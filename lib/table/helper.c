@@ -2,6 +2,7 @@
 /* helper.c - the body of the forked child that reads the tables of another network namespace */
 #include <linux/capability.h>
 #include <linux/stat.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "proc/procfs.h"
+#include "table/closes.h"
 #include "table/frame.h"
 #include "table/helper.h"
 #include "table/source.h"
@@ -96,7 +98,7 @@ struct hello {
 };
 
 /* Beforehand: later the helper may not make the calls that this takes. */
-static void prepare_hello(struct hello *hello, const struct table_source *source)
+static void prepare_hello(struct hello *hello, const struct table_source *source, int closes)
 {
 	struct netns_id id;
 	char *end;
@@ -107,6 +109,8 @@ static void prepare_hello(struct hello *hello, const struct table_source *source
 	end = decimal_write(end, id.dev);
 	*end++ = ' ';
 	end = decimal_write(end, id.ino);
+	*end++ = ' ';
+	end = decimal_write(end, closes < 0 ? (uint64_t)-closes : 0);
 	hello->frame = (struct frame){FRAME_HELLO, 0, FRAME_VERSION, 0};
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
@@ -152,8 +156,46 @@ static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t 
 	return append(answer, &frame, bytes);
 }
 
-static int answer_request(struct table_source *source, const char *line, size_t size)
+/* What a helper serves with. */
+struct service {
+	struct table_source *source;
+	int closes;          /* where the kernel reports closed sockets; -1: nowhere */
+	bool told;           /* that was said since the last request */
+	struct closes heard; /* since the last answer */
+};
+
+/* That listening sockets were closed is said at once, but once for each request: the answer shows
+ * what is closed until then. */
+static int take_closes(struct service *service)
 {
+	const struct frame frame = {FRAME_CLOSED, 0, 0, 0};
+	int error = closes_take(service->closes, &service->heard);
+
+	if (error < 0)
+		return error;
+	if (service->heard.listeners == 0)
+		return 0;
+	service->told = true;
+	return helper_send(RESPONSES, &frame, "");
+}
+
+/* Before the table is read, which shows all that was closed until now. */
+static int answer_closes(struct service *service, struct answer *answer)
+{
+	struct frame frame = {FRAME_CLOSED, answer->sequence, 0, 0};
+	int error = closes_take(service->closes, &service->heard);
+
+	if (error < 0)
+		return error;
+	frame.argument = (uint32_t)service->heard.samples;
+	service->heard = (struct closes){0};
+	service->told = false;
+	return frame.argument > 0 ? append(answer, &frame, "") : 0;
+}
+
+static int answer_request(struct service *service, const char *line, size_t size)
+{
+	struct table_source *source = service->source;
 	struct frame end = {FRAME_END, 0, 0, 0};
 	struct frame_request request;
 	struct answer answer;
@@ -165,6 +207,9 @@ static int answer_request(struct table_source *source, const char *line, size_t 
 	answer.sequence = request.sequence;
 	answer.used = 0;
 	end.sequence = request.sequence;
+	error = service->closes < 0 ? 0 : answer_closes(service, &answer);
+	if (error < 0)
+		return error;
 	if (table_source_read(source, (enum portwatch_table)request.table, request.sequence,
 	                      send_piece, &answer, &failure) < 0) {
 		end.argument = (uint32_t)failure.error;
@@ -176,14 +221,14 @@ static int answer_request(struct table_source *source, const char *line, size_t 
 
 /* Takes the lines out of the buffer and answers each. Returns what is left of the last, or a
  * negative errno. */
-static ssize_t answer_lines(struct table_source *source, char *buffer, size_t used)
+static ssize_t answer_lines(struct service *service, char *buffer, size_t used)
 {
 	const char *line = buffer;
 	const char *newline;
 	int error;
 
 	while ((newline = memchr(line, '\n', used)) != NULL) {
-		error = answer_request(source, line, (size_t)(newline - line));
+		error = answer_request(service, line, (size_t)(newline - line));
 		if (error < 0)
 			return error;
 		used -= (size_t)(newline + 1 - line);
@@ -193,20 +238,47 @@ static ssize_t answer_lines(struct table_source *source, char *buffer, size_t us
 	return (ssize_t)used;
 }
 
+/* Waits for a request, and meanwhile listens to what the kernel reports. 0 or a negative errno. */
+static int wait_for_request(struct service *service)
+{
+	struct pollfd ready[] = {
+		{.fd = REQUESTS, .events = POLLIN},
+		{.fd = service->closes, .events = POLLIN},
+	};
+	long error;
+
+	for (;;) {
+		/* A negative number is passed over. */
+		ready[1].fd = service->told ? -1 : service->closes;
+		error = raw_call(SYS_ppoll, ready, 2L, NULL, NULL, 0L);
+		if (error == -EINTR)
+			continue;
+		if (error < 0 || ready[0].revents)
+			return error < 0 ? (int)error : 0;
+		error = take_closes(service);
+		if (error < 0)
+			return (int)error;
+	}
+}
+
 /* Until the parent closes its end, or dies. */
-static int serve(struct table_source *source)
+static int serve(struct service *service)
 {
 	char buffer[2 * FRAME_REQUEST_MAX];
 	ssize_t used = 0;
 
 	for (;;) {
-		long got = raw_read(REQUESTS, buffer + used, sizeof(buffer) - (size_t)used);
+		int error = service->closes < 0 ? 0 : wait_for_request(service);
+		long got;
 
+		if (error < 0)
+			return error;
+		got = raw_read(REQUESTS, buffer + used, sizeof(buffer) - (size_t)used);
 		if (got == -EINTR)
 			continue;
 		if (got <= 0)
 			return (int)got;
-		used = answer_lines(source, buffer, (size_t)(used + got));
+		used = answer_lines(service, buffer, (size_t)(used + got));
 		if (used < 0)
 			return (int)used;
 		if ((size_t)used == sizeof(buffer))
@@ -223,12 +295,13 @@ static void open_tables(struct table_source *source, enum portwatch_table table)
 }
 
 /* What it will have to do with what it has opened. */
-static struct helper_needs find_needs(const struct table_source *source)
+static struct helper_needs find_needs(const struct table_source *source, int closes)
 {
 	struct helper_needs needs = {
 		.requests = REQUESTS,
 		.responses = RESPONSES,
 		.diag = source->diag,
+		.closes = closes,
 		.text = {source->text[0].fd, source->text[1].fd},
 		.proc = -1,
 	};
@@ -254,8 +327,9 @@ static int give_up_privileges(const struct helper_needs *needs, bool filter)
 	long error;
 
 	limit(RLIMIT_NPROC, 0);
+	/* poll(2) takes no more than that, and the first two are taken. */
 	if (needs->proc < 0)
-		limit(RLIMIT_NOFILE, 0);
+		limit(RLIMIT_NOFILE, needs->closes >= 0 ? 2 : 0);
 	error = caps_child_drop_all();
 	if (error == 0)
 		error = stay_hidden();
@@ -280,6 +354,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 	unsigned char *buffer = map_buffer();
 	struct table_source source;
 	const char *step = STEP_SETNS;
+	struct service service = {.source = &source, .closes = -1};
 	struct helper_needs needs;
 	struct hello hello;
 	int error;
@@ -293,8 +368,10 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 	raw_close(NETNS);
 	if (error == 0) {
 		open_tables(&source, setup->table);
-		prepare_hello(&hello, &source);
-		needs = find_needs(&source);
+		if (setup->closes)
+			service.closes = closes_open();
+		prepare_hello(&hello, &source, setup->closes ? service.closes : 0);
+		needs = find_needs(&source, service.closes);
 		if (needs.proc < 0)
 			raw_close(PROC);
 		step = STEP_PRIVILEGES;
@@ -306,7 +383,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 	}
 	if (helper_send(RESPONSES, &hello.frame, hello.note) < 0)
 		return 1;
-	return serve(&source) < 0;
+	return serve(&service) < 0;
 }
 
 int helper_main(void *arg)

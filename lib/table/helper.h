@@ -32,6 +32,7 @@ struct helper_setup {
 	int netns;     /* the network namespace to enter */
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
+	bool closes;       /* it reports that sockets are closed, where the kernel reports it */
 	bool linux_kernel; /* for table_source_init(): after helper_drop_memory() it can't be told
 	                    */
 };
@@ -68,6 +69,7 @@ struct helper_needs {
 	int requests;
 	int responses;
 	int diag;
+	int closes; /* closes.h */
 	int text[2];
 	int proc; /* through which it opens the text again, where it can't read it again otherwise
 	           */

@@ -143,6 +143,8 @@ static void allow_with(struct program *program, long call, int fd, int argument,
 static void make(struct program *program, const struct helper_needs *needs)
 {
 	const int text[] = {needs->text[0], needs->text[1], needs->requests};
+	const int sockets[] = {needs->diag, needs->closes};
+	const int waits = 2; /* for both of them */
 
 	begin(program);
 	/* A text that was opened again is read on without pread(2). */
@@ -150,11 +152,13 @@ static void make(struct program *program, const struct helper_needs *needs)
 	             needs->proc < 0 ? 1 : 3);
 	allow_on(program, SYS_writev, needs->responses);
 	allow(program, SYS_exit_group);
-	if (needs->diag >= 0) {
-		/* Without an address: to the kernel, and to nobody else. */
+	/* Without an address: to the kernel, and to nobody else. */
+	if (needs->diag >= 0)
 		allow_with(program, SYS_sendto, needs->diag, 5, 0);
-		allow_on(program, SYS_recvfrom, needs->diag);
-	}
+	if (needs->diag >= 0 || needs->closes >= 0)
+		allow_one_of(program, SYS_recvfrom, 0, sockets, 2);
+	if (needs->closes >= 0)
+		allow_one_of(program, SYS_ppoll, 1, &waits, 1);
 	if (needs->text[0] >= 0)
 		allow_one_of(program, SYS_pread64, 0, text, 2);
 	if (needs->proc >= 0) {

@@ -8,8 +8,15 @@
 #include <stdlib.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "table/closes.h"
 #include "table/reader_ops.h"
 #include "table/step.h"
+
+/* Reports of closed sockets may cost one percent of a CPU: for each sample passes so much time.
+ * What comes in so short a time may be more. */
+#define CLOSES_PRICE (CLOSES_SAMPLE * CLOSES_COST * 100)
+#define CLOSES_SAVED (2 * NSEC_PER_SEC)
 
 static const struct reader_ops *find_ops(enum portwatch_reader kind)
 {
@@ -40,6 +47,8 @@ static struct reader *make(const struct reader_ops *ops, enum portwatch_table ta
 	reader->form = table == PORTWATCH_TABLE_PROCFS ? table : PORTWATCH_TABLE_DIAG;
 	reader->netns = target->netns;
 	reader->process = -1;
+	reader->closes = -1;
+	reader->reports = target->closes;
 	reader->link.child.pidfd = -1;
 	reader->link.requests = -1;
 	reader->link.responses = -1;
@@ -109,7 +118,33 @@ void reader_forget(struct reader *reader)
 
 int reader_fd(const struct reader *reader)
 {
-	return reader->link.responses;
+	return reader->closes >= 0 ? reader->closes : reader->link.responses;
+}
+
+int reader_reports_closed(const struct reader *reader)
+{
+	return reader->reports_error < 0 ? reader->reports_error : reader->reports;
+}
+
+bool reader_take_closed(struct reader *reader)
+{
+	bool closed = reader->closed;
+
+	reader->closed = false;
+	return closed;
+}
+
+void reader_count_samples(struct reader *reader, uint64_t samples)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (samples > CLOSES_SAVED / CLOSES_PRICE)
+		samples = CLOSES_SAVED / CLOSES_PRICE + 1;
+	if (reader->closes_until < now)
+		reader->closes_until = now;
+	reader->closes_until += samples * CLOSES_PRICE;
+	if (reader->closes_until > now + CLOSES_SAVED)
+		reader->reports_error = -EBUSY;
 }
 
 pid_t reader_pid(const struct reader *reader)
@@ -199,6 +234,7 @@ enum reader_state reader_read_source(struct reader *reader, int (*after)(struct 
 
 static enum reader_state request(struct reader *reader)
 {
+	reader->closed = false;
 	/* 0 is not the number of a request. */
 	if (++reader->sequence == 0)
 		reader->sequence = 1;

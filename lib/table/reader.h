@@ -24,6 +24,7 @@ struct reader_target {
 	struct netns_id netns; /* what must be reached: refuse with -ESTALE if the process has moved
 	                          elsewhere */
 	const char *nsenter;   /* absolute path of nsenter(1); NULL: not installed */
+	bool closes;           /* closed sockets are to be reported, see reader_take_closed() */
 	int descriptor;        /* of the namespace, where no process leads there (pid 0); the
 	                          caller's. 0: none */
 };
@@ -53,7 +54,8 @@ void reader_close(struct reader *reader, struct child *child);
  * and frees memory alone. */
 void reader_forget(struct reader *reader);
 
-/* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once. Constant for the
+/* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once and reports nothing.
+ * Constant for the
  * reader's life. */
 int reader_fd(const struct reader *reader);
 /* The PID of its child; 0 where it has none. */
@@ -70,6 +72,15 @@ uint64_t reader_received(const struct reader *reader);
 enum reader_state reader_request(struct reader *reader);
 /* Takes what the descriptor has to give, without blocking. */
 enum reader_state reader_process(struct reader *reader);
+
+/* Whether it reports closed sockets, as the target has asked for: 1; 0: that was not asked for; a
+ * negative errno: why not. Known with the first complete table. -EBUSY: no more, because so many
+ * sockets are closed there that to report them costs more than a percent of a CPU. */
+int reader_reports_closed(const struct reader *reader);
+/* Whether a listening socket was closed since the last call, or since the last request: the table
+ * is to be read. To be asked whenever the descriptor was readable and reader_process() was called,
+ * also where nothing was requested. */
+bool reader_take_closed(struct reader *reader);
 
 /* The last complete table, sealed. Valid until the next request. */
 const struct snapshot *reader_snapshot(const struct reader *reader);

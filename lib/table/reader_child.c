@@ -20,16 +20,19 @@
 /* At most so much in one go: a child that never stops must not hold up all the others. */
 #define READ_ROUNDS 64
 
-/* Takes "COOKIE DEVICE INODE", if any; 0 means not known. */
+/* Takes "COOKIE DEVICE INODE ERRNO", if any; 0 means not known, and the last, why closed sockets
+ * aren't reported. */
 static int take_hello(struct reader *reader, const char *bytes, size_t size)
 {
 	const char *end = bytes + size;
-	uint64_t numbers[3] = {0};
+	uint64_t numbers[4] = {0};
 
-	for (int i = 0; i < 3 && bytes < end; i++)
+	for (int i = 0; i < 4 && bytes < end; i++)
 		if (frame_read_number(&bytes, end, UINT64_MAX, &numbers[i]) < 0)
 			return -EPROTO;
 	reader->cookie = numbers[0];
+	if (reader->reports && numbers[3] != 0)
+		reader->reports_error = numbers[3] <= ERRNO_MAX ? -(int)numbers[3] : -EPROTO;
 	if (numbers[2] != 0 && (numbers[1] != reader->netns.dev || numbers[2] != reader->netns.ino))
 		return reader_fail(reader, STEP_REACH_NETNS, ESTALE);
 	return 0;
@@ -113,6 +116,11 @@ static int take_frame(void *data, const struct frame *frame, uint32_t offset, co
 	}
 	if (!reader->link.greeted)
 		return -EPROTO;
+	if (frame->kind == FRAME_CLOSED) {
+		reader->closed |= frame->sequence == 0;
+		reader_count_samples(reader, frame->argument);
+		return 0;
+	}
 	if (current && frame->kind == FRAME_END)
 		take_end(reader, frame, bytes, size);
 	else if (current)
@@ -305,6 +313,7 @@ static int setns_open(struct reader *reader, const struct reader_target *target)
 			.netns = netns,
 			.proc = target->procfs->fd,
 			.table = reader->wanted,
+			.closes = reader->reports,
 			.linux_kernel = reader->source.linux_kernel,
 		};
 		reader->link.exit_step = STEP_ANSWER;
@@ -501,6 +510,8 @@ static int nsenter_open(struct reader *reader, const struct reader_target *targe
 	if (error < 0)
 		return error;
 	reader->form = PORTWATCH_TABLE_PROCFS;
+	/* A shell has no netlink socket. */
+	reader->reports_error = reader->reports ? -ENOTSUP : 0;
 	reader->link.exit_step = STEP_NSENTER_RUN;
 	netns = find_netns(reader, target);
 	/* Without a failure it is only that the kernel refuses to open it to us. */

@@ -9,6 +9,7 @@
 
 #include "util/cleanup.h"
 #include "util/sys.h"
+#include "table/closes.h"
 #include "table/reader_ops.h"
 #include "table/step.h"
 #include "util/fd.h"
@@ -35,6 +36,10 @@ static int local_open(struct reader *reader, const struct reader_target *target)
 		table_source_open_diag(&reader->source);
 	if (reader->wanted != PORTWATCH_TABLE_DIAG)
 		table_source_open_text(&reader->source, target->procfs->fd, "thread-self");
+	if (reader->reports) {
+		reader->closes = fd_own(closes_open());
+		reader->reports_error = reader->closes < 0 ? reader->closes : 0;
+	}
 	table_source_own(&reader->source);
 	reader->cookie = table_source_cookie(&reader->source);
 	return 0;
@@ -45,14 +50,22 @@ static enum reader_state local_request(struct reader *reader)
 	return reader_read_source(reader, NULL);
 }
 
+/* Nothing was requested that is not answered yet: the kernel reports. */
 static enum reader_state local_process(struct reader *reader)
 {
-	(void)reader;
+	struct closes closes = {0};
+	int error = reader->closes < 0 ? 0 : closes_take(reader->closes, &closes);
+
+	if (error < 0)
+		return reader_give_up(reader, STEP_HEAR_CLOSES, -error);
+	reader->closed |= closes.listeners > 0;
+	reader_count_samples(reader, closes.samples);
 	return READER_PENDING;
 }
 
 static void local_close(struct reader *reader)
 {
+	fd_close(reader->closes);
 	table_source_close(&reader->source);
 }
 
@@ -116,6 +129,8 @@ static int procfs_reader_open(struct reader *reader, const struct reader_target 
 	if (reader->wanted == PORTWATCH_TABLE_DIAG)
 		return reader_fail(reader, STEP_PROCFS_TABLE, ENOTSUP);
 	reader->form = PORTWATCH_TABLE_PROCFS;
+	/* It has nothing in that namespace. */
+	reader->reports_error = reader->reports ? -ENOTSUP : 0;
 	reader->process = reader_open_process(reader, target);
 	if (reader->process < 0)
 		return reader->process;

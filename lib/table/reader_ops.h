@@ -57,6 +57,12 @@ struct reader {
 	int error; /* what has gone wrong with the table that is being received; 0: nothing */
 	struct table_collector collector;
 
+	bool reports;          /* closed sockets are to be reported */
+	int reports_error;     /* a negative errno: they aren't */
+	bool closed;           /* a listening socket was, see reader_take_closed() */
+	uint64_t closes_until; /* CLOCK_MONOTONIC: the time that closed sockets have paid for */
+	int closes;            /* local: closes.h; or -1 */
+
 	struct table_source source; /* local and procfs */
 	unsigned char *buffer;
 	int process;             /* procfs: /proc/PID */
@@ -74,6 +80,9 @@ int reader_open_process(struct reader *reader, const struct reader_target *targe
 /* The identity of the namespace of a process, compared with the one wanted. 0, or a negative errno
  * with reader->failure set (-ESTALE: another). */
 int reader_check_netns(struct reader *reader, int process);
+
+/* So many samples of closed sockets have come: where they are too many, it reports no more. */
+void reader_count_samples(struct reader *reader, uint64_t samples);
 
 /* request of the kinds that read directly: reads reader->source, asks `after` (may be NULL) whether
  * that was worth something (0 or a negative errno with reader->failure set). */

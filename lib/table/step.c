@@ -20,6 +20,7 @@ const char STEP_OPEN_TEXT[] = "open /proc/net/tcp";
 const char STEP_OPEN_DIAG[] = "open a sock_diag socket";
 const char STEP_READ_TEXT[] = "read /proc/net/tcp";
 const char STEP_READ_DIAG[] = "dump the listening sockets (sock_diag)";
+const char STEP_HEAR_CLOSES[] = "receive what the kernel reports of closed sockets (sock_diag)";
 const char STEP_PARSE[] = "keep the table of listening sockets";
 const char STEP_ASK[] = "ask the helper for the table";
 const char STEP_ANSWER[] = "get an answer from the helper";

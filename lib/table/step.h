@@ -23,6 +23,7 @@ extern const char STEP_OPEN_DIAG[];
 extern const char STEP_READ_TEXT[];
 extern const char STEP_READ_DIAG[];
 extern const char STEP_PARSE[];
+extern const char STEP_HEAR_CLOSES[];
 extern const char STEP_ASK[];
 extern const char STEP_ANSWER[];
 extern const char STEP_PROTOCOL[];

@@ -258,6 +258,17 @@ static void take(struct netns *ns, enum reader_state state)
 		note_cost(ns, now);
 }
 
+/* What the reader has reported unasked. */
+static void heed(struct netns *ns)
+{
+	if (!ns->reader)
+		return;
+	if (reader_take_closed(ns->reader))
+		netns_read_now(ns);
+	if (reader_reports_closed(ns->reader) == -EBUSY && ns->closes_retry == 0)
+		netns_silence_closes(ns, clock_now(CLOCK_MONOTONIC));
+}
+
 void netns_reader_ready(struct source *source)
 {
 	struct netns *ns = container_of(source, struct netns, source);
@@ -271,9 +282,12 @@ void netns_reader_ready(struct source *source)
 		spend(ns, before);
 		hear(ns);
 		take(ns, state);
-	} else /* nothing was asked: it can only have died */
+	} else if (reader_process(ns->reader) == READER_BROKEN) {
+		/* Nothing was asked: it has died. */
 		netns_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
 		                   clock_now(CLOCK_MONOTONIC));
+	}
+	heed(ns);
 }
 
 static void request(struct netns *ns, uint64_t now)
@@ -345,6 +359,11 @@ void netns_tick(struct netns *ns, uint64_t now)
 		ns->improve = UINT64_MAX;
 		ns->again = true;
 	}
+	if (ns->closes_retry && now >= ns->closes_retry) {
+		ns->closes_retry = 0;
+		netns_close_reader(ns);
+		ns->again = true;
+	}
 	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
 		return; /* the pause between two attempts */
 	if ((ns->again && now >= ns->earliest) || now >= ns->next)
@@ -353,6 +372,8 @@ void netns_tick(struct netns *ns, uint64_t now)
 
 uint64_t netns_due(const struct netns *ns)
 {
+	uint64_t due;
+
 	if (ns->pending)
 		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
@@ -361,5 +382,6 @@ uint64_t netns_due(const struct netns *ns)
 		return ns->earliest;
 	if (ns->interval && ns->slot < ns->next)
 		return ns->slot;
-	return ns->next < ns->improve ? ns->next : ns->improve;
+	due = ns->next < ns->improve ? ns->next : ns->improve;
+	return ns->closes_retry && ns->closes_retry < due ? ns->closes_retry : due;
 }

@@ -55,6 +55,8 @@ struct netns {
 	uint64_t slot;    /* of the next read by the interval that was set */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
+	uint64_t closes_retry; /* when its reader may report closed sockets again; 0: it may */
+	uint64_t closes_delay;
 	bool adapts;                  /* a watcher has set no interval */
 	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
@@ -105,6 +107,10 @@ bool netns_is_reliable(const struct netns *ns, uint64_t now);
 void netns_reader_works(struct netns *ns, uint64_t now);
 /* The reader's descriptor is readable (namespace.c). */
 void netns_reader_ready(struct source *source);
+/* Whether its reader reports closed sockets: 1, 0 where that isn't wanted, or a negative errno. */
+int netns_reports_closed(const struct netns *ns);
+/* Its reader has reported too many of them: opens it again, to report none for a while. */
+void netns_silence_closes(struct netns *ns, uint64_t now);
 /* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
  * request in ns. */
 uint64_t netns_helper_cost(struct netns *ns, uint64_t now);

@@ -193,7 +193,7 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 {
 	uint64_t cpu, before = ns->cpu;
 
-	if (ns->source.fd < 0)
+	if (reader_pid(ns->reader) == 0)
 		return 0;
 	/* The shell behind nsenter starts others, which its own clock doesn't count. */
 	if (order[ns->kind] != PORTWATCH_READER_SETNS)
@@ -206,6 +206,41 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 static bool is_allowed(const struct netns *ns)
 {
 	return ns->forced_reader == PORTWATCH_READER_AUTO || ns->forced_reader == order[ns->kind];
+}
+
+/* Whether the kernel's reports of closed sockets are wanted: where it doesn't report them with the
+ * beginning of listening. */
+static bool wants_closes(const struct netns *ns)
+{
+	struct view *view;
+
+	if (monitor_notified(ns->monitor, NOTIFIER_LISTEN) || ns->closes_retry)
+		return false;
+	list_each (view, &ns->views, struct view, of_namespace)
+		if (view->subscription->options.notifier)
+			return true;
+	return false;
+}
+
+int netns_reports_closed(const struct netns *ns)
+{
+	if (ns->closes_retry)
+		return -EBUSY;
+	return ns->reader && ns->reads > 0 ? reader_reports_closed(ns->reader) : 0;
+}
+
+void netns_silence_closes(struct netns *ns, uint64_t now)
+{
+	ns->closes_delay = ns->closes_delay ? ns->closes_delay * 2 : IMPROVE_FIRST;
+	if (ns->closes_delay > IMPROVE_MAX)
+		ns->closes_delay = IMPROVE_MAX;
+	ns->closes_retry = now + ns->closes_delay;
+	netns_log(ns, PORTWATCH_LOG_INFO,
+	          "too many connections to be told when a socket is closed, polling instead for "
+	          "%llu s",
+	          (unsigned long long)(ns->closes_delay / NSEC_PER_SEC));
+	netns_close_reader(ns);
+	ns->again = true;
 }
 
 /* Opens the first way from the present one on that can be opened. False if there is none. */
@@ -230,6 +265,7 @@ bool netns_open_reader(struct netns *ns)
 		note(ns, (struct failure){STEP_FIND_PROCESS, -result});
 		return false;
 	}
+	target.closes = wants_closes(ns);
 	for (; ns->kind < KINDS; ns->kind++)
 		if (is_allowed(ns) && open_kind(ns, &target) == 0)
 			return true;

@@ -113,6 +113,7 @@
 	X(pidfd_getfd, SYS_pidfd_getfd)                                                            \
 	X(pidfd_open, SYS_pidfd_open)                                                              \
 	X(pidfd_send_signal, SYS_pidfd_send_signal)                                                \
+	X(ppoll, SYS_ppoll)                                                                        \
 	X(prctl, SYS_prctl)                                                                        \
 	X(prlimit, SYS_prlimit64)                                                                  \
 	X(rt_sigaction, SYS_rt_sigaction)                                                          \

@@ -86,6 +86,7 @@ static const struct {
 	{"pidfd_getfd", {EBADF, EMFILE, ENFILE, ENOSYS, EPERM, ESRCH}},
 	{"pidfd_open", {EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, ENOSYS, EPERM, ESRCH}},
 	{"pidfd_send_signal", {EINVAL, ENOSYS, EPERM, ESRCH}},
+	{"ppoll", {EINTR, EINVAL, ENOMEM, ENOSYS, EPERM}},
 	{"prctl", {EACCES, EBUSY, EINVAL, EPERM}},
 	{"prlimit", {EINVAL, EPERM, ESRCH}},
 	{"rt_sigaction", {EINVAL}},

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_closes.c - any bytes as what the kernel reports of a closed socket */
+#include "fuzz.h"
+#include "table/closes.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	/* From memory of exactly its size, at an odd address. */
+	uint8_t *memory = malloc(size + 1);
+	struct closes closes = {0};
+
+	REQUIRE(memory);
+	if (size > 0)
+		memcpy(memory + 1, bytes, size);
+	closes_parse(memory + 1, size, &closes);
+	REQUIRE(closes.listeners + closes.samples <= 1);
+	free(memory);
+	return 0;
+}
