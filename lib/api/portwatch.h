@@ -167,8 +167,7 @@ enum portwatch_notice {
  * enum portwatch_notifier: the mechanism by which the kernel reports.
  *
  * The first three need CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3 or more on kernels of
- * Debian and Ubuntu. The first two do not work on a kernel with lockdown=confidentiality. The
- * library does not use the last two yet.
+ * Debian and Ubuntu. The first two do not work on a kernel with lockdown=confidentiality.
  *
  * @PORTWATCH_NOTIFIER_NONE: none: the library polls.
  * @PORTWATCH_NOTIFIER_BPF: a BPF program on the tracepoint inet_sock_set_state, for listen and
