@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* process_orphans.c - orphans whose session or process group shows whose they are
+/* process_orphans.c - members of a tree whose parent has exited before anybody saw them
+ *
+ * --- orphans whose session or process group shows whose they are
  *
  * Where nothing reports forks, a process may have lost its parent before it is seen for the first
  * time: as a child of the init, or of another ancestor of the root that takes orphans. What still
@@ -14,10 +16,10 @@
  *
  * The kernel gives the number of a session or group to nobody else while any process is in it
  * (kernel/pid.c). So a member that was in it and still is proves that it is the same. */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <errno.h>
 
 #include "proc/process_table.h"
 #include "util/cleanup.h"
@@ -304,15 +306,6 @@ int table_search_orphans(struct process_table *table, bool fresh)
 	return result;
 }
 
-int process_table_find_delayed_orphans(struct process_table *table)
-{
-	int result = table_search_orphans(table, false), examined;
-
-	/* And their children. */
-	examined = table->refreshing ? 0 : table_examine_queue(table);
-	return result < 0 ? result : examined;
-}
-
 static int dismiss(void *data, long number)
 {
 	struct process_table *table = data;
@@ -353,17 +346,21 @@ static bool owns_group(const struct process_tree *tree, const struct process_sta
 	return true;
 }
 
+bool table_search_orphans_at_once(struct process_table *table)
+{
+	if (!table->orphanage.open)
+		return false;
+	table->pass++;
+	search_now(table, false);
+	return true;
+}
+
 void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root)
 {
 	struct process_table *table = tree->table;
 
 	if (!table->orphanage.open)
 		return;
-	/* Those of other trees are found before they are dismissed for this one. */
-	table->pass++;
-	search_now(table, false);
-	if (!table->refreshing)
-		table_examine_queue(table);
 	/* A watch without orphans is better than none. */
 	if (add_ancestors(table, root->ppid) == 0 && dismiss_all(table) == 0)
 		tree->owns_group = owns_group(tree, root);
@@ -388,14 +385,123 @@ int process_table_find_orphans(struct process_table *table, bool find)
 	return result < 0 ? result : dismiss_all(table);
 }
 
-void tree_end_orphans(struct process_tree *tree)
+/* --- orphans that became children of the calling process (PR_SET_CHILD_SUBREAPER) */
+
+/* Calls visit for each child of the calling process. */
+static int each_own_child(struct process_table *table, procfs_visit visit, void *data)
 {
-	free(tree->kinships);
+	CLEANUP_CLOSE int self = procfs_open_at(table->procfs->fd, "self", O_PATH | O_DIRECTORY);
+	struct process_stat stat;
+	int result = self < 0 ? self : procfs_read_stat(self, &stat);
+
+	if (result < 0)
+		return result;
+	table->self = stat.pid;
+	return table_each_child(table, self, &stat, visit, data);
 }
 
-void table_end_orphans(struct process_table *table)
+static int note_preexisting(void *data, long pid)
 {
-	free(table->orphanage.reapers);
-	free(table->orphanage.children);
-	free(table->orphanage.listed);
+	struct process_tree *tree = data;
+	struct preexisting child = {.pid = (pid_t)pid};
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	void *grown;
+	int result;
+
+	if (pid > INT_MAX || pid == tree->root)
+		return 0;
+	result = process_read(tree->table, (pid_t)pid, &directory, &stat);
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	child.start_time = stat.start_time;
+	grown = realloc(tree->preexisting,
+	                (tree->preexisting_count + 1) * sizeof(*tree->preexisting));
+	if (!grown)
+		return -ENOMEM;
+	tree->preexisting = grown;
+	tree->preexisting[tree->preexisting_count++] = child;
+	return 0;
+}
+
+int tree_note_preexisting(struct process_tree *tree)
+{
+	tree->table->pass++;
+	return each_own_child(tree->table, note_preexisting, tree);
+}
+
+static bool is_preexisting(const struct process_tree *tree, const struct process_stat *stat)
+{
+	for (size_t i = 0; i < tree->preexisting_count; i++)
+		if (tree->preexisting[i].pid == stat->pid &&
+		    tree->preexisting[i].start_time == stat->start_time)
+			return true;
+	return false;
+}
+
+static bool has_adopting_tree(const struct entry *entry)
+{
+	struct membership *membership;
+
+	list_each (membership, &entry->memberships, struct membership, of_process)
+		if (membership->tree->adopts_orphans)
+			return true;
+	return false;
+}
+
+static int join_adopting_trees(struct process_table *table, struct entry *entry,
+                               const struct process_stat *stat)
+{
+	struct process_tree *tree;
+	int result;
+
+	list_each (tree, &table->trees, struct process_tree, link) {
+		if (!tree->adopts_orphans || is_preexisting(tree, stat))
+			continue;
+		result = tree_join(tree, entry);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+static int adopt(void *data, long pid)
+{
+	struct process_table *table = data;
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	struct entry *entry;
+	int result;
+
+	if (pid > INT_MAX || table->hooks.ignored(table->data, (pid_t)pid))
+		return 0;
+	entry = table_find(table, (pid_t)pid);
+	/* Whose orphan it is is known: other trees have no claim to it. */
+	if (entry && has_adopting_tree(entry))
+		return 0;
+	result = process_read(table, (pid_t)pid, &directory, &stat);
+	if (result == PROCESS_GONE)
+		table->changes++; /* its own children are ours now */
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	if (stat.ppid != table->self || (entry && !entry_is(entry, &stat)))
+		return 0;
+	if (!entry)
+		entry = entry_new(table, (pid_t)pid, stat.ppid, &stat, directory);
+	if (!entry)
+		return -ENOMEM;
+	result = join_adopting_trees(table, entry, &stat);
+	if (list_empty(&entry->memberships))
+		table_free_entry(table, entry);
+	return result;
+}
+
+int table_adopt_orphans(struct process_table *table)
+{
+	struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link)
+		if (tree->adopts_orphans)
+			return each_own_child(table, adopt, table);
+	return 0;
 }

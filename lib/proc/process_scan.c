@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_scan.c - reads the members again: who has exited, who has new children */
+/* process_scan.c - which processes join and leave the trees: from /proc, and from fork records */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -320,242 +320,84 @@ int process_table_refresh(struct process_table *table)
 	return process_table_refresh_continue(table, UINT64_MAX);
 }
 
-/* --- what /proc says of one process of the table */
-
-static int classify(const struct process_table *table, pid_t pid, int error)
+int process_table_find_delayed_orphans(struct process_table *table)
 {
-	if (error == -EACCES || error == -EPERM)
-		return PROCESS_CLOSED;
-	if (error != -ESRCH)
-		return error;
-	return procfs_is_hidden(table->procfs, pid) ? PROCESS_CLOSED : PROCESS_GONE;
+	int result = table_search_orphans(table, false), examined;
+
+	/* And their children. */
+	examined = table->refreshing ? 0 : table_examine_queue(table);
+	return result < 0 ? result : examined;
 }
 
-int process_read(const struct process_table *table, pid_t pid, int *directory,
-                 struct process_stat *stat)
-{
-	CLEANUP_CLOSE int process = procfs_open_process(table->procfs, pid);
-	int result = process < 0 ? process : procfs_read_stat(process, stat);
+/* --- takes in the fork records of the kernel
+ *
+ * A record is read some time after the fork. By then either process may have exited, and another
+ * may have its number. */
 
-	if (result < 0)
-		return classify(table, pid, result);
-	if (procfs_is_dead(stat))
-		return PROCESS_GONE;
-	*directory = process;
-	process = -1;
-	return PROCESS_ALIVE;
-}
-
-int process_still_lives(const struct process_table *table, const struct entry *entry)
+/* Whether a child that names the parent, which is dead, is another one's: it was read before the
+ * parent died, or a stranger has the parent's number. The kernel gives children away before it
+ * shows their parent as dead. */
+static bool still_names(const struct process_table *table, const struct entry *parent,
+                        const struct process_stat *child)
 {
 	CLEANUP_CLOSE int directory = -1;
-	struct process_stat stat;
+	struct process_stat now;
+
+	return process_read(table, child->pid, &directory, &now) == PROCESS_ALIVE &&
+	       now.start_time == child->start_time && now.ppid == parent->process.pid;
+}
+
+/* Whether what was read of the child is the one that the parent has forked, and not a stranger with
+ * the number of either. While the parent lives, the child names it, or its own parent
+ * (CLONE_PARENT, as container runtimes use it); once it is dead, another one. */
+static bool is_forked_by(const struct process_table *table, const struct entry *parent,
+                         const struct process_stat *child)
+{
+	bool named = child->ppid == parent->process.pid;
+	int lives = process_still_lives(table, parent);
+
+	if (lives == 0)
+		return !named || !still_names(table, parent, child);
+	return lives < 0 || named || child->ppid == parent->process.ppid;
+}
+
+static int add_forked(struct process_table *table, struct entry *parent, pid_t pid,
+                      const struct process_stat *stat, int directory, bool exited)
+{
+	struct entry *entry = entry_new(table, pid, parent->process.pid, stat, directory);
 	int result;
-
-	if (entry->exited)
-		return 0;
-	result = process_read(table, entry->process.pid, &directory, &stat);
-	if (result < 0)
-		return result;
-	return result == PROCESS_CLOSED || (result == PROCESS_ALIVE && entry_is(entry, &stat));
-}
-
-bool entry_is(const struct entry *entry, const struct process_stat *stat)
-{
-	return !entry->start_known || entry->process.start_time == stat->start_time;
-}
-
-void entry_update(struct entry *entry, const struct process_stat *stat)
-{
-	struct process *process = &entry->process;
-
-	process->ppid = stat->ppid;
-	process->start_time = stat->start_time;
-	entry->group = stat->group;
-	entry->session = stat->session;
-	memcpy(process->name, stat->name, sizeof(process->name));
-	entry->start_known = true;
-}
-
-struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
-                        const struct process_stat *stat, int directory)
-{
-	struct entry *entry = table_add(table, pid);
 
 	if (!entry)
-		return NULL;
-	entry->process.ppid = ppid;
-	if (stat) {
-		entry_update(entry, stat);
-		entry->process.netns_known = procfs_netns(directory, &entry->process.netns) == 0;
-	}
-	return entry;
+		return -ENOMEM;
+	entry->exited = exited;
+	result = tree_inherit(entry, parent);
+	if (list_empty(&entry->memberships))
+		table_free_entry(table, entry);
+	else
+		list_remove(&entry->queued); /* the next refresh examines everyone */
+	return result;
 }
 
-int process_table_reread(struct process_table *table, struct process *process)
+int process_table_forked(struct process_table *table, pid_t parent, pid_t child)
 {
-	struct entry *entry = container_of(process, struct entry, process);
+	struct entry *forker = table_find(table, parent), *known;
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
-	int result = process_read(table, process->pid, &directory, &stat);
+	int reading;
 
-	if (result < 0 || result == PROCESS_CLOSED)
-		return result < 0 ? result : 1;
-	if (result == PROCESS_GONE || entry->exited || !entry_is(entry, &stat))
+	if (!forker || parent == child || table->hooks.ignored(table->data, child))
 		return 0;
-	entry_update(entry, &stat);
-	return 1;
-}
-
-/* One call where nothing has changed. Whether the number is still that of the process doesn't
- * matter then. */
-static bool is_where_it_was(const struct process_table *table, const struct process *process)
-{
-	struct netns_id netns = {0};
-
-	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
-	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;
-}
-
-static int locate_anew(struct process_table *table, struct process *process)
-{
-	CLEANUP_CLOSE int directory = procfs_open_process(table->procfs, process->pid);
-	struct netns_id netns;
-	struct process_stat stat;
-	int result;
-
-	if (directory < 0)
-		return directory;
-	result = procfs_netns(directory, &netns);
-	if (result < 0)
-		return result;
-	if (process->netns_known && netns.dev == process->netns.dev &&
-	    netns.ino == process->netns.ino)
+	reading = process_read(table, child, &directory, &stat);
+	known = table_find(table, child);
+	if (known && (reading != PROCESS_ALIVE || (!known->exited && entry_is(known, &stat))))
+		return tree_inherit(known, forker);
+	if (known)
+		table_leave(table, known);
+	if (reading != PROCESS_ALIVE)
+		return add_forked(table, forker, child, NULL, -1, reading == PROCESS_GONE);
+	if (!is_forked_by(table, forker, &stat))
 		return 0;
-	result = procfs_read_stat(directory, &stat);
-	if (result < 0)
-		return result;
-	if (!entry_is(container_of(process, struct entry, process), &stat))
-		return -ESRCH;
-	process->netns = netns;
-	process->netns_known = true;
-	return 1;
-}
-
-int process_locate(struct process_table *table, struct process *process)
-{
-	return is_where_it_was(table, process) ? 0 : locate_anew(table, process);
-}
-
-/* --- the children of a process, also where the kernel doesn't list them
- *
- * Without CONFIG_PROC_CHILDREN every process of the system is asked for its parent, once in a pass.
- */
-
-/* The children of a parent by their PIDs, as the kernel usually lists them. */
-static int compare_parents(const void *left, const void *right)
-{
-	const struct parentage *a = left, *b = right;
-
-	if (a->parent != b->parent)
-		return a->parent < b->parent ? -1 : 1;
-	return (a->child > b->child) - (a->child < b->child);
-}
-
-static int add_row(struct parents *parents, pid_t parent, pid_t child)
-{
-	if (parents->count == parents->capacity) {
-		size_t capacity = parents->capacity ? parents->capacity * 2 : 256;
-		void *rows = realloc(parents->rows, capacity * sizeof(*parents->rows));
-
-		if (!rows)
-			return -ENOMEM;
-		parents->rows = rows;
-		parents->capacity = capacity;
-	}
-	parents->rows[parents->count++] = (struct parentage){parent, child};
-	return 0;
-}
-
-static int ask_parent(void *data, long pid)
-{
-	struct process_table *table = data;
-	CLEANUP_CLOSE int directory = -1;
-	struct process_stat stat;
-	int result;
-
-	if (pid > INT_MAX)
-		return 0;
-	result = process_read(table, (pid_t)pid, &directory, &stat);
-	if (result != PROCESS_ALIVE)
-		return result < 0 ? result : 0;
-	return add_row(&table->parents, stat.ppid, (pid_t)pid);
-}
-
-static int ask_everyone(struct process_table *table)
-{
-	struct parents *parents = &table->parents;
-	int result;
-
-	if (parents->pass == table->pass)
-		return 0;
-	parents->count = 0;
-	result = procfs_each_number(table->procfs->fd, ".", ask_parent, table);
-	if (result < 0)
-		return result;
-	if (parents->count > 1)
-		qsort(parents->rows, parents->count, sizeof(*parents->rows), compare_parents);
-	parents->pass = table->pass;
-	return 0;
-}
-
-/* The first row of a parent, or where it would stand. */
-static size_t first_row(const struct parents *parents, pid_t parent)
-{
-	size_t low = 0, high = parents->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (parents->rows[middle].parent < parent)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static int each_known_child(struct process_table *table, pid_t parent, procfs_visit visit,
-                            void *data)
-{
-	const struct parents *parents = &table->parents;
-	int result = ask_everyone(table);
-
-	if (result < 0)
-		return result;
-	for (size_t i = first_row(parents, parent); i < parents->count; i++) {
-		if (parents->rows[i].parent != parent)
-			break;
-		result = visit(data, parents->rows[i].child);
-		if (result != 0)
-			return result;
-	}
-	return 0;
-}
-
-int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
-                     procfs_visit visit, void *data)
-{
-	int result;
-
-	if (table->lists_no_children)
-		return each_known_child(table, stat->pid, visit, data);
-	result = procfs_each_child(directory, stat, visit, data);
-	if (result == -ENOENT) {
-		table->lists_no_children = true;
-		return each_known_child(table, stat->pid, visit, data);
-	}
-	return result == -ESRCH ? 0 : result;
+	return add_forked(table, forker, child, &stat, directory, false);
 }
 
 /* --- looks at new PIDs alone: for a large tree on a system that forks elsewhere */

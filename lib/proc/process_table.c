@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* process_table.c - processes by their PID */
+/* process_table.c - processes by their PID, the trees that they belong to, and what /proc says
+ * about each of them */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "proc/process_table.h"
 
@@ -37,11 +41,11 @@ void process_table_free(struct process_table *table)
 
 	if (!table)
 		return;
-	list_each (tree, &table->trees, struct process_tree, link) {
-		tree->references = 1;
-		process_tree_unref(tree);
-	}
-	table_end_orphans(table);
+	list_each (tree, &table->trees, struct process_tree, link)
+		tree_free(tree, false);
+	free(table->orphanage.reapers);
+	free(table->orphanage.children);
+	free(table->orphanage.listed);
 	free(table->parents.rows);
 	free(table->found);
 	free(table->buckets);
@@ -254,4 +258,265 @@ void table_leave(struct process_table *table, struct entry *entry)
 	list_each (membership, &entry->memberships, struct membership, of_process)
 		membership_end(membership, true);
 	table_free_entry(table, entry);
+}
+
+/* Ends every membership, and forgets who belongs nowhere any more. */
+static void tree_empty(struct process_tree *tree, bool leave)
+{
+	struct membership *membership;
+
+	list_each (membership, &tree->members, struct membership, of_tree) {
+		struct entry *entry = membership->entry;
+
+		membership_end(membership, leave);
+		if (list_empty(&entry->memberships))
+			table_free_entry(tree->table, entry);
+	}
+}
+
+void tree_free(struct process_tree *tree, bool leave)
+{
+	tree_empty(tree, leave);
+	list_remove(&tree->link);
+	free(tree->preexisting);
+	free(tree->kinships);
+	free(tree);
+}
+
+/* --- what /proc says of one process of the table */
+
+static int classify(const struct process_table *table, pid_t pid, int error)
+{
+	if (error == -EACCES || error == -EPERM)
+		return PROCESS_CLOSED;
+	if (error != -ESRCH)
+		return error;
+	return procfs_is_hidden(table->procfs, pid) ? PROCESS_CLOSED : PROCESS_GONE;
+}
+
+int process_read(const struct process_table *table, pid_t pid, int *directory,
+                 struct process_stat *stat)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(table->procfs, pid);
+	int result = process < 0 ? process : procfs_read_stat(process, stat);
+
+	if (result < 0)
+		return classify(table, pid, result);
+	if (procfs_is_dead(stat))
+		return PROCESS_GONE;
+	*directory = process;
+	process = -1;
+	return PROCESS_ALIVE;
+}
+
+int process_still_lives(const struct process_table *table, const struct entry *entry)
+{
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result;
+
+	if (entry->exited)
+		return 0;
+	result = process_read(table, entry->process.pid, &directory, &stat);
+	if (result < 0)
+		return result;
+	return result == PROCESS_CLOSED || (result == PROCESS_ALIVE && entry_is(entry, &stat));
+}
+
+bool entry_is(const struct entry *entry, const struct process_stat *stat)
+{
+	return !entry->start_known || entry->process.start_time == stat->start_time;
+}
+
+void entry_update(struct entry *entry, const struct process_stat *stat)
+{
+	struct process *process = &entry->process;
+
+	process->ppid = stat->ppid;
+	process->start_time = stat->start_time;
+	entry->group = stat->group;
+	entry->session = stat->session;
+	memcpy(process->name, stat->name, sizeof(process->name));
+	entry->start_known = true;
+}
+
+struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
+                        const struct process_stat *stat, int directory)
+{
+	struct entry *entry = table_add(table, pid);
+
+	if (!entry)
+		return NULL;
+	entry->process.ppid = ppid;
+	if (stat) {
+		entry_update(entry, stat);
+		entry->process.netns_known = procfs_netns(directory, &entry->process.netns) == 0;
+	}
+	return entry;
+}
+
+int process_table_reread(struct process_table *table, struct process *process)
+{
+	struct entry *entry = container_of(process, struct entry, process);
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result = process_read(table, process->pid, &directory, &stat);
+
+	if (result < 0 || result == PROCESS_CLOSED)
+		return result < 0 ? result : 1;
+	if (result == PROCESS_GONE || entry->exited || !entry_is(entry, &stat))
+		return 0;
+	entry_update(entry, &stat);
+	return 1;
+}
+
+/* One call where nothing has changed. Whether the number is still that of the process doesn't
+ * matter then. */
+static bool is_where_it_was(const struct process_table *table, const struct process *process)
+{
+	struct netns_id netns = {0};
+
+	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
+	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;
+}
+
+static int locate_anew(struct process_table *table, struct process *process)
+{
+	CLEANUP_CLOSE int directory = procfs_open_process(table->procfs, process->pid);
+	struct netns_id netns;
+	struct process_stat stat;
+	int result;
+
+	if (directory < 0)
+		return directory;
+	result = procfs_netns(directory, &netns);
+	if (result < 0)
+		return result;
+	if (process->netns_known && netns.dev == process->netns.dev &&
+	    netns.ino == process->netns.ino)
+		return 0;
+	result = procfs_read_stat(directory, &stat);
+	if (result < 0)
+		return result;
+	if (!entry_is(container_of(process, struct entry, process), &stat))
+		return -ESRCH;
+	process->netns = netns;
+	process->netns_known = true;
+	return 1;
+}
+
+int process_locate(struct process_table *table, struct process *process)
+{
+	return is_where_it_was(table, process) ? 0 : locate_anew(table, process);
+}
+
+/* --- the children of a process, also where the kernel doesn't list them
+ *
+ * Without CONFIG_PROC_CHILDREN every process of the system is asked for its parent, once in a pass.
+ */
+
+/* The children of a parent by their PIDs, as the kernel usually lists them. */
+static int compare_parents(const void *left, const void *right)
+{
+	const struct parentage *a = left, *b = right;
+
+	if (a->parent != b->parent)
+		return a->parent < b->parent ? -1 : 1;
+	return (a->child > b->child) - (a->child < b->child);
+}
+
+static int add_row(struct parents *parents, pid_t parent, pid_t child)
+{
+	if (parents->count == parents->capacity) {
+		size_t capacity = parents->capacity ? parents->capacity * 2 : 256;
+		void *rows = realloc(parents->rows, capacity * sizeof(*parents->rows));
+
+		if (!rows)
+			return -ENOMEM;
+		parents->rows = rows;
+		parents->capacity = capacity;
+	}
+	parents->rows[parents->count++] = (struct parentage){parent, child};
+	return 0;
+}
+
+static int ask_parent(void *data, long pid)
+{
+	struct process_table *table = data;
+	CLEANUP_CLOSE int directory = -1;
+	struct process_stat stat;
+	int result;
+
+	if (pid > INT_MAX)
+		return 0;
+	result = process_read(table, (pid_t)pid, &directory, &stat);
+	if (result != PROCESS_ALIVE)
+		return result < 0 ? result : 0;
+	return add_row(&table->parents, stat.ppid, (pid_t)pid);
+}
+
+static int ask_everyone(struct process_table *table)
+{
+	struct parents *parents = &table->parents;
+	int result;
+
+	if (parents->pass == table->pass)
+		return 0;
+	parents->count = 0;
+	result = procfs_each_number(table->procfs->fd, ".", ask_parent, table);
+	if (result < 0)
+		return result;
+	if (parents->count > 1)
+		qsort(parents->rows, parents->count, sizeof(*parents->rows), compare_parents);
+	parents->pass = table->pass;
+	return 0;
+}
+
+/* The first row of a parent, or where it would stand. */
+static size_t first_row(const struct parents *parents, pid_t parent)
+{
+	size_t low = 0, high = parents->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (parents->rows[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int each_known_child(struct process_table *table, pid_t parent, procfs_visit visit,
+                            void *data)
+{
+	const struct parents *parents = &table->parents;
+	int result = ask_everyone(table);
+
+	if (result < 0)
+		return result;
+	for (size_t i = first_row(parents, parent); i < parents->count; i++) {
+		if (parents->rows[i].parent != parent)
+			break;
+		result = visit(data, parents->rows[i].child);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
+                     procfs_visit visit, void *data)
+{
+	int result;
+
+	if (table->lists_no_children)
+		return each_known_child(table, stat->pid, visit, data);
+	result = procfs_each_child(directory, stat, visit, data);
+	if (result == -ENOENT) {
+		table->lists_no_children = true;
+		return each_known_child(table, stat->pid, visit, data);
+	}
+	return result == -ESRCH ? 0 : result;
 }

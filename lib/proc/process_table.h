@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* process_table.h - the inside of a process table, shared by the files that make it up
  *
+ * The files form layers: process_table.c (the hash, memberships, one process), process_orphans.c,
+ * process_scan.c (who has come and gone), process_tree.c (the public trees). Each calls only those
+ * before it.
+ *
  * Every process stands in the hash once, and has a membership for each tree that it belongs to. A
  * pass examines the processes of a queue until it is empty; whatever may have new children, or new
  * trees to hand on to its children, is put into the queue. */
@@ -120,6 +124,7 @@ struct process_table {
 };
 
 /* --- process_table.c: the hash --- */
+
 struct entry *table_find(const struct process_table *table, pid_t pid);
 /* Makes an entry that belongs to no tree yet; NULL: out of memory. */
 struct entry *table_add(struct process_table *table, pid_t pid);
@@ -130,7 +135,8 @@ void table_free_entry(struct process_table *table, struct entry *entry);
 /* Has it examined in this pass, once more if it was. */
 void table_queue(struct process_table *table, struct entry *entry);
 
-/* --- process_member.c: who belongs where --- */
+/* --- process_table.c: which process belongs to which trees --- */
+
 bool tree_has(const struct process_tree *tree, const struct entry *entry);
 /* Makes it a member, if it isn't one, and calls the hook. 0 or -ENOMEM. */
 int tree_join(struct process_tree *tree, struct entry *entry);
@@ -140,8 +146,11 @@ int tree_inherit(struct entry *entry, const struct entry *parent);
 void membership_end(struct membership *membership, bool leave);
 /* Has it leave all its trees, and frees it. */
 void table_leave(struct process_table *table, struct entry *entry);
+/* Ends all memberships of a tree, and frees the tree and the processes that belong to no other. */
+void tree_free(struct process_tree *tree, bool leave);
 
-/* --- process_read.c: what /proc says of one process --- */
+/* --- process_table.c: what /proc says about one process --- */
+
 enum process_reading {
 	PROCESS_ALIVE,
 	PROCESS_CLOSED, /* alive, but /proc hides it or keeps it to itself */
@@ -161,21 +170,15 @@ void entry_update(struct entry *entry, const struct process_stat *stat);
  * membership, its network namespace looked up; NULL: out of memory. */
 struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
                         const struct process_stat *stat, int directory);
-
-/* --- process_children.c: children, whatever the kernel lists --- */
+/* Calls visit for each child, whatever the kernel lists. */
 int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
                      procfs_visit visit, void *data);
 
-/* --- process_refresh.c: the pass --- */
-/* Examines what is queued until nothing is. 0, or the first error. */
-int table_examine_queue(struct process_table *table);
-
-/* --- process_adopt.c: orphans that became our children --- */
-/* Notes who is no orphan of this tree. */
-int tree_note_preexisting(struct process_tree *tree);
-int table_adopt_orphans(struct process_table *table);
-
 /* --- process_orphans.c: orphans that became children of others --- */
+
+/* Searches now for the orphans of the trees that exist: they join, and are to be examined. False if
+ * orphans are not looked for. */
+bool table_search_orphans_at_once(struct process_table *table);
 /* Before the root joins: notes who takes orphans, and whose there are already. */
 void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
 /* A member was found alive: notes which sessions and groups are those of its trees. */
@@ -183,7 +186,16 @@ void table_note_kinship(struct process_table *table, const struct entry *entry);
 /* Looks for orphans if that is due; they join, and are to be examined. fresh: all members were
  * looked at just now. 0, or the first error. */
 int table_search_orphans(struct process_table *table, bool fresh);
-void tree_end_orphans(struct process_tree *tree);
-void table_end_orphans(struct process_table *table);
+
+/* --- process_orphans.c: orphans that became children of the calling process --- */
+
+/* Notes who is no orphan of this tree. */
+int tree_note_preexisting(struct process_tree *tree);
+int table_adopt_orphans(struct process_table *table);
+
+/* --- process_scan.c --- */
+
+/* Examines what is queued until nothing is. 0, or the first error. */
+int table_examine_queue(struct process_table *table);
 
 #endif

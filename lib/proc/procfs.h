@@ -9,25 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proc/parse.h"
+
 struct procfs {
 	int fd;               /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
 	int loadavg;          /* kept open for procfs_last_pid(); -1 until then */
 	bool loadavg_refused; /* it can't be had, or isn't the kernel's: it isn't asked again */
-};
-
-/* Fields of /proc/PID/stat. */
-struct process_stat {
-	pid_t pid;
-	pid_t ppid;
-	pid_t group; /* process group and session; 0: in another PID namespace */
-	pid_t session;
-	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
-	               well */
-	unsigned threads;
-	bool exiting; /* the leader is on its way out: what it held is gone, and the kernel shows it
-	                 to root alone */
-	uint64_t start_time; /* clock ticks since boot, field 22 */
-	char name[64]; /* comm: bytes from strangers, may hold blanks, parentheses and newlines */
 };
 
 /* Tells network namespaces apart while they live. The (st_dev, st_ino) of /proc/PID/net/tcp: the
@@ -57,13 +44,8 @@ int procfs_open_at(int directory, const char *name, int flags);
  * errno. */
 ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
 
-/* Parses the text of /proc/PID/stat. Pure. Returns 0 or -EPROTO. */
-int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat);
-/* Reads and parses it. Returns 0, -ESRCH where the process is gone, another errno. */
+/* Reads and parses stat. Returns 0; -ESRCH if the process is gone; another negative errno. */
 int procfs_read_stat(int process, struct process_stat *stat);
-/* Whether it has exited and only waits to be reaped. */
-bool procfs_is_dead(const struct process_stat *stat);
-
 /* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and how deep that
  * is (number of fields). Returns 0 or a negative errno. */
 int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth);
@@ -105,26 +87,12 @@ int procfs_through_threads(int process, const char *path, procfs_attempt attempt
 
 /* Reads the text of a link, cut to the size and NUL-terminated. Its length, or a negative errno. */
 ssize_t procfs_read_link_text(int directory, const char *path, char *text, size_t size);
-/* Takes the number from a text "type:[number]". Pure. False where it has another form. */
-bool procfs_parse_link(const char *text, const char *type, uint64_t *number);
 /* Reads the number of a link "type:[number]". Returns 1, 0 for a link of another form, or a
  * negative errno. */
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number);
 
 /* A pidfd of the process that had this start time: a descriptor, -ESRCH, or another errno. */
 int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time);
-
-/* Receives the inode number of a socket. */
-typedef void (*procfs_visit_socket)(void *data, uint64_t inode);
-/* Parses /proc/PID/fdinfo/N of an io_uring, cut anywhere: calls visit for each socket among the
- * files that are registered with it. Pure. To be zeroed at first. */
-struct uring_files {
-	bool inside; /* among the lines of these files */
-	size_t used;
-	char line[64]; /* its beginning: none that is looked for fills it */
-};
-void uring_files_feed(struct uring_files *files, const char *bytes, size_t size,
-                      procfs_visit_socket visit, void *data);
 
 /* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
  * can tell only where /proc shows our PID namespace: false elsewhere. */
@@ -135,7 +103,5 @@ bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
  * last field is any number, and may never change. The kernel's changes with each fork: read it
  * before the tree, so that what is forked meanwhile counts as a change. */
 pid_t procfs_last_pid(struct procfs *procfs);
-/* Parses its text. Pure. 0 where there is no such number. */
-pid_t procfs_parse_loadavg(const char *text, size_t size);
 
 #endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* parse.h - what the texts of /proc mean (proc(5)): pure functions of the bytes */
+#ifndef PARSE_H
+#define PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Fields of /proc/PID/stat. */
+struct process_stat {
+	pid_t pid;
+	pid_t ppid;
+	pid_t group; /* process group and session; 0: in another PID namespace */
+	pid_t session;
+	char state; /* 'Z': the leader has exited; the process is dead only if threads is 0 or 1 as
+	               well */
+	unsigned threads;
+	bool exiting; /* the leader is on its way out: what it held is gone, and the kernel shows it
+	                 to root alone */
+	uint64_t start_time; /* clock ticks since boot, field 22 */
+	char name[64];       /* comm: bytes chosen by the process, may hold blanks, parentheses and
+	                        newlines */
+};
+
+/* Parses the text of /proc/PID/stat. Returns 0 or -EPROTO. */
+int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat);
+/* Whether the process has exited and only waits to be reaped. */
+bool procfs_is_dead(const struct process_stat *stat);
+
+/* Parses the text of /proc/loadavg: the last PID that was given out. 0 if there is no number. */
+pid_t procfs_parse_loadavg(const char *text, size_t size);
+
+/* Takes the number from the text of a link, "type:[number]". False if the text has another form. */
+bool procfs_parse_link(const char *text, const char *type, uint64_t *number);
+
+/* Receives the inode number of a socket. */
+typedef void (*procfs_visit_socket)(void *data, uint64_t inode);
+/* Parses /proc/PID/fdinfo/N of an io_uring, cut anywhere: calls visit for each socket among the
+ * files that are registered with the io_uring. To be zeroed at first. */
+struct uring_files {
+	bool inside; /* among the lines of these files */
+	size_t used;
+	char line[64]; /* its beginning: none that is looked for fills it */
+};
+void uring_files_feed(struct uring_files *files, const char *bytes, size_t size,
+                      procfs_visit_socket visit, void *data);
+
+#endif
