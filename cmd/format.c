@@ -87,6 +87,8 @@ static void add_owner(struct text *text, const struct format_fields *fields, con
 static void add_text(struct text *text, const struct format_fields *fields, const char *name,
                      const struct format_style *style)
 {
+	if (style->processes && fields->command && *fields->command != '\0')
+		name = fields->command;
 	add_local_time(text, fields->realtime);
 	add_kind(text, fields, style->colour);
 	add_port(text, fields);

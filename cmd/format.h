@@ -41,6 +41,7 @@ struct format_fields {
 	unsigned int port;
 	pid_t pid;
 	const char *process;
+	const char *command; /* its command line; NULL or "" where nobody has asked for it */
 	unsigned int owners;
 	uint64_t netns;
 	uint64_t inode;
@@ -51,6 +52,7 @@ struct format_style {
 	bool json;
 	const char *format; /* see format_is_valid(); or NULL. Not with json */
 	bool colour;
+	bool processes;     /* text: command lines in the place of names */
 	bool utf8;          /* text: the terminal shows UTF-8 */
 	uint64_t own_netns; /* text: the network namespace that isn't worth a word */
 };

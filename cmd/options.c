@@ -25,6 +25,7 @@ enum {
 	KEY_WAIT = 0x100,
 	KEY_PORTS,
 	KEY_SETTLE,
+	KEY_PROCESSES,
 	KEY_FORMAT,
 	KEY_COLOR,
 	KEY_FD,
@@ -58,8 +59,8 @@ struct row {
 static const struct row rows[] = {
 	{'p', "pid", "PID", "process IDs, separated by commas",
          "watch this process; may be repeated", take_pids, 0, 0, false},
-	{'1', "once", NULL, NULL, "print what is open now, and exit", take_set, MEMBER(once), true,
-         false},
+	{'1', "once", NULL, NULL, "list what is open now, and exit: with 1 if nothing is", take_set,
+         MEMBER(once), true, false},
 	{KEY_WAIT, "wait", "PORT", "a port from 1 to 65535",
          "print nothing and exit once PORT, or any port, is open; a COMMAND goes on", take_wait, 0,
          0, true},
@@ -77,6 +78,8 @@ static const struct row rows[] = {
 	{'s', "scope", "tree|netns", "tree and netns",
          "ports held by the tree (default), or all in its netns", take_choice, MEMBER(scope), 0,
          false},
+	{KEY_PROCESSES, "processes", NULL, NULL, "print command lines instead of process names",
+         take_set, MEMBER(processes), true, false},
 	{'j', "json", NULL, NULL, "print one JSON object a line", take_set, MEMBER(json), true,
          false},
 	{KEY_FORMAT, "format", "TEXT", FORMAT_ALLOWED,
@@ -121,11 +124,12 @@ static const struct row rows[] = {
 
 /* Options of which one says what the other excludes. */
 static const char *const contradictions[][2] = {
-	{"once", "wait"},     {"once", "timeout"},  {"wait", "events"},  {"json", "format"},
-	{"output", "fd"},     {"quiet", "verbose"}, {"check", "once"},   {"check", "wait"},
-	{"check", "timeout"}, {"check", "events"},  {"check", "format"}, {"check", "ports"},
-	{"check", "stats"},   {"check", "exec"},    {"wait", "exec"},    {"once", "settle"},
-	{"wait", "settle"},   {"check", "settle"},  {"json", "color"},   {"format", "color"},
+	{"once", "wait"},     {"once", "timeout"},   {"wait", "events"},      {"json", "format"},
+	{"output", "fd"},     {"quiet", "verbose"},  {"check", "once"},       {"check", "wait"},
+	{"check", "timeout"}, {"check", "events"},   {"check", "format"},     {"check", "ports"},
+	{"check", "stats"},   {"check", "exec"},     {"wait", "exec"},        {"once", "settle"},
+	{"wait", "settle"},   {"check", "settle"},   {"json", "color"},       {"format", "color"},
+	{"once", "events"},   {"json", "processes"}, {"format", "processes"},
 };
 
 /* What the command line said, besides the options themselves. */

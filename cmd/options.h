@@ -34,6 +34,7 @@ struct options {
 	unsigned int timeout;   /* milliseconds; 0 where none was given */
 	unsigned int settle;    /* milliseconds that a port must stay open; or 0 */
 	struct values_ports ports;
+	int processes;         /* command lines in the place of names */
 	const char *format;    /* see format.h; or NULL */
 	int colour;            /* enum options_colour */
 	unsigned int events;   /* bits of enum portwatch_event_kind */

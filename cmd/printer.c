@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* printer.c - prints events */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command_line.h"
 #include "inherited.h"
 #include "message.h"
 #include "moment.h"
@@ -18,6 +21,7 @@ static void choose_style(struct printer *printer)
 
 	printer->style.json = printer->options->json;
 	printer->style.format = printer->options->format;
+	printer->style.processes = printer->options->processes;
 	printer->style.colour = isatty(printer->output.fd) && (!no_color || *no_color == '\0') &&
 	                        (!terminal || strcmp(terminal, "dumb") != 0);
 	if (printer->options->colour != OPTIONS_COLOUR_AUTO)
@@ -74,14 +78,31 @@ static struct format_fields describe(const struct portwatch_event *event)
 	};
 }
 
-static void print(struct printer *printer, const struct format_fields *fields)
+static void print_line(struct printer *printer, const char *line, size_t length)
 {
-	char line[FORMAT_LINE_MAX];
-	size_t length = format_line(fields, &printer->style, line);
 	int result = output_line(&printer->output, line, length);
 
 	if (result < 0)
 		fail(printer, result);
+}
+
+/* The command line of the owner, where it is going to be shown. */
+static const char *find_command(const struct format_fields *fields, bool shown,
+                                char buffer[COMMAND_LINE_MAX + 1])
+{
+	*buffer = '\0';
+	if (shown && fields->pid != 0 && fields->kind != PORTWATCH_EVENT_END)
+		command_line_read(fields->pid, buffer);
+	return buffer;
+}
+
+static void print(struct printer *printer, const struct format_fields *fields)
+{
+	char line[FORMAT_LINE_MAX], command[COMMAND_LINE_MAX + 1];
+	struct format_fields shown = *fields;
+
+	shown.command = find_command(fields, printer->style.processes, command);
+	print_line(printer, line, format_line(&shown, &printer->style, line));
 	hook_event(printer->hook, fields);
 }
 
@@ -104,6 +125,18 @@ bool printer_wants_port(const struct printer *printer, const struct portwatch_ev
 	       values_has_port(&printer->options->ports, portwatch_event_get_port(event));
 }
 
+static void list(struct printer *printer, const struct format_fields *fields)
+{
+	char command[COMMAND_LINE_MAX + 1];
+	struct format_fields row = *fields;
+	int result;
+
+	row.command = find_command(fields, !printer->style.json && !printer->style.format, command);
+	result = listing_take(&printer->listing, &row);
+	if (result < 0)
+		message_error("a port is not printed: %s", strerror(-result));
+}
+
 void printer_event(struct printer *printer, const struct portwatch *watcher,
                    const struct portwatch_event *event)
 {
@@ -112,9 +145,63 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 
 	if (wanted < 0)
 		message_error("an event is not printed: %s", strerror(-wanted));
-	if (wanted > 0 && printer_wants_port(printer, event) &&
-	    settle_take(&printer->settle, &fields, now_ms()))
+	if (wanted <= 0 || !printer_wants_port(printer, event))
+		return;
+	if (printer->options->once)
+		list(printer, &fields);
+	else if (settle_take(&printer->settle, &fields, now_ms()))
 		print_wanted(printer, &fields);
+}
+
+/* The columns of the terminal that is written to; 0 where it is none. */
+static size_t find_width(const struct printer *printer)
+{
+	struct winsize size;
+
+	return ioctl(printer->output.fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* A line of a table without its newline, for which there is room. */
+static void print_row(struct printer *printer, char *line, size_t length)
+{
+	line[length] = '\n';
+	print_line(printer, line, length + 1);
+}
+
+static void print_table(struct printer *printer, const struct format_fields *const *rows)
+{
+	size_t width = find_width(printer), count = printer->listing.count;
+	struct listing_columns columns;
+	char line[FORMAT_LINE_MAX];
+
+	listing_measure(rows, count, &printer->style, &columns);
+	if (count > 0 && isatty(printer->output.fd))
+		print_row(printer, line, listing_header(&columns, width, line));
+	for (size_t i = 0; i < count && printer_is_open(printer); i++) {
+		print_row(printer, line,
+		          listing_line(rows[i], &columns, &printer->style, width, line));
+		hook_event(printer->hook, rows[i]);
+	}
+}
+
+int printer_list(struct printer *printer)
+{
+	size_t count = printer->listing.count;
+	const struct format_fields **rows = calloc(count + 1, sizeof(const struct format_fields *));
+
+	if (!rows) {
+		message_error("nothing is printed: %s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	listing_sort(&printer->listing, rows);
+	if (!printer->style.json && !printer->style.format) {
+		print_table(printer, rows);
+	} else {
+		for (size_t i = 0; i < count; i++)
+			print(printer, rows[i]);
+	}
+	free(rows);
+	return count > INT_MAX ? INT_MAX : (int)count;
 }
 
 void printer_settle(struct printer *printer)
@@ -145,5 +232,6 @@ void printer_close(struct printer *printer)
 {
 	overlap_free(&printer->overlap);
 	settle_free(&printer->settle);
+	listing_free(&printer->listing);
 	output_close(&printer->output);
 }

@@ -7,6 +7,7 @@
 
 #include "format.h"
 #include "hook.h"
+#include "listing.h"
 #include "options.h"
 #include "output.h"
 #include "overlap.h"
@@ -18,6 +19,7 @@ struct printer {
 	struct output output;
 	struct overlap overlap;
 	struct settle settle;
+	struct listing listing; /* of --once */
 	struct hook *hook;
 	bool failed; /* output could not be written; a reader that has gone is no failure */
 };
@@ -30,6 +32,10 @@ int printer_open(struct printer *printer, const struct options *options, struct 
  */
 void printer_event(struct printer *printer, const struct portwatch *watcher,
                    const struct portwatch_event *event);
+
+/* --once: the events so far were what is open; prints it, in order. Returns how many ports that
+ * are, or -ENOMEM. */
+int printer_list(struct printer *printer);
 
 /* Prints what has stayed open for long enough. */
 void printer_settle(struct printer *printer);

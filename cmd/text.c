@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "text.h"
 
@@ -96,6 +97,49 @@ void text_add_visible(struct text *text, const char *bytes, bool utf8)
 		length = 1;
 		text_add(text, "\\x%02x", (unsigned char)*bytes);
 	}
+}
+
+/* One unit of a visible text: a character, or an escape sequence, which has four bytes. Returns how
+ * many bytes it has, and receives how many columns it takes. */
+static size_t measure_unit(const char *visible, size_t *columns)
+{
+	uint32_t character;
+	size_t length = decode_utf8(visible, &character);
+	int width;
+
+	*columns = 1;
+	if (*visible == '\\' && visible[1] == 'x')
+		return *columns = strnlen(visible, 4);
+	if (length < 2)
+		return 1;
+	width = wcwidth((wchar_t)character);
+	if (width >= 0)
+		*columns = (size_t)width;
+	return length;
+}
+
+size_t text_width(const char *visible, size_t length)
+{
+	size_t width = 0, columns;
+
+	for (size_t at = 0; at < length; width += columns)
+		at += measure_unit(visible + at, &columns);
+	return width;
+}
+
+void text_cut(struct text *text, size_t columns)
+{
+	size_t width = 0, at = 0, unit, taken;
+
+	while (at < text->length) {
+		unit = measure_unit(text->data + at, &taken);
+		if (width + taken > columns)
+			break;
+		width += taken;
+		at += unit;
+	}
+	text->length = at;
+	text->data[at] = '\0';
 }
 
 void text_add_json(struct text *text, const char *bytes)

@@ -24,6 +24,13 @@ void text_add(struct text *text, const char *format, ...) __attribute__((format(
  * stands around them. */
 void text_add_visible(struct text *text, const char *bytes, bool utf8);
 
+/* How many columns of a terminal the first `length` bytes of a visible text take: what
+ * text_add_visible() has made, or plain ASCII. */
+size_t text_width(const char *visible, size_t length);
+
+/* Cuts a visible text to that many columns, in whole units. */
+void text_cut(struct text *text, size_t columns);
+
 /* Appends bytes as the inside of a JSON string, always valid: control characters as \u00NN, each
  * byte that is not part of valid UTF-8 as U+FFFD. */
 void text_add_json(struct text *text, const char *bytes);

@@ -232,9 +232,16 @@ static void dispatch(struct watch *watch, struct target *target)
 	watch->live--;
 }
 
+static bool explains(const struct watch *watch)
+{
+	return watch->options->log_level >= PORTWATCH_LOG_WARNING && isatty(STDERR_FILENO);
+}
+
 /* --once: prints what was open at the start; nothing is left to wait for but the output. */
 static void print_initial(struct watch *watch)
 {
+	int count;
+
 	for (size_t i = 0; i < watch->target_count; i++) {
 		struct portwatch *watcher = watch->targets[i].watcher;
 
@@ -242,6 +249,14 @@ static void print_initial(struct watch *watch)
 			mind_output(watch);
 	}
 	watch->live = 0;
+	if (watch->stopped)
+		return;
+	count = printer_list(&watch->printer);
+	mind_output(watch);
+	if (count <= 0)
+		watch->status = 1;
+	if (count == 0 && explains(watch))
+		message_error("no port is open");
 }
 
 /* Whether a signal is to end COMMAND for good. As the init process pwatch is the only one whom

@@ -145,6 +145,21 @@ START_TEST(text_escapes_the_name)
 }
 END_TEST
 
+START_TEST(command_lines_in_the_place_of_names)
+{
+	struct format_style style = {.processes = true, .own_netns = 4026531840};
+	struct format_fields fields = make_open();
+
+	fields.command = "python3 -m http.server\n";
+	format_line(&fields, &style, line);
+	ck_assert_str_eq(line, "13:00:01.123 open   127.0.0.1:8000         "
+	                       "python3 -m http.server\\x0a[4242]\n");
+	fields.command = "";
+	format_line(&fields, &style, line);
+	ck_assert_str_eq(line, "13:00:01.123 open   127.0.0.1:8000         python3[4242]\n");
+}
+END_TEST
+
 START_TEST(json_has_all_keys_in_order)
 {
 	struct format_fields fields = make_open();
@@ -279,6 +294,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, text_of_the_end);
 	tcase_add_test(tcase, colour_is_in_the_kind_alone);
 	tcase_add_test(tcase, text_escapes_the_name);
+	tcase_add_test(tcase, command_lines_in_the_place_of_names);
 	tcase_add_test(tcase, json_has_all_keys_in_order);
 	tcase_add_test(tcase, json_has_null_for_the_unknown);
 	tcase_add_test(tcase, json_escapes_the_name);

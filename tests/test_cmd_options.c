@@ -65,7 +65,7 @@ END_TEST
 static void check_all_set(void)
 {
 	ck_assert_int_eq(options.json, 1);
-	ck_assert_int_eq(options.once, 1);
+	ck_assert_uint_eq(options.settle, 500);
 	ck_assert_uint_eq(options.events,
 	                  PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END | PORTWATCH_EVENT_OWNER);
 	ck_assert_uint_eq(options.interval, 250);
@@ -80,15 +80,15 @@ static void check_all_set(void)
 
 START_TEST(long_and_short_names_are_the_same)
 {
-	ck_assert_int_eq(
-		parse("--json --once --events=close,end,owner --interval=0.25 --addresses all "
-	              "--scope=netns --output=file --no-notify --stats --verbose 7"),
-		0);
+	ck_assert_int_eq(parse("--json --settle=0.5 --events=close,end,owner --interval=0.25 "
+	                       "--addresses all "
+	                       "--scope=netns --output=file --no-notify --stats --verbose 7"),
+	                 0);
 	check_all_set();
-	ck_assert_int_eq(
-		parse("-j1 -e close,end,owner -i.25 -Aall -s netns -o file --no-notify --stats -v "
-	              "7"),
-		0);
+	ck_assert_int_eq(parse("-j --settle=.5 -e close,end,owner -i.25 -Aall -s netns -o file "
+	                       "--no-notify --stats -v "
+	                       "7"),
+	                 0);
 	check_all_set();
 }
 END_TEST
@@ -103,6 +103,11 @@ START_TEST(what_is_printed_and_when)
 	ck_assert_int_eq(options.fd, 7);
 	ck_assert_int_eq(parse("--color=always 1"), 0);
 	ck_assert_int_eq(options.colour, OPTIONS_COLOUR_ALWAYS);
+	ck_assert_int_eq(parse("--once --processes 1"), 0);
+	ck_assert_int_eq(options.once, 1);
+	ck_assert_int_eq(options.processes, 1);
+	ck_assert_int_eq(parse("-1 1"), 0);
+	ck_assert_int_eq(options.once, 1);
 	/* The value of --wait is part of its word, or there is none. */
 	ck_assert_int_eq(parse("--ports=80,90-99 --wait 3000"), 0);
 	ck_assert_int_eq(options.wait, 1);
@@ -239,6 +244,8 @@ static const struct {
 	{"-1 --settle=1 1", "options --once and --settle contradict each other"},
 	{"--exec= 1", "option --exec: '' is not allowed; allowed: a command of the shell"},
 	{"--wait --exec=x 1", "options --wait and --exec contradict each other"},
+	{"-1 -e open 1", "options --once and --events contradict each other"},
+	{"-j --processes 1", "options --json and --processes contradict each other"},
 	{"-1 --wait 1", "options --once and --wait contradict each other"},
 	{"-qv 1", "options --quiet and --verbose contradict each other"},
 	{"--format=x -j 1", "options --json and --format contradict each other"},
@@ -290,10 +297,10 @@ END_TEST
 START_TEST(help_lists_every_option)
 {
 	static const char *const names[] = {
-		"pid",    "once",     "wait",   "timeout", "events",    "ports", "addresses",
-		"scope",  "json",     "format", "color",   "output",    "fd",    "exec",
-		"settle", "interval", "reader", "table",   "no-notify", "check", "stats",
-		"quiet",  "verbose",  "help",   "version"};
+		"pid",       "once",   "wait",     "timeout", "events", "ports",     "addresses",
+		"scope",     "json",   "format",   "color",   "output", "fd",        "exec",
+		"processes", "settle", "interval", "reader",  "table",  "no-notify", "check",
+		"stats",     "quiet",  "verbose",  "help",    "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 	const char *line, *end;
 

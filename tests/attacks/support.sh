@@ -67,10 +67,10 @@ serve()
 	read -r port <&4
 }
 
-# Whether the last command reported this port, or any.
+# Whether the last command reported this port, or any: in a listing, or as an event.
 reported()
 {
-	grep -q "open  *[0-9.:]*:$1 " "$work/log"
+	grep -q "^\(.* open  *\)\{0,1\}[0-9][0-9.]*:$1 " "$work/log"
 }
 
 expect_port()

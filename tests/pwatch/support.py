@@ -191,7 +191,7 @@ class Case(unittest.TestCase):
     def once(self, *arguments, **options):
         """The objects that --once --json prints."""
         result = self.run_pwatch('--once', '--json', *arguments, **options)
-        self.assertEqual((result.returncode, result.stderr), (0, b''))
+        self.assertEqual((result.returncode, result.stderr), (0 if result.stdout else 1, b''))
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def assert_refused(self, result, status, *words):

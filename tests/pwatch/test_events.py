@@ -142,7 +142,7 @@ class Events(Case):
         self.tell(server, f'name {name.hex()}')
         self.assertEqual(self.once(server.pid)[0]['process'], '\x1b[2J\n"\ufffd\\x')
         result = self.run_pwatch('--once', server.pid)
-        self.assertIn(rb'\x1b[2J\x0a"\xff\x5cx[', result.stdout)
+        self.assertIn(rb'\x1b[2J\x0a"\xff\x5cx ', result.stdout)
         self.assertNotIn(b'\x1b', result.stdout)
         self.assertEqual(result.stdout.count(b'\n'), 1)
 

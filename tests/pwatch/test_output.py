@@ -93,8 +93,15 @@ class Output(Case):
             main, terminal = pty.openpty()
             self.watch('-1', server.pid, stdout=terminal, env=environment).wait(DEADLINE)
             with open(main, 'rb', buffering=0) as stream:
+                read_line(stream)
+                self.assertEqual('\x1b[32m127.' in read_line(stream), coloured, variables)
+            os.close(terminal)
+            main, terminal = pty.openpty()
+            pwatch = self.watch(server.pid, stdout=terminal, env=environment)
+            with open(main, 'rb', buffering=0) as stream:
                 self.assertEqual('\x1b[32mopen' in read_line(stream), coloured, variables)
             os.close(terminal)
+            pwatch.wait(DEADLINE)
         self.assertNotIn(b'\x1b', self.run_pwatch('-1', server.pid).stdout)
 
     def test_closed_standard_descriptors(self):
@@ -167,6 +174,7 @@ class Output(Case):
         os.close(ends[1])
         self.assertEqual(pwatch.wait(DEADLINE), 0)
         with open(ends[0], 'rb', buffering=0) as stream:
+            read_line(stream)
             return read_line(stream).encode()
 
     def test_ports(self):
