@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "api/delivery.h"
+#include "api/event.h"
 #include "api/watcher.h"
 #include "util/fd.h"
 #include "util/lock.h"
@@ -37,29 +38,37 @@ void delivery_wake(struct outbox *outbox, void *data)
 	library_notify();
 }
 
-/* The next event that the callback wants. False when there is none, or the watcher was stopped. */
-static bool take_wanted(struct portwatch *watcher, struct portwatch_event *event)
+/* The next event that the callback wants. NULL when there is none, or the watcher was stopped; and
+ * without memory, where the next poll cycle wakes again. */
+static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 {
-	while (watcher->state == WATCHER_STARTED && outbox_take(watcher->outbox, event))
-		if (event->kind & watcher->options.kinds)
-			return true;
-	return false;
+	struct portwatch_event event;
+
+	watcher->event = event_renew(watcher->event);
+	while (watcher->event && watcher->state == WATCHER_STARTED &&
+	       outbox_take(watcher->outbox, &event)) {
+		if (!(event.kind & watcher->options.kinds))
+			continue;
+		event_fill(watcher->event, &event);
+		return watcher->event;
+	}
+	return NULL;
 }
 
 int delivery_run(struct portwatch *watcher, size_t most)
 {
 	unsigned int generation = library_generation();
-	struct portwatch_event event;
+	const struct portwatch_event *event;
 	size_t count = 0;
 
 	watcher->references++;
 	watcher->dispatching = true;
 	watcher->dispatcher = pthread_self();
 	watcher->outbox->woken = false;
-	while (count < most && take_wanted(watcher, &event)) {
+	while (count < most && (event = take_wanted(watcher))) {
 		watcher->events++;
 		library_unlock();
-		watcher->callback(watcher, &event, watcher->user_data);
+		watcher->callback(watcher, event, watcher->user_data);
 		library_lock();
 		count++;
 		/* The callback has forked, and this is the child: there is no monitor here. */

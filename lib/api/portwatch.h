@@ -53,7 +53,8 @@ extern "C" {
 /** struct portwatch: one watcher, opaque. Owned by the caller until portwatch_free(). */
 struct portwatch;
 
-/** struct portwatch_event: one event, opaque. Owned by the library, valid during the callback. */
+/** struct portwatch_event: one event, opaque. Owned by the library, valid during the callback, and
+ * longer with a reference: portwatch_event_ref(). */
 struct portwatch_event;
 
 /** struct portwatch_namespace: what is known of one watched network namespace, opaque. Owned by the
@@ -233,7 +234,7 @@ enum portwatch_stat {
 /**
  * portwatch_callback: receives one event.
  * @watcher: the watcher to which the event belongs
- * @event: the event; valid until the callback returns
+ * @event: the event; valid until the callback returns, see portwatch_event_ref()
  * @user_data: as given to portwatch_new()
  *
  * The library holds no lock during the call. The callback may call every function of the library on
@@ -660,6 +661,27 @@ const char *portwatch_reader_name(enum portwatch_reader reader);
 const char *portwatch_table_name(enum portwatch_table table);
 
 /**
+ * portwatch_event_ref: keeps an event after its callback has returned.
+ * @event: the event, or NULL
+ *
+ * The getters may be called in any thread as long as there is a reference, also after
+ * portwatch_free().
+ *
+ * Returns: @event, with one reference more, to be given back with portwatch_event_unref().
+ * Since: 0.1
+ */
+const struct portwatch_event *portwatch_event_ref(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_unref: gives back a reference of portwatch_event_ref(). The last one frees the
+ * event and all that its getters have returned.
+ * @event: the event, or NULL
+ *
+ * Since: 0.1
+ */
+void portwatch_event_unref(const struct portwatch_event *event);
+
+/**
  * portwatch_event_get_kind: what happened.
  * @event: the event
  *
@@ -745,6 +767,54 @@ pid_t portwatch_event_get_pid(const struct portwatch_event *event);
  * Since: 0.1
  */
 const char *portwatch_event_get_process(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_get_start_time: when the owner was started. With its process ID, the time
+ * identifies the process.
+ * @event: the event
+ *
+ * Returns: clock ticks (sysconf(_SC_CLK_TCK)) since the system was started, as in field 22 of
+ * /proc/PID/stat (proc(5)); 0 if it is not known.
+ * Since: 0.1
+ */
+uint64_t portwatch_event_get_start_time(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_get_command_line: the arguments of the owner, as in /proc/PID/cmdline, with a
+ * blank in the place of each NUL byte. The process chooses the bytes: escape them before you print
+ * them.
+ * @event: the event
+ *
+ * This function, portwatch_event_get_uid() and portwatch_event_get_cgroup() read /proc in the
+ * calling thread when they are called first, and keep the answer with the event. So the answer is
+ * that of this moment, and it is not known once the owner has exited, as often for
+ * PORTWATCH_EVENT_CLOSE. Another process with the same process ID is never mistaken for the owner.
+ * The arguments lie in the memory of the process, which can delay the read.
+ *
+ * Returns: a string that is valid as long as @event, cut after 4,096 bytes; "" if it is not known.
+ * Since: 0.1
+ */
+const char *portwatch_event_get_command_line(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_get_uid: the effective user ID of the owner, in the user namespace of the caller.
+ * @event: the event; see portwatch_event_get_command_line()
+ *
+ * Returns: the user ID; (uid_t)-1 if it is not known.
+ * Since: 0.1
+ */
+uid_t portwatch_event_get_uid(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_get_cgroup: the control group of the owner (cgroups(7)), as in /proc/PID/cgroup:
+ * in the unified hierarchy, or else in that of systemd. Escape it before you print it.
+ * @event: the event; see portwatch_event_get_command_line()
+ *
+ * Returns: a path, such as "/system.slice/nginx.service", that is valid as long as @event; "" if it
+ * is not known.
+ * Since: 0.1
+ */
+const char *portwatch_event_get_cgroup(const struct portwatch_event *event);
 
 /**
  * portwatch_event_get_owners: how many processes in the scope hold the socket.

@@ -199,3 +199,21 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 	(void)ns;
 	return "";
 }
+
+const char *portwatch_event_get_command_line(const struct portwatch_event *event)
+{
+	(void)event;
+	return "";
+}
+
+uid_t portwatch_event_get_uid(const struct portwatch_event *event)
+{
+	(void)event;
+	return (uid_t)-1;
+}
+
+const char *portwatch_event_get_cgroup(const struct portwatch_event *event)
+{
+	(void)event;
+	return "";
+}

@@ -45,6 +45,7 @@ static void release(struct portwatch *watcher)
 	library_unlock();
 	if (last)
 		outbox_free(watcher->outbox);
+	portwatch_event_unref(watcher->event);
 	free(watcher);
 	library_lock();
 }

@@ -37,12 +37,13 @@ struct portwatch {
 	struct outbox *outbox;   /* from portwatch_start() on */
 	/* The monitor's: a token for requests alone, NULL before the start and after the stop. */
 	struct subscription *subscription;
-	uint64_t events;      /* calls of the callback */
-	int eventfd;          /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
-	bool starting;        /* a thread is in portwatch_start() ... */
-	pthread_t starter;    /* ... namely this one */
-	bool dispatching;     /* a thread calls the callback ... */
-	pthread_t dispatcher; /* ... namely this one */
+	struct portwatch_event *event; /* the one delivered last; NULL: none yet */
+	uint64_t events;               /* calls of the callback */
+	int eventfd;                   /* for PORTWATCH_DELIVERY_DISPATCH, from start; else -1 */
+	bool starting;                 /* a thread is in portwatch_start() ... */
+	pthread_t starter;             /* ... namely this one */
+	bool dispatching;              /* a thread calls the callback ... */
+	pthread_t dispatcher;          /* ... namely this one */
 };
 
 /* Whether the watcher is a copy that fork(2) has left in this process. */

@@ -14,6 +14,7 @@
 #define EVENT_QUEUE_MAX 16384
 
 struct port;
+struct event_life;
 
 struct portwatch_event {
 	enum portwatch_event_kind kind;
@@ -31,6 +32,8 @@ struct portwatch_event {
 	uint64_t realtime;
 	uint64_t monotonic;
 	bool initial;
+	/* What makes it an object that the host can keep, see api/event.c; NULL while it waits. */
+	struct event_life *life;
 };
 
 /* Sets the times to now and the text of the address. */

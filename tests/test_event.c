@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* test_event.c - events that the host keeps, and what they say of their owners */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc/procfs.h"
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+#include "support/skip.h"
+#include "util/fd.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define KEPT_MAX 64
+
+/* Events that were kept, in the order of their delivery. */
+struct kept {
+	struct portwatch *watcher;
+	struct collect collect;
+	const struct portwatch_event *events[KEPT_MAX];
+	size_t count;
+};
+
+static void keep(struct portwatch *watcher, const struct portwatch_event *event, void *data)
+{
+	struct kept *kept = data;
+
+	if (kept->count < KEPT_MAX)
+		kept->events[kept->count++] = portwatch_event_ref(event);
+	collect_event(watcher, event, &kept->collect);
+}
+
+static void ignore_message(struct portwatch *watcher, enum portwatch_log_level level,
+                           const char *message, void *data)
+{
+	(void)watcher;
+	(void)level;
+	(void)message;
+	(void)data;
+}
+
+static void watch(struct kept *kept, pid_t pid)
+{
+	memset(kept, 0, sizeof(*kept));
+	collect_init(&kept->collect);
+	ck_assert_int_eq(portwatch_new(&kept->watcher, pid, keep, kept), 0);
+	ck_assert_int_eq(portwatch_set_events(kept->watcher, COLLECT_KINDS), 0);
+	ck_assert_int_eq(portwatch_set_log(kept->watcher, PORTWATCH_LOG_ERROR, ignore_message), 0);
+	ck_assert_int_eq(portwatch_start(kept->watcher), 0);
+}
+
+/* No event is delivered any more; those that were kept remain. */
+static void end_watch(struct kept *kept)
+{
+	portwatch_free(kept->watcher);
+	kept->watcher = NULL;
+}
+
+static void forget(struct kept *kept)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		portwatch_event_unref(kept->events[i]);
+	collect_free(&kept->collect);
+}
+
+static const struct portwatch_event *find(const struct kept *kept, enum portwatch_event_kind kind,
+                                          uint16_t port)
+{
+	for (size_t i = 0; i < kept->count; i++)
+		if (portwatch_event_get_kind(kept->events[i]) == kind &&
+		    portwatch_event_get_port(kept->events[i]) == port)
+			return kept->events[i];
+	ck_abort_msg("no event %d of port %u was kept", (int)kind, (unsigned int)port);
+	return NULL;
+}
+
+/* As the test reads it. */
+static void expect_command_line(const struct portwatch_event *event, pid_t pid)
+{
+	char path[32], text[8192];
+	size_t size;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	ck_assert_uint_gt(size, 1);
+	text[size] = '\0';
+	for (size_t i = 0; i + 1 < size; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	ck_assert_str_eq(portwatch_event_get_command_line(event), text);
+}
+
+/* The last field of some line. */
+static void expect_cgroup(const struct portwatch_event *event, pid_t pid)
+{
+	const char *cgroup = portwatch_event_get_cgroup(event);
+	char path[32], line[4200];
+	bool found = false, any = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *first = strchr(line, ':'),
+			   *second = first ? strchr(first + 1, ':') : "";
+
+		line[strcspn(line, "\n")] = '\0';
+		any |= strncmp(line, "0::", 3) == 0 || strstr(line, ":name=systemd:");
+		found |= strcmp(second + 1, cgroup) == 0;
+	}
+	if (file)
+		fclose(file);
+	ck_assert(any ? found && cgroup[0] == '/' : cgroup[0] == '\0');
+}
+
+static uint64_t start_time(pid_t pid)
+{
+	struct process_stat stat;
+	struct procfs procfs;
+	int directory;
+
+	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
+	directory = procfs_open_process(&procfs, pid);
+	ck_assert_int_ge(directory, 0);
+	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
+	fd_close(directory);
+	procfs_close(&procfs);
+	return stat.start_time;
+}
+
+START_TEST(kept_events_outlive_their_watcher)
+{
+	struct fixture server = fixture_start(0);
+	struct fixture_socket sockets[3];
+	const struct portwatch_event *event;
+	struct kept kept;
+
+	sockets[0] = fixture_listen(&server, "127.0.0.1", 0);
+	watch(&kept, server.pid);
+	for (int i = 1; i < 3; i++) {
+		sockets[i] = fixture_listen(&server, "127.0.0.1", 0);
+		collect_wait(&kept.collect, OPEN, NULL, sockets[i].port);
+	}
+	fixture_close(&server, sockets[1]);
+	collect_wait(&kept.collect, CLOSE, NULL, sockets[1].port);
+	end_watch(&kept);
+	for (int i = 0; i < 3; i++) {
+		event = find(&kept, OPEN, sockets[i].port);
+		ck_assert_str_eq(portwatch_event_get_address_text(event), "127.0.0.1");
+		ck_assert_uint_eq(portwatch_event_get_inode(event), sockets[i].inode);
+		ck_assert_int_eq(portwatch_event_get_pid(event), server.pid);
+		ck_assert_int_eq(portwatch_event_get_initial(event), i == 0);
+	}
+	event = find(&kept, CLOSE, sockets[1].port);
+	ck_assert_uint_eq(portwatch_event_get_id(event),
+	                  portwatch_event_get_id(find(&kept, OPEN, sockets[1].port)));
+	/* One more reference is one more to give back. */
+	ck_assert_ptr_eq(portwatch_event_ref(event), event);
+	portwatch_event_unref(event);
+	ck_assert_uint_eq(portwatch_event_get_port(event), sockets[1].port);
+	ck_assert_ptr_null(portwatch_event_ref(NULL));
+	portwatch_event_unref(NULL);
+	forget(&kept);
+	fixture_end(&server);
+}
+END_TEST
+
+START_TEST(events_say_more_of_their_owner)
+{
+	struct fixture server = fixture_start(0);
+	const struct portwatch_event *event;
+	struct fixture_socket socket;
+	struct kept kept;
+	const char *text;
+
+	watch(&kept, server.pid);
+	socket = fixture_listen(&server, "127.0.0.1", 0);
+	collect_wait(&kept.collect, OPEN, NULL, socket.port);
+	end_watch(&kept);
+	event = find(&kept, OPEN, socket.port);
+	ck_assert_uint_eq(portwatch_event_get_start_time(event), start_time(server.pid));
+	ck_assert_uint_eq(portwatch_event_get_uid(event), geteuid());
+	expect_command_line(event, server.pid);
+	expect_cgroup(event, server.pid);
+	/* What was said stays. */
+	text = portwatch_event_get_command_line(event);
+	fixture_end(&server);
+	ck_assert_ptr_eq(portwatch_event_get_command_line(event), text);
+	ck_assert_uint_eq(portwatch_event_get_uid(event), geteuid());
+	forget(&kept);
+}
+END_TEST
+
+static void expect_nothing(const struct portwatch_event *event)
+{
+	ck_assert_str_eq(portwatch_event_get_command_line(event), "");
+	ck_assert_uint_eq(portwatch_event_get_uid(event), (uid_t)-1);
+	ck_assert_str_eq(portwatch_event_get_cgroup(event), "");
+}
+
+START_TEST(nothing_is_known_of_an_owner_that_is_gone)
+{
+	struct fixture root = fixture_start(0), server = fixture_fork(&root);
+	struct fixture_socket socket;
+	struct kept kept;
+
+	watch(&kept, root.pid);
+	socket = fixture_listen(&server, "127.0.0.1", 0);
+	collect_wait(&kept.collect, OPEN, NULL, socket.port);
+	/* It is a zombie of the root, then nothing. */
+	fixture_exit(&server, 0);
+	expect_nothing(find(&kept, OPEN, socket.port));
+	fixture_end(&root);
+	collect_wait(&kept.collect, PORTWATCH_EVENT_END, NULL, 0);
+	end_watch(&kept);
+	expect_nothing(find(&kept, OPEN, socket.port));
+	/* There never is an owner of the end. */
+	expect_nothing(find(&kept, PORTWATCH_EVENT_END, 0));
+	ck_assert_uint_eq(portwatch_event_get_start_time(find(&kept, PORTWATCH_EVENT_END, 0)), 0);
+	forget(&kept);
+}
+END_TEST
+
+/* Start times are whole ticks, of 10 ms: who starts after this has another one. */
+static void pass_tick(uint64_t tick)
+{
+	struct timespec now, pause = {.tv_nsec = 1000000};
+	uint64_t rate = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	do {
+		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	} while ((uint64_t)now.tv_sec * rate + (uint64_t)now.tv_nsec / (1000000000 / rate) <= tick);
+}
+
+/* Its number is given to another process, which is not asked. */
+START_TEST(an_owner_is_not_mistaken_for_another)
+{
+	struct fixture stranger = fixture_start(0), server = fixture_fork(&stranger), impostor;
+	struct fixture_socket socket;
+	pid_t pid = server.pid;
+	struct kept kept;
+
+	watch(&kept, pid);
+	socket = fixture_listen(&server, "127.0.0.1", 0);
+	collect_wait(&kept.collect, OPEN, NULL, socket.port);
+	end_watch(&kept);
+	fixture_end(&server);
+	pass_tick(portwatch_event_get_start_time(find(&kept, OPEN, socket.port)));
+	if (!fixture_respawn(&stranger, pid, &impostor)) {
+		forget(&kept);
+		test_skip("may not choose a PID (clone3)");
+	}
+	ck_assert_int_eq(impostor.pid, portwatch_event_get_pid(find(&kept, OPEN, socket.port)));
+	expect_nothing(find(&kept, OPEN, socket.port));
+	forget(&kept);
+	fixture_end(&impostor);
+	fixture_end(&stranger);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("event");
+	TCase *kept = tcase_create("kept"), *owner = tcase_create("owner");
+
+	tcase_add_test(kept, kept_events_outlive_their_watcher);
+	suite_add_tcase(suite, kept);
+	tcase_add_test(owner, events_say_more_of_their_owner);
+	tcase_add_test(owner, nothing_is_known_of_an_owner_that_is_gone);
+	tcase_add_test(owner, an_owner_is_not_mistaken_for_another);
+	suite_add_tcase(suite, owner);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
