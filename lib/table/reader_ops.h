@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader_ops.h - what the four kinds of readers have in common, inside of reader*.c */
+/* reader_ops.h - what the four kinds of readers have in common: for reader*.c alone */
 #ifndef READER_OPS_H
 #define READER_OPS_H
 
@@ -9,7 +9,8 @@
 #include "table/frame.h"
 #include "table/reader.h"
 #include "util/spawn.h"
-#include "table/collector.h"
+#include "table/parse_diag.h"
+#include "table/parse_text.h"
 #include "table/source.h"
 
 struct reader_ops {
@@ -27,6 +28,18 @@ extern const struct reader_ops reader_local_ops;
 extern const struct reader_ops reader_setns_ops;
 extern const struct reader_ops reader_nsenter_ops;
 extern const struct reader_ops reader_procfs_ops;
+
+/* Makes a snapshot of the bytes of a table, without I/O. Zeroed it is empty; to be cleared in the
+ * end. */
+struct table_collector {
+	struct snapshot snapshot;
+	enum portwatch_table form;
+	struct tcp_table text[2];
+	struct tcp_diag diag[2];
+	uint64_t bytes; /* of this table */
+	uint64_t rows;  /* since ever, as the next */
+	uint64_t rejected;
+};
 
 /* The other side of a helper or of nsenter. */
 struct reader_link {
@@ -68,6 +81,17 @@ struct reader {
 	int process;             /* procfs: /proc/PID */
 	struct reader_link link; /* setns and nsenter */
 };
+
+/* Begins a table in the given form; sequence as for table_source_read(). */
+void table_collector_begin(struct table_collector *collector, enum portwatch_table form,
+                           uint32_t sequence);
+/* A table_sink: takes the next piece. data is the collector. Returns 0; -E2BIG; -ENOMEM; -EPROTO (a
+ * tag of the other form); what tcp_diag_feed() returns. */
+int table_collector_feed(void *data, enum table_tag tag, const void *bytes, size_t size);
+/* The source says that this was all. Seals the snapshot. Returns 0, or -EPROTO where that can't
+ * be. */
+int table_collector_end(struct table_collector *collector);
+void table_collector_clear(struct table_collector *collector);
 
 /* Set reader->failure; return -error, and the state that error leads to. */
 int reader_fail(struct reader *reader, const char *step, int error);
