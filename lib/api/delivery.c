@@ -12,6 +12,8 @@
 
 /* Events of one watcher before the next one's turn. */
 #define TURN 64
+/* Unwanted events that are passed over before the lock is released. */
+#define PASSED_MAX 256
 
 /* Guarded by the library's lock. */
 static struct {
@@ -43,14 +45,22 @@ void delivery_wake(struct outbox *outbox, void *data)
 static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 {
 	struct portwatch_event event;
+	unsigned int passed = 0;
 
 	watcher->event = event_renew(watcher->event);
 	while (watcher->event && watcher->state == WATCHER_STARTED &&
-	       outbox_take(watcher->outbox, &event)) {
-		if (!(event.kind & watcher->options.kinds))
-			continue;
-		event_fill(watcher->event, &event);
-		return watcher->event;
+	       outbox_waiting(watcher->outbox)) {
+		bool any = outbox_take(watcher->outbox, &event);
+
+		if (any && (event.kind & watcher->options.kinds)) {
+			event_fill(watcher->event, &event);
+			return watcher->event;
+		}
+		/* Nobody waits for the lock while thousands of events are passed over. */
+		if (!any || ++passed % PASSED_MAX == 0) {
+			library_unlock();
+			library_lock();
+		}
 	}
 	return NULL;
 }

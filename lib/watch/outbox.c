@@ -100,7 +100,7 @@ bool outbox_take(struct outbox *outbox, struct portwatch_event *event)
 		return false;
 	if (ports_next(&outbox->ports, event))
 		return true;
-	/* Without memory now the ports come before the end: the next poll cycle wakes again. */
+	/* The ports come before the end. */
 	if (ports_waiting(&outbox->ports))
 		return false;
 	*event = outbox->end;

@@ -42,14 +42,14 @@ bool outbox_owner(struct outbox *outbox, struct port *port, const struct portwat
 void outbox_decide(struct outbox *outbox, int result);
 /* The last event: there will be no other. */
 void outbox_end(struct outbox *outbox, const struct portwatch_event *event);
-/* Wakes again where something waits that could not be queued for want of memory. */
+/* Wakes again where something waits that could not be taken for want of memory. */
 void outbox_retry(struct outbox *outbox);
 /* Gives back the subscription's reference. */
 void outbox_release(struct outbox *outbox);
 
 /* --- for the threads of the host, with the lock held --- */
 
-/* Takes the next event. False when there is none now. */
+/* Takes the next event. False when there is none, or as ports_next() says. */
 bool outbox_take(struct outbox *outbox, struct portwatch_event *event);
 /* Whether outbox_take() would find something. */
 bool outbox_waiting(const struct outbox *outbox);

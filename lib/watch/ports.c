@@ -21,17 +21,34 @@ static int compare(const void *left, const void *right)
 	return memcmp(x->address, y->address, sizeof(x->address));
 }
 
+static void begin_waiting(struct ports *ports, struct port *port)
+{
+	if (!list_empty(&port->waiting))
+		return;
+	list_append(&ports->waiting, &port->waiting);
+	ports->waiting_count++;
+}
+
+static void end_waiting(struct ports *ports, struct port *port)
+{
+	if (list_empty(&port->waiting))
+		return;
+	list_remove(&port->waiting);
+	ports->waiting_count--;
+}
+
 static void destroy(struct ports *ports, struct port *port)
 {
 	tdelete(port, &ports->tree, compare);
+	end_waiting(ports, port);
 	list_remove(&port->link);
-	ports->count--;
 	free(port);
 }
 
+/* In a resync no event names the port, and there is no difference to deliver. */
 static void destroy_if_settled(struct ports *ports, struct port *port)
 {
-	if (port->sockets == 0 && port->queued == 0 && !port->delivered)
+	if (port->sockets == 0 && !port->delivered && (port->queued == 0 || ports->resync))
 		destroy(ports, port);
 }
 
@@ -39,6 +56,7 @@ void ports_init(struct ports *ports)
 {
 	memset(ports, 0, sizeof(*ports));
 	list_init(&ports->list);
+	list_init(&ports->waiting);
 }
 
 void ports_clear(struct ports *ports)
@@ -53,31 +71,24 @@ void ports_clear(struct ports *ports)
 
 size_t ports_pending(const struct ports *ports)
 {
-	return ports->resync ? ports->count : ports->queue.count;
+	return ports->resync ? ports->waiting_count : ports->queue.count;
 }
 
-/* Drops what waits; the callback's knowledge stays what was delivered. */
-static void overflow(struct ports *ports)
-{
-	struct port *port;
-
-	event_queue_clear(&ports->queue);
-	ports->resync = true;
-	list_each (port, &ports->list, struct port, link) {
-		port->queued = 0;
-		destroy_if_settled(ports, port);
-	}
-}
-
+/* Queues an event. Where the queue overflows, it is dropped: the ports that wait are those of which
+ * the callback may know less than what is so. No walk over the ports is needed, which would take
+ * long while the library's lock is held. */
 static void announce(struct ports *ports, struct port *port, enum portwatch_event_kind kind)
 {
 	port->event.kind = kind;
-	if (ports->resync)
-		return;
-	if (event_queue_push(&ports->queue, &port->event) == 0)
+	begin_waiting(ports, port);
+	if (!ports->resync && event_queue_push(&ports->queue, &port->event) == 0) {
 		port->queued++;
-	else
-		overflow(ports);
+		return;
+	}
+	if (!ports->resync)
+		event_queue_clear(&ports->queue);
+	ports->resync = true;
+	destroy_if_settled(ports, port);
 }
 
 static struct port *make(struct ports *ports, const struct port *key)
@@ -92,7 +103,7 @@ static struct port *make(struct ports *ports, const struct port *key)
 		return NULL;
 	}
 	list_append(&ports->list, &port->link);
-	ports->count++;
+	list_init(&port->waiting);
 	list_init(&port->held);
 	list_init(&port->ownerless);
 	return port;
@@ -150,11 +161,7 @@ void ports_close(struct ports *ports, struct port *port, const char *process)
 		snprintf(port->event.process, sizeof(port->event.process), "%s", process);
 	port->event.initial = false;
 	event_stamp(&port->event);
-	/* During a resync nobody else would settle a port that was never told. */
-	if (ports->resync)
-		destroy_if_settled(ports, port);
-	else
-		announce(ports, port, PORTWATCH_EVENT_CLOSE);
+	announce(ports, port, PORTWATCH_EVENT_CLOSE);
 }
 
 /* Makes the event of a port the one that leads from what was delivered to what is so. False where
@@ -174,31 +181,42 @@ static bool choose_difference(const struct ports *ports, struct port *port)
 	       (open && ports->reports_owners && port->event.owner != port->delivered_owner);
 }
 
-/* Queues the difference between what is open and what was delivered. */
-static void resynchronise(struct ports *ports)
+/* Takes the difference of the next port that has one. */
+static bool take_difference(struct ports *ports, struct portwatch_event *event)
 {
-	struct port *port;
+	for (int i = 0; i < PORTS_STEP && !list_empty(&ports->waiting); i++) {
+		struct port *port = container_of(ports->waiting.next, struct port, waiting);
 
-	list_each (port, &ports->list, struct port, link) {
-		if (port->queued > 0 || !choose_difference(ports, port))
-			continue;
-		if (event_queue_push(&ports->queue, &port->event) < 0)
-			return; /* the rest when these are delivered */
-		port->queued++;
+		end_waiting(ports, port);
+		port->queued = 0;
+		if (choose_difference(ports, port)) {
+			*event = port->event;
+			return true;
+		}
+		destroy_if_settled(ports, port);
 	}
-	ports->resync = false;
+	return false;
+}
+
+static bool take_queued(struct ports *ports, struct portwatch_event *event)
+{
+	if (!event_queue_pop(&ports->queue, event))
+		return false;
+	if (--event->port->queued == 0)
+		end_waiting(ports, event->port);
+	return true;
 }
 
 bool ports_next(struct ports *ports, struct portwatch_event *event)
 {
+	bool any = ports->resync ? take_difference(ports, event) : take_queued(ports, event);
 	struct port *port;
 
-	if (ports->queue.count == 0 && ports->resync)
-		resynchronise(ports);
-	if (!event_queue_pop(&ports->queue, event))
+	if (list_empty(&ports->waiting))
+		ports->resync = false;
+	if (!any)
 		return false;
 	port = event->port;
-	port->queued--;
 	port->delivered = event->kind != PORTWATCH_EVENT_CLOSE;
 	port->delivered_id = event->id;
 	port->delivered_owner = event->owner;
@@ -209,5 +227,5 @@ bool ports_next(struct ports *ports, struct portwatch_event *event)
 
 bool ports_waiting(const struct ports *ports)
 {
-	return ports->queue.count > 0 || ports->resync;
+	return !list_empty(&ports->waiting);
 }

@@ -16,7 +16,8 @@ struct port {
 	uint64_t netns;               /* serial number of the namespace worker */
 	struct portwatch_event event; /* the latest: its listener's address is the key */
 	unsigned int sockets;         /* in scope that hold it; open while not 0 */
-	unsigned int queued;          /* events about it in the queue */
+	unsigned int queued;          /* events about it in the queue; of no meaning in a resync */
+	struct list waiting;          /* in ports->waiting, while the callback may know otherwise */
 	bool delivered;               /* the callback was told that it is open ... */
 	uint64_t delivered_id;        /* ... with this id ... */
 	uint64_t delivered_owner;     /* ... and with this owner */
@@ -30,11 +31,13 @@ struct port {
 struct ports {
 	void *tree;       /* tsearch(3): by namespace, family, address, port number */
 	struct list list; /* in the order of their making */
-	size_t count;     /* of the list */
 	struct event_queue queue;
+	struct list waiting; /* ports with events in the queue, or changed since it was dropped */
+	size_t waiting_count;
 	uint64_t last_id;
 	uint64_t last_owner;
-	bool resync; /* the queue overflowed and was dropped: the difference is to be told */
+	bool resync; /* the queue has overflowed and is dropped: instead of events, the difference
+	                between what the callback knows and what is open is delivered */
 	bool reports_owners; /* changes of owners are events, too */
 };
 
@@ -56,7 +59,10 @@ bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_
  * then). */
 void ports_close(struct ports *ports, struct port *port, const char *process);
 
-/* Takes the next event to tell. False when there is none. */
+/* Takes the next event to deliver. False when there is none; in a resync also after so many ports
+ * of which nothing is to be delivered: then ports_waiting() is true, and the caller, who holds the
+ * lock, calls again after releasing it. */
+#define PORTS_STEP 256
 bool ports_next(struct ports *ports, struct portwatch_event *event);
 
 /* Whether ports_next() would find something. */
