@@ -321,7 +321,7 @@ static int begin(struct portwatch *watcher)
 
 	if (result < 0)
 		return result;
-	result = mailbox_enter();
+	result = mailbox_enter(monitor_thread);
 	if (result < 0)
 		return result;
 	if (uses_thread(watcher))

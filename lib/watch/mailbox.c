@@ -9,7 +9,6 @@
 #include "util/fd.h"
 #include "util/lock.h"
 #include "watch/mailbox.h"
-#include "watch/monitor.h"
 
 /* Guarded by the library's lock. */
 static struct {
@@ -68,8 +67,7 @@ bool mailbox_is_idle(void)
 	return idle;
 }
 
-/* Announces the end of the thread unless it is needed. */
-static bool is_needed(void)
+bool mailbox_is_needed(void)
 {
 	bool needed;
 
@@ -83,27 +81,13 @@ static bool is_needed(void)
 	return needed;
 }
 
-/* The body of the thread. A monitor lives while watchers need it; those that come while the last
- * one is taken apart get another, from the same thread, so that there are never two. */
-static void *run(void *data)
+void mailbox_refuse(int error)
 {
-	(void)data;
-	while (is_needed()) {
-		struct monitor *monitor = NULL;
-		int error = monitor_new(&monitor);
+	eventfd_t value;
 
-		if (error < 0) {
-			eventfd_t value;
-
-			mailbox_serve(NULL, error);
-			/* Blocks until the next request, or the last watcher's leave. */
-			eventfd_read(mailbox.wake, &value);
-			continue;
-		}
-		monitor_run(monitor);
-		monitor_free(monitor);
-	}
-	return NULL;
+	mailbox_serve(NULL, error);
+	/* Blocks until the next request, or the last watcher's leave. */
+	eventfd_read(mailbox.wake, &value);
 }
 
 static void wake(void)
@@ -125,7 +109,7 @@ static void join(void)
 }
 
 /* All signals are blocked in it: those of the host are the host's. */
-static int create(void)
+static int create(mailbox_thread *thread)
 {
 	sigset_t all, before;
 	int result;
@@ -138,7 +122,7 @@ static int create(void)
 	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = -pthread_create(&mailbox.thread, NULL, run, NULL);
+	result = -pthread_create(&mailbox.thread, NULL, thread, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	mailbox.running = result == 0;
 	mailbox.joinable = result == 0;
@@ -149,7 +133,7 @@ static int create(void)
 	return result;
 }
 
-int mailbox_enter(void)
+int mailbox_enter(mailbox_thread *thread)
 {
 	int result = 0;
 
@@ -157,7 +141,7 @@ int mailbox_enter(void)
 	while (!mailbox.running && mailbox.joinable)
 		join();
 	if (!mailbox.running)
-		result = create();
+		result = create(thread);
 	if (result < 0)
 		mailbox.watchers--;
 	return result;

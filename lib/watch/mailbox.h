@@ -24,9 +24,11 @@ struct request {
 
 /* The host's side, with the lock held and released while it waits. */
 
+/* The body of the monitor thread (monitor.h); the argument is NULL. */
+typedef void *mailbox_thread(void *data);
 /* A watcher is about to start: creates the monitor thread if there is none. 0 or a negative errno.
  * Each success is undone by mailbox_leave(). */
-int mailbox_enter(void);
+int mailbox_enter(mailbox_thread *thread);
 /* A watcher has stopped, or failed to start. Waits for the end of the thread if it was the last. */
 void mailbox_leave(void);
 /* Has a request served. The caller is between mailbox_enter() and mailbox_leave(). */
@@ -42,8 +44,14 @@ int mailbox_fd(void);
 /* Serves what waits. */
 void mailbox_serve(struct monitor *monitor, int error);
 
+/* Answers what waits by an error, and waits for more. */
+void mailbox_refuse(int error);
+
 /* Whether no watcher needs the monitor any more. */
 bool mailbox_is_idle(void);
+/* The same for the thread. The answer false announces the end of the thread: the thread returns,
+ * and the next watcher creates another. */
+bool mailbox_is_needed(void);
 
 /* In the child of a fork(2), without the lock: there is no thread. */
 void mailbox_forget(void);

@@ -314,7 +314,23 @@ static int open_all(struct monitor *monitor)
 	return loop_add(&monitor->loop, &monitor->wake);
 }
 
-int monitor_new(struct monitor **monitor)
+/* Gives back all that the monitor holds. There are no subscriptions by then. */
+static void monitor_free(struct monitor *monitor)
+{
+	struct netns *ns;
+
+	monitor_notifier_end(monitor);
+	elsewhere_clear(monitor);
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		netns_free(ns);
+	loop_close(&monitor->loop);
+	inits_clear(&monitor->inits);
+	process_table_free(monitor->processes);
+	procfs_close(&monitor->procfs);
+	free(monitor);
+}
+
+static int monitor_new(struct monitor **monitor)
 {
 	struct monitor *new = calloc(1, sizeof(*new));
 	int result;
@@ -335,25 +351,24 @@ int monitor_new(struct monitor **monitor)
 	return result;
 }
 
-void monitor_free(struct monitor *monitor)
+/* A monitor lives while watchers need it. Watchers that come while the last one is taken apart get
+ * another, from the same thread, so that there are never two. */
+void *monitor_thread(void *data)
 {
-	struct netns *ns;
+	(void)data;
+	while (mailbox_is_needed()) {
+		struct monitor *monitor = NULL;
+		int error = monitor_new(&monitor);
 
-	monitor_notifier_end(monitor);
-	elsewhere_clear(monitor);
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		netns_free(ns);
-	loop_close(&monitor->loop);
-	inits_clear(&monitor->inits);
-	process_table_free(monitor->processes);
-	procfs_close(&monitor->procfs);
-	free(monitor);
-}
-
-void monitor_run(struct monitor *monitor)
-{
-	while (!monitor->quit) {
-		loop_wait(&monitor->loop, turn(monitor));
-		monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
+		if (error < 0) {
+			mailbox_refuse(error);
+			continue;
+		}
+		while (!monitor->quit) {
+			loop_wait(&monitor->loop, turn(monitor));
+			monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
+		}
+		monitor_free(monitor);
 	}
+	return NULL;
 }

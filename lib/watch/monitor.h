@@ -70,12 +70,9 @@ struct monitor {
 	uint64_t locate_earliest; /* when it is their turn again */
 };
 
-/* 0 or a negative errno. */
-int monitor_new(struct monitor **monitor);
-/* Works until no watcher needs it any more. */
-void monitor_run(struct monitor *monitor);
-/* Gives back all that it holds, subscriptions excepted: there are none by then. */
-void monitor_free(struct monitor *monitor);
+/* The body of the monitor thread: works until no watcher needs the monitor any more. For
+ * mailbox_enter(). */
+void *monitor_thread(void *data);
 
 /* The rest of its work by file. */
 extern const struct process_hooks monitor_process_hooks;
