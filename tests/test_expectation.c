@@ -82,6 +82,36 @@ static unsigned int milliseconds(void)
 	return (unsigned int)(pause / NSEC_PER_MSEC);
 }
 
+static void no_change(void *data, struct holder_set *set)
+{
+	(void)data, (void)set;
+}
+
+static void no_end(void *data, struct holder *holder)
+{
+	(void)data, (void)holder;
+}
+
+/* The search for owners finds that a process holds a socket. Returns whether anything is still
+ * expected. */
+static bool attribute(uint64_t inode, pid_t pid)
+{
+	struct holder_answer answer;
+	struct holder_set set;
+	struct holders holders;
+	bool expects;
+
+	holders_init(&holders, no_change, no_end, NULL);
+	holder_set_init(&set);
+	holder_answer_begin(&answer, &holders, pid, 1, false);
+	holder_answer_holds(&answer, &set);
+	ck_assert_int_eq(holder_answer_end(&answer, true), 0);
+	expects = expectations_attribute(&expected, inode, &set);
+	holder_set_clear(&holders, &set);
+	holders_clear(&holders);
+	return expects;
+}
+
 /* As often as what is expected is looked for. */
 static void read_in_vain(void)
 {
@@ -152,15 +182,44 @@ START_TEST(a_row_that_is_missing_for_a_moment_is_known)
 }
 END_TEST
 
-START_TEST(is_met_when_the_table_shows_it)
+START_TEST(is_met_when_the_process_holds_the_only_row)
 {
 	tell(true, 80, 1);
 	ck_assert_uint_eq(milliseconds(), 1);
 	show(79);
 	show(80);
+	ck_assert_uint_eq(milliseconds(), 4);
+	ck_assert(attribute(1079, 42));
+	ck_assert(!attribute(1080, 42));
 	ck_assert_uint_eq(milliseconds(), 0);
-	ck_assert_uint_eq(expected.count, 0);
 	ck_assert_uint_eq(overdue, 0);
+}
+END_TEST
+
+/* Somebody else began to listen on the port since the last read, which may be hours ago. */
+START_TEST(is_not_met_by_the_row_of_another_process)
+{
+	tell(true, 80, 1);
+	show_socket(80, 1);
+	ck_assert_uint_eq(milliseconds(), 1);
+	ck_assert(attribute(1, 41));
+	show_socket(80, 2);
+	ck_assert_uint_eq(milliseconds(), 4);
+	ck_assert(attribute(2, 42));
+	ck_assert_uint_eq(milliseconds(), 16);
+	ck_assert_uint_eq(overdue, 0);
+}
+END_TEST
+
+START_TEST(a_loss_is_read_for_as_often)
+{
+	expectations_lost(&expected);
+	show(80);
+	ck_assert_uint_eq(milliseconds(), 1);
+	ck_assert(attribute(1080, 42));
+	for (unsigned int pause = 4; pause <= 1024; pause *= 4)
+		ck_assert_uint_eq(milliseconds(), pause);
+	ck_assert_uint_eq(milliseconds(), 0);
 }
 END_TEST
 
@@ -171,7 +230,8 @@ START_TEST(is_withdrawn_by_a_close)
 	tell(false, 80, 1);
 	ck_assert_uint_eq(expected.count, 1);
 	show(81);
-	ck_assert_uint_eq(milliseconds(), 0);
+	ck_assert_uint_eq(milliseconds(), 1);
+	ck_assert(!attribute(1081, 42));
 }
 END_TEST
 
@@ -192,11 +252,13 @@ START_TEST(mapped_addresses_are_met_as_ipv4)
 		.port = 80,
 		.address = {[10] = 0xff, 0xff, 127, 0, 0, 1},
 		.socket = 1,
+		.pid = 42,
 	};
 
 	expectations_change(&expected, &change);
 	show(80);
-	ck_assert_uint_eq(milliseconds(), 0);
+	ck_assert_uint_eq(milliseconds(), 1);
+	ck_assert(!attribute(1080, 42));
 }
 END_TEST
 
@@ -212,6 +274,7 @@ START_TEST(another_address_does_not_meet_it)
 	expectations_change(&expected, &change);
 	show(80);
 	ck_assert_uint_eq(milliseconds(), 1);
+	ck_assert(attribute(1080, 42));
 }
 END_TEST
 
@@ -237,7 +300,9 @@ static Suite *make_suite(void)
 	tcase_add_test(all, a_row_that_was_there_before_does_not_meet_it);
 	tcase_add_test(all, a_shared_port_is_read_for_as_often);
 	tcase_add_test(all, a_row_that_is_missing_for_a_moment_is_known);
-	tcase_add_test(all, is_met_when_the_table_shows_it);
+	tcase_add_test(all, is_met_when_the_process_holds_the_only_row);
+	tcase_add_test(all, is_not_met_by_the_row_of_another_process);
+	tcase_add_test(all, a_loss_is_read_for_as_often);
 	tcase_add_test(all, is_withdrawn_by_a_close);
 	tcase_add_test(all, an_unknown_port_is_read_for_as_often);
 	tcase_add_test(all, mapped_addresses_are_met_as_ipv4);

@@ -29,8 +29,7 @@ void expectations_change(struct expectations *expectations, const struct tcp_cha
 	if (!change->listening)
 		return;
 	if (expectations->count == EXPECTATIONS_MAX) {
-		expectations->overflow = true;
-		expectations->reads = 0;
+		expectations_lost(expectations);
 		return;
 	}
 	expectation = &expectations->list[expectations->count++];
@@ -44,21 +43,34 @@ void expectations_change(struct expectations *expectations, const struct tcp_cha
 	listener_set_address(&expectation->listener, change->family, change->address);
 }
 
-/* Whether a read shows the expected listener beyond doubt. */
-static bool is_met(struct expectation *expectation, const struct snapshot *known,
-                   const struct snapshot *read)
+void expectations_lost(struct expectations *expectations)
+{
+	expectations->overflow = true;
+	expectations->reads = 0;
+}
+
+/* Looks for rows that may be the expected listener. */
+static void look(struct expectation *expectation, const struct snapshot *known,
+                 const struct snapshot *read)
 {
 	const struct listener *port = &expectation->listener;
 	size_t rows = 0, added = 0;
+	uint64_t inode = 0;
 
 	for (size_t i = snapshot_first(read, port); i < read->count && rows < SHARED_MAX; i++) {
 		if (!listener_same_port(&read->rows[i].listener, port))
 			break;
 		rows++;
-		added += !snapshot_find(known, &read->rows[i].listener);
+		if (snapshot_find(known, &read->rows[i].listener))
+			continue;
+		added++;
+		inode = read->rows[i].listener.inode;
 	}
 	expectation->shown |= added > 0 || rows == SHARED_MAX;
-	return rows == 1 && added == 1;
+	if (rows != 1)
+		expectation->inode = 0;
+	else if (added == 1)
+		expectation->inode = inode;
 }
 
 static uint64_t pause_after(unsigned int reads)
@@ -75,10 +87,8 @@ uint64_t expectations_read(struct expectations *expectations, const struct snaps
 		struct expectation expectation = expectations->list[i];
 
 		/* A port that isn't known can't be told from others. */
-		if (expectation.listener.port != 0 && is_met(&expectation, known, read)) {
-			drop(expectations, i);
-			continue;
-		}
+		if (expectation.listener.port != 0)
+			look(&expectation, known, read);
 		if (++expectation.reads == READS_OVERDUE && sink && !expectation.shown &&
 		    expectation.listener.port != 0)
 			sink(data, &expectation);
@@ -95,4 +105,17 @@ uint64_t expectations_read(struct expectations *expectations, const struct snaps
 			least = expectations->reads;
 	}
 	return least < READS_MAX ? pause_after(least) : 0;
+}
+
+bool expectations_attribute(struct expectations *expectations, uint64_t inode,
+                            const struct holder_set *holders)
+{
+	for (unsigned int i = expectations->count; i-- > 0;) {
+		const struct expectation *expectation = &expectations->list[i];
+
+		if (inode != 0 && expectation->inode == inode &&
+		    holder_set_names(holders, expectation->pid))
+			drop(expectations, i);
+	}
+	return expectations->count > 0 || expectations->overflow;
 }

@@ -3,8 +3,10 @@
  *
  * The kernel reports listen(2) before it hashes the socket, so the first read can miss it. Nothing
  * in a table says which row is the reported socket. So a row meets an expectation only if it is the
- * only one on its port and was not there before; where several sockets share the port, the table is
- * read as often as for a socket that does not come. Pure: no I/O. */
+ * only one on its port, was not there before, and is held by the process that the kernel has
+ * reported: another process may have begun to listen on the same port (SO_REUSEPORT) without
+ * anybody's looking. Otherwise the table is read as often as for a socket that does not come.
+ * Pure: no I/O. */
 #ifndef EXPECTATION_H
 #define EXPECTATION_H
 
@@ -14,6 +16,7 @@
 
 #include "notify/notifier.h"
 #include "table/snapshot.h"
+#include "watch/holders.h"
 
 #define EXPECTATIONS_MAX 64
 
@@ -24,6 +27,7 @@ struct expectation {
 	pid_t tid;
 	unsigned int reads; /* that didn't show it */
 	bool shown;         /* some read had a new row on the port, which may be it */
+	uint64_t inode;     /* of that row, if it is the only one on the port; 0: none */
 };
 
 struct expectations {
@@ -40,10 +44,18 @@ void expectations_change(struct expectations *expectations, const struct tcp_cha
  * there. */
 typedef void (*expectation_sink)(void *data, const struct expectation *expectation);
 
-/* A complete read is in; known is what was known before it. Drops what is met, and what was looked
- * for in vain for too long. What is overdue is told to sink (may be NULL), once. Returns the pause
- * before the next read in ns: 1, 4, 16, 64, 256, 1024 ms; 0 if nothing is expected any more. */
+/* The kernel has reported something that was lost: any socket may be expected. */
+void expectations_lost(struct expectations *expectations);
+
+/* A complete read is in; known is what was known before it. Drops what was looked for in vain for
+ * too long. Reports what is overdue to sink (may be NULL), once. Returns the pause before the next
+ * read in ns: 1, 4, 16, 64, 256, 1024 ms; 0 if nothing is expected any more. */
 uint64_t expectations_read(struct expectations *expectations, const struct snapshot *known,
                            const struct snapshot *read, expectation_sink sink, void *data);
+
+/* These processes hold the socket with this inode: drops the expectation that it meets. Returns
+ * whether anything is still expected. */
+bool expectations_attribute(struct expectations *expectations, uint64_t inode,
+                            const struct holder_set *holders);
 
 #endif

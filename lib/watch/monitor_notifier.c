@@ -248,7 +248,7 @@ static void lost(void *data, uint64_t records)
 		return;
 	forget_all(monitor);
 	list_each (ns, &monitor->namespaces, struct netns, link)
-		netns_read_now(ns);
+		netns_lost(ns);
 }
 
 static void readable(struct source *source)

@@ -65,6 +65,7 @@ struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
 	ns->forced_table = table;
 	ns->source.fd = -1;
 	ns->improve = UINT64_MAX;
+	ns->expected_at = UINT64_MAX;
 	list_init(&ns->views);
 	list_init(&ns->helper);
 	list_append(&monitor->namespaces, &ns->link);
@@ -142,8 +143,7 @@ static void complete(struct netns *ns, uint64_t now)
 	log_rejected(ns);
 	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), missed,
 	                          ns->monitor);
-	if (pause)
-		read_at(ns, now + pause);
+	ns->expected_at = pause ? now + pause : UINT64_MAX;
 	if (netns_is_reliable(ns, now))
 		ns->failures = 0;
 	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
@@ -297,6 +297,7 @@ static void request(struct netns *ns, uint64_t now)
 
 	ns->again = false;
 	ns->next = UINT64_MAX;
+	ns->expected_at = UINT64_MAX;
 	if (!ns->reader && !netns_make_room(ns)) {
 		ns->again = true;
 		ns->earliest = now + ROOM_PAUSE;
@@ -338,6 +339,18 @@ void netns_expect(struct netns *ns, const struct tcp_change *change)
 	netns_read_now(ns);
 }
 
+void netns_lost(struct netns *ns)
+{
+	expectations_lost(&ns->expected);
+	netns_read_now(ns);
+}
+
+void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set *holders)
+{
+	if (!expectations_attribute(&ns->expected, inode, holders))
+		ns->expected_at = UINT64_MAX;
+}
+
 void netns_tick(struct netns *ns, uint64_t now)
 {
 	if (ns->pending) {
@@ -366,7 +379,7 @@ void netns_tick(struct netns *ns, uint64_t now)
 	}
 	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
 		return; /* the pause between two attempts */
-	if ((ns->again && now >= ns->earliest) || now >= ns->next)
+	if ((ns->again && now >= ns->earliest) || now >= ns->next || now >= ns->expected_at)
 		request(ns, now);
 }
 
@@ -380,8 +393,10 @@ uint64_t netns_due(const struct netns *ns)
 		return ns->next;
 	if (ns->again)
 		return ns->earliest;
-	if (ns->interval && ns->slot < ns->next)
+	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at)
 		return ns->slot;
 	due = ns->next < ns->improve ? ns->next : ns->improve;
+	if (ns->expected_at < due)
+		due = ns->expected_at;
 	return ns->closes_retry && ns->closes_retry < due ? ns->closes_retry : due;
 }

@@ -51,8 +51,9 @@ struct netns {
 	enum portwatch_table table; /* the form of the last of them */
 	unsigned int failures;      /* in a row: for the backoff */
 	unsigned int retries;       /* in a row: answers without information */
-	uint64_t next;    /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
-	uint64_t slot;    /* of the next read by the interval that was set */
+	uint64_t next; /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
+	uint64_t expected_at; /* of the next read for what is expected; UINT64_MAX: none */
+	uint64_t slot;        /* of the next read by the interval that was set */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
 	uint64_t closes_retry; /* when its reader may report closed sockets again; 0: it may */
@@ -82,6 +83,11 @@ void netns_read_now(struct netns *ns);
 
 /* Reads now, and again until the read shows what the notifier has told. */
 void netns_expect(struct netns *ns, const struct tcp_change *change);
+/* The notifier has lost records: any listen(2) may have been among them, and is reported before the
+ * socket is in the table. */
+void netns_lost(struct netns *ns);
+/* These processes hold the socket with this inode: it may be one that is expected. */
+void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set *holders);
 
 /* Does what is due at `now`: deadlines, reads, better readers. */
 void netns_tick(struct netns *ns, uint64_t now);

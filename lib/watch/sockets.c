@@ -237,6 +237,7 @@ void socket_hold(struct socket *socket)
 	struct holder *owner = socket->port ? NULL : holder_set_first(&socket->holders), last;
 
 	settle(socket, SOCKET_HELD);
+	netns_attributed(socket->view->ns, socket->listener.inode, &socket->holders);
 	if (socket->port) {
 		place(socket);
 		report_owner(socket->view->subscription, socket->port);
