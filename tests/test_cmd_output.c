@@ -186,6 +186,7 @@ START_TEST(a_descriptor_of_the_callers)
 	ck_assert_int_eq(output_check(opaque), -EBADF);
 	close(opaque);
 	ck_assert_int_eq(output_check(opaque), -EBADF);
+	output_close(&output);
 	ck_assert_int_eq(output_open(&output, NULL, fds[1]), 0);
 	ck_assert_str_eq(strncmp(output.name, "descriptor ", 11) == 0 ? "" : output.name, "");
 	ck_assert_int_eq(fcntl(fds[1], F_GETFD), FD_CLOEXEC);
