@@ -122,14 +122,17 @@ static const struct row rows[] = {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-/* Options of which one says what the other excludes. */
-static const char *const contradictions[][2] = {
-	{"once", "wait"},     {"once", "timeout"},   {"wait", "events"},      {"json", "format"},
-	{"output", "fd"},     {"quiet", "verbose"},  {"check", "once"},       {"check", "wait"},
-	{"check", "timeout"}, {"check", "events"},   {"check", "format"},     {"check", "ports"},
-	{"check", "stats"},   {"check", "exec"},     {"wait", "exec"},        {"once", "settle"},
-	{"wait", "settle"},   {"check", "settle"},   {"json", "color"},       {"format", "color"},
-	{"once", "events"},   {"json", "processes"}, {"format", "processes"},
+/* Options of which one says what the other excludes, or with which the other says nothing: the
+ * first one, and all that doesn't go with it. */
+static const char *const contradictions[][12] = {
+	{"once", "wait", "timeout", "events", "settle"},
+	{"wait", "events", "settle", "exec", "processes", "color"},
+	{"json", "format", "processes", "color"},
+	{"format", "processes", "color"},
+	{"output", "fd"},
+	{"quiet", "verbose"},
+	{"check", "once", "wait", "timeout", "events", "ports", "settle", "processes", "format",
+         "color", "exec", "stats"},
 };
 
 /* What the command line said, besides the options themselves. */
@@ -406,21 +409,32 @@ static bool is_given(const struct parse *parse, const char *name)
 	return false;
 }
 
+static bool find_contradiction(struct parse *parse)
+{
+	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++) {
+		const char *const *names = contradictions[i];
+		size_t most = sizeof(contradictions[0]) / sizeof(contradictions[0][0]);
+
+		for (size_t j = 1; j < most && names[j]; j++) {
+			if (is_given(parse, names[0]) && is_given(parse, names[j])) {
+				text_add(&parse->error,
+				         "options --%s and --%s contradict each other", names[0],
+				         names[j]);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 static int check_together(struct parse *parse)
 {
 	const struct options *options = parse->options;
 	bool check = options->action == OPTIONS_CHECK;
 	struct text *error = &parse->error;
 
-	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++) {
-		const char *const *pair = contradictions[i];
-
-		if (is_given(parse, pair[0]) && is_given(parse, pair[1])) {
-			text_add(error, "options --%s and --%s contradict each other", pair[0],
-			         pair[1]);
-			return -EINVAL;
-		}
-	}
+	if (find_contradiction(parse))
+		return -EINVAL;
 	if (options->wait_port > 0 && options->ports.count > 0)
 		text_add(error, "options --wait=PORT and --ports contradict each other");
 	else if (options->command && options->pid_count > 0)

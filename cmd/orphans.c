@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* orphans.c - what is left of COMMAND in a PID namespace of which pwatch is the init process */
+/* orphans.c - what is left of COMMAND: the children of pwatch, who gets orphaned descendants */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,15 +8,24 @@
 #include <unistd.h>
 
 #include "orphans.h"
+#include "text.h"
 #include "values.h"
 
-/* A helper is a child of pwatch that sends no signal when it exits: the 38th field of
- * proc_pid_stat(5). It ends with pwatch, and until then it is needed. */
-static bool is_helper(pid_t pid)
+/* How many are named. */
+#define NAMED_MAX 4
+
+struct process {
+	char name[64];
+	char state;
+	int parent;
+	int exit_signal;
+};
+
+/* What proc_pid_stat(5) says; false where the process is gone. */
+static bool read_process(pid_t pid, struct process *process)
 {
 	char path[32], line[1024];
-	const char *rest;
-	int parent, exit_signal;
+	char *start, *end;
 	size_t length;
 	FILE *file;
 
@@ -28,19 +37,29 @@ static bool is_helper(pid_t pid)
 	fclose(file);
 	line[length] = '\0';
 	/* The name of a process may hold anything, but a ')' comes last of all. */
-	rest = strrchr(line, ')');
-	return rest &&
-	       sscanf(rest,
-	              ") %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-	              "%*s "
+	start = strchr(line, '(');
+	end = strrchr(line, ')');
+	if (!start || !end || end < start)
+		return false;
+	*end = '\0';
+	snprintf(process->name, sizeof(process->name), "%s", start + 1);
+	return sscanf(end + 1,
+	              " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
 	              "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d",
-	              &parent, &exit_signal) == 2 &&
-	       parent == getpid() && exit_signal == 0;
+	              &process->state, &process->parent, &process->exit_signal) == 3;
+}
+
+/* A helper is a child of pwatch that sends no signal when it exits. It ends with pwatch, and until
+ * then it is needed. */
+static bool is_helper(const struct process *process)
+{
+	return process->parent == getpid() && process->exit_signal == 0;
 }
 
 void orphans_signal(int signal_number)
 {
 	DIR *proc = opendir("/proc");
+	struct process process;
 	struct dirent *entry;
 	pid_t pid;
 
@@ -53,8 +72,35 @@ void orphans_signal(int signal_number)
 	 */
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(proc))) {
-		if (values_pid(entry->d_name, &pid) && pid != getpid() && !is_helper(pid))
+		if (values_pid(entry->d_name, &pid) && pid != getpid() &&
+		    !(read_process(pid, &process) && is_helper(&process)))
 			kill(pid, signal_number);
 	}
 	closedir(proc);
+}
+
+size_t orphans_list(char names[ORPHANS_NAMES_MAX])
+{
+	DIR *proc = opendir("/proc");
+	struct process process;
+	struct dirent *entry;
+	struct text text;
+	size_t count = 0;
+	pid_t pid;
+
+	text_init(&text, names, ORPHANS_NAMES_MAX);
+	/* The directory is ours alone. */
+	/* cppcheck-suppress readdirCalled */
+	while (proc && (entry = readdir(proc))) {
+		if (!values_pid(entry->d_name, &pid) || !read_process(pid, &process) ||
+		    process.parent != getpid() || is_helper(&process) || process.state == 'Z')
+			continue;
+		if (count++ < NAMED_MAX)
+			text_add(&text, "%s%s[%d]", count > 1 ? ", " : "", process.name, (int)pid);
+	}
+	if (proc)
+		closedir(proc);
+	if (count > NAMED_MAX)
+		text_add(&text, " and %zu more", count - NAMED_MAX);
+	return count;
 }

@@ -31,11 +31,13 @@ static void choose_style(struct printer *printer)
 		printer->style.own_netns = own.st_ino;
 }
 
-int printer_open(struct printer *printer, const struct options *options, struct hook *hook)
+int printer_open(struct printer *printer, const struct options *options, struct explain *explain,
+                 struct hook *hook)
 {
 	int result;
 
 	*printer = (struct printer){.options = options,
+	                            .explain = explain,
 	                            .hook = hook,
 	                            .settle = {.delay = options->settle},
 	                            .overlap = {.enabled = options->pid_count > 1}};
@@ -119,10 +121,18 @@ void printer_print(struct printer *printer, const struct portwatch_event *event)
 	print(printer, &fields);
 }
 
-bool printer_wants_port(const struct printer *printer, const struct portwatch_event *event)
+static bool is_wanted(struct printer *printer, const struct format_fields *fields)
 {
-	return portwatch_event_get_kind(event) == PORTWATCH_EVENT_END ||
-	       values_has_port(&printer->options->ports, portwatch_event_get_port(event));
+	return !explain_hides(printer->explain, fields) &&
+	       (fields->kind == PORTWATCH_EVENT_END ||
+	        values_has_port(&printer->options->ports, fields->port));
+}
+
+bool printer_wants_port(struct printer *printer, const struct portwatch_event *event)
+{
+	struct format_fields fields = describe(event);
+
+	return is_wanted(printer, &fields);
 }
 
 static void list(struct printer *printer, const struct format_fields *fields)
@@ -145,7 +155,7 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 
 	if (wanted < 0)
 		message_error("an event is not printed: %s", strerror(-wanted));
-	if (wanted <= 0 || !printer_wants_port(printer, event))
+	if (wanted <= 0 || !is_wanted(printer, &fields))
 		return;
 	if (printer->options->once)
 		list(printer, &fields);

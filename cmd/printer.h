@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "explain.h"
 #include "format.h"
 #include "hook.h"
 #include "listing.h"
@@ -15,6 +16,7 @@
 
 struct printer {
 	const struct options *options;
+	struct explain *explain;
 	struct format_style style;
 	struct output output;
 	struct overlap overlap;
@@ -26,7 +28,8 @@ struct printer {
 
 /* Opens what the options name, or takes standard output, or standard error where there is a
  * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
-int printer_open(struct printer *printer, const struct options *options, struct hook *hook);
+int printer_open(struct printer *printer, const struct options *options, struct explain *explain,
+                 struct hook *hook);
 
 /* Prints the event of a watcher if the options want it, and has the command of --exec run for it.
  */
@@ -43,8 +46,8 @@ void printer_settle(struct printer *printer);
 /* Prints the event in any case. */
 void printer_print(struct printer *printer, const struct portwatch_event *event);
 
-/* Whether the options want this port: --ports. */
-bool printer_wants_port(const struct printer *printer, const struct portwatch_event *event);
+/* Whether the options want this port: --ports, and --addresses where the watchers report all. */
+bool printer_wants_port(struct printer *printer, const struct portwatch_event *event);
 
 /* Writes what is pending as far as it goes without waiting. `gone`: nobody reads any more. */
 void printer_flush(struct printer *printer, bool gone);

@@ -139,14 +139,15 @@ static const char *start_reason(const struct options *options, pid_t pid, int er
 	return message_reason(error);
 }
 
-static int configure(struct portwatch *watcher, const struct options *options, bool adopts)
+static int configure(const struct target *target, const struct options *options)
 {
+	struct portwatch *watcher = target->watcher;
 	unsigned int kinds = options->events | PORTWATCH_EVENT_END;
 	int result;
 
 	/* To tell what several trees have in common, their opens and closes must be known; and who
 	 * holds what has just settled. */
-	if (options->pid_count > 1 || options->settle > 0)
+	if (options->pid_count > 1 || options->settle > 0 || target->explains)
 		kinds |= PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
 	if (options->settle > 0)
 		kinds |= PORTWATCH_EVENT_OWNER;
@@ -156,8 +157,9 @@ static int configure(struct portwatch *watcher, const struct options *options, b
 	if (result == 0 && options->interval != 0)
 		result = portwatch_set_interval(watcher, options->interval);
 	if (result == 0)
-		result = portwatch_set_addresses(watcher,
-		                                 (enum portwatch_addresses)options->addresses);
+		result = portwatch_set_addresses(
+			watcher, target->explains ? PORTWATCH_ADDRESSES_ALL
+						  : (enum portwatch_addresses)options->addresses);
 	if (result == 0)
 		result = portwatch_set_scope(watcher, (enum portwatch_scope)options->scope);
 	if (result == 0)
@@ -168,7 +170,7 @@ static int configure(struct portwatch *watcher, const struct options *options, b
 		/* One look needs no bell; and to close one takes longer than all the rest. */
 		result = portwatch_set_notifier(watcher, options->notify && !options->once);
 	if (result == 0)
-		result = portwatch_set_subreaper(watcher, adopts);
+		result = portwatch_set_subreaper(watcher, target->adopts);
 	if (result == 0)
 		result = portwatch_set_log(watcher, (enum portwatch_log_level)options->log_level,
 		                           message_log);
@@ -183,7 +185,7 @@ int target_open(struct target *target, const struct options *options, portwatch_
 		target->watcher = NULL;
 		return complain(target, options, result, open_reason(target, options, result));
 	}
-	result = configure(target->watcher, options, target->adopts);
+	result = configure(target, options);
 	if (result < 0)
 		return complain(target, options, result, message_reason(result));
 	return 0;

@@ -12,7 +12,8 @@
 struct target {
 	struct portwatch *watcher; /* NULL once the tree has ended */
 	pid_t pid;
-	bool adopts; /* pwatch gets its orphans */
+	bool adopts;   /* pwatch gets its orphans */
+	bool explains; /* all addresses and all that opens and closes are reported: explain.h */
 	bool ended;
 	char failure[256]; /* why it can't be watched, once that has turned out */
 	void *user_data;   /* for who handles the events */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cost.h"
+#include "explain.h"
 #include "inherited.h"
 #include "message.h"
 #include "moment.h"
@@ -50,17 +51,19 @@ struct watch {
 	const struct options *options;
 	struct run *run;
 	struct printer printer;
+	struct explain explain;
 	struct cost cost; /* of watchers that are closed */
 	struct target *targets;
 	size_t target_count;
 	size_t live;          /* targets that have not ended */
 	struct pollfd *slots; /* SLOT_TARGETS and one for each target */
 	int signal_fd;
-	bool pollable; /* the output's end can be waited for */
-	bool init;     /* pwatch is the init process of its PID namespace */
-	bool stopped;  /* don't wait for anything more */
-	bool found;    /* --wait: what was waited for */
-	bool unrun;    /* COMMAND couldn't be executed */
+	bool pollable;  /* the output's end can be waited for */
+	bool init;      /* pwatch is the init process of its PID namespace */
+	bool stopped;   /* don't wait for anything more */
+	bool found;     /* --wait: what was waited for */
+	bool rest_told; /* that COMMAND has ended, and what still runs */
+	bool unrun;     /* COMMAND couldn't be executed */
 	bool timed_out;
 	int signal_number;   /* that has ended it, or 0 */
 	int64_t deadline_ms; /* of --timeout, or 0; CLOCK_MONOTONIC */
@@ -123,10 +126,10 @@ static void await(struct watch *watch, const struct portwatch_event *event)
 {
 	const struct options *options = watch->options;
 
-	if (portwatch_event_get_kind(event) != PORTWATCH_EVENT_OPEN || watch->found)
+	if (!printer_wants_port(&watch->printer, event) || watch->found ||
+	    portwatch_event_get_kind(event) != PORTWATCH_EVENT_OPEN)
 		return;
-	if (options->wait_port != 0 ? portwatch_event_get_port(event) != options->wait_port
-	                            : !printer_wants_port(&watch->printer, event))
+	if (options->wait_port != 0 && portwatch_event_get_port(event) != options->wait_port)
 		return;
 	if (options->json || options->format)
 		printer_print(&watch->printer, event);
@@ -166,6 +169,7 @@ static int open_targets(struct watch *watch)
 		target = &watch->targets[i];
 		target->pid = watch->options->command ? watch->run->pid : watch->options->pids[i];
 		target->adopts = watch->run->adopts;
+		target->explains = watch->explain.enabled;
 		target->user_data = watch;
 		result = target_open(target, watch->options, take_event);
 		if (may_be_missing(watch, result))
@@ -232,11 +236,6 @@ static void dispatch(struct watch *watch, struct target *target)
 	watch->live--;
 }
 
-static bool explains(const struct watch *watch)
-{
-	return watch->options->log_level >= PORTWATCH_LOG_WARNING && isatty(STDERR_FILENO);
-}
-
 /* --once: prints what was open at the start; nothing is left to wait for but the output. */
 static void print_initial(struct watch *watch)
 {
@@ -255,8 +254,8 @@ static void print_initial(struct watch *watch)
 	mind_output(watch);
 	if (count <= 0)
 		watch->status = 1;
-	if (count == 0 && explains(watch))
-		message_error("no port is open");
+	if (count == 0)
+		explain_nothing(&watch->explain);
 }
 
 /* Whether a signal is to end COMMAND for good. As the init process pwatch is the only one whom
@@ -306,12 +305,26 @@ static void take_output(struct watch *watch, int events)
 	mind_output(watch);
 }
 
+static void begin_explaining(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->target_count; i++) {
+		if (watch->targets[i].watcher) {
+			explain_begin(&watch->explain, watch->targets[i].watcher, watch->live);
+			return;
+		}
+	}
+}
+
 static void take_command(struct watch *watch)
 {
 	int error;
 
-	if (!run_result(watch->run, &error) || error == 0)
+	if (!run_result(watch->run, &error))
 		return;
+	if (error == 0) {
+		begin_explaining(watch);
+		return;
+	}
 	message_error("cannot run %s: %s", watch->options->command[0], strerror(error));
 	watch->unrun = true;
 	watch->stopped = true;
@@ -404,6 +417,15 @@ static void end_rest(struct watch *watch)
 	watch->rest_ms = now_ms() + (watch->init ? REST_TIMEOUT_INIT : REST_TIMEOUT);
 }
 
+/* COMMAND has ended, and pwatch goes on because of others. */
+static void explain_end(struct watch *watch)
+{
+	if (watch->rest_told || !watch->run->reaped || watch->run->alone || watch->unrun)
+		return;
+	watch->rest_told = true;
+	explain_rest(&watch->explain, watch->options->command[0]);
+}
+
 static bool is_ending(const struct watch *watch)
 {
 	return watch->run->reaped && watch->run->alone && !is_paused(watch);
@@ -421,12 +443,22 @@ static int earlier(int timeout, int64_t moment_ms)
 	return timeout < 0 || left < timeout ? (int)left : timeout;
 }
 
+static bool is_beginning(const struct watch *watch)
+{
+	return watch->explain.enabled && !watch->explain.begun && !watch->options->command &&
+	       !watch->options->once && !watch->found;
+}
+
 /* How long nothing may happen, in milliseconds; -1 for ever. When COMMAND has ended and no process
  * is left, nothing is left to wait for but the word that the tree has ended. */
 static int choose_timeout(const struct watch *watch)
 {
 	int timeout = is_ending(watch) ? END_TIMEOUT : -1;
 
+	/* What was open at the start is known when nothing more comes at once. */
+	if (is_beginning(watch))
+		return 0;
+	timeout = earlier(timeout, explain_next(&watch->explain));
 	timeout = earlier(timeout, settle_next(&watch->printer.settle));
 	return earlier(earlier(timeout, watch->rest_ms), watch->deadline_ms);
 }
@@ -448,6 +480,8 @@ static void loop(struct watch *watch)
 
 	while (!is_done(watch)) {
 		end_rest(watch);
+		explain_end(watch);
+		explain_idle(&watch->explain, now_ms());
 		printer_settle(&watch->printer);
 		mind_output(watch);
 		fill_slots(watch);
@@ -455,6 +489,8 @@ static void loop(struct watch *watch)
 		             choose_timeout(watch));
 		if (count > 0)
 			take_slots(watch);
+		else if (count == 0 && is_beginning(watch))
+			begin_explaining(watch);
 		else if (count == 0 && is_late(watch))
 			return;
 		else if (count < 0 && errno != EINTR) {
@@ -537,7 +573,8 @@ int watch_run(const struct options *options, struct run *run, struct hook *hook)
 	bool started;
 
 	hook_open(hook);
-	if (printer_open(&watch.printer, options, hook) < 0)
+	explain_init(&watch.explain, options);
+	if (printer_open(&watch.printer, options, &watch.explain, hook) < 0)
 		return status;
 	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
 	if (started) {
@@ -550,6 +587,9 @@ int watch_run(const struct options *options, struct run *run, struct hook *hook)
 		if (watch.timed_out && options->command && !run->reaped)
 			kill(run->pid, SIGTERM);
 		status = choose_status(&watch);
+		if (options->command && !watch.unrun && !watch.timed_out && !watch.init &&
+		    !run->alone)
+			explain_rest(&watch.explain, NULL);
 	}
 	close_all(&watch);
 	hook_finish(hook, watch.signal_number != 0 || watch.timed_out || watch.ending != 0

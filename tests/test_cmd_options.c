@@ -284,6 +284,55 @@ START_TEST(refusals_name_option_value_and_what_is_allowed)
 }
 END_TEST
 
+/* Of all pairs of options, those that contradict each other. */
+static const char *const words_of_options[] = {
+	"--pid=1",   "--once",       "--wait=1",        "--timeout=1",  "--events=open",
+	"--ports=1", "--settle=1",   "--addresses=all", "--scope=tree", "--processes",
+	"--json",    "--format=x",   "--color=auto",    "--output=x",   "--fd=1",
+	"--exec=x",  "--interval=1", "--reader=auto",   "--table=auto", "--no-notify",
+	"--check",   "--stats",      "--quiet",         "--verbose"};
+
+static const char *const pairs[] = {
+	"once wait",        "once timeout", "once events",  "once settle",     "once check",
+	"wait events",      "wait settle",  "wait exec",    "wait processes",  "wait color",
+	"wait check",       "wait ports",   "json format",  "json processes",  "json color",
+	"format processes", "format color", "output fd",    "quiet verbose",   "check timeout",
+	"check events",     "check ports",  "check settle", "check processes", "check format",
+	"check color",      "check exec",   "check stats"};
+
+/* Whether a pair names both, in any order. */
+static bool has_pair(const char *one, const char *other)
+{
+	char pair[2][64];
+	int first = (int)strcspn(one + 2, "="), second = (int)strcspn(other + 2, "=");
+
+	snprintf(pair[0], sizeof(pair[0]), "%.*s %.*s", first, one + 2, second, other + 2);
+	snprintf(pair[1], sizeof(pair[1]), "%.*s %.*s", second, other + 2, first, one + 2);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (strcmp(pairs[i], pair[0]) == 0 || strcmp(pairs[i], pair[1]) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(contradictions_are_refused)
+{
+	const size_t count = sizeof(words_of_options) / sizeof(words_of_options[0]);
+	char line[80];
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < count; j++) {
+			const char *one = words_of_options[i], *other = words_of_options[j];
+			bool refused_pair = i != j && has_pair(one, other);
+
+			snprintf(line, sizeof(line), "%s %s 1", one, other);
+			ck_assert_msg(parse(line) == (refused_pair ? -EINVAL : 0), "%s: %s", line,
+			              error);
+			free_options();
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_long_value_leaves_room_for_what_is_allowed)
 {
 	char line[220] = "--reader=";
@@ -339,6 +388,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, check_takes_one_pid_or_none);
 	tcase_add_loop_test(tcase, refusals_name_option_value_and_what_is_allowed, 0,
 	                    (int)(sizeof(refused) / sizeof(refused[0])));
+	tcase_add_test(tcase, contradictions_are_refused);
 	tcase_add_test(tcase, a_long_value_leaves_room_for_what_is_allowed);
 	tcase_add_test(tcase, help_lists_every_option);
 	suite_add_tcase(suite, tcase);

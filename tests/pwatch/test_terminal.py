@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_terminal.py - what pwatch says on a terminal where it has nothing to print"""
+import os
+import pty
+import re
+import signal
+import sys
+
+from support import Case, DEADLINE, main, read_line, SERVER_COMMAND, wait_until
+
+QUIET = 'pwatch: nothing listens yet'
+# Leaves a child behind, whose name it is, and ends.
+LEAVER = 'import os, signal\n' \
+         'ends = os.pipe()\n' \
+         'if os.fork(): os.read(ends[0], 1); os._exit(3)\n' \
+         'with open("/proc/self/comm", "w") as comm: comm.write("left\\tone")\n' \
+         'os.write(ends[1], b"x")\n' \
+         'signal.pause()\n'
+
+
+class Terminal(Case):
+    def watch_there(self, *arguments, **options):
+        """Starts it with standard error on a terminal, whose lines come from self.terminal."""
+        main_end, terminal = pty.openpty()
+        self.terminal = open(main_end, 'rb', buffering=0)
+        self.addCleanup(self.terminal.close)
+        pwatch = self.watch(*arguments, stderr=terminal, **options)
+        os.close(terminal)
+        return pwatch
+
+    def read(self):
+        """The next line of the terminal; None at its end."""
+        try:
+            return read_line(self.terminal).rstrip('\r\n') or None
+        except OSError:  # nobody has its other end
+            return None
+
+    def read_rest(self):
+        lines = []
+        while (line := self.read()) is not None:
+            lines.append(line)
+        return lines
+
+    def test_what_is_watched(self):
+        server, _ = self.serve('127.0.0.1', '0.0.0.0')
+        self.watch_there(server.pid)
+        self.assertRegex(self.read(), rf'^pwatch: watching process {server.pid} and what it starts; '
+                         r'(notifier: \w+|polling \(--check says why\)); 2 ports are open$')
+        self.watch_there('--no-notify', '--scope=netns', '--addresses=all', server.pid)
+        self.assertRegex(self.read(), rf'^pwatch: watching the network namespace of process '
+                         rf'{server.pid}; polling; \d+ ports are open$')
+        other, _ = self.serve()
+        self.watch_there(server.pid, other.pid)
+        self.assertRegex(self.read(), '^pwatch: watching 2 processes and what they start; .*; '
+                         '2 ports are open$')
+        pwatch = self.watch_there(*SERVER_COMMAND)
+        self.assertRegex(self.read(), rf'^pwatch: watching {re.escape(sys.executable)} and what it '
+                         r'starts; (notifier: \w+|polling \(--check says why\))$')
+        pwatch.stdin.close()
+        self.assertEqual((self.read_rest(), pwatch.wait(DEADLINE)), ([], 0))
+
+    def test_nothing_listens(self):
+        server, _ = self.serve()
+        pwatch = self.watch_there(server.pid)
+        self.assertRegex(self.read(), '; no port is open$')
+        self.assertEqual(self.read(), QUIET)
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        self.assertIn(f':{port} ', read_line(pwatch.stdout))
+        server.stdin.close()
+        self.assertEqual((self.read_rest(), pwatch.wait(DEADLINE)), ([], 0))
+        port = self.serve('127.0.0.1')[1][0] % 65535 + 1
+        self.watch_there(f'--wait={port}', os.getpid())
+        self.read()
+        self.assertEqual(self.read(), f'pwatch: port {port} is not open yet')
+
+    def test_ports_that_are_hidden(self):
+        server, _ = self.serve('127.0.0.2', '127.0.0.3')
+        pwatch = self.watch_there('-j', server.pid)
+        self.assertRegex(self.read(), '; no port is open; 2 are hidden, --addresses=loopback shows them$')
+        self.assertEqual(self.read(), QUIET)
+        # What was explained is not explained again, and never printed.
+        self.tell(server, 'open 127.0.0.4')
+        port = int(self.tell(server, 'open 127.0.0.1'))
+        self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
+        server.stdin.close()
+        self.assertEqual(self.read_rest(), [])
+        self.assertEqual(pwatch.stdout.read().count(b'\n'), 1)
+
+    def test_ports_that_are_hidden_later(self):
+        server, ports = self.serve('127.0.0.1')
+        pwatch = self.watch_there('-e', 'end', server.pid)
+        self.assertRegex(self.read(), '; 1 port is open$')
+        ports = [self.tell(server, 'open 127.0.0.2') for _ in range(2)]
+        self.assertIn(self.read(), [f'pwatch: port 127.0.0.2:{port} is hidden; '
+                                    '--addresses=loopback shows such ports' for port in ports])
+        server.stdin.close()
+        self.assertEqual(self.read_rest(), [])
+        self.assertEqual(pwatch.stdout.read().count(b'\n'), 1)
+
+    def test_a_hidden_port_is_not_waited_for(self):
+        server, ports = self.serve('127.0.0.2')
+        pwatch = self.watch_there(f'--wait={ports[0]}', '-t', '0.05', server.pid)
+        self.assertRegex(self.read(), '; 1 is hidden, --addresses=loopback shows it$')
+        self.assertEqual(pwatch.wait(DEADLINE), 124)
+
+    def test_nothing_is_listed(self):
+        server, _ = self.serve('127.0.0.2')
+        pwatch = self.watch_there('-1', server.pid)
+        self.assertEqual(self.read(), 'pwatch: no port is open; 1 is hidden, --addresses=loopback shows it')
+        self.assertEqual(pwatch.wait(DEADLINE), 1)
+
+    def test_quiet(self):
+        server, _ = self.serve('127.0.0.2')
+        pwatch = self.watch_there('-q', '-t', '2.5', server.pid)
+        self.assertEqual((self.read_rest(), pwatch.wait(DEADLINE)), ([], 124))
+
+    def test_what_a_command_leaves(self):
+        pwatch = self.watch_there('--', sys.executable, '-c', LEAVER)
+        self.read()
+        line = self.read()
+        left = int(re.search(r'\[(\d+)\]$', line)[1])
+        self.addCleanup(self.kill, left)
+        self.assertEqual(line, f'pwatch: {sys.executable} has ended; still runs: left\\x09one[{left}]')
+        pwatch.send_signal(signal.SIGINT)
+        # Some time has passed, or not.
+        line = self.read()
+        while line == QUIET:
+            line = self.read()
+        self.assertEqual(line, f'pwatch: still runs, without pwatch: left\\x09one[{left}]')
+        self.assertEqual(pwatch.wait(DEADLINE), 3)
+        # Without a terminal nobody is told.
+        pwatch = self.watch('-e', 'end', '--', sys.executable, '-c', LEAVER)
+        wait_until(lambda: self.children(pwatch))
+        for pid in self.children(pwatch):
+            self.kill(pid)
+        self.assertEqual(pwatch.wait(DEADLINE), 3)
+        self.assertNotIn(b'pwatch: ', pwatch.stderr.read())
+
+    def children(self, pwatch):
+        """Those that have left their parent."""
+        found = []
+        for pid in self.helpers(pwatch):
+            with open(f'/proc/{pid}/comm') as comm:
+                if comm.read() == 'left\tone\n':
+                    found.append(pid)
+        return found
+
+    @staticmethod
+    def kill(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+if __name__ == '__main__':
+    main()
