@@ -59,7 +59,7 @@ static bool lacks_module(const struct seen_namespace *seen)
 	return diag && strstr(diag, strerror(ENOENT));
 }
 
-static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
+static int see_namespace(const struct portwatch_namespace *ns, void *user_data)
 {
 	struct check *check = user_data;
 	struct seen_namespace seen = {
@@ -79,6 +79,7 @@ static void see_namespace(const struct portwatch_namespace *ns, void *user_data)
 	if (check->namespace_count < NAMESPACES_MAX)
 		check->namespaces[check->namespace_count] = seen;
 	check->namespace_count++;
+	return 0;
 }
 
 static void report_namespace(struct check *check, const struct seen_namespace *seen)

@@ -393,10 +393,11 @@ static bool is_done(const struct watch *watch)
 	return watch->found || !watch->options->command || watch->run->reaped;
 }
 
-static void count_nothing(const struct portwatch_namespace *ns, void *user_data)
+static int count_nothing(const struct portwatch_namespace *ns, void *user_data)
 {
 	(void)ns;
 	(void)user_data;
+	return 0;
 }
 
 /* A member in another PID namespace becomes a child of the init there, not of pwatch. */

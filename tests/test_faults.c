@@ -88,9 +88,10 @@ START_TEST(a_stopped_helper_is_replaced)
 }
 END_TEST
 
-static void note_reader(const struct portwatch_namespace *ns, void *reader)
+static int note_reader(const struct portwatch_namespace *ns, void *reader)
 {
 	*(enum portwatch_reader *)reader = portwatch_namespace_get_reader(ns);
+	return 0;
 }
 
 /* Two helpers die before they have answered; but one before them did. */

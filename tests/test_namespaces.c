@@ -90,13 +90,14 @@ START_TEST(a_member_that_moves_is_followed)
 }
 END_TEST
 
-static void count_namespaces(const struct portwatch_namespace *ns, void *data)
+static int count_namespaces(const struct portwatch_namespace *ns, void *data)
 {
 	uint64_t *inode = data;
 
 	*inode = portwatch_namespace_get_inode(ns);
 	ck_assert_int_eq(portwatch_namespace_get_reader(ns), PORTWATCH_READER_SETNS);
 	ck_assert_ptr_nonnull(portwatch_namespace_get_reason(ns));
+	return 0;
 }
 
 START_TEST(watchers_share_the_worker_and_not_the_news)
@@ -351,9 +352,10 @@ START_TEST(a_new_namespace_is_not_mistaken_for_an_old_one)
 }
 END_TEST
 
-static void tell_init(const struct portwatch_namespace *ns, void *data)
+static int tell_init(const struct portwatch_namespace *ns, void *data)
 {
 	*(pid_t *)data = portwatch_namespace_get_pid(ns);
+	return 0;
 }
 
 START_TEST(the_init_of_a_container_is_found)

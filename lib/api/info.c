@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* info.c - what a host program may ask of how it is served */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/watcher.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/lock.h"
 #include "util/spawn.h"
+#include "watch/complete.h"
 #include "watch/subscription.h"
 
 /* --- namespaces */
@@ -21,6 +24,7 @@ struct portwatch_namespace {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	char reason[LOG_TEXT];
+	struct netns_id id;
 };
 
 struct listing {
@@ -48,6 +52,7 @@ static void list_namespaces(struct subscription *subscription, void *data)
 		row->inode = ns->inode;
 		row->cookie = ns->cookie;
 		row->pid = ns->pid;
+		row->id = ns->id;
 		row->reader = netns_reader(ns);
 		row->table = ns->reader ? reader_table(ns->reader) : PORTWATCH_TABLE_AUTO;
 		snprintf(row->reason, sizeof(row->reason), "%s", ns->reason);
@@ -68,7 +73,8 @@ int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_call
 	watcher_ask(watcher, list_namespaces, &listing);
 	library_leave(cancel);
 	for (int i = 0; i < listing.count; i++)
-		callback(&listing.rows[i], user_data);
+		if (callback(&listing.rows[i], user_data) != 0)
+			listing.count = i + 1;
 	free(listing.rows);
 	return listing.count;
 }
@@ -101,6 +107,102 @@ enum portwatch_table portwatch_namespace_get_table(const struct portwatch_namesp
 const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 {
 	return ns->reason;
+}
+
+/* Whether a directory of /proc is that of a process in the namespace. */
+static bool lives_in(int directory, const struct portwatch_namespace *ns)
+{
+	struct netns_id id;
+
+	return procfs_netns(directory, &id) == 0 && id.ino == ns->id.ino && id.dev == ns->id.dev;
+}
+
+/* The process may leave the namespace at any time: what was opened is compared. */
+static int open_namespace(const struct portwatch_namespace *ns)
+{
+	CLEANUP_CLOSE int directory = -1, opened = -1;
+	struct procfs procfs;
+	int result;
+
+	result = procfs_open(&procfs, "/proc");
+	if (result < 0)
+		return result;
+	directory = procfs_is_ours(&procfs) ? procfs_open_process(&procfs, ns->pid) : -ENOENT;
+	procfs_close(&procfs);
+	if (directory < 0)
+		return directory;
+	opened = procfs_open_netns(directory);
+	if (opened < 0)
+		return opened;
+	if (ns->inode ? !fd_has_inode(opened, ns->inode) : !lives_in(directory, ns))
+		return -ESRCH;
+	result = fd_give(opened);
+	opened = -1;
+	return result;
+}
+
+int portwatch_namespace_open(const struct portwatch_namespace *ns)
+{
+	int cancel, result;
+
+	if (!ns)
+		return -EINVAL;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	result = open_namespace(ns);
+	pthread_setcancelstate(cancel, NULL);
+	return result;
+}
+
+/* --- what is not seen, and what has failed */
+
+struct complete_answer {
+	bool complete;
+	char reason[LOG_TEXT];
+};
+
+static void check_complete(struct subscription *subscription, void *data)
+{
+	struct complete_answer *answer = data;
+
+	answer->complete = complete_check(subscription, answer->reason);
+}
+
+int portwatch_get_complete(struct portwatch *watcher, char *reason, size_t size)
+{
+	struct complete_answer answer = {0};
+	int cancel, result;
+
+	if (!watcher || (!reason && size > 0))
+		return -EINVAL;
+	if (watcher_is_inert(watcher))
+		return -ENOTCONN;
+	cancel = library_enter();
+	result = watcher_ask(watcher, check_complete, &answer);
+	library_leave(cancel);
+	if (result < 0)
+		return result;
+	if (size > 0)
+		snprintf(reason, size, "%s", answer.reason);
+	return answer.complete;
+}
+
+int portwatch_get_error(struct portwatch *watcher, char *text, size_t size)
+{
+	char last[LOG_TEXT] = "";
+	int cancel;
+
+	if (!watcher || (!text && size > 0))
+		return -EINVAL;
+	cancel = library_enter();
+	if (watcher->outbox)
+		memcpy(last, watcher->outbox->error, sizeof(last));
+	if (!last[0] && watcher->failure < 0)
+		snprintf(last, sizeof(last), "cannot watch PID %d: %s", (int)watcher->pid,
+		         strerrordesc_np(-watcher->failure));
+	library_leave(cancel);
+	if (size > 0)
+		snprintf(text, size, "%s", last);
+	return last[0] != '\0';
 }
 
 /* --- the notifier */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/event.h"
+#include "proc/fds.h"
 #include "proc/procfs.h"
 #include "util/cleanup.h"
 
@@ -176,4 +177,52 @@ const char *portwatch_event_get_cgroup(const struct portwatch_event *event)
 	const char *text = get_fact(event, EVENT_CGROUP);
 
 	return text ? text : "";
+}
+
+/* The namespace in which the owner lives now, if that is the namespace of the event. */
+static int open_netns_of_owner(const struct portwatch_event *event)
+{
+	CLEANUP_CLOSE int directory = open_owner(event), opened = -1;
+	int kept;
+
+	if (directory < 0)
+		return directory;
+	opened = procfs_open_netns(directory);
+	if (opened < 0 || !fd_has_inode(opened, event->netns))
+		return opened < 0 ? opened : -ENOENT;
+	kept = opened;
+	opened = -1;
+	return kept;
+}
+
+/* A socket stays in the namespace in which it was made, wherever its owner goes. */
+static int open_netns_of_socket(const struct portwatch_event *event)
+{
+	struct procfs procfs;
+	int result = procfs_open(&procfs, "/proc");
+
+	if (result < 0)
+		return result;
+	result = fds_open_socket_netns(&procfs, event->pid, event->start_time,
+	                               event->listener.inode);
+	procfs_close(&procfs);
+	return result;
+}
+
+int portwatch_event_open_netns(const struct portwatch_event *event)
+{
+	int cancel, result;
+
+	if (!event || !event->listener.family)
+		return -EINVAL;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	result = open_netns_of_owner(event);
+	if (result == -ENOENT || result == -EACCES || result == -EPERM) {
+		int other = open_netns_of_socket(event);
+
+		if (other >= 0 || result == -ENOENT)
+			result = other;
+	}
+	pthread_setcancelstate(cancel, NULL);
+	return fd_give(result);
 }

@@ -271,9 +271,24 @@ typedef void (*portwatch_log_callback)(struct portwatch *watcher, enum portwatch
  * Runs in the thread that called portwatch_each_namespace(). The library holds no lock during the
  * call, and the callback may call every function of the library.
  *
+ * Returns: 0 to go on; another value to end the listing.
  * Since: 0.1
  */
-typedef void (*portwatch_namespace_callback)(const struct portwatch_namespace *ns, void *user_data);
+typedef int (*portwatch_namespace_callback)(const struct portwatch_namespace *ns, void *user_data);
+
+/**
+ * portwatch_port_callback: receives one open port.
+ * @port: the port, in the form of its PORTWATCH_EVENT_OPEN, with the owner and the time of its last
+ *   event; valid until the callback returns, see portwatch_event_ref()
+ * @user_data: as given to portwatch_each_port()
+ *
+ * Runs in the thread that called portwatch_each_port(). The library holds no lock during the call,
+ * and the callback may call every function of the library.
+ *
+ * Returns: 0 to go on; another value to end the listing.
+ * Since: 0.1
+ */
+typedef int (*portwatch_port_callback)(const struct portwatch_event *port, void *user_data);
 
 /**
  * portwatch_version: the version of the library at run time, such as "0.1.0".
@@ -298,6 +313,20 @@ const char *portwatch_version(void);
  */
 int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback on_event,
                   void *user_data);
+
+/**
+ * portwatch_new_pidfd: makes a watcher of the process of a pidfd (pidfd_open(2)).
+ * @watcher: receives the new watcher; to be freed with portwatch_free()
+ * @pidfd: the descriptor. It stays the caller's, and may be closed afterwards.
+ * @on_event: receives the events
+ * @user_data: passed to every callback
+ *
+ * Returns: as portwatch_new(); -EBADF (not open); -EINVAL (no pidfd, or that of a thread); -ENOENT
+ * (/proc is not mounted, or the process is in another PID namespace).
+ * Since: 0.1
+ */
+int portwatch_new_pidfd(struct portwatch **watcher, int pidfd, portwatch_callback on_event,
+                        void *user_data);
 
 /**
  * portwatch_set_events: selects the kinds of events that are reported.
@@ -510,6 +539,47 @@ pid_t portwatch_get_pid(const struct portwatch *watcher);
 void *portwatch_get_user_data(const struct portwatch *watcher);
 
 /**
+ * portwatch_each_port: lists the ports that are open now, as far as the library knows: also those
+ * whose events wait for delivery.
+ * @watcher: a started watcher
+ * @on_port: called once for each, before the function returns
+ * @user_data: passed to @on_port
+ *
+ * Returns: how many times @on_port was called; -EINVAL (NULL); -ENOTCONN (not started, or stopped);
+ * -ENOMEM.
+ * Since: 0.1
+ */
+int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback on_port,
+                        void *user_data);
+
+/**
+ * portwatch_get_complete: whether the library can see everything in the watcher's scope.
+ * @watcher: a started watcher
+ * @reason: receives, in words, the first reason why it cannot: a network namespace that no reader
+ *   can read, or with PORTWATCH_SCOPE_TREE a member whose descriptors may not be read; "" if there
+ *   is none; NULL if @size is 0
+ * @size: of @reason, in bytes; a longer text is cut
+ *
+ * The answer is that of this moment. The log reports the same, once.
+ *
+ * Returns: 1 if it can, 0 if it cannot; -EINVAL (NULL); -ENOTCONN (not started, or stopped).
+ * Since: 0.1
+ */
+int portwatch_get_complete(struct portwatch *watcher, char *reason, size_t size);
+
+/**
+ * portwatch_get_error: the last failure in words: the last error or warning that the log function
+ * has received, or would have.
+ * @watcher: the watcher, also after portwatch_start() has failed
+ * @text: receives the text; "" if nothing has failed; NULL if @size is 0
+ * @size: of @text, in bytes; a longer text is cut
+ *
+ * Returns: 1 if something has failed, 0 if not; -EINVAL (NULL).
+ * Since: 0.1
+ */
+int portwatch_get_error(struct portwatch *watcher, char *text, size_t size);
+
+/**
  * portwatch_get_stat: what watching has cost so far.
  * @watcher: a started watcher that was not stopped
  * @stat: which figure
@@ -579,7 +649,8 @@ int portwatch_limit_privileges(void);
  * @on_namespace: called once for each, before the function returns
  * @user_data: passed to @on_namespace
  *
- * Returns: the number of namespaces; -EINVAL (NULL); -ENOMEM.
+ * Returns: how many times @on_namespace was called; 0 if the watcher is not running; -EINVAL
+ * (NULL); -ENOMEM.
  * Since: 0.1
  */
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback on_namespace,
@@ -641,6 +712,18 @@ enum portwatch_table portwatch_namespace_get_table(const struct portwatch_namesp
  * Since: 0.1
  */
 const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns);
+
+/**
+ * portwatch_namespace_open: opens the namespace, for setns(2).
+ * @ns: the namespace
+ *
+ * The descriptor keeps the namespace alive until the caller closes it.
+ *
+ * Returns: a descriptor with the close-on-exec flag, the caller's; -EACCES or -EPERM (not allowed);
+ * -ESRCH (nobody is known to live there any more); -EINVAL (NULL); -EMFILE, -ENFILE, -ENOMEM.
+ * Since: 0.1
+ */
+int portwatch_namespace_open(const struct portwatch_namespace *ns);
 
 /**
  * portwatch_reader_name: the name of a reader, as `pwatch --reader` takes it.
@@ -844,6 +927,22 @@ uint64_t portwatch_event_get_netns(const struct portwatch_event *event);
  * Since: 0.1
  */
 uint64_t portwatch_event_get_netns_cookie(const struct portwatch_event *event);
+
+/**
+ * portwatch_event_open_netns: opens the network namespace of the port, for setns(2): that in which
+ * the socket was made, wherever its owner is now.
+ * @event: an event of a port whose owner lives
+ *
+ * The descriptor keeps the namespace alive until the caller closes it. To connect to the port,
+ * enter the namespace in a thread or process of your own, and make a socket there: the socket stays
+ * in the namespace when its maker leaves.
+ *
+ * Returns: a descriptor with the close-on-exec flag, the caller's; -EACCES or -EPERM (not allowed);
+ * -ESRCH (the owner is not known or has exited); -ENOENT (it has left the namespace, and holds the
+ * socket no longer); -EINVAL (NULL, or PORTWATCH_EVENT_END); -EMFILE, -ENFILE, -ENOMEM.
+ * Since: 0.1
+ */
+int portwatch_event_open_netns(const struct portwatch_event *event);
 
 /**
  * portwatch_event_get_inode: the inode number of the socket, as in the links /proc/PID/fd/N.

@@ -217,3 +217,50 @@ const char *portwatch_event_get_cgroup(const struct portwatch_event *event)
 	(void)event;
 	return "";
 }
+
+int portwatch_new_pidfd(struct portwatch **watcher, int pidfd, portwatch_callback callback,
+                        void *user_data)
+{
+	(void)watcher;
+	(void)pidfd;
+	(void)callback;
+	(void)user_data;
+	return -ENOTSUP;
+}
+
+int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback callback,
+                        void *user_data)
+{
+	(void)watcher;
+	(void)callback;
+	(void)user_data;
+	return -ENOTSUP;
+}
+
+int portwatch_get_error(struct portwatch *watcher, char *text, size_t size)
+{
+	(void)watcher;
+	(void)text;
+	(void)size;
+	return -ENOTSUP;
+}
+
+int portwatch_get_complete(struct portwatch *watcher, char *reason, size_t size)
+{
+	(void)watcher;
+	(void)reason;
+	(void)size;
+	return -ENOTSUP;
+}
+
+int portwatch_namespace_open(const struct portwatch_namespace *ns)
+{
+	(void)ns;
+	return -ENOTSUP;
+}
+
+int portwatch_event_open_netns(const struct portwatch_event *event)
+{
+	(void)event;
+	return -ENOTSUP;
+}

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* watcher.c - the life of the public object */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/number.h"
 #include "api/delivery.h"
 #include "api/watcher.h"
 #include "util/lock.h"
@@ -82,6 +86,34 @@ static bool has_exited(int pidfd)
 	return poll(&wait, 1, 0) > 0;
 }
 
+/* Finds the process of a pidfd. 0 or a negative errno. */
+static int resolve(int pidfd, pid_t *pid)
+{
+	char name[48], text[1024];
+	struct procfs procfs;
+	const char *line, *at;
+	ssize_t size;
+	uint64_t number;
+
+	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", pidfd);
+	size = procfs_open(&procfs, "/proc");
+	if (size == 0)
+		size = procfs_is_ours(&procfs) ? procfs_read(procfs.fd, name, text, sizeof(text))
+		                               : -ENOTDIR;
+	procfs_close(&procfs);
+	if (size < 0)
+		return size == -ENOENT ? -EBADF : size == -ENOTDIR ? -ENOENT : (int)size;
+	line = strstr(text, "\nPid:\t");
+	if (!line)
+		return -EINVAL;
+	at = line + 6;
+	/* "-1" of a process that was reaped; 0 of one in another PID namespace. */
+	if (!decimal_parse(&at, text + size, &number) || number > INT_MAX)
+		return -ESRCH;
+	*pid = (pid_t)number;
+	return number == 0 ? -ENOENT : 0;
+}
+
 /* Reads the start time of pid. The pidfd, opened before, shows that it is still the same process.
  */
 static int identify(pid_t pid, uint64_t *start_time)
@@ -124,21 +156,11 @@ static enum portwatch_log_level initial_log_level(void)
 	return debug && *debug ? PORTWATCH_LOG_DEBUG : PORTWATCH_LOG_WARNING;
 }
 
-int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
-                  void *user_data)
+static int make(struct portwatch **watcher, pid_t pid, uint64_t start_time,
+                portwatch_callback callback, void *user_data)
 {
-	struct portwatch *new;
-	uint64_t start_time = 0;
-	int result;
+	struct portwatch *new = calloc(1, sizeof(*new));
 
-	if (!watcher || pid <= 0 || !callback)
-		return -EINVAL;
-	result = library_prepare(forked);
-	if (result == 0)
-		result = identify(pid, &start_time);
-	if (result < 0)
-		return result;
-	new = calloc(1, sizeof(*new));
 	if (!new)
 		return -ENOMEM;
 	new->pid = pid;
@@ -156,6 +178,40 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	list_init(&new->waiting);
 	*watcher = new;
 	return 0;
+}
+
+int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback callback,
+                  void *user_data)
+{
+	uint64_t start_time = 0;
+	int result;
+
+	if (!watcher || pid <= 0 || !callback)
+		return -EINVAL;
+	result = library_prepare(forked);
+	if (result == 0)
+		result = identify(pid, &start_time);
+	return result < 0 ? result : make(watcher, pid, start_time, callback, user_data);
+}
+
+/* What has not exited by the end had its number and its start time all the while. */
+int portwatch_new_pidfd(struct portwatch **watcher, int pidfd, portwatch_callback callback,
+                        void *user_data)
+{
+	uint64_t start_time = 0;
+	pid_t pid = 0;
+	int result;
+
+	if (!watcher || pidfd < 0 || !callback)
+		return -EINVAL;
+	result = library_prepare(forked);
+	if (result == 0)
+		result = resolve(pidfd, &pid);
+	if (result == 0)
+		result = identify(pid, &start_time);
+	if (result == 0 && has_exited(pidfd))
+		result = -ESRCH;
+	return result < 0 ? result : make(watcher, pid, start_time, callback, user_data);
 }
 
 static int open_eventfd(struct portwatch *watcher)
@@ -232,16 +288,12 @@ static bool uses_thread(const struct portwatch *watcher)
 
 static int open_outbox(struct portwatch *watcher)
 {
-	int result = open_eventfd(watcher);
-
-	if (result < 0)
-		return result;
 	watcher->outbox = outbox_new(delivery_wake, watcher);
 	if (!watcher->outbox)
 		return -ENOMEM;
 	watcher->outbox->ports.reports_owners =
 		(watcher->options.kinds & PORTWATCH_EVENT_OWNER) != 0;
-	return 0;
+	return open_eventfd(watcher);
 }
 
 static int ask_start(struct portwatch *watcher)
@@ -259,6 +311,7 @@ static int ask_start(struct portwatch *watcher)
 						.level = watcher->options.log_level,
 						.watcher = watcher,
 						.user_data = watcher->user_data,
+						.last = watcher->outbox->error,
 					},
 				.outbox = watcher->outbox,
 			},
@@ -355,6 +408,7 @@ static int start(struct portwatch *watcher)
 	if (result == 0 && uses_thread(watcher))
 		deliver_initial(watcher);
 	watcher->starting = false;
+	watcher->failure = result;
 	if (result < 0 || watcher->state != WATCHER_STARTED) {
 		watcher->state = WATCHER_STOPPED;
 		end(watcher);

@@ -35,6 +35,7 @@ struct portwatch {
 	struct list link;        /* among the started ones (delivery.h) */
 	struct list waiting;     /* among those that the delivery thread is to serve */
 	struct outbox *outbox;   /* from portwatch_start() on */
+	int failure;             /* of portwatch_start(): a negative errno, or 0 */
 	/* The monitor's: a token for requests alone, NULL before the start and after the stop. */
 	struct subscription *subscription;
 	struct portwatch_event *event; /* the one delivered last; NULL: none yet */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/fd.h"
@@ -80,6 +81,13 @@ void fd_close(int fd)
 	close(fd);
 }
 
+int fd_give(int fd)
+{
+	if (fd >= 0)
+		leave(fd);
+	return fd;
+}
+
 void fd_close_raw(int fd)
 {
 	if (fd < 0)
@@ -119,6 +127,13 @@ unsigned int fd_room(void)
 	else
 		most = (unsigned int)(files.rlim_cur / SHARE);
 	return used < most ? most - used : 0;
+}
+
+bool fd_has_inode(int fd, uint64_t inode)
+{
+	struct stat status;
+
+	return fstatat(fd, "", &status, AT_EMPTY_PATH) == 0 && status.st_ino == inode;
 }
 
 /* A counter that is full (EAGAIN) is readable already; nothing else is known to fail, and nothing

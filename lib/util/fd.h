@@ -7,6 +7,9 @@
 #ifndef FD_H
 #define FD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Descriptors from this number on are not registered. */
 #define FD_REGISTRY_MAX 131072
 
@@ -19,8 +22,12 @@ int fd_own(int fd);
 /* Closes a descriptor of the library; a negative number is ignored. */
 void fd_close(int fd);
 
-/* The same by a bare system call, for what a bare system call has opened: also in a child that
- * shares its parent's locks (sys.h). */
+/* The descriptor is the caller's of the library from here on: closes none in the child of a
+ * fork(2). Returns it; a negative errno passes through. */
+int fd_give(int fd);
+
+/* The same as fd_close() by a bare system call, for what a bare system call has opened: also in a
+ * child that shares its parent's locks (sys.h). */
 void fd_close_raw(int fd);
 
 /* pipe2(O_CLOEXEC), both ends owned. 0 or a negative errno. No fork(2) of the host falls between
@@ -30,6 +37,9 @@ int fd_pipe(int ends[2]);
 /* How many more descriptors the library may open: all of them together use at most a quarter of
  * what the host may have (RLIMIT_NOFILE, getrlimit(2)). */
 unsigned int fd_room(void);
+
+/* Whether what is open has this inode number. */
+bool fd_has_inode(int fd, uint64_t inode);
 
 /* Makes an eventfd readable. */
 void fd_signal(int eventfd);

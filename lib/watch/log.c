@@ -8,6 +8,7 @@
 
 #include "table/step.h"
 #include "util/clock.h"
+#include "util/lock.h"
 #include "watch/log.h"
 
 bool log_wanted(const struct log *log, enum portwatch_log_level level)
@@ -36,13 +37,28 @@ static bool is_allowed(struct log *log)
 	return true;
 }
 
+/* Whether portwatch_get_error() is to report it. */
+static bool is_kept(const struct log *log, enum portwatch_log_level level)
+{
+	return log->last && level <= PORTWATCH_LOG_WARNING;
+}
+
+static void keep(struct log *log, const char *text)
+{
+	library_lock();
+	snprintf(log->last, LOG_TEXT, "%s", text);
+	library_unlock();
+}
+
 void log_write(struct log *log, enum portwatch_log_level level, const char *format, ...)
 {
 	char text[LOG_TEXT];
 	va_list arguments;
 	int length;
 
-	if (!log_wanted(log, level) || (level == PORTWATCH_LOG_WARNING && !is_allowed(log)))
+	if (!log_wanted(log, level) && !is_kept(log, level))
+		return;
+	if (level == PORTWATCH_LOG_WARNING && !is_allowed(log))
 		return;
 	va_start(arguments, format);
 	length = vsnprintf(text, sizeof(text), format, arguments);
@@ -57,7 +73,10 @@ void log_write(struct log *log, enum portwatch_log_level level, const char *form
 	for (char *byte = text; *byte; byte++)
 		if ((unsigned char)*byte < 0x20 || (unsigned char)*byte >= 0x7f)
 			*byte = '?';
-	log->callback(log->watcher, level, text, log->user_data);
+	if (is_kept(log, level))
+		keep(log, text);
+	if (log_wanted(log, level))
+		log->callback(log->watcher, level, text, log->user_data);
 }
 
 const char *log_remedy(const struct failure *failure)

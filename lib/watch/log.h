@@ -23,6 +23,9 @@ struct log {
 	enum portwatch_log_level level;
 	struct portwatch *watcher; /* these two are handed to the callback */
 	void *user_data;
+	/* Of LOG_TEXT bytes, guarded by the library's lock: receives each error and warning,
+	 * whether anybody wants messages or not. NULL: it is not kept. */
+	char *last;
 	unsigned int warnings; /* written since the allowance was whole */
 	uint64_t allowed;      /* CLOCK_MONOTONIC: up to then the allowance has grown back */
 	uint64_t left_out;     /* warnings, since the last that was written */

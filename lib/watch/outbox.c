@@ -83,6 +83,18 @@ void outbox_retry(struct outbox *outbox)
 	library_unlock();
 }
 
+/* A delivery may change the port meanwhile. */
+void outbox_describe(const struct port *port, struct portwatch_event *event)
+{
+	library_lock();
+	*event = port->event;
+	if (port->delivered)
+		event->id = port->delivered_id;
+	library_unlock();
+	event->kind = PORTWATCH_EVENT_OPEN;
+	event->port = NULL;
+}
+
 void outbox_release(struct outbox *outbox)
 {
 	bool last;

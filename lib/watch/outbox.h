@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "watch/log.h"
 #include "watch/ports.h"
 
 struct outbox {
@@ -21,8 +22,9 @@ struct outbox {
 	size_t initial;             /* how many events waited then */
 	bool ended;
 	bool end_taken;
-	bool closed; /* the watcher is stopped: nothing more is wanted */
-	bool woken;  /* wake() was called, and what waits was not taken since */
+	bool closed;          /* the watcher is stopped: nothing more is wanted */
+	bool woken;           /* wake() was called, and what waits was not taken since */
+	char error[LOG_TEXT]; /* the last error or warning (watch/log.h); "": none */
 	/* Called with the lock held when something waits; must not block. */
 	void (*wake)(struct outbox *outbox, void *data);
 	void *data;
@@ -44,6 +46,9 @@ void outbox_decide(struct outbox *outbox, int result);
 void outbox_end(struct outbox *outbox, const struct portwatch_event *event);
 /* Wakes again where something waits that could not be taken for want of memory. */
 void outbox_retry(struct outbox *outbox);
+/* Describes an open port as portwatch_each_port() does: by the id that its events have, and as an
+ * event of its opening. */
+void outbox_describe(const struct port *port, struct portwatch_event *event);
 /* Gives back the subscription's reference. */
 void outbox_release(struct outbox *outbox);
 

@@ -110,6 +110,11 @@ static struct socket *named_socket(const struct port *port)
 	return container_of(sockets->next, struct socket, of_port);
 }
 
+bool socket_is_named(const struct socket *socket)
+{
+	return socket->port && named_socket(socket->port) == socket;
+}
+
 /* Reads the name that a process has now. False where it has exited. What can't be told (no
  * descriptors left) is no exit, and leaves the name as it is. */
 static bool read_name(const struct procfs *procfs, pid_t pid, uint64_t start_time, char name[64])

@@ -94,5 +94,8 @@ void socket_lose_owner(struct socket *socket);
 void socket_show(struct socket *socket);
 /* Not in scope, or no longer: closes its port. */
 void socket_release(struct socket *socket);
+/* Whether it is the one of the sockets that hold its port that stands for the port: the next event
+ * names its owner. */
+bool socket_is_named(const struct socket *socket);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "util/caps.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fd.h"
 #include "watch/subscription.h"
@@ -60,10 +61,10 @@ void unreadable_note(struct subscription *subscription, const struct process *pr
 		unreadable->limited = true;
 		return;
 	}
-	if (unreadable->warned || never_listens(process))
+	if (never_listens(process))
 		return;
 	i = find(unreadable, process);
-	if (i >= 0 && now - unreadable->members[i].since >= LASTING) {
+	if (i >= 0 && now - unreadable->members[i].since >= LASTING && !unreadable->warned) {
 		warn(subscription, process->pid, process->name, error);
 		unreadable->warned = true;
 	} else if (i < 0) {
@@ -86,27 +87,47 @@ void unreadable_forget(struct subscription *subscription, const struct process *
 		unreadable->members[i].pid = 0;
 }
 
+/* Whether a member that refused lately still does: the negative errno, or 0. */
+static int ask_again(const struct subscription *subscription, int i)
+{
+	const struct unreadable *unreadable = &subscription->unreadable;
+	CLEANUP_CLOSE int process = -1;
+	struct process_stat stat;
+	int result;
+
+	if (unreadable->members[i].pid == 0)
+		return 0;
+	process = procfs_open_process(&subscription->monitor->procfs, unreadable->members[i].pid);
+	if (process < 0)
+		return procfs_is_hidden(&subscription->monitor->procfs, unreadable->members[i].pid)
+		               ? -EACCES
+		               : 0;
+	result = procfs_read_stat(process, &stat);
+	if (result < 0 || procfs_is_dead(&stat) ||
+	    stat.start_time != unreadable->members[i].start_time)
+		return 0;
+	result = fds_try(process);
+	return result == -EACCES || result == -EPERM ? result : 0;
+}
+
+pid_t unreadable_find(struct subscription *subscription, int *error)
+{
+	for (int i = 0; i < UNREADABLE_MAX; i++) {
+		*error = ask_again(subscription, i);
+		if (*error < 0)
+			return subscription->unreadable.members[i].pid;
+	}
+	return 0;
+}
+
 void unreadable_finish(struct subscription *subscription)
 {
 	struct unreadable *unreadable = &subscription->unreadable;
+	int error;
+	pid_t pid = unreadable->warned ? 0 : unreadable_find(subscription, &error);
 
-	for (int i = 0; i < UNREADABLE_MAX && !unreadable->warned; i++) {
-		pid_t pid = unreadable->members[i].pid;
-		struct process_stat stat;
-		int process, result;
-
-		process = pid ? procfs_open_process(&subscription->monitor->procfs, pid) : -1;
-		if (process < 0)
-			continue;
-		result = procfs_read_stat(process, &stat);
-		if (result == 0 && stat.start_time != unreadable->members[i].start_time)
-			result = -ESRCH;
-		if (result == 0)
-			result = fds_try(process);
-		fd_close(process);
-		if (result != -EACCES && result != -EPERM)
-			continue;
-		warn(subscription, pid, NULL, result);
-		unreadable->warned = true;
-	}
+	if (pid == 0)
+		return;
+	warn(subscription, pid, NULL, error);
+	unreadable->warned = true;
 }

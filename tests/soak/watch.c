@@ -104,12 +104,13 @@ static int start(struct soak *soak, struct portwatch **watcher, pid_t root, int 
 	return portwatch_start(*watcher);
 }
 
-static void count_namespace(const struct portwatch_namespace *ns, void *user_data)
+static int count_namespace(const struct portwatch_namespace *ns, void *user_data)
 {
 	enum portwatch_reader reader = portwatch_namespace_get_reader(ns);
 
 	if (reader != PORTWATCH_READER_LOCAL && reader != PORTWATCH_READER_SETNS)
 		++*(int *)user_data;
+	return 0;
 }
 
 /* Bytes that were allocated and not freed, where the C library tells. */
