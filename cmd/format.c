@@ -34,13 +34,15 @@ static struct kind_look kind_look(enum portwatch_event_kind kind)
 	return (struct kind_look){"?", ""};
 }
 
-static void add_local_time(struct text *text, uint64_t realtime)
+static void add_local_time(struct text *text, uint64_t realtime, bool date)
 {
 	time_t seconds = (time_t)(realtime / NANOSECONDS);
 	unsigned int milliseconds = (unsigned int)(realtime % NANOSECONDS / 1000000);
 	struct tm tm = {0};
 
 	localtime_r(&seconds, &tm);
+	if (date)
+		text_add(text, "%04d-%02d-%02d ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	text_add(text, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec, milliseconds);
 }
 
@@ -89,7 +91,7 @@ static void add_text(struct text *text, const struct format_fields *fields, cons
 {
 	if (style->processes && fields->command && *fields->command != '\0')
 		name = fields->command;
-	add_local_time(text, fields->realtime);
+	add_local_time(text, fields->realtime, style->date);
 	add_kind(text, fields, style->colour);
 	add_port(text, fields);
 	add_owner(text, fields, name, style->utf8);

@@ -52,6 +52,7 @@ struct format_style {
 	bool json;
 	const char *format; /* see format_is_valid(); or NULL. Not with json */
 	bool colour;
+	bool date;          /* text: before the time, for who reads it another day */
 	bool processes;     /* text: command lines in the place of names */
 	bool utf8;          /* text: the terminal shows UTF-8 */
 	uint64_t own_netns; /* text: the network namespace that isn't worth a word */

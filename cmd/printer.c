@@ -21,6 +21,7 @@ static void choose_style(struct printer *printer)
 
 	printer->style.json = printer->options->json;
 	printer->style.format = printer->options->format;
+	printer->style.date = !isatty(printer->output.fd);
 	printer->style.processes = printer->options->processes;
 	printer->style.colour = isatty(printer->output.fd) && (!no_color || *no_color == '\0') &&
 	                        (!terminal || strcmp(terminal, "dumb") != 0);

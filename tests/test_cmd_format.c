@@ -78,6 +78,17 @@ START_TEST(text_of_ipv4)
 }
 END_TEST
 
+START_TEST(text_with_a_date)
+{
+	struct format_style style = {.date = true, .own_netns = 4026531840};
+	struct format_fields fields = make_open();
+
+	format_line(&fields, &style, line);
+	ck_assert_str_eq(line, "2026-11-22 13:00:01.123 open   127.0.0.1:8000         "
+	                       "python3[4242]\n");
+}
+END_TEST
+
 START_TEST(text_of_ipv6_has_brackets)
 {
 	struct format_fields fields = make_open();
@@ -289,6 +300,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tcase, set_timezone, NULL);
 	tcase_add_test(tcase, text_of_ipv4);
+	tcase_add_test(tcase, text_with_a_date);
 	tcase_add_test(tcase, text_of_ipv6_has_brackets);
 	tcase_add_test(tcase, text_tells_what_is_unusual);
 	tcase_add_test(tcase, text_of_the_end);

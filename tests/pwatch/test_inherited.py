@@ -174,7 +174,8 @@ class Terminals(Case):
                  'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
         pid, terminal = self.start_on_terminal('--', sys.executable, '-c', script)
         with terminal:
-            read_line(terminal)
+            while 'up' not in read_line(terminal):
+                pass
         self.assertEqual(self.status_of(pid), 6)
 
 

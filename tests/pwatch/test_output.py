@@ -104,6 +104,16 @@ class Output(Case):
             pwatch.wait(DEADLINE)
         self.assertNotIn(b'\x1b', self.run_pwatch('-1', server.pid).stdout)
 
+    def test_a_date_where_there_is_no_terminal(self):
+        server, _ = self.serve('127.0.0.1')
+        self.assertRegex(read_line(self.watch(server.pid).stdout),
+                         r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} open ')
+        ends = pty.openpty()
+        self.watch('--color=never', server.pid, stdout=ends[1])
+        os.close(ends[1])
+        with open(ends[0], 'rb', buffering=0) as stream:
+            self.assertRegex(read_line(stream), r'^\d\d:\d\d:\d\d\.\d{3} open ')
+
     def test_closed_standard_descriptors(self):
         server, ports = self.serve('127.0.0.1')
         path = os.path.join(self.directory(), 'events')
