@@ -162,12 +162,15 @@ class Command(Case):
         # Its end is not taken yet, because lines are pending, when the library lets the notifier go.
         ends = os.pipe()
         fcntl.fcntl(ends[1], F_SETPIPE_SZ, 4096)
-        pwatch = self.watch('-j', '--stats', f'-o/proc/self/fd/{ends[1]}', '--', *SERVER_COMMAND,
+        pwatch = self.watch('-jv', '--stats', f'-o/proc/self/fd/{ends[1]}', '--', *SERVER_COMMAND,
                             pass_fds=(ends[1],))
         os.close(ends[1])
         self.addCleanup(os.close, ends[0])
         for _ in range(40):
             self.tell(pwatch, 'open 127.0.0.1')
+            # What ends before anybody has looked is not reported.
+            while 'port open' not in read_line(pwatch.stderr):
+                pass
         pwatch.stdin.write(b'exit 0\n')
 
         def has_notifier():
