@@ -59,7 +59,7 @@ struct row {
 static const struct row rows[] = {
 	{'p', "pid", "PID", "process IDs, separated by commas",
          "watch this process; may be repeated", take_pids, 0, 0, false},
-	{'1', "once", NULL, NULL, "list what is open now, and exit: with 1 if nothing is", take_set,
+	{'1', "once", NULL, NULL, "list what is open, and exit; 1 if nothing is", take_set,
          MEMBER(once), true, false},
 	{KEY_WAIT, "wait", "PORT", "a port from 1 to 65535",
          "print nothing and exit once PORT, or any port, is open; a COMMAND goes on", take_wait, 0,
