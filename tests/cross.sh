@@ -160,7 +160,7 @@ build_check()
 				--disable-timeout-tests --disable-build-docs --disable-static &&
 			make -s -j"$jobs" install SUBDIRS='lib src .' &&
 			# The name of Debian's static library; and no warnings about what its macros hold.
-			sed -i 's/-lcheck_pic/-lcheck/; s/-I.{includedir}/-isystem '"$prefix"'\/include/' \
+			sed -i "s|-lcheck_pic|-lcheck|; s|-I.{includedir}|-isystem $prefix/include|" \
 				"$prefix/lib/pkgconfig/check.pc"
 	)
 }
