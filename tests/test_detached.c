@@ -3,23 +3,19 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "support/check_main.h"
 #include "support/collect.h"
+#include "support/deny.h"
 #include "support/skip.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
@@ -264,39 +260,6 @@ static void root_end(struct root *root)
 
 /* --- the ways */
 
-static void deny(const struct sock_filter *code, size_t count)
-{
-	struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)code};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		test_skip("no seccomp filter: %s", strerror(errno));
-}
-
-#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
-#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
-
-static void deny_perf(void)
-{
-	static const struct sock_filter code[] = {
-		LOAD(nr), UNLESS(SYS_bpf, 1), REFUSE, UNLESS(SYS_perf_event_open, 1), REFUSE, ALLOW,
-	};
-
-	deny(code, sizeof(code) / sizeof(code[0]));
-}
-
-static void deny_connector(void)
-{
-	static const struct sock_filter code[] = {
-		LOAD(nr),      UNLESS(SYS_socket, 5), LOAD(args[0]), UNLESS(AF_NETLINK, 3),
-		LOAD(args[2]), UNLESS(CONNECTOR, 1),  REFUSE,        ALLOW,
-	};
-
-	deny(code, sizeof(code) / sizeof(code[0]));
-}
-
 static int reported_by(struct collect *collect)
 {
 	return portwatch_get_notifier(collect->watcher, PORTWATCH_NOTICE_PROCESS, NULL, 0);
@@ -344,7 +307,7 @@ START_TEST(by_the_connector)
 	struct root root = root_start(kinds[_i].start, false);
 	struct collect collect;
 
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	collect_watch(&collect, root.pid);
 	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
 		test_skip("no process connector here");
@@ -359,8 +322,7 @@ START_TEST(by_their_session)
 	struct root root = root_start(in_the_background, true);
 	struct collect collect;
 
-	deny_perf();
-	deny_connector();
+	deny(DENY_BPF | DENY_PERF | DENY_CONNECTOR);
 	collect_watch(&collect, root.pid);
 	ck_assert_int_eq(reported_by(&collect), PORTWATCH_NOTIFIER_NONE);
 	collect_wait_message(&collect, "session or process group");
@@ -413,7 +375,7 @@ START_TEST(after_an_overrun)
 	time_t deadline;
 	pid_t child;
 
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	collect_watch(&collect, root.pid);
 	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
 		test_skip("no process connector here");
@@ -443,7 +405,7 @@ START_TEST(after_the_socket_was_closed)
 	struct collect collect;
 	time_t deadline;
 
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	collect_watch(&collect, root.pid);
 	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
 		test_skip("no process connector here");
@@ -467,7 +429,7 @@ START_TEST(under_its_new_name)
 	struct collect collect;
 	struct report before, after;
 
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	collect_watch(&collect, root.pid);
 	if (reported_by(&collect) != PORTWATCH_NOTIFIER_CONNECTOR)
 		test_skip("no process connector here");

@@ -15,13 +15,14 @@ START_TEST(cheap_reads_come_every_50_milliseconds)
 }
 END_TEST
 
-START_TEST(reads_take_a_five_hundredth_of_the_time)
+/* A quarter of a five hundredth is left to bursts. */
+START_TEST(at_rest_reads_take_three_quarters_of_a_five_hundredth)
 {
-	ck_assert_uint_eq(schedule_interval(400 * USEC, 0), 200 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(schedule_interval(300 * USEC, 0), 300 * USEC * 667);
 }
 END_TEST
 
-START_TEST(with_a_notifier_they_take_a_fourth_of_that)
+START_TEST(with_a_notifier_they_take_a_two_thousandth)
 {
 	ck_assert_uint_eq(schedule_interval(10 * NSEC_PER_MSEC, 1), 20 * NSEC_PER_SEC);
 }
@@ -41,17 +42,130 @@ START_TEST(with_a_notifier_the_poll_only_makes_sure)
 }
 END_TEST
 
+/* --- bursts */
+
+START_TEST(a_burst_begins_with_short_pauses)
+{
+	ck_assert_uint_eq(schedule_burst_pause(0), NSEC_PER_MSEC);
+	ck_assert_uint_eq(schedule_burst_pause(1 * NSEC_PER_MSEC), 2 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(schedule_burst_pause(3 * NSEC_PER_MSEC), 4 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(schedule_burst_pause(7 * NSEC_PER_MSEC), 4 * NSEC_PER_MSEC);
+}
+END_TEST
+
+/* Whenever a server listens, it is read within 5 ms or a tenth of the time since it started. */
+START_TEST(no_pause_of_a_burst_is_longer_than_a_tenth_of_it)
+{
+	uint64_t elapsed = 0, pause;
+	unsigned int reads = 0;
+
+	while (elapsed < 20 * NSEC_PER_SEC) {
+		pause = schedule_burst_pause(elapsed);
+		ck_assert_uint_ge(pause, NSEC_PER_MSEC);
+		ck_assert(pause <= 5 * NSEC_PER_MSEC || pause <= elapsed / 10);
+		elapsed += pause;
+		reads++;
+	}
+	ck_assert_uint_lt(reads, 100);
+}
+END_TEST
+
+START_TEST(savings_are_there_from_the_start)
+{
+	struct allowance allowance;
+
+	allowance_open(&allowance, 5);
+	ck_assert_uint_eq(allowance_due(&allowance, 5, NSEC_PER_MSEC), 5);
+}
+END_TEST
+
+static void spend_all(struct allowance *allowance, uint64_t now)
+{
+	allowance_open(allowance, now);
+	for (int i = 0; i < 100; i++)
+		allowance_take(allowance, NSEC_PER_MSEC);
+	ck_assert_int_eq(allowance->saved, 0);
+}
+
+/* A two thousandth at least: a quarter of 0.2%. */
+START_TEST(what_was_spent_is_saved_again)
+{
+	struct allowance allowance;
+	uint64_t now = NSEC_PER_SEC, due;
+
+	spend_all(&allowance, now);
+	due = allowance_due(&allowance, now, 100 * USEC);
+	ck_assert_uint_eq(due, now + 200 * NSEC_PER_MSEC);
+	ck_assert_uint_gt(allowance_due(&allowance, due - NSEC_PER_MSEC, 100 * USEC),
+	                  due - NSEC_PER_MSEC);
+	ck_assert_uint_eq(allowance_due(&allowance, due, 100 * USEC), due);
+	allowance_take(&allowance, 100 * USEC);
+	ck_assert_uint_gt(allowance_due(&allowance, due, 100 * USEC), due);
+}
+END_TEST
+
+/* ... and the whole of it where polling at rest costs nothing. */
+START_TEST(what_polling_at_rest_leaves_is_saved)
+{
+	struct allowance cheap, dear;
+	uint64_t now = 0;
+
+	spend_all(&cheap, now);
+	spend_all(&dear, now);
+	for (int i = 0; i < 20; i++) {
+		now += 50 * NSEC_PER_MSEC;
+		allowance_rest(&cheap, now, 0);
+		allowance_rest(&dear, now, NSEC_PER_SEC);
+	}
+	/* 0.2% and 0.05% of a second */
+	ck_assert_int_gt(cheap.saved, 1990 * (int64_t)USEC);
+	ck_assert_int_le(cheap.saved, 2000 * (int64_t)USEC);
+	ck_assert_int_gt(dear.saved, 490 * (int64_t)USEC);
+	ck_assert_int_le(dear.saved, 500 * (int64_t)USEC);
+}
+END_TEST
+
+START_TEST(savings_have_an_end)
+{
+	struct allowance allowance;
+
+	allowance_open(&allowance, 0);
+	allowance_rest(&allowance, 1000 * NSEC_PER_SEC, 0);
+	ck_assert_int_eq(allowance.saved, 50 * (int64_t)NSEC_PER_MSEC);
+}
+END_TEST
+
+/* ... and yet suffice, once in a while, for a read that costs more than they can be. */
+START_TEST(a_dear_read_waits_for_all_that_can_be_saved)
+{
+	struct allowance allowance;
+
+	spend_all(&allowance, 0);
+	ck_assert_uint_eq(allowance_due(&allowance, 0, NSEC_PER_SEC), 100 * NSEC_PER_SEC);
+	ck_assert_uint_eq(allowance_due(&allowance, 100 * NSEC_PER_SEC, NSEC_PER_SEC),
+	                  100 * NSEC_PER_SEC);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("cadence");
-	TCase *all = tcase_create("cadence");
+	Suite *suite = suite_create("schedule");
+	TCase *all = tcase_create("cadence"), *bursts = tcase_create("bursts");
 
 	tcase_add_test(all, cheap_reads_come_every_50_milliseconds);
-	tcase_add_test(all, reads_take_a_five_hundredth_of_the_time);
-	tcase_add_test(all, with_a_notifier_they_take_a_fourth_of_that);
+	tcase_add_test(all, at_rest_reads_take_three_quarters_of_a_five_hundredth);
+	tcase_add_test(all, with_a_notifier_they_take_a_two_thousandth);
 	tcase_add_test(all, no_port_stays_unseen_for_more_than_a_second);
 	tcase_add_test(all, with_a_notifier_the_poll_only_makes_sure);
 	suite_add_tcase(suite, all);
+	tcase_add_test(bursts, a_burst_begins_with_short_pauses);
+	tcase_add_test(bursts, no_pause_of_a_burst_is_longer_than_a_tenth_of_it);
+	tcase_add_test(bursts, savings_are_there_from_the_start);
+	tcase_add_test(bursts, what_was_spent_is_saved_again);
+	tcase_add_test(bursts, what_polling_at_rest_leaves_is_saved);
+	tcase_add_test(bursts, savings_have_an_end);
+	tcase_add_test(bursts, a_dear_read_waits_for_all_that_can_be_saved);
+	suite_add_tcase(suite, bursts);
 	return suite;
 }
 

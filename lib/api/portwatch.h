@@ -342,7 +342,8 @@ int portwatch_set_events(struct portwatch *watcher, unsigned int kinds);
  * portwatch_set_interval: sets the time between two reads of the tables.
  * @watcher: a watcher that is not started yet
  * @milliseconds: 1 to 86,400,000; kept exactly. 0, the default, adapts: at most a second, less
- *   where reading is cheap, and up to ten minutes where the notifier reports changes.
+ *   where reading is cheap and for a while after a process has started, and up to ten minutes
+ *   where the notifier reports changes.
  *
  * A listening socket that another process passes to a member may be seen up to five seconds later,
  * or more in very large trees.

@@ -27,6 +27,7 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 {
 	struct monitor *monitor = data;
 	struct subscription *subscription;
+	bool started = false;
 
 	monitor->moved = true;
 	if (monitor->notifier)
@@ -34,10 +35,13 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
 		if (!subscription->scope || !scope_follows(subscription->scope, tree))
 			continue;
+		started |= subscription->state != SUBSCRIPTION_STARTING;
 		owners_joined(subscription, process);
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
 	}
+	if (started)
+		schedule_started(monitor, process);
 }
 
 static void left(void *data, struct process_tree *tree, struct process *process)
@@ -179,6 +183,7 @@ static void begin_cycle(struct monitor *monitor, uint64_t now)
 /* Looks after the trees, with each poll. */
 static void scan_trees(struct monitor *monitor, uint64_t now)
 {
+	uint64_t burst = monitor->bursting ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
 	uint64_t before = schedule_measure(monitor);
 	pid_t last = monitor->recent_pids.last;
 
@@ -193,6 +198,9 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 	if (before && last == monitor->recent_pids.last && !monitor->forked)
 		monitor->scan_cost =
 			schedule_smooth(monitor->scan_cost, schedule_measure(monitor) - before);
+	if (burst)
+		allowance_take(&monitor->allowance, clock_now(CLOCK_THREAD_CPUTIME_ID) - burst);
+	monitor->bursting = false;
 }
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
@@ -343,6 +351,7 @@ static int monitor_new(struct monitor **monitor)
 	list_init(&new->subscriptions);
 	list_init(&new->helpers);
 	elsewhere_init(new);
+	allowance_open(&new->allowance, clock_now(CLOCK_MONOTONIC));
 	result = open_all(new);
 	if (result < 0)
 		monitor_free(new);

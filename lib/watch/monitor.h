@@ -19,6 +19,7 @@
 #include "proc/recent_pids.h"
 #include "util/loop.h"
 #include "watch/elsewhere.h"
+#include "watch/schedule.h"
 
 /* Helpers that run at once. */
 #define HELPERS_MAX 64
@@ -62,7 +63,10 @@ struct monitor {
 	struct recent_pids recent_pids;
 	uint64_t round; /* CLOCK_MONOTONIC of the next poll of all namespaces without an interval of
 	                   their own */
-	uint64_t rounds;    /* begun */
+	uint64_t rounds;            /* begun */
+	uint64_t resting;           /* the pause before the next one */
+	struct allowance allowance; /* for bursts */
+	bool bursting;              /* the look after the trees that is due belongs to one */
 	uint64_t scan_cost; /* CPU of the look after the trees in a round, in ns, smoothed */
 	uint64_t due; /* when there is something to do next, if nothing is touched until then */
 	bool touched; /* something is to be done now */

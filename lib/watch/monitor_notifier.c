@@ -204,6 +204,7 @@ static bool execed(void *data, pid_t pid)
 		return false;
 	count(monitor);
 	process_table_reread(monitor->processes, process);
+	schedule_started(monitor, process);
 	list_each (subscription, &monitor->subscriptions, struct subscription, link)
 		if (subscription->scope && scope_contains(subscription->scope, process)) {
 			owners_execed(subscription, process);

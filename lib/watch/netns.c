@@ -66,6 +66,8 @@ struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
 	ns->source.fd = -1;
 	ns->improve = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
+	ns->burst_next = UINT64_MAX;
+	schedule_burst(ns, clock_now(CLOCK_MONOTONIC));
 	list_init(&ns->views);
 	list_init(&ns->helper);
 	list_append(&monitor->namespaces, &ns->link);
@@ -365,6 +367,8 @@ void netns_tick(struct netns *ns, uint64_t now)
 		ns->slot = ns->slot + interval > now ? ns->slot + interval : now + interval;
 		ns->again = true;
 	}
+	if (schedule_burst_reads(ns, now))
+		ns->again = true;
 	if (now >= ns->improve) {
 		netns_close_reader(ns);
 		ns->kind = 0;
@@ -393,10 +397,13 @@ uint64_t netns_due(const struct netns *ns)
 		return ns->next;
 	if (ns->again)
 		return ns->earliest;
-	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at)
+	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at &&
+	    ns->slot < ns->burst_next)
 		return ns->slot;
 	due = ns->next < ns->improve ? ns->next : ns->improve;
 	if (ns->expected_at < due)
 		due = ns->expected_at;
+	if (ns->burst_next < due)
+		due = ns->burst_next;
 	return ns->closes_retry && ns->closes_retry < due ? ns->closes_retry : due;
 }

@@ -54,6 +54,8 @@ struct netns {
 	uint64_t next; /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
 	uint64_t expected_at; /* of the next read for what is expected; UINT64_MAX: none */
 	uint64_t slot;        /* of the next read by the interval that was set */
+	uint64_t burst;       /* when a member was forked or called exec, see schedule.h */
+	uint64_t burst_next;  /* of the next read after that; UINT64_MAX: none */
 	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
 	uint64_t closes_retry; /* when its reader may report closed sockets again; 0: it may */

@@ -4,10 +4,12 @@
 #include "util/clock.h"
 #include "watch/netns.h"
 
-/* A round takes at most one part in so many of the time: 0.2%. With a notifier 0.05%: what a round
- * costs beside its reads, the search for owners (attribution.c), and the cold caches after so long
- * a pause come to as much again, and 0.2% is not to be passed. */
-#define SHARE 500
+/* Polling takes at most 0.2% of one CPU: three quarters of that at rest, one part in so many of the
+ * time, and the remainder in bursts. With a notifier 0.05%: what a round costs beside its reads,
+ * the search for owners (owners.c), and the cold caches after so long a pause come to as much
+ * again, and 0.2% is not to be passed. */
+#define SHARE 667
+#define SHARE_OF_BURSTS 2000
 #define SHARE_WITH_NOTIFIER 2000
 #define SHORTEST (50 * NSEC_PER_MSEC)
 #define LONGEST NSEC_PER_SEC
@@ -16,8 +18,16 @@
  * until there was one: many namespaces would otherwise all be read again a second after the start.
  */
 #define ASSUMED_COST UINT64_C(60000)
+/* ... and to fork the helper of a namespace that has none. */
+#define HELPER_COST NSEC_PER_MSEC
 /* What failed for want of memory or descriptors is tried again with the next round. */
 #define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
+/* What bursts may save up: some 500 reads of a small table, as many as ten of them take. */
+#define SAVED_MAX (50 * NSEC_PER_MSEC)
+/* The pauses within a burst grow to this, and later with the time since it began. A server is found
+ * so much later than it listens at most, or a tenth of the time that it took to start. */
+#define BURST_PAUSE (4 * NSEC_PER_MSEC)
+#define BURST_PART 10
 
 uint64_t schedule_interval(uint64_t cost, int notifier)
 {
@@ -55,15 +65,125 @@ static uint64_t cycle_cost(const struct monitor *monitor)
 	return cost;
 }
 
+/* --- bursts */
+
+void allowance_open(struct allowance *allowance, uint64_t now)
+{
+	*allowance = (struct allowance){.saved = SAVED_MAX, .filled = now, .rested = now};
+}
+
+static void save(struct allowance *allowance, uint64_t cpu)
+{
+	allowance->saved += (int64_t)cpu;
+	if (allowance->saved > (int64_t)SAVED_MAX)
+		allowance->saved = (int64_t)SAVED_MAX;
+}
+
+static void fill(struct allowance *allowance, uint64_t now)
+{
+	save(allowance, (now - allowance->filled) / SHARE_OF_BURSTS);
+	allowance->filled = now;
+}
+
+void allowance_rest(struct allowance *allowance, uint64_t now, uint64_t cost)
+{
+	uint64_t share = (now - allowance->rested) / SHARE;
+
+	fill(allowance, now);
+	allowance->rested = now;
+	if (share > cost)
+		save(allowance, share - cost);
+}
+
+uint64_t allowance_due(struct allowance *allowance, uint64_t now, uint64_t cost)
+{
+	uint64_t most = cost < SAVED_MAX ? cost : SAVED_MAX;
+
+	fill(allowance, now);
+	if (allowance->saved >= (int64_t)most)
+		return now;
+	return now + (most - (uint64_t)allowance->saved) * SHARE_OF_BURSTS;
+}
+
+void allowance_take(struct allowance *allowance, uint64_t cpu)
+{
+	allowance->saved -= cpu < SAVED_MAX ? (int64_t)cpu : (int64_t)SAVED_MAX;
+	if (allowance->saved < 0)
+		allowance->saved = 0;
+}
+
+uint64_t schedule_burst_pause(uint64_t elapsed)
+{
+	uint64_t pause =
+		elapsed + NSEC_PER_MSEC < BURST_PAUSE ? elapsed + NSEC_PER_MSEC : BURST_PAUSE;
+
+	return elapsed / BURST_PART > pause ? elapsed / BURST_PART : pause;
+}
+
+void schedule_burst(struct netns *ns, uint64_t now)
+{
+	if (monitor_notified(ns->monitor, NOTIFIER_LISTEN))
+		return;
+	ns->burst = now;
+	ns->burst_next = now + schedule_burst_pause(0);
+}
+
+void schedule_started(struct monitor *monitor, const struct process *process)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct netns *ns;
+
+	if (!process->netns_known || monitor_notified(monitor, NOTIFIER_LISTEN))
+		return;
+	list_each (ns, &monitor->namespaces, struct netns, link)
+		if (ns->id.ino == process->netns.ino && ns->id.dev == process->netns.dev)
+			schedule_burst(ns, now);
+}
+
+static void end_burst(struct netns *ns)
+{
+	ns->burst = 0;
+	ns->burst_next = UINT64_MAX;
+}
+
+bool schedule_burst_reads(struct netns *ns, uint64_t now)
+{
+	struct monitor *monitor = ns->monitor;
+	uint64_t pause, cost = ns->cost ? ns->cost : ASSUMED_COST;
+
+	if (ns->parked)
+		cost += HELPER_COST;
+	if (now < ns->burst_next)
+		return false;
+	pause = schedule_burst_pause(now - ns->burst);
+	if (!ns->adapts || pause >= monitor->resting ||
+	    monitor_notified(monitor, NOTIFIER_LISTEN)) {
+		end_burst(ns);
+		return false;
+	}
+	ns->burst_next = allowance_due(&monitor->allowance, now, cost);
+	if (ns->burst_next > now)
+		return false;
+	allowance_take(&monitor->allowance, cost);
+	monitor->bursting = true;
+	ns->burst_next = now + pause;
+	return true;
+}
+
+/* --- the cycle */
+
 void schedule_next_cycle(struct monitor *monitor, uint64_t now)
 {
 	bool in_need = monitor->unplaced || monitor->exit_unwatched || monitor->refresh_failed;
 	/* Without a table to read, the round looks after the trees alone. */
-	uint64_t interval = LONGEST;
+	uint64_t interval = LONGEST, cost;
 
-	if (monitor->adapts)
-		interval = schedule_interval(cycle_cost(monitor),
-		                             monitor_notified(monitor, NOTIFIER_LISTEN));
+	if (monitor->adapts) {
+		cost = cycle_cost(monitor);
+		interval = schedule_interval(cost, monitor_notified(monitor, NOTIFIER_LISTEN));
+		allowance_rest(&monitor->allowance, now, cost);
+	}
+	monitor->resting = interval;
 	if (in_need && interval > LONGEST_IN_NEED)
 		interval = LONGEST_IN_NEED;
 	monitor->rounds++;
