@@ -77,30 +77,31 @@ static void ignore_change(void *data, const struct tcp_change *change)
 	(void)data, (void)change;
 }
 
-static void ignore_fork(void *data, pid_t parent, pid_t child)
+bool bench_ignore_fork(void *data, pid_t parent, pid_t child)
 {
 	(void)data, (void)parent, (void)child;
+	return false;
 }
 
-static void ignore_exec(void *data, pid_t pid)
+bool bench_ignore_process(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+	return false;
+}
+
+void bench_ignore_followed(void *data, pid_t pid)
 {
 	(void)data, (void)pid;
 }
 
-static void ignore_exit(void *data, pid_t pid)
-{
-	(void)data, (void)pid;
-}
-
-static void ignore_loss(void *data, uint64_t records)
+void bench_ignore_loss(void *data, uint64_t records)
 {
 	(void)data, (void)records;
 }
 
 static bool can_open_notifier(void)
 {
-	static const struct notifier_hooks hooks = {ignore_change, ignore_fork, ignore_exec,
-	                                            ignore_exit, ignore_loss};
+	static const struct notifier_hooks hooks = BENCH_HOOKS(ignore_change);
 	struct notifier *notifier = NULL;
 	struct failure failure;
 	bool can = notifier_open(&notifier, &hooks, NULL, NOTIFIER_ALL_WAYS, &failure) == 0 &&
@@ -170,11 +171,13 @@ static const struct option options[] = {
 
 int main(int argc, char **argv)
 {
-	static void (*const runs[])(struct bench *) = {part_latency,    part_tick,   part_owner,
-	                                               part_namespaces, part_tables, part_storm,
-	                                               part_once};
+	static void (*const runs[])(struct bench *) = {
+		part_latency, part_tick, part_owner,  part_namespaces, part_tables,
+		part_storm,   part_once, part_starts, part_strangers};
+	if (argc == 2 && strncmp(argv[1], STARTS_SERVE, strlen(STARTS_SERVE)) == 0)
+		starts_serve(argv[1] + strlen(STARTS_SERVE));
 	struct bench bench = {.pwatch = "./pwatch", .root = geteuid() == 0};
-	const char *parts = "1234567", *json = NULL;
+	const char *parts = "123456789", *json = NULL;
 	int key;
 
 	while ((key = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -195,7 +198,7 @@ int main(int argc, char **argv)
 		bench_fail("mmap: %s", strerror(errno));
 	raise_limit();
 	bench.notifier = can_open_notifier();
-	for (int part = 1; part <= 7; part++)
+	for (int part = 1; part <= BENCH_PARTS; part++)
 		if (strchr(parts, '0' + part))
 			run_part(&bench, part, runs[part - 1]);
 	report_markdown(bench.report, stdout);

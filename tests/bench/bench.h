@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "util/clock.h"
 #include "report.h"
 
@@ -35,6 +37,24 @@ uint64_t bench_random(uint64_t limit);
 /* A child process that dies with its parent. As fork(2), but never fails. */
 int bench_fork(void);
 
+/* Hooks of a notifier (notifier.h) that take listen events alone. */
+bool bench_ignore_fork(void *data, pid_t parent, pid_t child);
+bool bench_ignore_process(void *data, pid_t pid);
+void bench_ignore_followed(void *data, pid_t pid);
+void bench_ignore_loss(void *data, uint64_t records);
+#define BENCH_HOOKS(on_change)                                                                     \
+	{                                                                                          \
+		.changed = (on_change), .forked = bench_ignore_fork,                               \
+		.execed = bench_ignore_process, .exited = bench_ignore_process,                    \
+		.followed = bench_ignore_followed, .lost = bench_ignore_loss,                      \
+	}
+
+/* With this argument, and what it needs behind it, the benchmark is a server of part_starts(). */
+#define STARTS_SERVE "--serve="
+_Noreturn void starts_serve(const char *argument);
+
+#define BENCH_PARTS 9
+
 /* The parts. Each runs in a process of its own. */
 void part_latency(struct bench *bench);
 void part_tick(struct bench *bench);
@@ -43,5 +63,7 @@ void part_namespaces(struct bench *bench);
 void part_tables(struct bench *bench);
 void part_storm(struct bench *bench);
 void part_once(struct bench *bench);
+void part_starts(struct bench *bench);
+void part_strangers(struct bench *bench);
 
 #endif

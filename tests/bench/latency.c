@@ -60,26 +60,6 @@ static void changed(void *data, const struct tcp_change *change)
 		hearing->when = clock_now(CLOCK_MONOTONIC);
 }
 
-static void forked(void *data, pid_t parent, pid_t child)
-{
-	(void)data, (void)parent, (void)child;
-}
-
-static void execed(void *data, pid_t pid)
-{
-	(void)data, (void)pid;
-}
-
-static void exited(void *data, pid_t pid)
-{
-	(void)data, (void)pid;
-}
-
-static void lost(void *data, uint64_t records)
-{
-	(void)data, (void)records;
-}
-
 /* Waits where the library does: in poll(2), while the actor listens. */
 static bool hear(struct notifier *notifier, struct hearing *hearing)
 {
@@ -95,7 +75,7 @@ static bool hear(struct notifier *notifier, struct hearing *hearing)
 
 bool latency_of_record(struct actor *actor, unsigned int count, struct samples *samples)
 {
-	static const struct notifier_hooks hooks = {changed, forked, execed, exited, lost};
+	static const struct notifier_hooks hooks = BENCH_HOOKS(changed);
 	struct hearing hearing = {.pid = actor->pid};
 	struct notifier *notifier;
 	struct failure failure;

@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* part_latency.c - how long after listen(2) the callback is entered */
 #include <errno.h>
-#include <grp.h>
 #include <math.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "actor.h"
 #include "bench.h"
 #include "latency.h"
+#include "rights.h"
 #include "samples.h"
 #include "watching.h"
 
 #define PATIENCE 10
-#define NOBODY 65534
-
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-#ifndef CAP_BPF
-#define CAP_BPF 39
-#endif
-
-/* An ordinary user with these file capabilities: permitted, not in effect. */
-struct rights {
-	cap_value_t capabilities[2];
-	int count;
-	bool placed_by_root; /* the actor: the user may enter its namespace, not make it */
-};
-
-static const struct rights admin_alone = {{CAP_SYS_ADMIN}, 1, true};
-static const struct rights bpf_and_perfmon = {{CAP_BPF, CAP_PERFMON}, 2, false};
-static const struct rights none = {{0}, 0, false};
-
 struct latency {
 	const char *what;
 	enum place place;
@@ -72,14 +50,14 @@ static struct latency table[LATENCIES] = {
 	[FOREIGN_NOTIFIER] = {"foreign namespace, notifier", PLACE_FOREIGN, NOTIFIED, 1000, NULL},
 	[OWN_NOTIFIER] = {"own namespace, notifier", PLACE_OWN, NOTIFIED, 1000, NULL},
 	[ADMIN_NOTIFIER] = {"foreign namespace, notifier, CAP_SYS_ADMIN alone", PLACE_FOREIGN,
-                            NOTIFIED, 1000, &admin_alone},
+                            NOTIFIED, 1000, &rights_admin},
 	[BPF_NOTIFIER] =
 		{"foreign namespace, notifier, CAP_BPF and CAP_PERFMON (own user namespace)",
-                 PLACE_USER, NOTIFIED, 1000, &bpf_and_perfmon},
+                 PLACE_USER, NOTIFIED, 1000, &rights_bpf},
 	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NULL},
 	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NULL},
 	[USER_POLLING] = {"foreign namespace, polling without privilege (own user namespace)",
-                          PLACE_USER, POLLING_AUTO, 64, &none},
+                          PLACE_USER, POLLING_AUTO, 64, &rights_none},
 	[PROCFS_POLLING] = {"foreign namespace, polling by the reader procfs",
                             PLACE_FOREIGN,
                             {.reader = PORTWATCH_READER_PROCFS},
@@ -130,41 +108,18 @@ static void report_latency(struct bench *bench, struct latency *latency, unsigne
 		              samples_quantile(closed, 0.99), "%s: close", latency->what);
 }
 
-static bool permit(const struct rights *rights)
-{
-	cap_t caps = cap_init();
-	bool done = caps != NULL;
-
-	for (int i = 0; i < rights->count && done; i++)
-		done = cap_set_flag(caps, CAP_PERMITTED, 1, &rights->capabilities[i], CAP_SET) == 0;
-	done = done && cap_set_proc(caps) == 0;
-	cap_free(caps);
-	return done;
-}
-
-static bool become_user(const struct rights *rights)
-{
-	bool done = prctl(PR_SET_KEEPCAPS, 1) == 0 && setgroups(0, NULL) == 0 &&
-	            setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
-	            setresuid(NOBODY, NOBODY, NOBODY) == 0 && permit(rights);
-
-	/* /proc/self belongs to root otherwise. */
-	prctl(PR_SET_DUMPABLE, 1);
-	return done;
-}
-
 /* Starts the actor, and becomes who is to watch it. */
 static bool prepare(const struct latency *latency, struct actor *actor)
 {
 	const struct rights *rights = geteuid() == 0 ? latency->rights : NULL;
 
 	if (rights && rights->placed_by_root)
-		actor_user = NOBODY;
-	else if (rights && !become_user(rights))
+		actor_user = RIGHTS_USER;
+	else if (rights && !rights_take(rights))
 		return false;
 	if (!actor_start(actor, latency->place, 1))
 		return false;
-	return !actor_user || become_user(rights);
+	return !actor_user || rights_take(rights);
 }
 
 static void measure(struct bench *bench, struct latency *latency)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bench.h"
 #include "report.h"
 
 static const char *const parts[] = {
@@ -15,11 +16,13 @@ static const char *const parts[] = {
 	"tables",
 	"storm of 10,000 listens and closes",
 	"`pwatch --once`",
+	"listen(2) to callback of a server that was just started",
+	"CPU while others are busy",
 };
 
 const char *report_part(int part)
 {
-	return part >= 1 && part <= 7 ? parts[part] : "";
+	return part >= 1 && part <= BENCH_PARTS ? parts[part] : "";
 }
 
 /* The last of them is overwritten when there is no room: a bug, and easily seen. */

@@ -23,7 +23,7 @@ enum unit {
 };
 
 struct figure {
-	int part; /* 1 to 7 */
+	int part; /* 1 to 9 */
 	char what[REPORT_TEXT];
 	enum unit unit;
 	double median, p99;         /* NAN: none */

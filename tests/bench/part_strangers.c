@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* part_strangers.c - what it costs that others fork and connect, of which nothing is reported */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "actor.h"
+#include "bench.h"
+#include "load.h"
+#include "rights.h"
+#include "watching.h"
+
+#define PART 9
+#define FORKS 5000
+#define CONNECTIONS 10000
+/* What is due is done at once, so often in a second. */
+#define BEATS 1000
+
+struct watch {
+	const char *who;
+	bool notifier;
+	const struct rights *rights; /* NULL: those of who runs it */
+};
+
+static const struct watch watches[] = {
+	{"as root", true, NULL},
+	{"no privilege", true, &rights_none},
+	{"polling alone", false, NULL},
+};
+#define WATCHES ((int)(sizeof(watches) / sizeof(watches[0])))
+
+/* --- the load */
+
+struct load {
+	const char *what;
+	unsigned int rate; /* a second */
+	bool (*act)(void);
+};
+
+static struct sockaddr_in server;
+static int listener;
+
+static bool connect_once(void)
+{
+	struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), other;
+
+	if (fd < 0)
+		return false;
+	/* No socket stays behind to wait for packets that are late. */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	if (connect(fd, (struct sockaddr *)&server, sizeof(server)) < 0) {
+		close(fd);
+		return false;
+	}
+	other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	close(fd);
+	if (other >= 0)
+		close(other);
+	return other >= 0;
+}
+
+static bool fork_once(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0 && waitpid(pid, NULL, 0) == pid;
+}
+
+static const struct load loads[] = {
+	{"at rest", 0, NULL},
+	{"5,000 foreign forks a second", FORKS, fork_once},
+	{"10,000 foreign connections a second", CONNECTIONS, connect_once},
+};
+#define LOADS ((int)(sizeof(loads) / sizeof(loads[0])))
+
+static void open_listener(void)
+{
+	socklen_t size = sizeof(server);
+
+	server = (struct sockaddr_in){.sin_family = AF_INET};
+	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 || bind(listener, (struct sockaddr *)&server, size) < 0 ||
+	    listen(listener, 128) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&server, &size) < 0)
+		_exit(1);
+}
+
+/* Goes on until it is killed; counts what it has done in *done. */
+static _Noreturn void strain(const struct load *load, _Atomic unsigned long *done)
+{
+	uint64_t begin, now;
+
+	open_listener();
+	begin = clock_now(CLOCK_MONOTONIC);
+	for (;;) {
+		now = clock_now(CLOCK_MONOTONIC);
+		while (*done < (now - begin) / (NSEC_PER_SEC / load->rate)) {
+			if (!load->act())
+				_exit(1);
+			++*done;
+		}
+		bench_sleep(NSEC_PER_SEC / BEATS);
+	}
+}
+
+/* --- measuring */
+
+static double spent(const struct tasks *helpers, double duration, const _Atomic unsigned long *done,
+                    double *rate)
+{
+	unsigned long first = *done;
+	double before = load_cpu(helpers), took;
+	uint64_t start = clock_now(CLOCK_MONOTONIC);
+
+	bench_sleep((uint64_t)(duration * (double)NSEC_PER_SEC));
+	took = seconds(clock_now(CLOCK_MONOTONIC) - start);
+	*rate = (double)(*done - first) / took;
+	return (load_cpu(helpers) - before) / took * 100;
+}
+
+static void measure(struct bench *bench, const struct watch *watch, const struct load *load,
+                    _Atomic unsigned long *done, double *percent)
+{
+	struct way way = {.notifier = watch->notifier};
+	static struct tasks helpers;
+	struct watching watching;
+	struct figure *figure;
+	struct actor actor;
+	double rate;
+	pid_t pid = 0;
+
+	if (!actor_start(&actor, PLACE_OWN, 1) || watching_start(&watching, actor.root, &way) < 0)
+		bench_fail("%s can't be watched", watch->who);
+	*done = 0;
+	if (load->act) {
+		pid = bench_fork();
+		if (pid == 0)
+			strain(load, done);
+	}
+	bench_sleep(NSEC_PER_SEC);
+	load_helpers(&helpers, actor.root);
+	for (size_t i = 0; i < helpers.count; i++)
+		if (helpers.each[i] == pid)
+			helpers.each[i] = helpers.each[--helpers.count];
+	*percent = spent(&helpers, bench->quick ? 2 : 10, done, &rate);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	figure = report_figure(bench->report, PART, UNIT_PERCENT, *percent, NAN, "%s, %s",
+	                       load->what, watch->who);
+	if (load->act)
+		report_note(figure, "%.0f a second in fact", rate);
+	watching_stop(&watching);
+	actor_stop(&actor);
+}
+
+/* In a child, which may become another user for good. */
+static void measure_in_child(struct bench *bench, const struct watch *watch, double *percents,
+                             _Atomic unsigned long *done)
+{
+	pid_t pid = bench_fork();
+
+	if (pid == 0) {
+		if (bench->root && watch->rights && !rights_take(watch->rights))
+			bench_fail("no other user can be had");
+		for (int i = 0; i < LOADS; i++)
+			measure(bench, watch, &loads[i], done, &percents[i]);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+void part_strangers(struct bench *bench)
+{
+	struct shared {
+		_Atomic unsigned long done;
+		double percents[WATCHES][LOADS];
+	} *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	                 -1, 0);
+
+	if (shared == MAP_FAILED)
+		bench_fail("mmap: %s", strerror(errno));
+	for (int i = 0; i < WATCHES; i++) {
+		for (int j = 0; j < LOADS; j++)
+			shared->percents[i][j] = NAN;
+		bench_say("   %s", watches[i].who);
+		measure_in_child(bench, &watches[i], shared->percents[i], &shared->done);
+	}
+	report_budget(bench->report, UNIT_PERCENT, shared->percents[1][2] - shared->percents[1][0],
+	              1,
+	              "CPU of 10,000 foreign connections a second, no privilege, beyond that at "
+	              "rest");
+}
