@@ -51,6 +51,7 @@ START_TEST(nothing_is_done_with_null)
 	ck_assert_int_eq(portwatch_set_addresses(NULL, PORTWATCH_ADDRESSES_ALL), -EINVAL);
 	ck_assert_int_eq(portwatch_set_scope(NULL, PORTWATCH_SCOPE_TREE), -EINVAL);
 	ck_assert_int_eq(portwatch_set_reader(NULL, PORTWATCH_READER_AUTO), -EINVAL);
+	ck_assert_int_eq(portwatch_set_limit(NULL, PORTWATCH_LIMIT_PORTS, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_table(NULL, PORTWATCH_TABLE_AUTO), -EINVAL);
 	ck_assert_int_eq(portwatch_set_subreaper(NULL, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_notifier(NULL, 1), -EINVAL);
@@ -77,6 +78,8 @@ START_TEST(options_are_checked)
 	ck_assert_int_eq(portwatch_set_addresses(watcher, 3), -EINVAL);
 	ck_assert_int_eq(portwatch_set_scope(watcher, 2), -EINVAL);
 	ck_assert_int_eq(portwatch_set_reader(watcher, 5), -EINVAL);
+	ck_assert_int_eq(portwatch_set_limit(watcher, PORTWATCH_LIMIT_MEMBERS, 0), -EINVAL);
+	ck_assert_int_eq(portwatch_set_limit(watcher, 2, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_table(watcher, 3), -EINVAL);
 	ck_assert_int_eq(portwatch_set_delivery(watcher, 2), -EINVAL);
 	ck_assert_int_eq(portwatch_set_log(watcher, 5, collect_message), -EINVAL);
@@ -97,6 +100,7 @@ START_TEST(a_watcher_starts_once_and_keeps_its_options)
 	ck_assert_int_eq(portwatch_set_addresses(collect.watcher, PORTWATCH_ADDRESSES_ALL), -EBUSY);
 	ck_assert_int_eq(portwatch_set_scope(collect.watcher, PORTWATCH_SCOPE_TREE), -EBUSY);
 	ck_assert_int_eq(portwatch_set_reader(collect.watcher, PORTWATCH_READER_AUTO), -EBUSY);
+	ck_assert_int_eq(portwatch_set_limit(collect.watcher, PORTWATCH_LIMIT_PORTS, 1), -EBUSY);
 	ck_assert_int_eq(portwatch_set_table(collect.watcher, PORTWATCH_TABLE_AUTO), -EBUSY);
 	ck_assert_int_eq(portwatch_set_subreaper(collect.watcher, 1), -EBUSY);
 	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, 1), -EBUSY);
@@ -291,7 +295,7 @@ START_TEST(names_are_those_of_the_command)
 	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_DESTROY), "destroy");
 	ck_assert_ptr_null(portwatch_notifier_name(6));
 	ck_assert_ptr_nonnull(portwatch_version());
-	ck_assert_ptr_null(portwatch_stat_name(PORTWATCH_STAT_CPU + 1));
+	ck_assert_ptr_null(portwatch_stat_name(PORTWATCH_STAT_SOCKETS_LEFT_OUT + 1));
 }
 END_TEST
 

@@ -32,7 +32,7 @@ static void changed(void *data, struct process_tree *of, struct process *process
 	(void)data, (void)of, (void)process;
 }
 
-static const struct process_hooks hooks = {ignored, changed, changed};
+static const struct process_hooks hooks = {ignored, changed, changed, NULL};
 
 /* 1 is the init; 5 is its child and that of 5 is 10, the root, in a session that 5 leads. */
 static void setup(void)
@@ -70,7 +70,7 @@ static void add(pid_t pid, pid_t ppid, pid_t session, pid_t group)
 
 static void watch(void)
 {
-	ck_assert_int_eq(process_tree_new(&tree, table, 10, 100, false), 0);
+	ck_assert_int_eq(process_tree_new(&tree, table, 10, 100, false, SIZE_MAX), 0);
 	ck_assert_int_eq(process_table_refresh(table), 0);
 }
 
@@ -243,7 +243,7 @@ START_TEST(another_tree_begins)
 	watch();
 	add(30, 1, 10, 10);
 	add(31, 1, 5, 5);
-	ck_assert_int_eq(process_tree_new(&other, table, 5, 50, false), 0);
+	ck_assert_int_eq(process_tree_new(&other, table, 5, 50, false, SIZE_MAX), 0);
 	ck_assert(has(30));
 	ck_assert(!process_tree_contains(other, process_table_find(table, 30)));
 	ck_assert_ptr_null(process_table_find(table, 31));
@@ -385,7 +385,8 @@ START_TEST(real_orphan)
 		_exit(0);
 	}
 	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	ck_assert_int_eq(process_tree_new(&tree, table, root, start_time(root), false), 0);
+	ck_assert_int_eq(process_tree_new(&tree, table, root, start_time(root), false, SIZE_MAX),
+	                 0);
 	ck_assert_int_eq(process_table_refresh(table), 0);
 	ck_assert_int_eq(write(go[1], &byte, 1), 1);
 	ck_assert_int_eq(read(ends[0], &orphan, sizeof(orphan)), sizeof(orphan));

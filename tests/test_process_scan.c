@@ -24,7 +24,7 @@ static void changed(void *data, struct process_tree *where, struct process *proc
 	(void)data, (void)where, (void)process;
 }
 
-static const struct process_hooks hooks = {ignored, changed, changed};
+static const struct process_hooks hooks = {ignored, changed, changed, NULL};
 
 static void add(pid_t pid, pid_t ppid)
 {
@@ -50,7 +50,7 @@ static void setup(void)
 	for (pid_t pid = 11; pid < 10 + MEMBERS; pid++)
 		add(pid, 10);
 	ck_assert_int_eq(process_table_new(&table, &fake.procfs, &hooks, NULL), 0);
-	ck_assert_int_eq(process_tree_new(&tree, table, 10, 500, false), 0);
+	ck_assert_int_eq(process_tree_new(&tree, table, 10, 500, false, SIZE_MAX), 0);
 	ck_assert_uint_eq(process_tree_count(tree), MEMBERS);
 }
 
@@ -108,7 +108,7 @@ START_TEST(gives_up_where_numbers_tell_nothing)
 
 	ck_assert(!process_scan_new(table, 0, 10));
 	ck_assert(!process_scan_new(table, 32000, 300)); /* once round */
-	ck_assert_int_eq(process_tree_new(&adopting, table, 11, 500, true), 0);
+	ck_assert_int_eq(process_tree_new(&adopting, table, 11, 500, true, SIZE_MAX), 0);
 	ck_assert(!process_scan_new(table, 50, 51));
 	process_tree_unref(adopting);
 	ck_assert(process_scan_new(table, 50, 51));

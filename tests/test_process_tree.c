@@ -63,7 +63,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 		when_left();
 }
 
-static const struct process_hooks hooks = {ignored, joined, left};
+static const struct process_hooks hooks = {ignored, joined, left, NULL};
 
 static void setup_table(const struct procfs *procfs)
 {
@@ -119,7 +119,8 @@ static struct process_tree *watch_from(pid_t pid, uint64_t start_time, bool adop
 {
 	struct process_tree *tree = NULL;
 
-	ck_assert_int_eq(process_tree_new(&tree, table, pid, start_time, adopts_orphans), 0);
+	ck_assert_int_eq(process_tree_new(&tree, table, pid, start_time, adopts_orphans, SIZE_MAX),
+	                 0);
 	return tree;
 }
 
@@ -247,11 +248,11 @@ START_TEST(no_such_root)
 {
 	struct process_tree *tree;
 
-	ck_assert_int_eq(process_tree_new(&tree, table, 10, 101, false), -ESRCH);
-	ck_assert_int_eq(process_tree_new(&tree, table, 11, 100, false), -ESRCH);
+	ck_assert_int_eq(process_tree_new(&tree, table, 10, 101, false, SIZE_MAX), -ESRCH);
+	ck_assert_int_eq(process_tree_new(&tree, table, 11, 100, false, SIZE_MAX), -ESRCH);
 	fake_proc_find(&fake, 10)->state = 'Z';
 	fake_proc_write(&fake, fake_proc_find(&fake, 10));
-	ck_assert_int_eq(process_tree_new(&tree, table, 10, 100, false), -ESRCH);
+	ck_assert_int_eq(process_tree_new(&tree, table, 10, 100, false, SIZE_MAX), -ESRCH);
 	ck_assert_uint_eq(process_table_count(table), 0);
 	expect("");
 }
@@ -704,7 +705,7 @@ START_TEST(no_descriptors_left)
 	none.rlim_cur = 0;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	ck_assert_int_eq(process_table_refresh(table), -EMFILE);
-	ck_assert_int_eq(process_tree_new(&tree, table, 99, 90, false), -EMFILE);
+	ck_assert_int_eq(process_tree_new(&tree, table, 99, 90, false, SIZE_MAX), -EMFILE);
 	forked(20, 30);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	expect("+10:10 +10:20 +10:30 ");

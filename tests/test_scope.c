@@ -27,7 +27,7 @@ static void changed(void *data, struct process_tree *tree, struct process *proce
 
 static void setup(void)
 {
-	static const struct process_hooks hooks = {ignored, changed, changed};
+	static const struct process_hooks hooks = {ignored, changed, changed, NULL};
 
 	puppets_setup();
 	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
@@ -43,7 +43,7 @@ static void teardown(void)
 
 static struct scope_target target_of(enum portwatch_scope kind, pid_t pid)
 {
-	struct scope_target target = {.kind = kind, .pid = pid};
+	struct scope_target target = {.kind = kind, .pid = pid, .limit = SIZE_MAX};
 	int directory = procfs_open_process(&procfs, pid);
 	struct process_stat stat;
 

@@ -315,6 +315,18 @@ static void get(struct subscription *subscription, void *data)
 	case PORTWATCH_STAT_CPU:
 		answer->value = cpu(monitor);
 		break;
+	case PORTWATCH_STAT_MEMBERS:
+		answer->value = subscription->scope ? scope_count(subscription->scope) : 0;
+		break;
+	case PORTWATCH_STAT_PORTS:
+		answer->value = subscription->port_count;
+		break;
+	case PORTWATCH_STAT_MEMBERS_LEFT_OUT:
+		answer->value = subscription->scope ? scope_left_out(subscription->scope) : 0;
+		break;
+	case PORTWATCH_STAT_SOCKETS_LEFT_OUT:
+		answer->value = subscription->hidden;
+		break;
 	default:
 		answer->value =
 			answer->stat < PORTWATCH_STAT_CPU ? monitor->stats[answer->stat] : 0;

@@ -94,6 +94,20 @@ int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
 	return 0;
 }
 
+int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, unsigned int number)
+{
+	int result = begin_set(watcher, limit <= PORTWATCH_LIMIT_PORTS && number > 0);
+
+	if (result < 0)
+		return result;
+	if (limit == PORTWATCH_LIMIT_MEMBERS)
+		watcher->options.members = number;
+	else
+		watcher->options.ports = number;
+	library_unlock();
+	return 0;
+}
+
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 {
 	int result = begin_set(watcher, true);

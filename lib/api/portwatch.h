@@ -191,6 +191,15 @@ enum portwatch_notifier {
 	PORTWATCH_NOTIFIER_DESTROY = 5
 };
 
+/**
+ * enum portwatch_limit: what a watcher may have at most, so that a hostile process cannot make the
+ * library take memory without end. See portwatch_set_limit().
+ *
+ * @PORTWATCH_LIMIT_MEMBERS: processes in the tree
+ * @PORTWATCH_LIMIT_PORTS: open ports
+ */
+enum portwatch_limit { PORTWATCH_LIMIT_MEMBERS = 0, PORTWATCH_LIMIT_PORTS = 1 };
+
 /** enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3). */
 enum portwatch_log_level {
 	PORTWATCH_LOG_ERROR = 3,
@@ -200,8 +209,8 @@ enum portwatch_log_level {
 };
 
 /**
- * enum portwatch_stat: what portwatch_get_stat() returns. All figures but the events count for all
- * watchers of the process, since the first of them was started.
+ * enum portwatch_stat: what portwatch_get_stat() returns. The figures count for all watchers of the
+ * process, since the first of them was started, unless they say that they are of one watcher.
  *
  * @PORTWATCH_STAT_READS: complete reads of a namespace's table
  * @PORTWATCH_STAT_FAILED_READS: reads that gave no information
@@ -215,6 +224,12 @@ enum portwatch_log_level {
  * @PORTWATCH_STAT_HELPERS: helpers that were started
  * @PORTWATCH_STAT_RESTARTS: readers that were opened again after a failure
  * @PORTWATCH_STAT_CPU: CPU time of the monitor thread and the helpers, in nanoseconds
+ * @PORTWATCH_STAT_MEMBERS: processes that belong to this watcher's tree now
+ * @PORTWATCH_STAT_PORTS: ports of this watcher that are open now
+ * @PORTWATCH_STAT_MEMBERS_LEFT_OUT: how often a process was left out for PORTWATCH_LIMIT_MEMBERS;
+ *   the same process may count again
+ * @PORTWATCH_STAT_SOCKETS_LEFT_OUT: listening sockets whose ports are not reported now for
+ *   PORTWATCH_LIMIT_PORTS
  */
 enum portwatch_stat {
 	PORTWATCH_STAT_READS = 0,
@@ -228,7 +243,11 @@ enum portwatch_stat {
 	PORTWATCH_STAT_NOTIFIER_LOST = 8,
 	PORTWATCH_STAT_HELPERS = 9,
 	PORTWATCH_STAT_RESTARTS = 10,
-	PORTWATCH_STAT_CPU = 11
+	PORTWATCH_STAT_CPU = 11,
+	PORTWATCH_STAT_MEMBERS = 12,
+	PORTWATCH_STAT_PORTS = 13,
+	PORTWATCH_STAT_MEMBERS_LEFT_OUT = 14,
+	PORTWATCH_STAT_SOCKETS_LEFT_OUT = 15
 };
 
 /**
@@ -394,6 +413,21 @@ int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader
 int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 
 /**
+ * portwatch_set_limit: sets how many processes or ports the watcher may have.
+ * @watcher: a watcher that is not started yet
+ * @limit: of what
+ * @number: the most that there may be, at least 1; default 65,536
+ *
+ * What comes beyond the limit is left out, with a warning in the log and an answer of
+ * portwatch_get_complete(), and taken in when there is room again, if it is still there. A process
+ * whose parent has exited by then may stay unseen.
+ *
+ * Returns: 0; -EINVAL (unknown value, 0, or NULL); -EBUSY (started).
+ * Since: 0.1
+ */
+int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, unsigned int number);
+
+/**
  * portwatch_set_subreaper: declares that orphans of the tree become children of the caller.
  * @watcher: a watcher that is not started yet
  * @enabled: nonzero to count every new child process of the caller as a member of the tree
@@ -556,7 +590,8 @@ int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback on_po
 /**
  * portwatch_get_complete: whether the library can see everything in the watcher's scope.
  * @watcher: a started watcher
- * @reason: receives, in words, the first reason why it cannot: a network namespace that no reader
+ * @reason: receives, in words, the first reason why it cannot: a limit (portwatch_set_limit()), a
+ *   network namespace that no reader
  *   can read, or with PORTWATCH_SCOPE_TREE a member whose descriptors may not be read; "" if there
  *   is none; NULL if @size is 0
  * @size: of @reason, in bytes; a longer text is cut

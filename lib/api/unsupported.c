@@ -264,3 +264,11 @@ int portwatch_event_open_netns(const struct portwatch_event *event)
 	(void)event;
 	return -ENOTSUP;
 }
+
+int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, unsigned int number)
+{
+	(void)watcher;
+	(void)limit;
+	(void)number;
+	return -ENOTSUP;
+}

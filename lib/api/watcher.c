@@ -24,6 +24,9 @@
 #include "config.h"
 #endif
 
+/* Of members and ports, see portwatch_set_limit(). */
+#define LIMIT_DEFAULT 65536
+
 const char *portwatch_version(void)
 {
 	return PACKAGE_VERSION;
@@ -170,6 +173,8 @@ static int make(struct portwatch **watcher, pid_t pid, uint64_t start_time,
 	new->user_data = user_data;
 	new->options.kinds = PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_END;
 	new->options.notifier = true;
+	new->options.members = LIMIT_DEFAULT;
+	new->options.ports = LIMIT_DEFAULT;
 	new->options.log_level = initial_log_level();
 	new->references = 1;
 	new->release = release;

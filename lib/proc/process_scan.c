@@ -264,8 +264,30 @@ int table_examine_queue(struct process_table *table)
 	return result;
 }
 
+/* Whom the limit keeps out is found, and refused, once more by each refresh: what the present one
+ * doesn't find is known when it is complete. */
+static void begin_refusals(struct process_table *table)
+{
+	struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link) {
+		if (!table->refreshing)
+			tree->refused_before = tree->refused_then;
+		tree->refused_then = tree->refused;
+	}
+}
+
+static void end_refusals(struct process_table *table)
+{
+	struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link)
+		tree->refused_before = tree->refused_then;
+}
+
 void process_table_refresh_begin(struct process_table *table)
 {
+	begin_refusals(table);
 	table->begun = ++table->pass;
 	for (size_t i = 0; i < table->bucket_count; i++)
 		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
@@ -310,6 +332,7 @@ int process_table_refresh_continue(struct process_table *table, uint64_t deadlin
 		if (clock_now(CLOCK_MONOTONIC) >= deadline)
 			return 1;
 	table->refreshing = false;
+	end_refusals(table);
 	table->complete = table->begun;
 	return table->error;
 }

@@ -209,6 +209,12 @@ int tree_join(struct process_tree *tree, struct entry *entry)
 
 	if (tree_has(tree, entry))
 		return 0;
+	if (tree->count >= tree->limit && entry->process.pid != tree->root) {
+		tree->refused++;
+		if (tree->table->hooks.refused)
+			tree->table->hooks.refused(tree->table->data, tree);
+		return 0;
+	}
 	membership = malloc(sizeof(*membership));
 	if (!membership)
 		return -ENOMEM;

@@ -59,6 +59,10 @@ struct process_tree {
 	pid_t root;
 	struct kinship *kinships;
 	size_t kinship_count;
+	size_t limit;            /* of members */
+	uint64_t refused;        /* how often a process did not become a member for that */
+	uint64_t refused_before; /* when the last refresh, or the one before, began */
+	uint64_t refused_then;   /* when the last refresh began */
 	bool owns_group; /* nobody but the root and its descendants is in the group that it leads */
 	unsigned references;
 	bool adopts_orphans;
@@ -138,7 +142,8 @@ void table_queue(struct process_table *table, struct entry *entry);
 /* --- process_table.c: which process belongs to which trees --- */
 
 bool tree_has(const struct process_tree *tree, const struct entry *entry);
-/* Makes it a member, if it isn't one, and calls the hook. 0 or -ENOMEM. */
+/* Makes it a member, if it isn't one and there is room, and calls the hook. 0, also where there is
+ * no room, or -ENOMEM. */
 int tree_join(struct process_tree *tree, struct entry *entry);
 /* Makes it a member of all trees of its parent. 0 or -ENOMEM. */
 int tree_inherit(struct entry *entry, const struct entry *parent);

@@ -7,13 +7,13 @@
 #include "proc/process_table.h"
 
 static struct process_tree *find_tree(struct process_table *table, pid_t pid, uint64_t start_time,
-                                      bool adopts_orphans)
+                                      bool adopts_orphans, size_t limit)
 {
 	struct process_tree *tree;
 
 	list_each (tree, &table->trees, struct process_tree, link)
 		if (tree->root == pid && tree->start_time == start_time &&
-		    tree->adopts_orphans == adopts_orphans)
+		    tree->adopts_orphans == adopts_orphans && tree->limit == limit)
 			return tree;
 	return NULL;
 }
@@ -76,9 +76,9 @@ static int tree_fill(struct process_tree *tree)
 }
 
 int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,
-                     uint64_t start_time, bool adopts_orphans)
+                     uint64_t start_time, bool adopts_orphans, size_t limit)
 {
-	struct process_tree *new = find_tree(table, pid, start_time, adopts_orphans);
+	struct process_tree *new = find_tree(table, pid, start_time, adopts_orphans, limit);
 	int result;
 
 	if (new) {
@@ -93,6 +93,7 @@ int process_tree_new(struct process_tree **tree, struct process_table *table, pi
 	new->root = pid;
 	new->start_time = start_time;
 	new->adopts_orphans = adopts_orphans;
+	new->limit = limit;
 	new->references = 1;
 	list_init(&new->members);
 	list_init(&new->link);
@@ -147,4 +148,14 @@ size_t process_tree_count(const struct process_tree *tree)
 pid_t process_tree_root(const struct process_tree *tree)
 {
 	return tree->root;
+}
+
+uint64_t process_tree_refused(const struct process_tree *tree)
+{
+	return tree->refused;
+}
+
+bool process_tree_refuses(const struct process_tree *tree)
+{
+	return tree->refused > tree->refused_before;
 }

@@ -39,6 +39,9 @@ struct process_hooks {
 	/* A member has exited: it is no longer found or counted. It is freed after the last of
 	 * these calls. */
 	void (*left)(void *data, struct process_tree *tree, struct process *process);
+	/* A process was not made a member, because the tree has as many as it may have. May be
+	 * NULL. */
+	void (*refused)(void *data, struct process_tree *tree);
 };
 
 /* Returns 0 or -ENOMEM. procfs must outlive the table. */
@@ -48,12 +51,14 @@ int process_table_new(struct process_table **table, const struct procfs *procfs,
 void process_table_free(struct process_table *table);
 
 /* Makes the tree of one root, or takes another reference to an existing one with the same (pid,
- * start_time) and adopts_orphans. The root joins, and its descendants known from /proc, before it
- * returns. -ESRCH: no such process, or a stranger with its number. adopts_orphans: children of the
- * calling process (getpid) that aren't ignored and weren't there at the time of this call (unless
- * they are the root) belong to the tree as well. */
+ * start_time), adopts_orphans and limit. The root joins, and its descendants known from /proc,
+ * before it returns. -ESRCH: no such process, or a stranger with its number. adopts_orphans:
+ * children of the calling process (getpid) that aren't ignored and weren't there at the time of
+ * this call (unless they are the root) belong to the tree as well. limit: no more members than
+ * this; who would come then, and is still there when there is room again, joins with a later
+ * refresh. */
 int process_tree_new(struct process_tree **tree, struct process_table *table, pid_t pid,
-                     uint64_t start_time, bool adopts_orphans);
+                     uint64_t start_time, bool adopts_orphans, size_t limit);
 /* Drops a reference; the last frees the tree, and forgets its processes without calling `left`. */
 void process_tree_unref(struct process_tree *tree);
 
@@ -126,5 +131,9 @@ struct process *process_tree_next(const struct process_tree *tree, const struct 
 bool process_tree_contains(const struct process_tree *tree, const struct process *process);
 size_t process_tree_count(const struct process_tree *tree);
 pid_t process_tree_root(const struct process_tree *tree);
+/* How often a process was refused for the limit so far, and whether any was since the last refresh
+ * began. */
+uint64_t process_tree_refused(const struct process_tree *tree);
+bool process_tree_refuses(const struct process_tree *tree);
 
 #endif

@@ -7,6 +7,43 @@
 #include "watch/complete.h"
 #include "watch/subscription.h"
 
+void complete_note_members(struct subscription *subscription)
+{
+	if (subscription->logged_members)
+		return;
+	subscription->logged_members = true;
+	log_write(&subscription->log, PORTWATCH_LOG_WARNING,
+	          "more than %u processes to watch: further ones are left out, with their ports "
+	          "(raise PORTWATCH_LIMIT_MEMBERS)",
+	          subscription->options.members);
+}
+
+void complete_note_ports(struct subscription *subscription)
+{
+	if (subscription->logged_ports)
+		return;
+	subscription->logged_ports = true;
+	log_write(&subscription->log, PORTWATCH_LOG_WARNING,
+	          "more than %u open ports: further ones are not reported until others close "
+	          "(raise PORTWATCH_LIMIT_PORTS)",
+	          subscription->options.ports);
+}
+
+static bool keeps_limits(const struct subscription *subscription, char reason[LOG_TEXT])
+{
+	if (scope_leaves_out(subscription->scope))
+		snprintf(reason, LOG_TEXT,
+		         "there are more processes than the limit of %u, and further ones are left "
+		         "out",
+		         subscription->options.members);
+	else if (subscription->hidden > 0)
+		snprintf(reason, LOG_TEXT,
+		         "there are more open ports than the limit of %u: %u listening sockets are "
+		         "not reported",
+		         subscription->options.ports, subscription->hidden);
+	return reason[0] == '\0';
+}
+
 /* Where nobody lives any more there is nothing to see, but what was known already. */
 static bool reads_all(const struct subscription *subscription, char reason[LOG_TEXT])
 {
@@ -57,6 +94,8 @@ bool complete_check(struct subscription *subscription, char reason[LOG_TEXT])
 		snprintf(reason, LOG_TEXT, "no memory for a network namespace");
 		return false;
 	}
+	if (!keeps_limits(subscription, reason))
+		return false;
 	if (!reads_all(subscription, reason) || !reads_members(subscription, reason))
 		return false;
 	if (subscription->scan_error == 0)

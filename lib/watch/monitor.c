@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "watch/complete.h"
 #include "watch/schedule.h"
 #include "util/clock.h"
 #include "util/fd.h"
@@ -56,13 +57,26 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
 		owners_left(subscription, process);
+		/* There is room for one of those. */
+		monitor->forked |= scope_leaves_out(subscription->scope);
 	}
+}
+
+static void refused(void *data, struct process_tree *tree)
+{
+	struct monitor *monitor = data;
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+		if (subscription->scope && scope_follows(subscription->scope, tree))
+			complete_note_members(subscription);
 }
 
 const struct process_hooks monitor_process_hooks = {
 	.ignored = is_helper,
 	.joined = joined,
 	.left = left,
+	.refused = refused,
 };
 
 /* All work is divided into slices: between two of them the monitor serves the mailbox, the notifier

@@ -35,6 +35,10 @@ const char *portwatch_stat_name(enum portwatch_stat stat)
 		"helpers started",
 		"readers restarted",
 		"CPU time (ns)",
+		"members",
+		"open ports",
+		"members left out",
+		"sockets left out",
 	};
 
 	return (size_t)stat < sizeof(names) / sizeof(names[0]) ? names[stat] : 0;

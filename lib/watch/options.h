@@ -15,6 +15,8 @@ struct options {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
+	unsigned int members; /* not more than this, and ... */
+	unsigned int ports;   /* ... not more open ports */
 	bool subreaper;
 	bool notifier;
 	enum portwatch_log_level log_level;

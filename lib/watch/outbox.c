@@ -83,6 +83,16 @@ void outbox_retry(struct outbox *outbox)
 	library_unlock();
 }
 
+bool outbox_has_open(struct outbox *outbox, uint64_t netns, const struct listener *listener)
+{
+	bool open;
+
+	library_lock();
+	open = ports_has_open(&outbox->ports, netns, listener);
+	library_unlock();
+	return open;
+}
+
 /* A delivery may change the port meanwhile. */
 void outbox_describe(const struct port *port, struct portwatch_event *event)
 {

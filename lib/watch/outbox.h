@@ -46,6 +46,8 @@ void outbox_decide(struct outbox *outbox, int result);
 void outbox_end(struct outbox *outbox, const struct portwatch_event *event);
 /* Wakes again where something waits that could not be taken for want of memory. */
 void outbox_retry(struct outbox *outbox);
+/* Whether the port of a listener is open. */
+bool outbox_has_open(struct outbox *outbox, uint64_t netns, const struct listener *listener);
 /* Describes an open port as portwatch_each_port() does: by the id that its events have, and as an
  * event of its opening. */
 void outbox_describe(const struct port *port, struct portwatch_event *event);

@@ -109,6 +109,14 @@ static struct port *make(struct ports *ports, const struct port *key)
 	return port;
 }
 
+bool ports_has_open(const struct ports *ports, uint64_t netns, const struct listener *listener)
+{
+	struct port key = {.netns = netns, .event.listener = *listener};
+	struct port **found = tfind(&key, &ports->tree, compare);
+
+	return found && (*found)->sockets > 0;
+}
+
 struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwatch_event *event)
 {
 	struct port key = {.netns = netns, .event = *event};

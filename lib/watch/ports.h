@@ -50,6 +50,9 @@ size_t ports_pending(const struct ports *ports);
  * and queued. Returns the port, or NULL without memory. */
 struct port *ports_open(struct ports *ports, uint64_t netns, const struct portwatch_event *event);
 
+/* Whether a port is open. */
+bool ports_has_open(const struct ports *ports, uint64_t netns, const struct listener *listener);
+
 /* An open port has the owner and the socket that the event describes. If they are others than
  * before, the event is kept, and queued where that is wanted. Returns whether they are others. */
 bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_event *event);

@@ -68,7 +68,7 @@ int scope_new(struct scope **scope, struct process_table *processes,
 		return -ENOMEM;
 	new->rules = find_rules(target->kind);
 	result = process_tree_new(&new->tree, processes, target->pid, target->start_time,
-	                          target->adopts_orphans);
+	                          target->adopts_orphans, target->limit);
 	if (result < 0)
 		free(new);
 	else
@@ -97,6 +97,16 @@ bool scope_contains(const struct scope *scope, const struct process *process)
 size_t scope_count(const struct scope *scope)
 {
 	return process_tree_count(scope->tree);
+}
+
+uint64_t scope_left_out(const struct scope *scope)
+{
+	return process_tree_refused(scope->tree);
+}
+
+bool scope_leaves_out(const struct scope *scope)
+{
+	return process_tree_refuses(scope->tree);
 }
 
 bool scope_follows(const struct scope *scope, const struct process_tree *tree)

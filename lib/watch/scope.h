@@ -23,6 +23,7 @@ struct scope_target {
 	pid_t pid;           /* the watched process ... */
 	uint64_t start_time; /* ... and its start time, clock ticks since boot */
 	bool adopts_orphans; /* see process_tree_new() */
+	size_t limit;        /* of members, likewise */
 };
 
 /* Makes a scope; its members are known when this returns. Returns 0; -ESRCH (no such process, or
@@ -39,6 +40,10 @@ bool scope_needs_root(enum portwatch_scope kind);
 struct process *scope_next(const struct scope *scope, const struct process *previous);
 bool scope_contains(const struct scope *scope, const struct process *process);
 size_t scope_count(const struct scope *scope);
+/* How often a process was left out because there are as many members as there may be, and whether
+ * some are left out now. */
+uint64_t scope_left_out(const struct scope *scope);
+bool scope_leaves_out(const struct scope *scope);
 /* Whether those who join and leave this tree join and leave the scope. */
 bool scope_follows(const struct scope *scope, const struct process_tree *tree);
 /* Whether a socket counts whoever holds it: then non-members may be its owners, and it counts also

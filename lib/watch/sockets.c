@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "util/cleanup.h"
+#include "watch/complete.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
 
@@ -215,6 +216,33 @@ static void report_owner(struct subscription *subscription, struct port *port)
 		log_port(subscription, "port owner", &event);
 }
 
+static void set_hidden(struct socket *socket, bool hidden)
+{
+	struct subscription *subscription = socket->view->subscription;
+
+	if (socket->hidden == hidden)
+		return;
+	socket->hidden = hidden;
+	subscription->hidden += hidden ? 1 : -1U;
+	if (hidden)
+		complete_note_ports(subscription);
+}
+
+/* Whether its port may be opened, or is open. Otherwise it is one of those that are not reported;
+ * each verification tries again. */
+static bool has_room(struct socket *socket)
+{
+	const struct subscription *subscription = socket->view->subscription;
+	bool room =
+		socket->port || subscription->port_count < subscription->options.ports ||
+		outbox_has_open(subscription->outbox, socket->view->ns->serial, &socket->listener);
+
+	set_hidden(socket, !room);
+	if (!room)
+		settle(socket, SOCKET_UNATTRIBUTED);
+	return room;
+}
+
 static void open_port(struct socket *socket, const struct holder *owner)
 {
 	struct subscription *subscription = socket->view->subscription;
@@ -227,6 +255,8 @@ static void open_port(struct socket *socket, const struct holder *owner)
 		return;
 	}
 	place(socket);
+	if (socket->port->sockets == 1)
+		subscription->port_count++;
 	if (socket->port->sockets == 1)
 		log_port(subscription, "port open", &event);
 	else
@@ -241,6 +271,8 @@ void socket_hold(struct socket *socket)
 {
 	struct holder *owner = socket->port ? NULL : holder_set_first(&socket->holders), last;
 
+	if (!has_room(socket))
+		return;
 	settle(socket, SOCKET_HELD);
 	netns_attributed(socket->view->ns, socket->listener.inode, &socket->holders);
 	if (socket->port) {
@@ -258,6 +290,8 @@ void socket_hold(struct socket *socket)
 
 void socket_show(struct socket *socket)
 {
+	if (!has_room(socket))
+		return;
 	settle(socket, SOCKET_UNATTRIBUTED);
 	socket->looks = 0;
 	if (!socket->port) {
@@ -304,6 +338,7 @@ void socket_release(struct socket *socket)
 		subscription->monitor->moved = true;
 	list_remove(&socket->of_port);
 	if (port->sockets == 1) {
+		subscription->port_count--;
 		close_port(socket);
 	} else {
 		outbox_close(subscription->outbox, port, NULL);
@@ -319,6 +354,7 @@ static void drop(struct view *view, struct socket *socket)
 {
 	/* A port that it holds keeps the owner that it has, while others are asked about. */
 	settle(socket, socket->state == SOCKET_HELD ? SOCKET_HELD : SOCKET_UNATTRIBUTED);
+	set_hidden(socket, false);
 	socket->dropped = true;
 	tdelete(socket, &view->tree, compare);
 	hash_remove(&view->subscription->sockets, &socket->by_inode);

@@ -37,6 +37,7 @@ struct socket {
 	struct port *port;   /* if it is in scope ... */
 	struct list of_port; /* ... then among its sockets */
 	struct holder_set holders;
+	bool hidden; /* its port is not reported: too many are open */
 	struct view *view;
 	struct list link;          /* in the order of their coming, or among the dropped */
 	struct list of_work;       /* among those pending, or those whose holders have changed */

@@ -8,6 +8,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "watch/complete.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
 
@@ -126,6 +127,7 @@ static void init_scope(struct subscription *subscription, uint64_t now)
 		.pid = subscription->pid,
 		.start_time = subscription->start_time,
 		.adopts_orphans = subscription->options.subreaper,
+		.limit = subscription->options.members,
 	};
 	int result;
 
@@ -144,6 +146,8 @@ static void init_scope(struct subscription *subscription, uint64_t now)
 		fail(subscription, result, strerrordesc_np(-result));
 	else
 		subscription->monitor->moved = true;
+	if (result == 0 && scope_leaves_out(subscription->scope))
+		complete_note_members(subscription);
 }
 
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready)
@@ -258,6 +262,7 @@ void subscription_check_end(struct subscription *subscription)
 	if (subscription->state != SUBSCRIPTION_RUNNING || !scope_has_ended(subscription->scope))
 		return;
 	drop_views(subscription, !scope_leaves_ports_open(subscription->scope));
+	subscription->port_count = 0;
 	subscription->state = SUBSCRIPTION_ENDED;
 	log_write(&subscription->log, PORTWATCH_LOG_INFO,
 	          "all processes of the tree of PID %d have exited", (int)subscription->pid);

@@ -53,6 +53,10 @@ struct subscription {
 	bool attribute;       /* there is a question that no member was asked yet */
 	uint64_t verify;      /* when all members are asked about all sockets again */
 	struct unreadable unreadable;
+	unsigned int port_count; /* open ports */
+	unsigned int hidden;     /* sockets whose ports are not reported: there are too many */
+	bool logged_members;     /* that there are too many was told */
+	bool logged_ports;
 	bool logged_unfollowed; /* that a member listens where it can't be followed */
 	bool logged_notifier;   /* how it is with the notifier was told, and that was this: */
 	int notifier_logged;    /* see monitor_notifier.c */

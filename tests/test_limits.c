@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* test_limits.c - trees with more processes, and with more ports, than a watcher may have */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "support/check_main.h"
+#include "support/collect.h"
+#include "support/fixture.h"
+
+#define OPEN PORTWATCH_EVENT_OPEN
+#define CLOSE PORTWATCH_EVENT_CLOSE
+#define END PORTWATCH_EVENT_END
+#define TEXT_MAX 512
+
+static void watch(struct collect *collect, pid_t pid, enum portwatch_limit limit,
+                  unsigned int number, int notifier)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_limit(collect->watcher, limit, number), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, 20), 0);
+	collect_start(collect);
+}
+
+static bool is_over(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - since->tv_sec > COLLECT_PATIENCE;
+}
+
+/* Waits until a figure is what it should be. */
+static void await(struct collect *collect, enum portwatch_stat stat, uint64_t value)
+{
+	struct timespec begun, pause = {.tv_nsec = 1000000};
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (portwatch_get_stat(collect->watcher, stat) != value) {
+		ck_assert_msg(!is_over(&begun), "%s is %llu, not %llu", portwatch_stat_name(stat),
+		              (unsigned long long)portwatch_get_stat(collect->watcher, stat),
+		              (unsigned long long)value);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void await_left_out(struct collect *collect)
+{
+	struct timespec begun, pause = {.tv_nsec = 1000000};
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (portwatch_get_stat(collect->watcher, PORTWATCH_STAT_MEMBERS_LEFT_OUT) == 0) {
+		ck_assert_msg(!is_over(&begun), "no process was left out");
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void await_complete(struct collect *collect, int complete, const char *part)
+{
+	struct timespec begun, pause = {.tv_nsec = 1000000};
+	char reason[TEXT_MAX] = "";
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	while (portwatch_get_complete(collect->watcher, reason, sizeof(reason)) != complete) {
+		ck_assert_msg(!is_over(&begun), "complete is not %d: %s", complete, reason);
+		nanosleep(&pause, NULL);
+	}
+	ck_assert_msg(strstr(reason, part), "%s", reason);
+}
+
+START_TEST(further_members_wait_for_room)
+{
+	struct fixture root = fixture_start(0), first, second, third;
+	struct fixture_socket hidden, seen;
+	struct collect collect;
+
+	watch(&collect, root.pid, PORTWATCH_LIMIT_MEMBERS, 3, _i);
+	await_complete(&collect, 1, "");
+	first = fixture_fork(&root);
+	await(&collect, PORTWATCH_STAT_MEMBERS, 2);
+	second = fixture_fork(&root);
+	await(&collect, PORTWATCH_STAT_MEMBERS, 3);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS_LEFT_OUT), 0);
+	third = fixture_fork(&root);
+	hidden = fixture_listen(&third, "127.0.0.1", 0);
+	seen = fixture_listen(&second, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, seen.port);
+	await_left_out(&collect);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS), 3);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
+	await_complete(&collect, 0, "more processes than the limit of 3");
+	collect_sync(&collect, &root, 3);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
+	ck_assert_uint_eq(collect_count_messages(&collect, "PORTWATCH_LIMIT_MEMBERS"), 1);
+	/* There is room again. */
+	fixture_exit(&first, 0);
+	collect_wait(&collect, OPEN, NULL, hidden.port);
+	await_complete(&collect, 1, "");
+	collect_free(&collect);
+	fixture_end(&third);
+	fixture_end(&second);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Those that are there at the start: the root is one of the few, whoever else is. */
+START_TEST(a_large_tree_is_begun_with)
+{
+	struct fixture root = fixture_start(0), child = fixture_fork(&root);
+	struct fixture_socket hidden = fixture_listen(&child, "127.0.0.1", 0),
+			      seen = fixture_listen(&root, "127.0.0.1", 0);
+	struct collect collect;
+
+	watch(&collect, root.pid, PORTWATCH_LIMIT_MEMBERS, 1, 1);
+	collect_wait(&collect, OPEN, NULL, seen.port);
+	collect_wait_message(&collect, "PORTWATCH_LIMIT_MEMBERS");
+	await_complete(&collect, 0, "more processes than the limit of 1");
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS), 1);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
+	/* Who watches the same process without the limit sees both. */
+	collect_free(&collect);
+	collect_watch(&collect, root.pid);
+	collect_wait(&collect, OPEN, NULL, hidden.port);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
+START_TEST(further_ports_wait_for_room)
+{
+	struct fixture server = fixture_start(SANDBOX_NETNS);
+	struct fixture_socket sockets[2], third, fourth;
+	struct collect collect;
+
+	sockets[0] = fixture_listen_with(&server, "127.0.0.1", 0, LISTEN_REUSEPORT);
+	watch(&collect, server.pid, PORTWATCH_LIMIT_PORTS, 2, _i);
+	sockets[1] = fixture_listen(&server, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, sockets[1].port);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_PORTS), 2);
+	await_complete(&collect, 1, "");
+	third = fixture_listen(&server, "127.0.0.1", 0);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
+	await_complete(&collect, 0, "more open ports than the limit of 2");
+	collect_wait_message(&collect, "PORTWATCH_LIMIT_PORTS");
+	fourth = fixture_listen(&server, "127.0.0.1", 0);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 2);
+	ck_assert_uint_eq(collect_count_messages(&collect, "PORTWATCH_LIMIT_PORTS"), 1);
+	/* Who goes unreported. */
+	fixture_close(&server, fourth);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
+	/* Another socket of an open port takes no room, and keeps the port open. */
+	fixture_listen_with(&server, "127.0.0.1", sockets[0].port, LISTEN_REUSEPORT);
+	fixture_close(&server, sockets[0]);
+	/* There is room again. */
+	fixture_close(&server, sockets[1]);
+	collect_wait(&collect, CLOSE, NULL, sockets[1].port);
+	collect_wait(&collect, OPEN, NULL, third.port);
+	await_complete(&collect, 1, "");
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_PORTS), 2);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, sockets[0].port), 0);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, fourth.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, fourth.port), 0);
+	fixture_end(&server);
+	collect_wait(&collect, END, NULL, 0);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_PORTS), 0);
+	collect_free(&collect);
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("limits");
+	TCase *members = tcase_create("members"), *ports = tcase_create("ports");
+
+	tcase_add_loop_test(members, further_members_wait_for_room, 0, 2);
+	tcase_add_test(members, a_large_tree_is_begun_with);
+	suite_add_tcase(suite, members);
+	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
+	suite_add_tcase(suite, ports);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
