@@ -79,8 +79,8 @@ if [ -s "$work/defined" ]; then
 	while read -r from to symbol; do
 		may_use "${from%%/*}" "${to%%/*}" || fail "$from uses $symbol of $to"
 	done <"$work/edges"
-	# Folders whose files form no cycle; watch/ is still to be taken apart.
-	for layer in util proc table notify api; do
+	# The files of a folder form no cycle.
+	for layer in util proc table notify watch api; do
 		awk -v layer="$layer/" 'index($1, layer) == 1 && index($2, layer) == 1 { print $1, $2 }' \
 			"$work/edges" >"$work/within"
 		tsort "$work/within" >/dev/null 2>"$work/cycles" ||

@@ -117,13 +117,24 @@ START_TEST(a_way_that_has_worked_is_taken_again)
 }
 END_TEST
 
+static void ignore_log(void *data, struct netns *ns, enum portwatch_log_level level,
+                       const char *text)
+{
+	(void)data;
+	(void)ns;
+	(void)level;
+	(void)text;
+}
+
 /* One that is seldom asked must not add up the deaths of a day. */
 START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
 {
-	static struct monitor monitor;
-	struct netns ns = {.monitor = &monitor, .reads = 1, .failures = 4};
+	static const struct netns_observer observer = {.log = ignore_log};
+	static struct context context;
+	struct netns_table table;
+	struct netns ns = {.workers = &table, .reads = 1, .failures = 4};
 
-	list_init(&ns.views);
+	netns_table_init(&table, &context, NULL, &observer, NULL);
 	netns_reader_broke(&ns, (struct failure){"live", EPIPE}, 11 * NSEC_PER_SEC);
 	ck_assert_uint_eq(ns.failures, 1);
 	ck_assert_uint_eq(ns.kind, 0);

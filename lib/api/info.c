@@ -12,6 +12,7 @@
 #include "util/lock.h"
 #include "util/spawn.h"
 #include "watch/complete.h"
+#include "watch/kernel_events.h"
 #include "watch/subscription.h"
 
 /* --- namespaces */
@@ -250,20 +251,20 @@ static void describe_closes(const struct subscription *subscription, struct noti
 /* A source that reports the beginning reports the end as well. */
 static void describe_notifier(struct subscription *subscription, void *data)
 {
-	const struct monitor *monitor = subscription->monitor;
+	const struct context *context = subscription->context;
 	struct notifier_answer *answer = data;
 	enum notifier_kind kind =
 		answer->notice == PORTWATCH_NOTICE_PROCESS ? NOTIFIER_PROCESSES : NOTIFIER_LISTEN;
 
-	if (monitor->notifier)
-		answer->notifier = public_name(notifier_way(monitor->notifier, kind));
-	if (!monitor->notifier && !subscription->options.notifier)
+	if (context->notifier)
+		answer->notifier = public_name(notifier_way(context->notifier, kind));
+	if (!context->notifier && !subscription->options.notifier)
 		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
 	else if (answer->notice == PORTWATCH_NOTICE_CLOSE && subscription->options.notifier &&
 	         answer->notifier == PORTWATCH_NOTIFIER_NONE)
 		describe_closes(subscription, answer);
 	else
-		monitor_notifier_reason(monitor, kind, answer->reason);
+		kernel_events_reason(context, kind, answer->reason);
 }
 
 int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice notice, char *reason,
@@ -294,13 +295,13 @@ struct stat_answer {
 };
 
 /* Of the monitor thread, which is the one that asks. */
-static uint64_t cpu(const struct monitor *monitor)
+static uint64_t cpu(const struct subscription_table *table)
 {
-	uint64_t sum = monitor->stats[PORTWATCH_STAT_CPU]; /* of helpers that are gone */
+	uint64_t sum = table->context->stats[PORTWATCH_STAT_CPU]; /* of helpers that are gone */
 	struct netns *ns;
 
 	sum += clock_now(CLOCK_THREAD_CPUTIME_ID);
-	list_each (ns, &monitor->namespaces, struct netns, link)
+	list_each (ns, &table->namespaces->list, struct netns, link)
 		if (ns->reader)
 			sum += spawn_cpu_time(reader_pid(ns->reader));
 	return sum;
@@ -308,12 +309,12 @@ static uint64_t cpu(const struct monitor *monitor)
 
 static void get(struct subscription *subscription, void *data)
 {
-	const struct monitor *monitor = subscription->monitor;
+	const struct context *context = subscription->context;
 	struct stat_answer *answer = data;
 
 	switch (answer->stat) {
 	case PORTWATCH_STAT_CPU:
-		answer->value = cpu(monitor);
+		answer->value = cpu(subscription->table);
 		break;
 	case PORTWATCH_STAT_MEMBERS:
 		answer->value = subscription->scope ? scope_count(subscription->scope) : 0;
@@ -329,7 +330,7 @@ static void get(struct subscription *subscription, void *data)
 		break;
 	default:
 		answer->value =
-			answer->stat < PORTWATCH_STAT_CPU ? monitor->stats[answer->stat] : 0;
+			answer->stat < PORTWATCH_STAT_CPU ? context->stats[answer->stat] : 0;
 	}
 }
 

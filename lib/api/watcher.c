@@ -17,6 +17,7 @@
 #include "api/watcher.h"
 #include "util/lock.h"
 #include "watch/mailbox.h"
+#include "watch/monitor.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
 
@@ -240,8 +241,9 @@ static void serve_start(struct request *request, struct monitor *monitor, int er
 {
 	struct start_request *start = container_of(request, struct start_request, request);
 
-	start->result =
-		monitor ? subscription_new(&start->subscription, monitor, &start->setup) : error;
+	start->result = monitor ? subscription_new(&start->subscription,
+	                                           monitor_subscriptions(monitor), &start->setup)
+	                        : error;
 }
 
 struct question {

@@ -140,6 +140,19 @@ bool process_tree_contains(const struct process_tree *tree, const struct process
 	return find_membership(tree, process) != NULL;
 }
 
+const struct process_tree *process_tree_of(const struct process *process,
+                                           const struct process_tree *previous)
+{
+	const struct entry *entry = container_of(process, struct entry, process);
+	const struct membership *membership = previous ? find_membership(previous, process) : NULL;
+	const struct list *next =
+		membership ? membership->of_process.next : entry->memberships.next;
+
+	if (next == &entry->memberships)
+		return NULL;
+	return container_of(next, struct membership, of_process)->tree;
+}
+
 size_t process_tree_count(const struct process_tree *tree)
 {
 	return tree->count;

@@ -129,6 +129,9 @@ int process_locate(struct process_table *table, struct process *process);
  * function above that adds or drops members runs. */
 struct process *process_tree_next(const struct process_tree *tree, const struct process *previous);
 bool process_tree_contains(const struct process_tree *tree, const struct process *process);
+/* The trees that a process belongs to; NULL after the last. */
+const struct process_tree *process_tree_of(const struct process *process,
+                                           const struct process_tree *previous);
 size_t process_tree_count(const struct process_tree *tree);
 pid_t process_tree_root(const struct process_tree *tree);
 /* How often a process was refused for the limit so far, and whether any was since the last refresh

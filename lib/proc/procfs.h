@@ -25,6 +25,11 @@ struct netns_id {
 	uint64_t ino;
 };
 
+static inline bool netns_id_is_same(const struct netns_id *a, const struct netns_id *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
 /* Opens path ("/proc"). Returns 0 or a negative errno. procfs_is_ours: whether it shows our PID
  * namespace (the link self names our PID). */
 int procfs_open(struct procfs *procfs, const char *path);

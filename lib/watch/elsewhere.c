@@ -30,11 +30,6 @@
 /* Threads of a process that are looked at in one turn. */
 #define THREADS_TURN 64
 
-static bool same_netns(const struct netns_id *a, const struct netns_id *b)
-{
-	return a->ino == b->ino && a->dev == b->dev;
-}
-
 /* --- places --- */
 
 static bool is_of(const struct place *place, const struct process *process)
@@ -50,24 +45,23 @@ static void forget(struct elsewhere *elsewhere, struct place *place)
 	free(place);
 }
 
-static struct place *find_place(const struct monitor *monitor, const struct process *process,
+static struct place *find_place(const struct elsewhere *elsewhere, const struct process *process,
                                 const struct netns_id *id)
 {
 	struct place *place = NULL;
 
-	while ((place = elsewhere_next(monitor, process, place)))
-		if (same_netns(&place->id, id))
+	while ((place = elsewhere_next(elsewhere, process, place)))
+		if (netns_id_is_same(&place->id, id))
 			return place;
 	return NULL;
 }
 
 /* The place of a process, made if there is none; the oldest of all makes room. NULL without memory.
  */
-static struct place *add_place(struct monitor *monitor, const struct process *process,
+static struct place *add_place(struct elsewhere *elsewhere, const struct process *process,
                                const struct netns_id *id)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
-	struct place *place = find_place(monitor, process, id);
+	struct place *place = find_place(elsewhere, process, id);
 
 	if (place)
 		return place;
@@ -83,14 +77,14 @@ static struct place *add_place(struct monitor *monitor, const struct process *pr
 	place->verify = clock_now(CLOCK_MONOTONIC) + VERIFY_PAUSE;
 	list_append(&elsewhere->places, &place->link);
 	elsewhere->count++;
-	monitor->moved = true;
+	elsewhere->context->moved = true;
 	return place;
 }
 
-struct place *elsewhere_next(const struct monitor *monitor, const struct process *process,
+struct place *elsewhere_next(const struct elsewhere *elsewhere, const struct process *process,
                              const struct place *previous)
 {
-	const struct list *head = &monitor->elsewhere.places;
+	const struct list *head = &elsewhere->places;
 	struct list *link = previous ? previous->link.next : head->next;
 
 	for (; link != head; link = link->next) {
@@ -104,11 +98,11 @@ struct place *elsewhere_next(const struct monitor *monitor, const struct process
 
 /* --- threads --- */
 
-static bool add_thread(struct monitor *monitor, const struct process *process, pid_t tid,
+static bool add_thread(struct elsewhere *elsewhere, const struct process *process, pid_t tid,
                        const struct netns_id *id)
 {
-	bool known = find_place(monitor, process, id) != NULL;
-	struct place *place = add_place(monitor, process, id);
+	bool known = find_place(elsewhere, process, id) != NULL;
+	struct place *place = add_place(elsewhere, process, id);
 
 	if (place)
 		place->tid = tid;
@@ -116,15 +110,15 @@ static bool add_thread(struct monitor *monitor, const struct process *process, p
 }
 
 /* /proc/TID leads to a thread as /proc/PID does to a process. */
-static bool is_apart(const struct monitor *monitor, const struct process *process, pid_t tid,
+static bool is_apart(const struct elsewhere *elsewhere, const struct process *process, pid_t tid,
                      struct netns_id *id)
 {
-	return process->netns_known && procfs_netns_of(&monitor->procfs, tid, id) == 0 &&
-	       !same_netns(id, &process->netns);
+	return process->netns_known && procfs_netns_of(&elsewhere->context->procfs, tid, id) == 0 &&
+	       !netns_id_is_same(id, &process->netns);
 }
 
 struct look {
-	struct monitor *monitor;
+	struct elsewhere *elsewhere;
 	const struct process *process;
 	unsigned long index, first;
 	bool found;
@@ -140,43 +134,42 @@ static int look_at_thread(void *data, long tid)
 		return 0;
 	if (index >= look->first + THREADS_TURN)
 		return 1;
-	if (is_apart(look->monitor, look->process, (pid_t)tid, &id))
-		look->found |= add_thread(look->monitor, look->process, (pid_t)tid, &id);
+	if (is_apart(look->elsewhere, look->process, (pid_t)tid, &id))
+		look->found |= add_thread(look->elsewhere, look->process, (pid_t)tid, &id);
 	return 0;
 }
 
-bool elsewhere_look(struct monitor *monitor, const struct process *process)
+bool elsewhere_look(struct elsewhere *elsewhere, const struct process *process)
 {
-	struct look look = {.monitor = monitor, .process = process};
+	struct look look = {.elsewhere = elsewhere, .process = process};
 	struct stat status;
 	unsigned long threads;
 	char path[32];
 
 	snprintf(path, sizeof(path), "%d/task", (int)process->pid);
 	/* Two links, and one for each thread. */
-	if (fstatat(monitor->procfs.fd, path, &status, 0) < 0 || status.st_nlink <= 3)
+	if (fstatat(elsewhere->context->procfs.fd, path, &status, 0) < 0 || status.st_nlink <= 3)
 		return false;
 	threads = (unsigned long)status.st_nlink - 2;
 	if (threads > THREADS_TURN)
-		look.first = monitor->elsewhere.turn++ % ((threads - 1) / THREADS_TURN + 1) *
-		             THREADS_TURN;
-	procfs_each_number(monitor->procfs.fd, path, look_at_thread, &look);
+		look.first = elsewhere->turn++ % ((threads - 1) / THREADS_TURN + 1) * THREADS_TURN;
+	procfs_each_number(elsewhere->context->procfs.fd, path, look_at_thread, &look);
 	return look.found;
 }
 
 /* Whether a place is still one. */
-static bool is_valid(const struct monitor *monitor, const struct place *place)
+static bool is_valid(const struct elsewhere *elsewhere, const struct place *place)
 {
-	const struct process *process = process_table_find(monitor->processes, place->pid);
+	const struct process *process =
+		process_table_find(elsewhere->context->processes, place->pid);
 	struct netns_id id;
 
 	return process && process->start_time == place->start_time && place->tid &&
-	       is_apart(monitor, process, place->tid, &id) && same_netns(&id, &place->id);
+	       is_apart(elsewhere, process, place->tid, &id) && netns_id_is_same(&id, &place->id);
 }
 
-static void verify(struct monitor *monitor, uint64_t now)
+static void verify(struct elsewhere *elsewhere, uint64_t now)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 	struct place *place;
 
 	list_each (place, &elsewhere->places, struct place, link) {
@@ -186,14 +179,14 @@ static void verify(struct monitor *monitor, uint64_t now)
 		/* The descriptor keeps the namespace: not for longer than it takes. */
 		fd_close(place->descriptor);
 		place->descriptor = -1;
-		if (is_valid(monitor, place))
+		if (is_valid(elsewhere, place))
 			continue;
 		forget(elsewhere, place);
-		monitor->moved = true;
+		elsewhere->context->moved = true;
 	}
 }
 
-static int enter_by(const struct monitor *monitor, const struct place *place,
+static int enter_by(const struct elsewhere *elsewhere, const struct place *place,
                     struct reader_target *target)
 {
 	CLEANUP_CLOSE int thread = -1;
@@ -207,8 +200,8 @@ static int enter_by(const struct monitor *monitor, const struct place *place,
 			target->descriptor = copy;
 		return copy < 0 ? copy : 0;
 	}
-	thread = procfs_open_process(&monitor->procfs, place->tid);
-	if (thread < 0 || procfs_netns(thread, &id) < 0 || !same_netns(&id, &place->id) ||
+	thread = procfs_open_process(&elsewhere->context->procfs, place->tid);
+	if (thread < 0 || procfs_netns(thread, &id) < 0 || !netns_id_is_same(&id, &place->id) ||
 	    procfs_read_stat(thread, &stat) < 0)
 		return -ESRCH;
 	target->pid = place->tid;
@@ -216,13 +209,13 @@ static int enter_by(const struct monitor *monitor, const struct place *place,
 	return 0;
 }
 
-int elsewhere_enter(struct monitor *monitor, const struct netns_id *id,
+int elsewhere_enter(struct elsewhere *elsewhere, const struct netns_id *id,
                     struct reader_target *target)
 {
 	struct place *place;
 
-	list_each (place, &monitor->elsewhere.places, struct place, link)
-		if (same_netns(&place->id, id) && enter_by(monitor, place, target) == 0)
+	list_each (place, &elsewhere->places, struct place, link)
+		if (netns_id_is_same(&place->id, id) && enter_by(elsewhere, place, target) == 0)
 			return 0;
 	return -ESRCH;
 }
@@ -236,32 +229,29 @@ static void drop_listen(struct elsewhere *elsewhere, size_t index)
 	        (elsewhere->listen_count - index) * sizeof(elsewhere->listens[0]));
 }
 
-static void end_probe(struct monitor *monitor)
+static void end_probe(struct elsewhere *elsewhere)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 	struct child child;
 
-	loop_remove(&monitor->loop, &elsewhere->source);
+	loop_remove(&elsewhere->context->loop, &elsewhere->source);
 	elsewhere->source.fd = -1;
 	probe_close(elsewhere->probe, &child);
-	loop_reap(&monitor->loop, &child);
+	loop_reap(&elsewhere->context->loop, &child);
 	elsewhere->probe = NULL;
 	elsewhere->earliest = clock_now(CLOCK_MONOTONIC) + PROBE_REST;
 }
 
-void elsewhere_ended(struct monitor *monitor, uint64_t socket)
+void elsewhere_ended(struct elsewhere *elsewhere, uint64_t socket)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 
 	for (size_t i = elsewhere->listen_count; i-- > 0;)
 		if (elsewhere->listens[i].socket == socket)
 			drop_listen(elsewhere, i);
 }
 
-bool elsewhere_listened(struct monitor *monitor, const struct process *process,
+bool elsewhere_listened(struct elsewhere *elsewhere, const struct process *process,
                         const struct tcp_change *change)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 	struct listen *listen;
 	struct netns_id id;
 
@@ -280,18 +270,16 @@ bool elsewhere_listened(struct monitor *monitor, const struct process *process,
 		listen->due = listen->reported + LISTEN_PAUSE;
 		listener_set_address(&listen->listener, change->family, change->address);
 	}
-	return change->tid != process->pid && is_apart(monitor, process, change->tid, &id) &&
-	       add_thread(monitor, process, change->tid, &id);
+	return change->tid != process->pid && is_apart(elsewhere, process, change->tid, &id) &&
+	       add_thread(elsewhere, process, change->tid, &id);
 }
 
-void elsewhere_missed(struct monitor *monitor, const struct expectation *expectation)
+void elsewhere_missed(struct elsewhere *elsewhere, const struct expectation *expectation)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 
 	for (size_t i = 0; i < elsewhere->listen_count; i++)
 		if (elsewhere->listens[i].socket == expectation->socket)
 			elsewhere->listens[i].due = 0;
-	monitor->touched = true;
 }
 
 /* What has become of a reported listen(2), the better first. */
@@ -338,7 +326,8 @@ static enum outcome look_up(const struct listen *listen, const struct view *view
 }
 
 /* In the namespaces of the member. */
-static enum outcome look_everywhere(const struct subscription *subscription,
+static enum outcome look_everywhere(const struct elsewhere *elsewhere,
+                                    const struct subscription *subscription,
                                     const struct process *process, const struct listen *listen)
 {
 	enum outcome best = UNSEEN;
@@ -347,8 +336,8 @@ static enum outcome look_everywhere(const struct subscription *subscription,
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		enum outcome outcome;
 
-		if (!same_netns(&view->ns->id, &process->netns) &&
-		    !find_place(subscription->monitor, process, &view->ns->id))
+		if (!netns_id_is_same(&view->ns->id, &process->netns) &&
+		    !find_place(elsewhere, process, &view->ns->id))
 			continue;
 		outcome = look_up(listen, view);
 		best = outcome < best ? outcome : best;
@@ -369,7 +358,7 @@ static void warn(struct subscription *subscription, const struct process *proces
 	          (int)process->pid, process->name, (unsigned int)listen->listener.port, why);
 }
 
-static void warn_all(struct monitor *monitor, const struct process *process,
+static void warn_all(struct elsewhere *elsewhere, const struct process *process,
                      const struct listen *listen, int error)
 {
 	struct subscription *subscription;
@@ -378,22 +367,22 @@ static void warn_all(struct monitor *monitor, const struct process *process,
 	snprintf(why, sizeof(why),
 	         "the socket belongs to a network namespace that can't be found: %s",
 	         strerrordesc_np(error));
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+	list_each (subscription, &elsewhere->subscriptions->list, struct subscription, link)
 		if (subscription->scope && scope_contains(subscription->scope, process))
 			warn(subscription, process, listen, why);
 }
 
 /* A socket has told where it is. */
-static void take_place(struct monitor *monitor, const struct process *process,
+static void take_place(struct elsewhere *elsewhere, const struct process *process,
                        const struct probe_result *result)
 {
 	struct place *place;
 	struct netns *ns;
 
-	if (same_netns(&process->netns, &result->id)) {
+	if (netns_id_is_same(&process->netns, &result->id)) {
 		fd_close(result->netns);
 	} else {
-		place = add_place(monitor, process, &result->id);
+		place = add_place(elsewhere, process, &result->id);
 		if (!place) {
 			fd_close(result->netns);
 			return;
@@ -402,71 +391,68 @@ static void take_place(struct monitor *monitor, const struct process *process,
 		place->descriptor = result->netns;
 		place->verify = clock_now(CLOCK_MONOTONIC) + KEPT;
 	}
-	monitor->moved = true;
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (same_netns(&ns->id, &result->id))
-			netns_read_now(ns);
+	elsewhere->context->moved = true;
+	for (ns = netns_find(elsewhere->namespaces, &result->id); ns; ns = netns_find_next(ns))
+		netns_read_now(ns);
 }
 
-static const struct process *find_listener(const struct monitor *monitor,
+static const struct process *find_listener(const struct elsewhere *elsewhere,
                                            const struct listen *listen)
 {
-	const struct process *process = process_table_find(monitor->processes, listen->pid);
+	const struct process *process =
+		process_table_find(elsewhere->context->processes, listen->pid);
 
 	return process && process->start_time == listen->start_time ? process : NULL;
 }
 
-static void probe_ended(struct monitor *monitor, int error, const struct probe_result *result)
+static void probe_ended(struct elsewhere *elsewhere, int error, const struct probe_result *result)
 {
-	const struct listen listen = monitor->elsewhere.probed;
-	const struct process *process = find_listener(monitor, &listen);
+	const struct listen listen = elsewhere->probed;
+	const struct process *process = find_listener(elsewhere, &listen);
 
-	end_probe(monitor);
+	end_probe(elsewhere);
 	if (error == 0 && process)
-		take_place(monitor, process, result);
+		take_place(elsewhere, process, result);
 	else if (error == 0)
 		fd_close(result->netns);
 	/* It may have closed the socket meanwhile. */
 	else if (process && error != -ENOENT && error != -ESRCH)
-		warn_all(monitor, process, &listen, -error);
+		warn_all(elsewhere, process, &listen, -error);
 }
 
 static void answered(struct source *source)
 {
 	struct elsewhere *elsewhere = container_of(source, struct elsewhere, source);
-	struct monitor *monitor = container_of(elsewhere, struct monitor, elsewhere);
 	struct probe_result result = {.netns = -1};
 	int error = probe_take(elsewhere->probe, &result);
 
 	if (error == -EAGAIN)
 		return;
-	monitor->touched = true;
-	probe_ended(monitor, error, &result);
+	probe_ended(elsewhere, error, &result);
 }
 
 /* Sockets that are in some table aren't asked. */
 static bool is_known(void *data, uint64_t inode)
 {
-	const struct monitor *monitor = data;
+	const struct elsewhere *elsewhere = data;
 	struct subscription *subscription;
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
+	list_each (subscription, &elsewhere->subscriptions->list, struct subscription, link)
 		if (hash_find(&subscription->sockets, inode))
 			return true;
 	return false;
 }
 
-static void begin_probe(struct monitor *monitor, const struct process *process,
+static void begin_probe(struct elsewhere *elsewhere, const struct process *process,
                         const struct listen *listen, uint64_t now)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 	struct probe_target target = {
-		.procfs = &monitor->procfs,
+		.procfs = &elsewhere->context->procfs,
 		.pid = process->pid,
 		.start_time = process->start_time,
 		.port = listen->listener.port,
 		.known = is_known,
-		.data = monitor,
+		.data = elsewhere,
 	};
 	int result = probe_start(&elsewhere->probe, &target);
 
@@ -476,30 +462,30 @@ static void begin_probe(struct monitor *monitor, const struct process *process,
 		elsewhere->deadline = now + PROBE_DEADLINE;
 		elsewhere->source.fd = probe_fd(elsewhere->probe);
 		elsewhere->source.ready = answered;
-		result = loop_add(&monitor->loop, &elsewhere->source);
+		result = loop_add(&elsewhere->context->loop, &elsewhere->source);
 		if (result < 0)
-			probe_ended(monitor, result, NULL);
+			probe_ended(elsewhere, result, NULL);
 		return;
 	}
 	if (result != -ENOENT && result != -ESRCH)
-		warn_all(monitor, process, listen, -result);
+		warn_all(elsewhere, process, listen, -result);
 }
 
 /* The best that any watcher knows; in the scope of a namespace others count as well. */
-static enum outcome conclude(struct monitor *monitor, const struct process *process,
+static enum outcome conclude(struct elsewhere *elsewhere, const struct process *process,
                              const struct listen *listen, bool last)
 {
 	enum outcome best = HELD;
 	struct subscription *subscription;
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+	list_each (subscription, &elsewhere->subscriptions->list, struct subscription, link) {
 		enum outcome outcome;
 
 		if (!subscription->scope || subscription->state != SUBSCRIPTION_RUNNING ||
 		    scope_counts_everybody(subscription->scope) ||
 		    !scope_contains(subscription->scope, process))
 			continue;
-		outcome = look_everywhere(subscription, process, listen);
+		outcome = look_everywhere(elsewhere, subscription, process, listen);
 		if (outcome == UNHELD && last)
 			warn(subscription, process, listen,
 			     "no descriptor that can be seen is that of its socket");
@@ -509,14 +495,14 @@ static enum outcome conclude(struct monitor *monitor, const struct process *proc
 }
 
 /* Whether that was all. */
-static bool work_at(struct monitor *monitor, struct listen *listen, uint64_t now)
+static bool work_at(struct elsewhere *elsewhere, struct listen *listen, uint64_t now)
 {
-	const struct process *process = find_listener(monitor, listen);
+	const struct process *process = find_listener(elsewhere, listen);
 	bool last = now >= listen->reported + LISTEN_PAUSE;
 
 	if (!process)
 		return true;
-	switch (conclude(monitor, process, listen, last)) {
+	switch (conclude(elsewhere, process, listen, last)) {
 	case HELD:
 		return true;
 	case UNHELD:
@@ -529,32 +515,29 @@ static bool work_at(struct monitor *monitor, struct listen *listen, uint64_t now
 	case UNSEEN:
 		break;
 	}
-	if (monitor->elsewhere.probe || now < monitor->elsewhere.earliest) {
-		listen->due = monitor->elsewhere.earliest > now ? monitor->elsewhere.earliest
-		                                                : now + PROBE_REST;
+	if (elsewhere->probe || now < elsewhere->earliest) {
+		listen->due = elsewhere->earliest > now ? elsewhere->earliest : now + PROBE_REST;
 		return now >= listen->reported + LISTEN_MAX;
 	}
-	begin_probe(monitor, process, listen, now);
+	begin_probe(elsewhere, process, listen, now);
 	return true;
 }
 
-void elsewhere_work(struct monitor *monitor, uint64_t now)
+void elsewhere_work(struct elsewhere *elsewhere, uint64_t now)
 {
-	struct elsewhere *elsewhere = &monitor->elsewhere;
 
-	verify(monitor, now);
+	verify(elsewhere, now);
 	if (elsewhere->probe && now >= elsewhere->deadline)
-		probe_ended(monitor, -ETIMEDOUT, NULL);
+		probe_ended(elsewhere, -ETIMEDOUT, NULL);
 	for (size_t i = elsewhere->listen_count; i-- > 0;) {
 		if (now >= elsewhere->listens[i].due &&
-		    work_at(monitor, &elsewhere->listens[i], now))
+		    work_at(elsewhere, &elsewhere->listens[i], now))
 			drop_listen(elsewhere, i);
 	}
 }
 
-uint64_t elsewhere_due(const struct monitor *monitor)
+uint64_t elsewhere_due(const struct elsewhere *elsewhere)
 {
-	const struct elsewhere *elsewhere = &monitor->elsewhere;
 	uint64_t due = elsewhere->probe ? elsewhere->deadline : UINT64_MAX;
 	struct place *place;
 
@@ -567,25 +550,28 @@ uint64_t elsewhere_due(const struct monitor *monitor)
 	return due;
 }
 
-bool elsewhere_is_child(const struct monitor *monitor, pid_t pid)
+bool elsewhere_is_child(const struct elsewhere *elsewhere, pid_t pid)
 {
-	return monitor->elsewhere.probe && probe_pid(monitor->elsewhere.probe) == pid;
+	return elsewhere->probe && probe_pid(elsewhere->probe) == pid;
 }
 
-void elsewhere_init(struct monitor *monitor)
+void elsewhere_init(struct elsewhere *elsewhere, struct subscription_table *subscriptions)
 {
-	monitor->elsewhere = (struct elsewhere){.source.fd = -1};
-	list_init(&monitor->elsewhere.places);
+	*elsewhere = (struct elsewhere){
+		.context = subscriptions->context,
+		.namespaces = subscriptions->namespaces,
+		.subscriptions = subscriptions,
+		.source.fd = -1,
+	};
+	list_init(&elsewhere->places);
 }
 
-void elsewhere_clear(struct monitor *monitor)
+void elsewhere_clear(struct elsewhere *elsewhere)
 {
 	struct place *place;
 
-	if (!monitor->elsewhere.places.next)
-		return;
-	if (monitor->elsewhere.probe)
-		end_probe(monitor);
-	list_each (place, &monitor->elsewhere.places, struct place, link)
-		forget(&monitor->elsewhere, place);
+	if (elsewhere->probe)
+		end_probe(elsewhere);
+	list_each (place, &elsewhere->places, struct place, link)
+		forget(elsewhere, place);
 }

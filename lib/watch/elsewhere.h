@@ -21,8 +21,10 @@
 #include "util/loop.h"
 
 struct expectation;
-struct monitor;
+struct context;
+struct netns_table;
 struct reader_target;
+struct subscription_table;
 
 #define PLACES_MAX 256
 #define LISTENS_MAX 16
@@ -48,8 +50,10 @@ struct listen {
 	uint64_t due;
 };
 
-/* Part of the monitor. */
 struct elsewhere {
+	struct context *context;
+	struct netns_table *namespaces;
+	struct subscription_table *subscriptions;
 	struct list places;
 	size_t count;
 	struct listen listens[LISTENS_MAX];
@@ -62,35 +66,35 @@ struct elsewhere {
 	unsigned int turn; /* which threads are looked at next */
 };
 
-void elsewhere_init(struct monitor *monitor);
-void elsewhere_clear(struct monitor *monitor);
+void elsewhere_init(struct elsewhere *elsewhere, struct subscription_table *subscriptions);
+void elsewhere_clear(struct elsewhere *elsewhere);
 /* Whether a PID is that of the probe. */
-bool elsewhere_is_child(const struct monitor *monitor, pid_t pid);
+bool elsewhere_is_child(const struct elsewhere *elsewhere, pid_t pid);
 
 /* The next place of a process; NULL after the last. */
-struct place *elsewhere_next(const struct monitor *monitor, const struct process *process,
+struct place *elsewhere_next(const struct elsewhere *elsewhere, const struct process *process,
                              const struct place *previous);
 
 /* Looks where some of the threads of a process live. True where one has a place of its own that
  * wasn't known. */
-bool elsewhere_look(struct monitor *monitor, const struct process *process);
+bool elsewhere_look(struct elsewhere *elsewhere, const struct process *process);
 
 /* A member was reported to listen. Returns true where its thread was found in a place that wasn't
  * known. */
-bool elsewhere_listened(struct monitor *monitor, const struct process *process,
+bool elsewhere_listened(struct elsewhere *elsewhere, const struct process *process,
                         const struct tcp_change *change);
 /* A socket was reported to listen no more. */
-void elsewhere_ended(struct monitor *monitor, uint64_t socket);
+void elsewhere_ended(struct elsewhere *elsewhere, uint64_t socket);
 /* No table shows what was expected in a namespace. */
-void elsewhere_missed(struct monitor *monitor, const struct expectation *expectation);
+void elsewhere_missed(struct elsewhere *elsewhere, const struct expectation *expectation);
 
 /* Does what is due. */
-void elsewhere_work(struct monitor *monitor, uint64_t now);
-uint64_t elsewhere_due(const struct monitor *monitor);
+void elsewhere_work(struct elsewhere *elsewhere, uint64_t now);
+uint64_t elsewhere_due(const struct elsewhere *elsewhere);
 
 /* Finds a way into a namespace where no process is known to live: sets pid and start_time of the
  * target to those of a thread, or descriptor, which is the caller's. 0, or -ESRCH. */
-int elsewhere_enter(struct monitor *monitor, const struct netns_id *id,
+int elsewhere_enter(struct elsewhere *elsewhere, const struct netns_id *id,
                     struct reader_target *target);
 
 #endif

@@ -4,80 +4,184 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "proc/recent_pids.h"
 #include "watch/complete.h"
-#include "watch/schedule.h"
 #include "util/clock.h"
 #include "util/fd.h"
+#include "watch/elsewhere.h"
+#include "watch/kernel_events.h"
 #include "watch/mailbox.h"
 #include "watch/monitor.h"
+#include "watch/placement.h"
+#include "watch/schedule.h"
 #include "watch/subscription.h"
+
+struct monitor {
+	bool quit; /* no watcher needs it any more */
+	struct context context;
+	struct source wake; /* of the mailbox: a host thread wants something */
+	struct schedule schedule;
+	struct netns_table namespaces;
+	struct subscription_table subscriptions;
+	struct elsewhere elsewhere;
+	struct placement placement;
+	struct kernel_events events;
+	struct recent_pids recent_pids;
+	uint64_t recheck;          /* when the trees are read, whether anything was forked or not */
+	uint64_t refresh_earliest; /* the trees are not read before */
+	uint64_t refresh_took;     /* CPU of the reading under way, in ns */
+	bool refreshing;           /* the trees are being read, a slice at each turn */
+	bool refresh_failed;       /* not all could be read: with the next poll again */
+};
+
+struct subscription_table *monitor_subscriptions(struct monitor *monitor)
+{
+	return &monitor->subscriptions;
+}
+
+/* --- what the lower layers report and ask --- */
 
 /* Our own helpers are never members. */
 static bool is_helper(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
-	struct netns *ns;
 
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (ns->reader && reader_pid(ns->reader) == pid)
-			return true;
-	return elsewhere_is_child(monitor, pid) || loop_reaps(&monitor->loop, pid);
+	return netns_table_has_helper(&monitor->namespaces, pid) ||
+	       elsewhere_is_child(&monitor->elsewhere, pid) ||
+	       loop_reaps(&monitor->context.loop, pid);
 }
 
 static void joined(void *data, struct process_tree *tree, struct process *process)
 {
 	struct monitor *monitor = data;
-	struct subscription *subscription;
+	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
 	bool started = false;
 
-	monitor->moved = true;
-	if (monitor->notifier)
-		notifier_follow(monitor->notifier, process->pid);
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		if (!subscription->scope || !scope_follows(subscription->scope, tree))
-			continue;
+	monitor->context.moved = true;
+	if (monitor->context.notifier)
+		notifier_follow(monitor->context.notifier, process->pid);
+	for (; subscription; subscription = subscription_find_next(subscription)) {
 		started |= subscription->state != SUBSCRIPTION_STARTING;
 		owners_joined(subscription, process);
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
 	}
-	if (started)
-		schedule_started(monitor, process);
+	if (started && process->netns_known)
+		netns_table_started(&monitor->namespaces, &process->netns);
 }
 
 static void left(void *data, struct process_tree *tree, struct process *process)
 {
 	struct monitor *monitor = data;
-	struct subscription *subscription;
+	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
 
-	monitor->moved = true;
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		if (!subscription->scope || !scope_follows(subscription->scope, tree))
-			continue;
+	monitor->context.moved = true;
+	for (; subscription; subscription = subscription_find_next(subscription)) {
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
 		owners_left(subscription, process);
 		/* There is room for one of those. */
-		monitor->forked |= scope_leaves_out(subscription->scope);
+		monitor->context.forked |= scope_leaves_out(subscription->scope);
 	}
 }
 
 static void refused(void *data, struct process_tree *tree)
 {
 	struct monitor *monitor = data;
-	struct subscription *subscription;
+	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription->scope && scope_follows(subscription->scope, tree))
-			complete_note_members(subscription);
+	for (; subscription; subscription = subscription_find_next(subscription))
+		complete_note_members(subscription);
 }
 
-const struct process_hooks monitor_process_hooks = {
+static const struct process_hooks process_hooks = {
 	.ignored = is_helper,
 	.joined = joined,
 	.left = left,
 	.refused = refused,
 };
+
+static void changed(void *data, struct netns *ns, enum snapshot_change change,
+                    const struct listener *listener)
+{
+	struct view *view;
+
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace)
+		view_change(view, change, listener);
+}
+
+static void completed(void *data, struct netns *ns)
+{
+	struct view *view;
+
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace)
+		view_completed(view);
+}
+
+/* For those who wait for the namespace, or for its end. */
+static void exhausted(void *data, struct netns *ns)
+{
+	struct monitor *monitor = data;
+	struct view *view;
+
+	monitor->context.moved = true;
+	list_each (view, &ns->views, struct view, of_namespace)
+		subscription_touch(view->subscription);
+}
+
+static void missed(void *data, struct netns *ns, const struct expectation *expectation)
+{
+	struct monitor *monitor = data;
+
+	(void)ns;
+	elsewhere_missed(&monitor->elsewhere, expectation);
+}
+
+static void log_for_all(void *data, struct netns *ns, enum portwatch_log_level level,
+                        const char *text)
+{
+	struct view *view;
+
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace)
+		log_write(&view->subscription->log, level, "namespace %llu (PID %d): %s",
+		          (unsigned long long)ns->inode, (int)ns->pid, text);
+}
+
+static int enter(void *data, struct netns *ns, struct reader_target *target)
+{
+	struct monitor *monitor = data;
+
+	return placement_enter(&monitor->placement, ns, target);
+}
+
+/* Where the kernel doesn't report closed sockets with the beginning of listening. */
+static bool wants_closes(void *data, const struct netns *ns)
+{
+	struct monitor *monitor = data;
+	struct view *view;
+
+	if (context_is_notified(&monitor->context, NOTIFIER_LISTEN))
+		return false;
+	list_each (view, &ns->views, struct view, of_namespace)
+		if (view->subscription->options.notifier)
+			return true;
+	return false;
+}
+
+static const struct netns_observer netns_observer = {
+	.changed = changed,
+	.completed = completed,
+	.exhausted = exhausted,
+	.missed = missed,
+	.log = log_for_all,
+	.enter = enter,
+	.wants_closes = wants_closes,
+};
+
+/* --- the trees --- */
 
 /* All work is divided into slices: between two of them the monitor serves the mailbox, the notifier
  * and the other namespaces. */
@@ -90,11 +194,21 @@ const struct process_hooks monitor_process_hooks = {
 #define RECHECK (10 * NSEC_PER_SEC)
 #define RECHECK_REST 500
 
+/* The questions that have waited until the trees are read. */
+static void touch_waiting(struct monitor *monitor)
+{
+	struct subscription *subscription;
+
+	list_each (subscription, &monitor->subscriptions.list, struct subscription, link)
+		if (subscription->attribute)
+			subscription_touch(subscription);
+}
+
 /* Reads a slice of the trees. */
 static void refresh_more(struct monitor *monitor)
 {
 	uint64_t before = clock_now(CLOCK_MONOTONIC), now, took;
-	int result = process_table_refresh_continue(monitor->processes, before + SLICE);
+	int result = process_table_refresh_continue(monitor->context.processes, before + SLICE);
 
 	now = clock_now(CLOCK_MONOTONIC);
 	took = now - before;
@@ -103,14 +217,15 @@ static void refresh_more(struct monitor *monitor)
 	monitor->refreshing = result > 0;
 	if (result > 0)
 		return;
-	monitor_notifier_after_scan(monitor);
-	monitor->touched = true;               /* for those who wait for it */
+	kernel_events_after_scan(&monitor->events);
+	touch_waiting(monitor);
 	monitor->refresh_failed |= result < 0; /* with the next poll again */
 	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
 	monitor->recheck = now + RECHECK + monitor->refresh_took * RECHECK_REST;
 	/* Nothing says that nobody has forked: it is done in each cycle. */
 	if (monitor->recent_pids.last == 0)
-		monitor->scan_cost = schedule_smooth(monitor->scan_cost, monitor->refresh_took);
+		monitor->schedule.scan_cost =
+			schedule_smooth(monitor->schedule.scan_cost, monitor->refresh_took);
 }
 
 /* Begins to read the trees, or leaves it to a later turn. */
@@ -120,13 +235,13 @@ static void refresh(struct monitor *monitor)
 
 	if (monitor->refreshing || now < monitor->refresh_earliest)
 		return;
-	monitor->stats[PORTWATCH_STAT_TREE_READS]++;
-	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->procfs), now);
-	monitor->forked = false;
-	monitor->exited = false;
+	monitor->context.stats[PORTWATCH_STAT_TREE_READS]++;
+	recent_pids_seen(&monitor->recent_pids, procfs_last_pid(&monitor->context.procfs), now);
+	monitor->context.forked = false;
+	monitor->context.exited = false;
 	monitor->refresh_took = 0;
-	monitor_notifier_before_scan(monitor);
-	process_table_refresh_begin(monitor->processes);
+	kernel_events_before_scan(&monitor->events);
+	process_table_refresh_begin(monitor->context.processes);
 	refresh_more(monitor);
 }
 
@@ -137,20 +252,20 @@ static bool check_forks(struct monitor *monitor, uint64_t now)
 
 	if (monitor->refresh_failed || now >= monitor->recheck) {
 		monitor->refresh_failed = false;
-		monitor->forked = true;
+		monitor->context.forked = true;
 		return true;
 	}
-	if (monitor_notified(monitor, NOTIFIER_PROCESSES))
+	if (context_is_notified(&monitor->context, NOTIFIER_PROCESSES))
 		return false;
-	last = procfs_last_pid(&monitor->procfs);
+	last = procfs_last_pid(&monitor->context.procfs);
 	after = recent_pids_after(&monitor->recent_pids, last, now);
 	if (after == last && last != 0)
 		return false;
-	if (process_scan_new(monitor->processes, after, last)) {
+	if (process_scan_new(monitor->context.processes, after, last)) {
 		recent_pids_seen(&monitor->recent_pids, last, now);
 		return false;
 	}
-	monitor->forked = true;
+	monitor->context.forked = true;
 	return true;
 }
 
@@ -170,137 +285,183 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 	if (subscription->pending > 0 && check_forks(monitor, now))
 		refresh(monitor);
 	/* Where no event names the new processes, they are known when the reading has ended. */
-	if (monitor->refreshing && !monitor_notified(monitor, NOTIFIER_PROCESSES))
+	if (monitor->refreshing && !context_is_notified(&monitor->context, NOTIFIER_PROCESSES))
 		return;
 	if (!owners_resolve(subscription, now))
 		subscription->attribute_again = true;
 }
 
+/* Everything that is due when a cycle begins. */
 static void begin_cycle(struct monitor *monitor, uint64_t now)
 {
-	struct netns *ns;
+	bool in_need = monitor->placement.unplaced || monitor->placement.exit_unwatched ||
+	               monitor->refresh_failed;
+	uint64_t cost = netns_table_poll(&monitor->namespaces);
 	struct subscription *subscription;
 
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (ns->adapts)
-			netns_read_now(ns);
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+	list_each (subscription, &monitor->subscriptions.list, struct subscription, link) {
 		subscription->attribute |= subscription->attribute_again;
 		subscription->attribute_again = false;
+		subscription_touch(subscription);
 		outbox_retry(subscription->outbox);
 	}
-	monitor->polled = true;
-	monitor->exited |= monitor->exit_unwatched;
-	schedule_next_cycle(monitor, now);
+	monitor->namespaces.polled = true;
+	monitor->context.exited |= monitor->placement.exit_unwatched;
+	schedule_next_cycle(&monitor->schedule, now, cost,
+	                    context_is_notified(&monitor->context, NOTIFIER_LISTEN), in_need);
+}
+
+/* While the trees are scanned nothing is to be missed. */
+static void settle_events(struct monitor *monitor, bool poll)
+{
+	if (!monitor->refreshing)
+		kernel_events_settle(&monitor->events, poll);
 }
 
 /* Looks after the trees, with each poll. */
 static void scan_trees(struct monitor *monitor, uint64_t now)
 {
-	uint64_t burst = monitor->bursting ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
-	uint64_t before = schedule_measure(monitor);
+	uint64_t burst = monitor->schedule.bursting ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
+	uint64_t before = schedule_measure(&monitor->schedule);
 	pid_t last = monitor->recent_pids.last;
 
-	monitor->polled = false;
-	monitor->moved |= monitor->unplaced;
+	monitor->namespaces.polled = false;
+	monitor->context.moved |= monitor->placement.unplaced;
 	check_forks(monitor, now);
-	if (process_table_find_delayed_orphans(monitor->processes) < 0)
+	if (process_table_find_delayed_orphans(monitor->context.processes) < 0)
 		monitor->refresh_failed = true;
-	monitor_notifier_settle(monitor, true);
-	placement_locate(monitor, now);
+	settle_events(monitor, true);
+	placement_locate(&monitor->placement, now);
 	/* What others fork must not make the watcher deaf. */
-	if (before && last == monitor->recent_pids.last && !monitor->forked)
-		monitor->scan_cost =
-			schedule_smooth(monitor->scan_cost, schedule_measure(monitor) - before);
+	if (before && last == monitor->recent_pids.last && !monitor->context.forked)
+		monitor->schedule.scan_cost = schedule_smooth(
+			monitor->schedule.scan_cost, schedule_measure(&monitor->schedule) - before);
 	if (burst)
-		allowance_take(&monitor->allowance, clock_now(CLOCK_THREAD_CPUTIME_ID) - burst);
-	monitor->bursting = false;
+		allowance_take(&monitor->schedule.allowance,
+		               clock_now(CLOCK_THREAD_CPUTIME_ID) - burst);
+	monitor->schedule.bursting = false;
 }
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
 {
-	return (monitor->forked || monitor->exited) && !monitor->refreshing &&
+	return (monitor->context.forked || monitor->context.exited) && !monitor->refreshing &&
 	       now >= monitor->refresh_earliest;
+}
+
+static void place(struct monitor *monitor)
+{
+	bool adapted = monitor->schedule.adapts;
+
+	placement_update(&monitor->placement);
+	monitor->schedule.adapts = monitor->placement.adapts;
+	/* The cycle under way was none for tables. */
+	if (monitor->schedule.adapts && !adapted) {
+		monitor->schedule.next = 0;
+		monitor->schedule.cycles = 0;
+	}
+}
+
+/* What one subscription has to do. */
+static void serve(struct monitor *monitor, struct subscription *subscription, uint64_t now)
+{
+	struct view *view;
+
+	list_remove(&subscription->busy);
+	attribute(monitor, subscription, now);
+	list_each (view, &subscription->dropping, struct view, of_dropping)
+		view_resolve(view);
+	if (subscription->state == SUBSCRIPTION_STARTING) {
+		if (!subscription->scope)
+			kernel_events_before_scan(&monitor->events);
+		subscription_advance(subscription, now);
+	}
+	heap_set(&monitor->subscriptions.due, &subscription->due, subscription_due(subscription));
+}
+
+/* Those that are due and those that were touched, each once. */
+static void serve_all(struct monitor *monitor, uint64_t now)
+{
+	struct subscription_table *table = &monitor->subscriptions;
+	struct list all;
+
+	while (heap_key(&table->due) <= now) {
+		struct heap_link *first = heap_first(&table->due);
+
+		heap_remove(&table->due, first);
+		subscription_touch(container_of(first, struct subscription, due));
+	}
+	list_init(&all);
+	list_splice(&all, &table->busy);
+	while (!list_empty(&all))
+		serve(monitor, container_of(all.next, struct subscription, busy), now);
 }
 
 /* Everything that is to do now. */
 static void work(struct monitor *monitor, uint64_t now)
 {
-	struct subscription *subscription;
-	struct netns *ns;
-	struct view *view;
-
-	monitor->touched = false;
-	monitor_notifier_update(monitor);
-	if (now >= monitor->round)
+	if (kernel_events_update(&monitor->events) < 0)
+		monitor->refresh_failed = true;
+	if (now >= monitor->schedule.next)
 		begin_cycle(monitor, now);
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		netns_tick(ns, now);
-	if (monitor->polled)
+	netns_table_work(&monitor->namespaces, now);
+	if (elsewhere_due(&monitor->elsewhere) <= now)
+		elsewhere_work(&monitor->elsewhere, now);
+	if (monitor->namespaces.polled)
 		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
 		refresh(monitor);
-	elsewhere_work(monitor, now);
-	if (monitor->moved)
-		placement_update(monitor);
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
-		attribute(monitor, subscription, now);
-		list_each (view, &subscription->views, struct view, of_subscription)
-			view_resolve(view);
-		if (subscription->state == SUBSCRIPTION_STARTING)
-			subscription_advance(subscription, now);
-	}
+	if (monitor->context.moved)
+		place(monitor);
+	serve_all(monitor, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 /* When there is something to do again. */
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
-	uint64_t due = monitor->round;
-	struct netns *ns;
-	struct subscription *subscription;
+	uint64_t due = monitor->schedule.next;
 
-	if (monitor->moved)
+	if (monitor->context.moved || monitor->subscriptions.changed ||
+	    monitor->namespaces.polled || !list_empty(&monitor->subscriptions.busy))
 		return 0;
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (netns_due(ns) < due)
-			due = netns_due(ns);
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		if (subscription_due(subscription) < due)
-			due = subscription_due(subscription);
-	if (elsewhere_due(monitor) < due)
-		due = elsewhere_due(monitor);
-	if (loop_reap_more(&monitor->loop) && now + 10 * NSEC_PER_MSEC < due)
-		due = now + 10 * NSEC_PER_MSEC;
+	/* The rest of what is under way. */
+	if (monitor->events.more || monitor->refreshing || monitor->placement.inits.list >= 0)
+		return 0;
+	/* They leave with the next drain. */
+	if (process_table_is_parting(monitor->context.processes) &&
+	    !kernel_events_is_behind(&monitor->events))
+		return 0;
+	due = earlier(due, netns_table_due(&monitor->namespaces));
+	due = earlier(due, elsewhere_due(&monitor->elsewhere));
+	due = earlier(due, heap_key(&monitor->subscriptions.due));
+	if (monitor->context.forked || monitor->context.exited)
+		due = earlier(due, monitor->refresh_earliest);
+	if (monitor->context.notifier)
+		due = earlier(due, notifier_due(monitor->context.notifier));
+	if (loop_reap_more(&monitor->context.loop))
+		due = earlier(due, now + 10 * NSEC_PER_MSEC);
 	return due;
 }
 
-/* One turn. What strangers do costs no look at all namespaces. Returns how many milliseconds there
- * is nothing to do; rounded up, so that it is due then. */
+/* One turn. Nothing in it walks over all namespaces or subscriptions, unless a poll cycle begins or
+ * members have come, gone or moved. Returns for how many milliseconds there is nothing to do;
+ * rounded up, so that it is due then. */
 static int turn(struct monitor *monitor)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC), due;
+	uint64_t due, now;
 
-	monitor_notifier_drain(monitor);
+	kernel_events_drain(&monitor->events);
 	if (monitor->refreshing)
 		refresh_more(monitor);
-	inits_walk(&monitor->inits, clock_now(CLOCK_MONOTONIC) + SLICE);
-	if (monitor->touched || monitor->moved || now >= monitor->due ||
-	    refresh_is_due(monitor, now)) {
-		work(monitor, now);
-		now = clock_now(CLOCK_MONOTONIC);
-		monitor->due = next_due(monitor, now);
-	}
-	monitor_notifier_settle(monitor, false);
-	due = monitor->due;
-	if ((monitor->forked || monitor->exited) && monitor->refresh_earliest < due)
-		due = monitor->refresh_earliest;
-	if (monitor->notifier_more || monitor->refreshing || monitor->inits.list >= 0)
-		return 0;
-	/* They part with the next drain. */
-	if (process_table_is_parting(monitor->processes) && !monitor_notifier_is_behind(monitor))
-		return 0;
-	if (monitor->notifier && notifier_due(monitor->notifier) < due)
-		due = notifier_due(monitor->notifier);
+	inits_walk(&monitor->placement.inits, clock_now(CLOCK_MONOTONIC) + SLICE);
+	work(monitor, clock_now(CLOCK_MONOTONIC));
+	settle_events(monitor, false);
+	now = clock_now(CLOCK_MONOTONIC);
+	due = next_due(monitor, now);
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 }
 
@@ -311,44 +472,40 @@ static void woken(struct source *source)
 
 	eventfd_read(source->fd, &value);
 	mailbox_serve(monitor, 0);
-	monitor->touched = true;
 	monitor->quit = mailbox_is_idle();
 }
 
 static int open_all(struct monitor *monitor)
 {
-	int result = procfs_open(&monitor->procfs, "/proc");
+	int result = procfs_open(&monitor->context.procfs, "/proc");
 
 	if (result < 0)
 		return result;
-	if (!procfs_is_ours(&monitor->procfs))
+	if (!procfs_is_ours(&monitor->context.procfs))
 		return -ENOENT;
-	inits_init(&monitor->inits, &monitor->procfs);
-	result = process_table_new(&monitor->processes, &monitor->procfs, &monitor_process_hooks,
-	                           monitor);
+	result = process_table_new(&monitor->context.processes, &monitor->context.procfs,
+	                           &process_hooks, monitor);
 	if (result < 0)
 		return result;
-	result = loop_open(&monitor->loop);
+	result = loop_open(&monitor->context.loop);
 	if (result < 0)
 		return result;
 	monitor->wake.ready = woken;
 	monitor->wake.fd = mailbox_fd();
-	return loop_add(&monitor->loop, &monitor->wake);
+	return loop_add(&monitor->context.loop, &monitor->wake);
 }
 
 /* Gives back all that the monitor holds. There are no subscriptions by then. */
 static void monitor_free(struct monitor *monitor)
 {
-	struct netns *ns;
-
-	monitor_notifier_end(monitor);
-	elsewhere_clear(monitor);
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		netns_free(ns);
-	loop_close(&monitor->loop);
-	inits_clear(&monitor->inits);
-	process_table_free(monitor->processes);
-	procfs_close(&monitor->procfs);
+	kernel_events_clear(&monitor->events);
+	elsewhere_clear(&monitor->elsewhere);
+	netns_table_clear(&monitor->namespaces);
+	subscription_table_clear(&monitor->subscriptions);
+	loop_close(&monitor->context.loop);
+	placement_clear(&monitor->placement);
+	process_table_free(monitor->context.processes);
+	procfs_close(&monitor->context.procfs);
 	free(monitor);
 }
 
@@ -359,13 +516,14 @@ static int monitor_new(struct monitor **monitor)
 
 	if (!new)
 		return -ENOMEM;
-	new->procfs.fd = -1;
-	new->procfs.loadavg = -1;
-	list_init(&new->namespaces);
-	list_init(&new->subscriptions);
-	list_init(&new->helpers);
-	elsewhere_init(new);
-	allowance_open(&new->allowance, clock_now(CLOCK_MONOTONIC));
+	new->context.procfs.fd = -1;
+	new->context.procfs.loadavg = -1;
+	allowance_open(&new->schedule.allowance, clock_now(CLOCK_MONOTONIC));
+	netns_table_init(&new->namespaces, &new->context, &new->schedule, &netns_observer, new);
+	subscription_table_init(&new->subscriptions, &new->context, &new->namespaces);
+	elsewhere_init(&new->elsewhere, &new->subscriptions);
+	placement_init(&new->placement, &new->subscriptions, &new->elsewhere);
+	kernel_events_init(&new->events, &new->subscriptions, &new->placement, &new->elsewhere);
 	result = open_all(new);
 	if (result < 0)
 		monitor_free(new);
@@ -388,8 +546,8 @@ void *monitor_thread(void *data)
 			continue;
 		}
 		while (!monitor->quit) {
-			loop_wait(&monitor->loop, turn(monitor));
-			monitor->stats[PORTWATCH_STAT_WAKEUPS]++;
+			loop_wait(&monitor->context.loop, turn(monitor));
+			monitor->context.stats[PORTWATCH_STAT_WAKEUPS]++;
 		}
 		monitor_free(monitor);
 	}

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* netns.c - the worker of one network namespace: reads it when that is due */
+/* netns.c - the workers of network namespaces: when each of them is read */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "watch/schedule.h"
 #include "util/clock.h"
-#include "watch/subscription.h"
+#include "watch/netns.h"
 
 /* How long a reader may do nothing while an answer is due; doubled with each failure, up to eight
  * times. */
@@ -32,45 +28,143 @@
 /* Pause before the next read where there was no memory for this one. */
 #define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
 
-void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
-{
-	char text[LOG_TEXT];
-	struct view *view;
-	va_list arguments;
+/* What the first quiet read of a small table takes after a pause, with the helper's part. Assumed
+ * until there was one: many namespaces would otherwise all be read again a second after the start.
+ */
+#define ASSUMED_COST UINT64_C(60000)
+/* ... and to fork the helper of a namespace that has none. */
+#define HELPER_COST NSEC_PER_MSEC
 
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	list_each (view, &ns->views, struct view, of_namespace)
-		log_write(&view->subscription->log, level, "namespace %llu (PID %d): %s",
-		          (unsigned long long)ns->inode, (int)ns->pid, text);
+void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
+                      const struct netns_observer *observer, void *data)
+{
+	*table = (struct netns_table){
+		.context = context,
+		.schedule = schedule,
+		.observer = observer,
+		.data = data,
+	};
+	list_init(&table->list);
+	list_init(&table->helpers);
+	hash_init(&table->by_id);
+	hash_init(&table->by_serial);
+	hash_init(&table->by_helper);
 }
 
-struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
-                        enum portwatch_reader reader, enum portwatch_table table)
+void netns_table_clear(struct netns_table *table)
 {
 	struct netns *ns;
 
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (ns->id.ino == id->ino && ns->id.dev == id->dev && ns->forced_reader == reader &&
-		    ns->forced_table == table)
+	list_each (ns, &table->list, struct netns, link)
+		netns_free(ns);
+	hash_clear(&table->by_id);
+	hash_clear(&table->by_serial);
+	hash_clear(&table->by_helper);
+}
+
+bool netns_table_has_helper(const struct netns_table *table, pid_t pid)
+{
+	return hash_find(&table->by_helper, (uint64_t)pid) != NULL;
+}
+
+/* The next with this number that is in the same file system of /proc. */
+static struct netns *same_device(struct hash_link *link, uint64_t dev)
+{
+	for (; link; link = hash_next(link)) {
+		struct netns *ns = container_of(link, struct netns, by_id);
+
+		if (ns->id.dev == dev)
+			return ns;
+	}
+	return NULL;
+}
+
+struct netns *netns_find(const struct netns_table *table, const struct netns_id *id)
+{
+	return same_device(hash_find(&table->by_id, id->ino), id->dev);
+}
+
+struct netns *netns_find_next(const struct netns *ns)
+{
+	return same_device(hash_next(&ns->by_id), ns->id.dev);
+}
+
+struct netns *netns_find_serial(const struct netns_table *table, uint64_t serial)
+{
+	struct hash_link *link = hash_find(&table->by_serial, serial);
+
+	return link ? container_of(link, struct netns, by_serial) : NULL;
+}
+
+/* When there is something to do next. */
+static uint64_t due(const struct netns *ns)
+{
+	uint64_t when;
+
+	if (ns->pending)
+		return ns->deadline;
+	if (!ns->reader && ns->next != UINT64_MAX)
+		return ns->next;
+	if (ns->again)
+		return ns->earliest;
+	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at &&
+	    ns->slot < ns->burst_next)
+		return ns->slot;
+	when = ns->next < ns->improve ? ns->next : ns->improve;
+	if (ns->expected_at < when)
+		when = ns->expected_at;
+	if (ns->burst_next < when)
+		when = ns->burst_next;
+	return ns->closes_retry && ns->closes_retry < when ? ns->closes_retry : when;
+}
+
+/* To be called after every change by which something may be due earlier. */
+static void reschedule(struct netns *ns)
+{
+	heap_set(&ns->workers->due, &ns->due, due(ns));
+}
+
+/* A namespace is new, or a member there has been forked or has called exec: the burst of reads
+ * begins, or begins anew. */
+static void begin_burst(struct netns *ns, uint64_t now)
+{
+	if (context_is_notified(ns->workers->context, NOTIFIER_LISTEN))
+		return;
+	ns->burst = now;
+	ns->burst_next = now + schedule_burst_pause(0);
+	reschedule(ns);
+}
+
+static void ready(struct source *source);
+
+struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
+                        enum portwatch_reader reader, enum portwatch_table form)
+{
+	struct netns *ns = netns_find(table, id);
+
+	for (; ns; ns = netns_find_next(ns))
+		if (ns->forced_reader == reader && ns->forced_table == form)
 			return ns;
 	ns = calloc(1, sizeof(*ns));
 	if (!ns)
 		return NULL;
-	ns->monitor = monitor;
-	ns->serial = ++monitor->serial;
+	ns->workers = table;
+	ns->serial = ++table->serial;
 	ns->id = *id;
 	ns->forced_reader = reader;
-	ns->forced_table = table;
+	ns->forced_table = form;
 	ns->source.fd = -1;
+	ns->source.ready = ready;
 	ns->improve = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
 	ns->burst_next = UINT64_MAX;
-	schedule_burst(ns, clock_now(CLOCK_MONOTONIC));
 	list_init(&ns->views);
 	list_init(&ns->helper);
-	list_append(&monitor->namespaces, &ns->link);
+	list_append(&table->list, &ns->link);
+	hash_add(&table->by_id, &ns->by_id, id->ino);
+	hash_add(&table->by_serial, &ns->by_serial, ns->serial);
+	reschedule(ns);
+	begin_burst(ns, clock_now(CLOCK_MONOTONIC));
 	return ns;
 }
 
@@ -79,17 +173,18 @@ void netns_free(struct netns *ns)
 	netns_close_reader(ns);
 	snapshot_clear(&ns->known);
 	list_remove(&ns->link);
+	hash_remove(&ns->workers->by_id, &ns->by_id);
+	hash_remove(&ns->workers->by_serial, &ns->by_serial);
+	heap_remove(&ns->workers->due, &ns->due);
 	free(ns);
 }
 
 static void change(void *data, enum snapshot_change change, const struct listener *listener)
 {
 	struct netns *ns = data;
-	struct view *view;
 
 	ns->changed = true;
-	list_each (view, &ns->views, struct view, of_namespace)
-		view_change(view, change, listener);
+	ns->workers->observer->changed(ns->workers->data, ns, change, listener);
 }
 
 static void log_rejected(struct netns *ns)
@@ -127,24 +222,25 @@ static bool is_explained(const struct netns *ns, size_t missing)
 
 static void missed(void *data, const struct expectation *expectation)
 {
-	elsewhere_missed(data, expectation);
+	struct netns *ns = data;
+
+	ns->workers->observer->missed(ns->workers->data, ns, expectation);
 }
 
 static void complete(struct netns *ns, uint64_t now)
 {
-	struct view *view;
 	ssize_t missing;
 	uint64_t pause;
 
 	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
 		netns_reader_works(ns, now);
 	ns->retries = 0;
-	ns->monitor->stats[PORTWATCH_STAT_READS]++;
-	ns->monitor->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
+	ns->workers->context->stats[PORTWATCH_STAT_READS]++;
+	ns->workers->context->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
 	ns->completed = ns->requests;
 	log_rejected(ns);
 	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), missed,
-	                          ns->monitor);
+	                          ns);
 	ns->expected_at = pause ? now + pause : UINT64_MAX;
 	if (netns_is_reliable(ns, now))
 		ns->failures = 0;
@@ -164,8 +260,7 @@ static void complete(struct netns *ns, uint64_t now)
 	ns->confirming = missing > 0 && !ns->confirming;
 	ns->begun = 0;
 	ns->ended = 0;
-	list_each (view, &ns->views, struct view, of_namespace)
-		view_completed(view);
+	ns->workers->observer->completed(ns->workers->data, ns);
 }
 
 /* An answer without information: asked for again soon, then with the next poll. */
@@ -174,7 +269,7 @@ static void retry(struct netns *ns, uint64_t now)
 	struct failure failure = reader_failure(ns->reader);
 	char text[LOG_TEXT];
 
-	ns->monitor->stats[PORTWATCH_STAT_FAILED_READS]++;
+	ns->workers->context->stats[PORTWATCH_STAT_FAILED_READS]++;
 	if (ns->retries++ < RETRIES_MAX) {
 		ns->next = now + (NSEC_PER_MSEC << ns->retries);
 		return;
@@ -194,7 +289,7 @@ static void note_cost(struct netns *ns, uint64_t now)
 /* Adds what this thread has spent since `before`, where that is measured. */
 static void spend(struct netns *ns, uint64_t before)
 {
-	uint64_t after = schedule_measure(ns->monitor);
+	uint64_t after = schedule_measure(ns->workers->schedule);
 
 	if (before && after)
 		ns->spent += after - before;
@@ -271,14 +366,13 @@ static void heed(struct netns *ns)
 		netns_silence_closes(ns, clock_now(CLOCK_MONOTONIC));
 }
 
-void netns_reader_ready(struct source *source)
+static void ready(struct source *source)
 {
 	struct netns *ns = container_of(source, struct netns, source);
 
-	uint64_t before = schedule_measure(ns->monitor);
+	uint64_t before = schedule_measure(ns->workers->schedule);
 	enum reader_state state;
 
-	ns->monitor->touched = true;
 	if (ns->pending) {
 		state = reader_process(ns->reader);
 		spend(ns, before);
@@ -290,6 +384,7 @@ void netns_reader_ready(struct source *source)
 		                   clock_now(CLOCK_MONOTONIC));
 	}
 	heed(ns);
+	reschedule(ns);
 }
 
 static void request(struct netns *ns, uint64_t now)
@@ -315,9 +410,9 @@ static void request(struct netns *ns, uint64_t now)
 	ns->heard = now;
 	set_deadline(ns, now);
 	ns->requests++;
-	ns->monitor->polled = true;
+	ns->workers->polled = true;
 	ns->spent = 0;
-	before = schedule_measure(ns->monitor);
+	before = schedule_measure(ns->workers->schedule);
 	if (before)
 		netns_helper_cost(ns, now);
 	state = reader_request(ns->reader);
@@ -328,7 +423,7 @@ static void request(struct netns *ns, uint64_t now)
 void netns_read_now(struct netns *ns)
 {
 	ns->again = true;
-	ns->monitor->touched = true;
+	reschedule(ns);
 }
 
 void netns_expect(struct netns *ns, const struct tcp_change *change)
@@ -351,9 +446,46 @@ void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set 
 {
 	if (!expectations_attribute(&ns->expected, inode, holders))
 		ns->expected_at = UINT64_MAX;
+	reschedule(ns);
 }
 
-void netns_tick(struct netns *ns, uint64_t now)
+void netns_table_started(struct netns_table *table, const struct netns_id *id)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct netns *ns;
+
+	for (ns = netns_find(table, id); ns; ns = netns_find_next(ns))
+		begin_burst(ns, now);
+}
+
+/* Whether a read of the burst is due, which is paid then. Ends a burst whose pauses have reached
+ * the interval at rest. */
+static bool burst_reads(struct netns *ns, uint64_t now)
+{
+	struct schedule *schedule = ns->workers->schedule;
+	uint64_t pause, cost = ns->cost ? ns->cost : ASSUMED_COST;
+
+	if (ns->parked)
+		cost += HELPER_COST;
+	if (now < ns->burst_next)
+		return false;
+	pause = schedule_burst_pause(now - ns->burst);
+	if (!ns->adapts || pause >= schedule->resting ||
+	    context_is_notified(ns->workers->context, NOTIFIER_LISTEN)) {
+		ns->burst = 0;
+		ns->burst_next = UINT64_MAX;
+		return false;
+	}
+	ns->burst_next = allowance_due(&schedule->allowance, now, cost);
+	if (ns->burst_next > now)
+		return false;
+	allowance_take(&schedule->allowance, cost);
+	schedule->bursting = true;
+	ns->burst_next = now + pause;
+	return true;
+}
+
+static void work(struct netns *ns, uint64_t now)
 {
 	if (ns->pending) {
 		if (is_overdue(ns, now))
@@ -367,7 +499,7 @@ void netns_tick(struct netns *ns, uint64_t now)
 		ns->slot = ns->slot + interval > now ? ns->slot + interval : now + interval;
 		ns->again = true;
 	}
-	if (schedule_burst_reads(ns, now))
+	if (burst_reads(ns, now))
 		ns->again = true;
 	if (now >= ns->improve) {
 		netns_close_reader(ns);
@@ -387,23 +519,49 @@ void netns_tick(struct netns *ns, uint64_t now)
 		request(ns, now);
 }
 
-uint64_t netns_due(const struct netns *ns)
+void netns_table_work(struct netns_table *table, uint64_t now)
 {
-	uint64_t due;
+	struct list all;
 
-	if (ns->pending)
-		return ns->deadline;
-	if (!ns->reader && ns->next != UINT64_MAX)
-		return ns->next;
-	if (ns->again)
-		return ns->earliest;
-	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at &&
-	    ns->slot < ns->burst_next)
-		return ns->slot;
-	due = ns->next < ns->improve ? ns->next : ns->improve;
-	if (ns->expected_at < due)
-		due = ns->expected_at;
-	if (ns->burst_next < due)
-		due = ns->burst_next;
-	return ns->closes_retry && ns->closes_retry < due ? ns->closes_retry : due;
+	/* Each once: a worker may have something to do again at once. */
+	list_init(&all);
+	while (heap_key(&table->due) <= now) {
+		struct netns *ns = container_of(heap_first(&table->due), struct netns, due);
+
+		heap_remove(&table->due, &ns->due);
+		list_append(&all, &ns->working);
+	}
+	while (!list_empty(&all)) {
+		struct netns *ns = container_of(all.next, struct netns, working);
+
+		list_remove(&ns->working);
+		work(ns, now);
+		reschedule(ns);
+	}
+}
+
+uint64_t netns_table_due(const struct netns_table *table)
+{
+	return heap_key(&table->due);
+}
+
+uint64_t netns_table_poll(struct netns_table *table)
+{
+	struct netns *ns;
+	uint64_t cost = 0;
+
+	list_each (ns, &table->list, struct netns, link) {
+		if (!ns->adapts)
+			continue;
+		netns_read_now(ns);
+		cost += ns->cost ? ns->cost : ASSUMED_COST;
+	}
+	return cost;
+}
+
+void netns_set_interval(struct netns *ns, unsigned int interval, bool adapts)
+{
+	ns->adapts = adapts;
+	ns->interval = interval;
+	reschedule(ns);
 }

@@ -1,23 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* netns.h - the worker of one network namespace: its identity, its reader, what listens there
- */
+/* netns.h - the workers of network namespaces: their identity, their readers, what listens there
+ *
+ * A worker reads its namespace when that is due, and passes on what has changed to the observer. */
 #ifndef NETNS_H
 #define NETNS_H
 
-#include "watch/expectation.h"
-#include "util/list.h"
-#include "watch/log.h"
-#include "watch/monitor.h"
 #include "portwatch.h"
 #include "table/reader.h"
 #include "table/snapshot.h"
+#include "util/hash.h"
+#include "util/heap.h"
+#include "util/list.h"
+#include "watch/context.h"
+#include "watch/expectation.h"
+#include "watch/log.h"
+#include "watch/schedule.h"
+
+/* Helpers that run at once. */
+#define HELPERS_MAX 64
+
+struct netns;
+
+/* Whom the workers report to, and ask. */
+struct netns_observer {
+	/* A listener has come or gone. */
+	void (*changed)(void *data, struct netns *ns, enum snapshot_change change,
+	                const struct listener *listener);
+	/* A complete read has been taken in. */
+	void (*completed)(void *data, struct netns *ns);
+	/* No way is left to read the namespace, for now. */
+	void (*exhausted)(void *data, struct netns *ns);
+	/* No read shows what the notifier has reported. */
+	void (*missed)(void *data, struct netns *ns, const struct expectation *expectation);
+	void (*log)(void *data, struct netns *ns, enum portwatch_log_level level, const char *text);
+	/* Chooses the process by which the namespace is entered, or where nobody is known to live
+	 * there, a socket that keeps it: then target->descriptor is the caller's to close. Sets
+	 * ns->pid and ns->inode. 0; -ESRCH: nothing leads there; another negative errno if that
+	 * cannot be found out. */
+	int (*enter)(void *data, struct netns *ns, struct reader_target *target);
+	/* Whether the kernel's reports of closed sockets are wanted. */
+	bool (*wants_closes)(void *data, const struct netns *ns);
+};
+
+/* All workers. */
+struct netns_table {
+	struct context *context;
+	struct schedule *schedule;
+	const struct netns_observer *observer;
+	void *data; /* of the observer */
+	struct list list;
+	struct hash by_id; /* by id.ino */
+	struct hash by_serial;
+	struct hash by_helper; /* those with a helper, by its PID */
+	struct list helpers;   /* the same, the one that was read longest ago first */
+	struct heap due;       /* by a time that is not later than netns_due() */
+	uint64_t serial;       /* of the worker made last */
+	bool polled;           /* some table was asked for: look after the trees as well */
+};
 
 struct netns {
-	struct list link; /* in monitor->namespaces */
-	struct monitor *monitor;
-	struct list helper; /* in monitor->helpers, while it has one */
+	struct netns_table *workers;
+	struct list link;
+	struct hash_link by_id;
+	struct hash_link by_serial;
+	struct hash_link by_helper;
+	struct list helper; /* in table->helpers, while it has one */
+	struct heap_link due;
+	struct list working; /* for netns_table_work() */
 	bool parked; /* its reader was closed for want of room, and comes back for the next read */
-	struct list views; /* who looks at it: struct view, see subscription.h */
+	struct list views; /* the observer's: struct view, see sockets.h */
 	uint64_t serial;   /* never reused */
 	struct netns_id id;
 	enum portwatch_reader forced_reader;
@@ -54,9 +105,9 @@ struct netns {
 	uint64_t next; /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
 	uint64_t expected_at; /* of the next read for what is expected; UINT64_MAX: none */
 	uint64_t slot;        /* of the next read by the interval that was set */
-	uint64_t burst;       /* when a member was forked or called exec, see schedule.h */
-	uint64_t burst_next;  /* of the next read after that; UINT64_MAX: none */
-	uint64_t improve; /* when a better reader is tried again; UINT64_MAX: this is the best */
+	uint64_t burst; /* when a member was forked or called exec, see netns_table_started() */
+	uint64_t burst_next; /* of the next read after that; UINT64_MAX: none */
+	uint64_t improve;    /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
 	uint64_t closes_retry; /* when its reader may report closed sockets again; 0: it may */
 	uint64_t closes_delay;
@@ -73,31 +124,51 @@ struct netns {
 	uint64_t rejected;            /* malformed rows that were told */
 };
 
+void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
+                      const struct netns_observer *observer, void *data);
+void netns_table_clear(struct netns_table *table);
+/* Does what is due at `now`: deadlines, reads, better readers. */
+void netns_table_work(struct netns_table *table, uint64_t now);
+/* When netns_table_work() has something to do next. */
+uint64_t netns_table_due(const struct netns_table *table);
+/* Begins a poll cycle: reads all that have no interval of their own. Returns what that costs, in ns
+ * of CPU. */
+uint64_t netns_table_poll(struct netns_table *table);
+/* A process in the namespace has been forked, has been found or has called exec: servers usually
+ * listen soon after they start. */
+void netns_table_started(struct netns_table *table, const struct netns_id *id);
+/* Whether the process is the helper of some worker. */
+bool netns_table_has_helper(const struct netns_table *table, pid_t pid);
+/* The first worker of a namespace; there is one for each way to read it. NULL: none. */
+struct netns *netns_find(const struct netns_table *table, const struct netns_id *id);
+struct netns *netns_find_next(const struct netns *ns);
+struct netns *netns_find_serial(const struct netns_table *table, uint64_t serial);
+
 /* Finds the worker of a namespace that is read in the given way, or makes it. NULL without memory.
  */
-struct netns *netns_get(struct monitor *monitor, const struct netns_id *id,
-                        enum portwatch_reader reader, enum portwatch_table table);
+struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
+                        enum portwatch_reader reader, enum portwatch_table form);
 /* Lets it go, with its reader. It must have no views any more. */
 void netns_free(struct netns *ns);
-
 /* Reads now, or once more when a read is under way. */
 void netns_read_now(struct netns *ns);
-
-/* Reads now, and again until the read shows what the notifier has told. */
+/* Reads now, and again until the read shows what the notifier has reported. */
 void netns_expect(struct netns *ns, const struct tcp_change *change);
 /* The notifier has lost records: any listen(2) may have been among them, and is reported before the
  * socket is in the table. */
 void netns_lost(struct netns *ns);
 /* These processes hold the socket with this inode: it may be one that is expected. */
 void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set *holders);
+/* How often it is read: interval in ms, 0: none is set; adapts: some watcher has set none. */
+void netns_set_interval(struct netns *ns, unsigned int interval, bool adapts);
+/* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
+enum portwatch_reader netns_reader(const struct netns *ns);
+/* Whether its reader reports closed sockets: 1, 0 where that isn't wanted, or a negative errno. */
+int netns_reports_closed(const struct netns *ns);
 
-/* Does what is due at `now`: deadlines, reads, better readers. */
-void netns_tick(struct netns *ns, uint64_t now);
-/* When netns_tick() has something to do next. */
-uint64_t netns_due(const struct netns *ns);
+/* --- netns_reader.c: chooses the way to read; for netns.c --- */
 
-/* Choosing the way to read (netns_reader.c). Opens the first that can be opened; false if there
- * is none. */
+/* Opens the first reader that can be opened; false if there is none. */
 bool netns_open_reader(struct netns *ns);
 void netns_close_reader(struct netns *ns);
 /* Before a reader is opened: where there are as many helpers as there may be, the namespace that
@@ -111,30 +182,16 @@ void netns_exhaust(struct netns *ns, uint64_t now);
 void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now);
 /* Whether its reader has lasted long enough that earlier failures count no more. */
 bool netns_is_reliable(const struct netns *ns, uint64_t now);
-/* Its first complete table is in: tells by which way, and why. */
+/* Its first complete table is in: logs by which way, and why. */
 void netns_reader_works(struct netns *ns, uint64_t now);
-/* The reader's descriptor is readable (namespace.c). */
-void netns_reader_ready(struct source *source);
-/* Whether its reader reports closed sockets: 1, 0 where that isn't wanted, or a negative errno. */
-int netns_reports_closed(const struct netns *ns);
-/* Its reader has reported too many of them: opens it again, to report none for a while. */
+/* Its reader has reported too many closed sockets: opens it again, to report none for a while. */
 void netns_silence_closes(struct netns *ns, uint64_t now);
 /* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
  * request in ns. */
 uint64_t netns_helper_cost(struct netns *ns, uint64_t now);
-/* Tells a warning unless it was the last one. */
-void netns_warn_once(struct netns *ns, const char *text);
-
-/* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
-enum portwatch_reader netns_reader(const struct netns *ns);
-
-/* Chooses the process by which the namespace is entered, or where nobody is known to live there, a
- * socket that keeps it: then target->descriptor is the caller's to close. 0; -ESRCH: nothing leads
- * there; another negative errno where that can't be told. */
-int netns_entry(struct netns *ns, struct reader_target *target);
-
-/* Tells all watchers that look at it. */
 void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Logs a warning unless it was the last one. */
+void netns_warn_once(struct netns *ns, const char *text);
 
 #endif

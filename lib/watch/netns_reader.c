@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* netns_reader.c - chooses the way to read a network namespace, and another when it fails */
 #include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "table/step.h"
 #include "util/fd.h"
-#include "watch/subscription.h"
+#include "watch/netns.h"
 
 /* Pause before a reader that worked is opened again; doubled with each failure in a row. */
 #define RESTART_FIRST (50 * NSEC_PER_MSEC)
@@ -34,6 +31,17 @@ static const enum portwatch_reader order[] = {
 #define KINDS (sizeof(order) / sizeof(order[0]))
 
 #define TABLE_DIAG "table diag"
+
+void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
+{
+	char text[LOG_TEXT];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	ns->workers->observer->log(ns->workers->data, ns, level, text);
+}
 
 static void add_reason(struct netns *ns, const char *what, const struct failure *failure)
 {
@@ -97,16 +105,16 @@ void netns_close_reader(struct netns *ns)
 
 	if (!ns->reader)
 		return;
-	ns->monitor->stats[PORTWATCH_STAT_CPU] += spawn_cpu_time(reader_pid(ns->reader));
+	ns->workers->context->stats[PORTWATCH_STAT_CPU] += spawn_cpu_time(reader_pid(ns->reader));
 	if (ns->source.fd >= 0)
-		loop_remove(&ns->monitor->loop, &ns->source);
+		loop_remove(&ns->workers->context->loop, &ns->source);
 	ns->source.fd = -1;
 	if (!list_empty(&ns->helper)) {
 		list_remove(&ns->helper);
-		ns->monitor->helper_count--;
+		hash_remove(&ns->workers->by_helper, &ns->by_helper);
 	}
 	reader_close(ns->reader, &child);
-	loop_reap(&ns->monitor->loop, &child);
+	loop_reap(&ns->workers->context->loop, &child);
 	ns->reader = NULL;
 	ns->pending = false;
 }
@@ -122,19 +130,20 @@ enum portwatch_reader netns_reader(const struct netns *ns)
  * and what is opened while it starts. */
 #define HELPER_DESCRIPTORS 10
 
-static bool has_room(const struct monitor *monitor)
+static bool has_room(const struct netns_table *table)
 {
-	return monitor->helper_count == 0 ||
-	       (monitor->helper_count < HELPERS_MAX && fd_room() >= HELPER_DESCRIPTORS);
+	size_t count = table->by_helper.count;
+
+	return count == 0 || (count < HELPERS_MAX && fd_room() >= HELPER_DESCRIPTORS);
 }
 
 bool netns_make_room(struct netns *ns)
 {
-	struct monitor *monitor = ns->monitor;
+	struct netns_table *table = ns->workers;
 	struct netns *other;
 
-	list_each (other, &monitor->helpers, struct netns, helper) {
-		if (has_room(monitor))
+	list_each (other, &table->helpers, struct netns, helper) {
+		if (has_room(table))
 			break;
 		if (other->pending)
 			continue;
@@ -143,7 +152,7 @@ bool netns_make_room(struct netns *ns)
 		netns_close_reader(other);
 		other->parked = true;
 	}
-	return has_room(monitor);
+	return has_room(table);
 }
 
 void netns_note_use(struct netns *ns)
@@ -151,7 +160,7 @@ void netns_note_use(struct netns *ns)
 	if (list_empty(&ns->helper))
 		return;
 	list_remove(&ns->helper);
-	list_append(&ns->monitor->helpers, &ns->helper);
+	list_append(&ns->workers->helpers, &ns->helper);
 }
 
 /* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
@@ -166,9 +175,8 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 		return result;
 	}
 	ns->source.fd = reader_fd(ns->reader);
-	ns->source.ready = netns_reader_ready;
 	if (ns->source.fd >= 0)
-		result = loop_add(&ns->monitor->loop, &ns->source);
+		result = loop_add(&ns->workers->context->loop, &ns->source);
 	if (result < 0) {
 		ns->source.fd = -1;
 		netns_close_reader(ns);
@@ -181,9 +189,9 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 	ns->slowest = 0;
 	ns->parked = false;
 	if (reader_pid(ns->reader) != 0) {
-		list_append(&ns->monitor->helpers, &ns->helper);
-		ns->monitor->helper_count++;
-		ns->monitor->stats[PORTWATCH_STAT_HELPERS]++;
+		list_append(&ns->workers->helpers, &ns->helper);
+		hash_add(&ns->workers->by_helper, &ns->by_helper, (uint64_t)reader_pid(ns->reader));
+		ns->workers->context->stats[PORTWATCH_STAT_HELPERS]++;
 	}
 	ns->opened = clock_now(CLOCK_MONOTONIC);
 	return 0;
@@ -206,20 +214,6 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 static bool is_allowed(const struct netns *ns)
 {
 	return ns->forced_reader == PORTWATCH_READER_AUTO || ns->forced_reader == order[ns->kind];
-}
-
-/* Whether the kernel's reports of closed sockets are wanted: where it doesn't report them with the
- * beginning of listening. */
-static bool wants_closes(const struct netns *ns)
-{
-	struct view *view;
-
-	if (monitor_notified(ns->monitor, NOTIFIER_LISTEN) || ns->closes_retry)
-		return false;
-	list_each (view, &ns->views, struct view, of_namespace)
-		if (view->subscription->options.notifier)
-			return true;
-	return false;
 }
 
 int netns_reports_closed(const struct netns *ns)
@@ -253,7 +247,7 @@ bool netns_open_reader(struct netns *ns)
 	if (ns->kind == 0)
 		ns->reason[0] = '\0';
 	forget_table_reason(ns);
-	result = netns_entry(ns, &target);
+	result = ns->workers->observer->enter(ns->workers->data, ns, &target);
 	if (target.descriptor)
 		descriptor = target.descriptor;
 	if (result == -ESRCH) {
@@ -265,7 +259,8 @@ bool netns_open_reader(struct netns *ns)
 		note(ns, (struct failure){STEP_FIND_PROCESS, -result});
 		return false;
 	}
-	target.closes = wants_closes(ns);
+	target.closes =
+		!ns->closes_retry && ns->workers->observer->wants_closes(ns->workers->data, ns);
 	for (; ns->kind < KINDS; ns->kind++)
 		if (is_allowed(ns) && open_kind(ns, &target) == 0)
 			return true;
@@ -286,7 +281,7 @@ void netns_exhaust(struct netns *ns, uint64_t now)
 	/* The last way takes nothing but a process to look through. */
 	if (!is_departure(&ns->failure))
 		netns_warn_once(ns, text);
-	ns->monitor->moved = true; /* those who wait for it, or for its end */
+	ns->workers->observer->exhausted(ns->workers->data, ns);
 }
 
 bool netns_is_reliable(const struct netns *ns, uint64_t now)
@@ -318,7 +313,7 @@ void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 		ns->next = now;
 		return;
 	}
-	ns->monitor->stats[PORTWATCH_STAT_RESTARTS]++;
+	ns->workers->context->stats[PORTWATCH_STAT_RESTARTS]++;
 	pause = ns->failures ? RESTART_FIRST << ns->failures : 0;
 	ns->failures++;
 	ns->failure = failure;
@@ -356,209 +351,4 @@ void netns_reader_works(struct netns *ns, uint64_t now)
 	         portwatch_reader_name(order[ns->kind]), portwatch_table_name(ns->table),
 	         ns->reason[0] ? ", because " : "", ns->reason);
 	log_once(ns, ns->logged_way, PORTWATCH_LOG_INFO, text);
-}
-
-/* --- chooses the process by which a network namespace is entered: its init */
-
-#define ANCESTORS_MAX 64
-/* Of so many members it is looked up whether they are the init. */
-#define MEMBERS_MAX 64
-/* So many sockets are tried as ways into a namespace in which nobody lives. */
-#define SOCKETS_MAX 8
-
-struct candidate {
-	pid_t pid;
-	uint64_t start_time;
-	unsigned int depth; /* of its PID namespace; 0: not known */
-	bool init;          /* it is PID 1 in its innermost PID namespace */
-};
-
-struct search {
-	const struct procfs *procfs;
-	const struct netns_id *id;
-	struct candidate best;
-	int error; /* why some process couldn't be looked at; 0: all could, or were gone */
-};
-
-static bool is_better(const struct candidate *candidate, const struct candidate *best)
-{
-	if (best->pid == 0 || candidate->init != best->init)
-		return best->pid == 0 || candidate->init;
-	return candidate->start_time < best->start_time;
-}
-
-/* Looks at one process. Returns its parent where it lives in the namespace, else 0. */
-static pid_t consider(struct search *search, pid_t pid)
-{
-	CLEANUP_CLOSE int process = procfs_open_process(search->procfs, pid);
-	struct candidate candidate = {.pid = pid};
-	struct process_stat stat;
-	struct netns_id id;
-	pid_t innermost = 0;
-
-	if (process == -EMFILE || process == -ENFILE || process == -ENOMEM)
-		search->error = process;
-	if (process < 0 || procfs_netns(process, &id) < 0 || id.ino != search->id->ino ||
-	    id.dev != search->id->dev || procfs_read_stat(process, &stat) < 0)
-		return 0;
-	procfs_read_nspid(process, &innermost, &candidate.depth);
-	candidate.init = innermost == 1;
-	candidate.start_time = stat.start_time;
-	if (is_better(&candidate, &search->best))
-		search->best = candidate;
-	return stat.ppid;
-}
-
-static void consider_members(struct search *search, struct netns *ns)
-{
-	unsigned int left = MEMBERS_MAX;
-	struct view *view;
-
-	list_each (view, &ns->views, struct view, of_namespace) {
-		struct process *process = NULL;
-
-		while (!search->best.init && left > 0 &&
-		       (process = scope_next(view->subscription->scope, process)))
-			if (process->netns_known && process->netns.ino == ns->id.ino &&
-			    process->netns.dev == ns->id.dev) {
-				consider(search, process->pid);
-				left--;
-			}
-	}
-}
-
-/* Where no member lives there, others may: ourselves, the init of a container, those who are known
- * to hold sockets. */
-static void consider_others(struct search *search, struct netns *ns)
-{
-	unsigned int left = MEMBERS_MAX;
-	struct holder *holder;
-	struct view *view;
-
-	consider(search, getpid());
-	if (search->best.pid == 0)
-		consider(search, inits_find(&ns->monitor->inits, &ns->id));
-	list_each (view, &ns->views, struct view, of_namespace)
-		list_each (holder, &view->subscription->owners.holders.list, struct holder, link)
-			if (search->best.pid == 0 && left > 0) {
-				consider(search, holder->pid);
-				left--;
-			}
-}
-
-/* Where nobody lives there any more, a listening socket keeps it, and leads there where the kernel
- * lets us take it from its holder. A descriptor, or a negative errno. */
-static int enter_through_socket(struct netns *ns)
-{
-	unsigned int left = SOCKETS_MAX;
-	struct socket *socket;
-	struct view *view;
-	int result = -ESRCH;
-
-	list_each (view, &ns->views, struct view, of_namespace)
-		list_each (socket, &view->sockets, struct socket, link) {
-			const struct holder *holder = holder_set_first(&socket->holders);
-
-			if (!holder || left == 0)
-				continue;
-			left--;
-			result = fds_open_socket_netns(&ns->monitor->procfs, holder->pid,
-			                               holder->start_time, socket->listener.inode);
-			if (result >= 0)
-				return result;
-		}
-	return result;
-}
-
-static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
-{
-	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
-	uint64_t found = 0;
-
-	if (process < 0 || procfs_netns_inode(process, &found) < 0)
-		return false;
-	if (found == 0) {
-		caps_set taken = caps_begin(CAPS_READ_PROCESS);
-
-		if (taken && procfs_netns_inode(process, &found) < 0)
-			found = 0;
-		caps_end(taken);
-	}
-	if (found == 0)
-		return false;
-	*inode = found;
-	return true;
-}
-
-/* The inode number where the namespace is our own, which we may always look up; else 0. */
-static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id)
-{
-	CLEANUP_CLOSE int self = procfs_open_at(procfs->fd, "thread-self", O_PATH | O_DIRECTORY);
-	uint64_t inode = 0;
-	struct netns_id own;
-
-	if (self < 0 || procfs_netns(self, &own) < 0 || own.ino != id->ino || own.dev != id->dev ||
-	    procfs_netns_inode(self, &inode) < 0)
-		return 0;
-	return inode;
-}
-
-/* Of a namespace that was opened: its number, as in the link ns/net. */
-static uint64_t inode_of(int netns)
-{
-	struct stat status;
-
-	return fstatat(netns, "", &status, AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
-}
-
-int netns_entry(struct netns *ns, struct reader_target *target)
-{
-	struct search search = {.procfs = &ns->monitor->procfs, .id = &ns->id};
-	struct candidate member;
-	pid_t parent;
-
-	*target = (struct reader_target){
-		.procfs = search.procfs,
-		.netns = ns->id,
-		.nsenter = NSENTER_PATH,
-	};
-	consider_members(&search, ns);
-	if (search.best.pid == 0)
-		consider_others(&search, ns);
-	if (search.best.pid == 0 && search.error == 0 &&
-	    elsewhere_enter(ns->monitor, &ns->id, target) == 0) {
-		ns->pid = target->pid;
-		if (target->pid)
-			is_readable(search.procfs, target->pid, &ns->inode);
-		else
-			ns->inode = inode_of(target->descriptor);
-		return 0;
-	}
-	if (search.best.pid == 0 && search.error == 0) {
-		int descriptor = enter_through_socket(ns);
-
-		ns->pid = 0;
-		target->descriptor = descriptor < 0 ? 0 : descriptor;
-		return descriptor < 0 ? -ESRCH : 0;
-	}
-	if (search.best.pid == 0)
-		return search.error;
-	member = search.best;
-	parent = consider(&search, member.pid);
-	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
-		parent = consider(&search, parent);
-	/* The init of a container that a member has entered from outside is nobody's ancestor here.
-	 */
-	if (!search.best.init && member.depth > 1)
-		consider(&search, inits_find(&ns->monitor->inits, &ns->id));
-	/* An init that may not be opened helps less than a member that may. */
-	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
-	    is_readable(search.procfs, member.pid, &ns->inode))
-		search.best = member;
-	if (ns->inode == 0)
-		ns->inode = own_inode(search.procfs, &ns->id);
-	ns->pid = search.best.pid;
-	target->pid = search.best.pid;
-	target->start_time = search.best.start_time;
-	return 0;
 }

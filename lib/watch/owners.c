@@ -54,14 +54,14 @@ static void changed(void *data, struct holder_set *set)
 		return;
 	list_remove(&socket->of_work);
 	list_append(&subscription->changed_sockets, &socket->of_work);
-	subscription->attribute = true;
+	subscription_ask(subscription);
 }
 
 static void end_watch(struct watch *watch)
 {
 	struct owners *owners = &watch->subscription->owners;
 
-	loop_remove(&watch->subscription->monitor->loop, &watch->source);
+	loop_remove(&watch->subscription->context->loop, &watch->source);
 	fd_close(watch->source.fd);
 	list_remove(&watch->link);
 	owners->watch_count--;
@@ -82,7 +82,6 @@ static void outsider_exited(struct source *source)
 	pid_t pid = watch->pid;
 	uint64_t start_time = watch->start_time;
 
-	subscription->monitor->touched = true;
 	/* Frees the watch. */
 	holders_exited(&subscription->owners.holders, pid, start_time);
 }
@@ -105,8 +104,8 @@ static void watch_outsider(struct subscription *subscription, struct holder *hol
 		.start_time = holder->start_time,
 	};
 	watch->source.fd =
-		procfs_open_pidfd(&subscription->monitor->procfs, holder->pid, holder->start_time);
-	if (watch->source.fd < 0 || loop_add(&subscription->monitor->loop, &watch->source) < 0) {
+		procfs_open_pidfd(&subscription->context->procfs, holder->pid, holder->start_time);
+	if (watch->source.fd < 0 || loop_add(&subscription->context->loop, &watch->source) < 0) {
 		fd_close(watch->source.fd);
 		free(watch);
 		return;
@@ -127,7 +126,7 @@ static void rest(struct owners *owners, uint64_t begun)
 
 static const struct process *find_member(const struct subscription *subscription, pid_t pid)
 {
-	const struct process *process = process_table_find(subscription->monitor->processes, pid);
+	const struct process *process = process_table_find(subscription->context->processes, pid);
 
 	return process && scope_contains(subscription->scope, process) ? process : NULL;
 }
@@ -161,7 +160,7 @@ static void add_newcomer(struct subscription *subscription, pid_t pid)
 		owners->ask_all_members = true;
 	else
 		owners->newcomers[owners->newcomer_count++] = pid;
-	subscription->attribute = true;
+	subscription_ask(subscription);
 }
 
 void owners_joined(struct subscription *subscription, const struct process *process)
@@ -244,7 +243,7 @@ static void end_answer(struct subscription *subscription, int result)
 		result = -ENOMEM;
 	if (result == -ESRCH) {
 		holders_exited(&owners->holders, owners->answer.pid, owners->answer.start_time);
-		subscription->monitor->exited |= member != NULL;
+		subscription->context->exited |= member != NULL;
 	} else if (result < 0) {
 		note_failure(subscription, member, result);
 	} else if (member) {
@@ -276,7 +275,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	struct process_stat stat;
 	int result;
 
-	owners->directory = procfs_open_process(&subscription->monitor->procfs, pid);
+	owners->directory = procfs_open_process(&subscription->context->procfs, pid);
 	result = owners->directory < 0 ? owners->directory
 	                               : procfs_read_stat(owners->directory, &stat);
 	if (result < 0 || procfs_is_dead(&stat)) {
@@ -284,9 +283,9 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 
 		/* Where it isn't clear that it is gone, what it held is left as it is. */
 		if (result == 0 ||
-		    (result == -ESRCH && !procfs_is_hidden(&subscription->monitor->procfs, pid))) {
+		    (result == -ESRCH && !procfs_is_hidden(&subscription->context->procfs, pid))) {
 			holders_exited(&owners->holders, pid, 0);
-			subscription->monitor->exited |= member != NULL;
+			subscription->context->exited |= member != NULL;
 		} else {
 			note_failure(subscription, member, result == -ESRCH ? -EACCES : result);
 		}
@@ -294,7 +293,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 		owners->directory = -1;
 		return false;
 	}
-	subscription->monitor->stats[PORTWATCH_STAT_SCANS]++;
+	subscription->context->stats[PORTWATCH_STAT_SCANS]++;
 	holder_answer_begin(&owners->answer, &owners->holders, pid, stat.start_time,
 	                    owners->phase >= OWNERS_MEMBERS);
 	take_name(owners, &stat);
@@ -378,7 +377,7 @@ static int ask_child(void *data, long pid)
 /* Asks a candidate and its ancestors, who may have handed it the socket by fork(2). */
 static void ask_line(struct kin *kin, pid_t pid)
 {
-	const struct procfs *procfs = &kin->subscription->monitor->procfs;
+	const struct procfs *procfs = &kin->subscription->context->procfs;
 
 	while (ask_kin(kin, pid)) {
 		CLEANUP_CLOSE int directory = procfs_open_process(procfs, pid);
@@ -394,7 +393,7 @@ static void ask_line(struct kin *kin, pid_t pid)
  * younger than its siblings is held by nobody else. */
 static void ask_descendants(struct kin *kin)
 {
-	const struct procfs *procfs = &kin->subscription->monitor->procfs;
+	const struct procfs *procfs = &kin->subscription->context->procfs;
 
 	for (size_t i = 0; i < kin->count && kin->count < KIN_MAX; i++) {
 		CLEANUP_CLOSE int directory = -1;
@@ -636,7 +635,7 @@ static int fill_queue(struct subscription *subscription)
 		 * another namespace. */
 		result = queue_known(subscription);
 		return result < 0 ? result
-		                  : procfs_each_number(subscription->monitor->procfs.fd, ".",
+		                  : procfs_each_number(subscription->context->procfs.fd, ".",
 		                                       add_to_queue, owners);
 	case OWNERS_IDLE:
 		break;
@@ -692,7 +691,7 @@ static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 	if (find_member(subscription, pid) || (holder && holder->answered >= owners->first_answer))
 		return false;
 	return holder || owners->phase == OWNERS_ANYWHERE ||
-	       (procfs_netns_of(&subscription->monitor->procfs, pid, &id) == 0 &&
+	       (procfs_netns_of(&subscription->context->procfs, pid, &id) == 0 &&
 	        reads_namespace(subscription, &id));
 }
 

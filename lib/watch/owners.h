@@ -17,7 +17,6 @@
 #include "proc/fds.h"
 #include "util/list.h"
 #include "watch/holders.h"
-#include "watch/monitor.h"
 
 struct process;
 struct subscription;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* placement.c - places workers and views where the members of the trees are */
+/* placement.c - which network namespaces are read, and through which process each is entered */
 #include <errno.h>
-#include <sys/syscall.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "watch/elsewhere.h"
+#include "watch/placement.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
 
@@ -18,11 +22,6 @@
 /* Descriptors that are left to helpers: where there are fewer, exits are found by reading the
  * trees. */
 #define EXIT_RESERVE 128
-
-static bool same_netns(const struct netns_id *a, const struct netns_id *b)
-{
-	return a->ino == b->ino && a->dev == b->dev;
-}
 
 /* The view of a namespace, looked for from the one that follows `last` on, and round: the members
  * are walked in the order in which their views were made, so that it is nearly always the next. */
@@ -37,7 +36,7 @@ static struct view *find_view(const struct subscription *subscription, const str
 		if (each != head) {
 			struct view *view = container_of(each, struct view, of_subscription);
 
-			if (same_netns(&view->ns->id, id))
+			if (netns_id_is_same(&view->ns->id, id))
 				return view;
 		}
 	} while (each != first);
@@ -47,24 +46,25 @@ static struct view *find_view(const struct subscription *subscription, const str
 static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
 {
 	const struct options *options = &subscription->options;
-	struct netns *ns = netns_get(subscription->monitor, id, options->reader, options->table);
+	struct netns *ns =
+		netns_get(subscription->table->namespaces, id, options->reader, options->table);
 
 	return ns ? view_get(subscription, ns) : NULL;
 }
 
 /* Marks the view of a namespace for a member. `last` is the one that was marked last. */
-static struct view *mark_one(struct subscription *subscription, struct view *last,
-                             struct process *process, const struct netns_id *id)
+static struct view *mark_one(struct placement *placement, struct subscription *subscription,
+                             struct view *last, struct process *process, const struct netns_id *id)
 {
 	struct view *view = last;
 
-	if (!view || !same_netns(&view->ns->id, id))
+	if (!view || !netns_id_is_same(&view->ns->id, id))
 		view = find_view(subscription, last, id);
 	if (!view)
 		view = make_view(subscription, id);
 	if (!view) {
 		subscription->unplaced = true;
-		subscription->monitor->unplaced = true;
+		placement->unplaced = true;
 		return last;
 	}
 	view->marked = true;
@@ -74,23 +74,22 @@ static struct view *mark_one(struct subscription *subscription, struct view *las
 }
 
 /* Where members may listen and don't live: not in a scope that is one namespace. */
-static void mark_elsewhere(struct subscription *subscription)
+static void mark_elsewhere(struct placement *placement, struct subscription *subscription)
 {
-	struct monitor *monitor = subscription->monitor;
 	struct process *process;
 	struct place *place;
 
 	if (scope_counts_everybody(subscription->scope))
 		return;
-	list_each (place, &monitor->elsewhere.places, struct place, link) {
-		process = process_table_find(monitor->processes, place->pid);
+	list_each (place, &placement->elsewhere->places, struct place, link) {
+		process = process_table_find(placement->context->processes, place->pid);
 		if (process && process->start_time == place->start_time &&
 		    scope_contains(subscription->scope, process))
-			mark_one(subscription, NULL, process, &place->id);
+			mark_one(placement, subscription, NULL, process, &place->id);
 	}
 }
 
-static void mark(struct subscription *subscription)
+static void mark(struct placement *placement, struct subscription *subscription)
 {
 	struct process *process = NULL;
 	struct view *view, *last = NULL;
@@ -102,15 +101,15 @@ static void mark(struct subscription *subscription)
 	subscription->unplaced = false;
 	while ((process = scope_next(subscription->scope, process)))
 		if (scope_reads(subscription->scope, process))
-			last = mark_one(subscription, last, process, &process->netns);
-	mark_elsewhere(subscription);
+			last = mark_one(placement, subscription, last, process, &process->netns);
+	mark_elsewhere(placement, subscription);
 }
 
 static void close_exit_pidfd(struct view *view)
 {
 	if (view->exit.fd < 0)
 		return;
-	loop_remove(&view->subscription->monitor->loop, &view->exit);
+	loop_remove(&view->subscription->context->loop, &view->exit);
 	fd_close(view->exit.fd);
 	view->exit.fd = -1;
 }
@@ -118,31 +117,31 @@ static void close_exit_pidfd(struct view *view)
 static void member_exited(struct source *source)
 {
 	struct view *view = container_of(source, struct view, exit);
-	struct monitor *monitor = view->subscription->monitor;
+	struct context *context = view->subscription->context;
 
-	struct process *process = process_table_find(monitor->processes, view->watch_exit);
+	struct process *process = process_table_find(context->processes, view->watch_exit);
 
 	if (process && process->start_time == view->exit_start)
-		process_table_exited(monitor->processes, process);
+		process_table_exited(context->processes, process);
 	close_exit_pidfd(view);
-	monitor->exited = true;
+	context->exited = true;
 }
 
 /* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
  * tells then. */
-static int open_exit_pidfd(struct monitor *monitor, const struct process *exit_member)
+static int open_exit_pidfd(struct context *context, const struct process *exit_member)
 {
 	int pidfd = fd_room() < EXIT_RESERVE ? -EMFILE
-	                                     : procfs_open_pidfd(&monitor->procfs, exit_member->pid,
+	                                     : procfs_open_pidfd(&context->procfs, exit_member->pid,
 	                                                         exit_member->start_time);
 
-	monitor->exited |= pidfd == -ESRCH;
+	context->exited |= pidfd == -ESRCH;
 	return pidfd < 0 ? -1 : pidfd;
 }
 
 static void watch_exit(struct view *view)
 {
-	struct monitor *monitor = view->subscription->monitor;
+	struct context *context = view->subscription->context;
 
 	if (view->exit.fd >= 0 && view->exit_member->pid == view->watch_exit &&
 	    view->exit_member->start_time == view->exit_start)
@@ -151,10 +150,10 @@ static void watch_exit(struct view *view)
 	view->watch_exit = view->exit_member->pid;
 	view->exit_start = view->exit_member->start_time;
 	view->exit.ready = member_exited;
-	view->exit.fd = open_exit_pidfd(monitor, view->exit_member);
+	view->exit.fd = open_exit_pidfd(context, view->exit_member);
 	if (view->exit.fd < 0)
 		return;
-	if (loop_add(&monitor->loop, &view->exit) < 0) {
+	if (loop_add(&context->loop, &view->exit) < 0) {
 		fd_close(view->exit.fd);
 		view->exit.fd = -1;
 	}
@@ -174,13 +173,13 @@ static bool is_exit_unwatched(const struct subscription *subscription)
 	return !any;
 }
 
-static void place(struct subscription *subscription)
+static void place(struct placement *placement, struct subscription *subscription)
 {
 	struct view *view;
 
 	if (!subscription->scope || subscription->state >= SUBSCRIPTION_ENDED)
 		return;
-	mark(subscription);
+	mark(placement, subscription);
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		if (view->marked)
 			watch_exit(view);
@@ -191,71 +190,81 @@ static void place(struct subscription *subscription)
 	}
 	subscription_check_end(subscription);
 	if (subscription->state < SUBSCRIPTION_ENDED && is_exit_unwatched(subscription))
-		subscription->monitor->exit_unwatched = true;
+		placement->exit_unwatched = true;
 }
 
 /* The shortest interval that a watcher has set rules; beside it those who have set none are served.
  */
-static void set_interval(struct netns *ns)
+static bool set_interval(struct netns *ns)
 {
+	bool adapts = false;
 	unsigned int shortest = 0;
 	struct view *view;
 
-	ns->adapts = false;
 	list_each (view, &ns->views, struct view, of_namespace) {
 		unsigned int interval = view->subscription->options.interval;
 
-		ns->adapts |= interval == 0;
+		adapts |= interval == 0;
 		if (interval && (!shortest || interval < shortest))
 			shortest = interval;
 	}
-	ns->interval = shortest;
-	ns->monitor->adapts |= ns->adapts;
+	netns_set_interval(ns, shortest, adapts);
+	return adapts;
 }
 
-void placement_update(struct monitor *monitor)
+void placement_init(struct placement *placement, struct subscription_table *subscriptions,
+                    struct elsewhere *elsewhere)
+{
+	*placement = (struct placement){
+		.context = subscriptions->context,
+		.namespaces = subscriptions->namespaces,
+		.subscriptions = subscriptions,
+		.elsewhere = elsewhere,
+	};
+	inits_init(&placement->inits, &placement->context->procfs);
+}
+
+void placement_clear(struct placement *placement)
+{
+	inits_clear(&placement->inits);
+}
+
+void placement_update(struct placement *placement)
 {
 	struct subscription *subscription;
 	struct netns *ns;
 
-	bool adapted = monitor->adapts;
-
-	monitor->moved = false;
-	monitor->exit_unwatched = false;
-	monitor->unplaced = false;
-	monitor->adapts = false;
-	list_each (subscription, &monitor->subscriptions, struct subscription, link)
-		place(subscription);
-	list_each (ns, &monitor->namespaces, struct netns, link) {
+	placement->context->moved = false;
+	placement->exit_unwatched = false;
+	placement->unplaced = false;
+	placement->adapts = false;
+	list_each (subscription, &placement->subscriptions->list, struct subscription, link)
+		place(placement, subscription);
+	list_each (ns, &placement->namespaces->list, struct netns, link) {
 		if (list_empty(&ns->views))
 			netns_free(ns);
 		else
-			set_interval(ns);
-	}
-	/* The round under way was none for tables. */
-	if (monitor->adapts && !adapted) {
-		monitor->round = 0;
-		monitor->rounds = 0;
+			placement->adapts |= set_interval(ns);
 	}
 }
 
 /* Looks where a member is. One that is nowhere has exited, which nothing else may report. */
-static void locate(struct monitor *monitor, struct process *process)
+static void locate(struct context *context, struct process *process)
 {
-	int result = process_locate(monitor->processes, process);
+	int result = process_locate(context->processes, process);
 
-	monitor->moved |= result > 0;
-	monitor->exited |= result == -ENOENT ||
-	                   (result == -ESRCH && !procfs_is_hidden(&monitor->procfs, process->pid));
+	context->moved |= result > 0;
+	context->exited |= result == -ENOENT ||
+	                   (result == -ESRCH && !procfs_is_hidden(&context->procfs, process->pid));
 }
 
-void placement_locate(struct monitor *monitor, uint64_t now)
+void placement_locate(struct placement *placement, uint64_t now)
 {
-	size_t index = 0, first = monitor->locate_next;
-	size_t turns = now < monitor->locate_earliest ? 0 : LOCATE_MEMBERS;
+	size_t index = 0, first = placement->locate_next;
+	size_t turns = now < placement->locate_earliest ? 0 : LOCATE_MEMBERS;
 	struct subscription *subscription;
 
-	list_each (subscription, &monitor->subscriptions, struct subscription, link) {
+	list_each (subscription, &placement->subscriptions->list, struct subscription, link) {
 		struct process *process = NULL;
 
 		if (!subscription->scope)
@@ -266,12 +275,217 @@ void placement_locate(struct monitor *monitor, uint64_t now)
 			index++;
 			if (!turn && now - process->seen >= LOCATE_YOUNG)
 				continue;
-			locate(monitor, process);
-			elsewhere_look(monitor, process);
+			locate(placement->context, process);
+			elsewhere_look(placement->elsewhere, process);
 		}
 	}
 	if (turns == 0)
 		return;
-	monitor->locate_next = first + turns < index ? first + turns : 0;
-	monitor->locate_earliest = now + LOCATE_PAUSE;
+	placement->locate_next = first + turns < index ? first + turns : 0;
+	placement->locate_earliest = now + LOCATE_PAUSE;
+}
+
+/* --- chooses the process by which a network namespace is entered: its init */
+
+#define ANCESTORS_MAX 64
+/* Of so many members it is looked up whether they are the init. */
+#define MEMBERS_MAX 64
+/* So many sockets are tried as ways into a namespace in which nobody lives. */
+#define SOCKETS_MAX 8
+
+struct candidate {
+	pid_t pid;
+	uint64_t start_time;
+	unsigned int depth; /* of its PID namespace; 0: not known */
+	bool init;          /* it is PID 1 in its innermost PID namespace */
+};
+
+struct search {
+	const struct procfs *procfs;
+	const struct netns_id *id;
+	struct candidate best;
+	int error; /* why some process couldn't be looked at; 0: all could, or were gone */
+};
+
+static bool is_better(const struct candidate *candidate, const struct candidate *best)
+{
+	if (best->pid == 0 || candidate->init != best->init)
+		return best->pid == 0 || candidate->init;
+	return candidate->start_time < best->start_time;
+}
+
+/* Looks at one process. Returns its parent where it lives in the namespace, else 0. */
+static pid_t consider(struct search *search, pid_t pid)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(search->procfs, pid);
+	struct candidate candidate = {.pid = pid};
+	struct process_stat stat;
+	struct netns_id id;
+	pid_t innermost = 0;
+
+	if (process == -EMFILE || process == -ENFILE || process == -ENOMEM)
+		search->error = process;
+	if (process < 0 || procfs_netns(process, &id) < 0 || !netns_id_is_same(&id, search->id) ||
+	    procfs_read_stat(process, &stat) < 0)
+		return 0;
+	procfs_read_nspid(process, &innermost, &candidate.depth);
+	candidate.init = innermost == 1;
+	candidate.start_time = stat.start_time;
+	if (is_better(&candidate, &search->best))
+		search->best = candidate;
+	return stat.ppid;
+}
+
+static void consider_members(struct search *search, struct netns *ns)
+{
+	unsigned int left = MEMBERS_MAX;
+	struct view *view;
+
+	list_each (view, &ns->views, struct view, of_namespace) {
+		struct process *process = NULL;
+
+		while (!search->best.init && left > 0 &&
+		       (process = scope_next(view->subscription->scope, process)))
+			if (process->netns_known && process->netns.ino == ns->id.ino &&
+			    process->netns.dev == ns->id.dev) {
+				consider(search, process->pid);
+				left--;
+			}
+	}
+}
+
+/* Where no member lives there, others may: ourselves, the init of a container, those who are known
+ * to hold sockets. */
+static void consider_others(struct placement *placement, struct search *search, struct netns *ns)
+{
+	unsigned int left = MEMBERS_MAX;
+	struct holder *holder;
+	struct view *view;
+
+	consider(search, getpid());
+	if (search->best.pid == 0)
+		consider(search, inits_find(&placement->inits, &ns->id));
+	list_each (view, &ns->views, struct view, of_namespace)
+		list_each (holder, &view->subscription->owners.holders.list, struct holder, link)
+			if (search->best.pid == 0 && left > 0) {
+				consider(search, holder->pid);
+				left--;
+			}
+}
+
+/* Where nobody lives there any more, a listening socket keeps it, and leads there where the kernel
+ * lets us take it from its holder. A descriptor, or a negative errno. */
+static int enter_through_socket(struct netns *ns)
+{
+	unsigned int left = SOCKETS_MAX;
+	struct socket *socket;
+	struct view *view;
+	int result = -ESRCH;
+
+	list_each (view, &ns->views, struct view, of_namespace)
+		list_each (socket, &view->sockets, struct socket, link) {
+			const struct holder *holder = holder_set_first(&socket->holders);
+
+			if (!holder || left == 0)
+				continue;
+			left--;
+			result = fds_open_socket_netns(&ns->workers->context->procfs, holder->pid,
+			                               holder->start_time, socket->listener.inode);
+			if (result >= 0)
+				return result;
+		}
+	return result;
+}
+
+static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
+	uint64_t found = 0;
+
+	if (process < 0 || procfs_netns_inode(process, &found) < 0)
+		return false;
+	if (found == 0) {
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken && procfs_netns_inode(process, &found) < 0)
+			found = 0;
+		caps_end(taken);
+	}
+	if (found == 0)
+		return false;
+	*inode = found;
+	return true;
+}
+
+/* The inode number where the namespace is our own, which we may always look up; else 0. */
+static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id)
+{
+	CLEANUP_CLOSE int self = procfs_open_at(procfs->fd, "thread-self", O_PATH | O_DIRECTORY);
+	uint64_t inode = 0;
+	struct netns_id own;
+
+	if (self < 0 || procfs_netns(self, &own) < 0 || own.ino != id->ino || own.dev != id->dev ||
+	    procfs_netns_inode(self, &inode) < 0)
+		return 0;
+	return inode;
+}
+
+/* Of a namespace that was opened: its number, as in the link ns/net. */
+static uint64_t inode_of(int netns)
+{
+	struct stat status;
+
+	return fstatat(netns, "", &status, AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
+}
+
+int placement_enter(struct placement *placement, struct netns *ns, struct reader_target *target)
+{
+	struct search search = {.procfs = &ns->workers->context->procfs, .id = &ns->id};
+	struct candidate member;
+	pid_t parent;
+
+	*target = (struct reader_target){
+		.procfs = search.procfs,
+		.netns = ns->id,
+		.nsenter = NSENTER_PATH,
+	};
+	consider_members(&search, ns);
+	if (search.best.pid == 0)
+		consider_others(placement, &search, ns);
+	if (search.best.pid == 0 && search.error == 0 &&
+	    elsewhere_enter(placement->elsewhere, &ns->id, target) == 0) {
+		ns->pid = target->pid;
+		if (target->pid)
+			is_readable(search.procfs, target->pid, &ns->inode);
+		else
+			ns->inode = inode_of(target->descriptor);
+		return 0;
+	}
+	if (search.best.pid == 0 && search.error == 0) {
+		int descriptor = enter_through_socket(ns);
+
+		ns->pid = 0;
+		target->descriptor = descriptor < 0 ? 0 : descriptor;
+		return descriptor < 0 ? -ESRCH : 0;
+	}
+	if (search.best.pid == 0)
+		return search.error;
+	member = search.best;
+	parent = consider(&search, member.pid);
+	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
+		parent = consider(&search, parent);
+	/* The init of a container that a member has entered from outside is nobody's ancestor here.
+	 */
+	if (!search.best.init && member.depth > 1)
+		consider(&search, inits_find(&placement->inits, &ns->id));
+	/* An init that may not be opened helps less than a member that may. */
+	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
+	    is_readable(search.procfs, member.pid, &ns->inode))
+		search.best = member;
+	if (ns->inode == 0)
+		ns->inode = own_inode(search.procfs, &ns->id);
+	ns->pid = search.best.pid;
+	target->pid = search.best.pid;
+	target->start_time = search.best.start_time;
+	return 0;
 }

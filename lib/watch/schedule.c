@@ -2,7 +2,6 @@
 /* schedule.c - how often the tables are read where no watcher has set an interval */
 #include "watch/schedule.h"
 #include "util/clock.h"
-#include "watch/netns.h"
 
 /* Polling takes at most 0.2% of one CPU: three quarters of that at rest, one part in so many of the
  * time, and the remainder in bursts. With a notifier 0.05%: what a round costs beside its reads,
@@ -14,12 +13,6 @@
 #define SHORTEST (50 * NSEC_PER_MSEC)
 #define LONGEST NSEC_PER_SEC
 #define LONGEST_WITH_NOTIFIER (600 * NSEC_PER_SEC)
-/* What the first quiet read of a small table takes after a pause, with the helper's part. Assumed
- * until there was one: many namespaces would otherwise all be read again a second after the start.
- */
-#define ASSUMED_COST UINT64_C(60000)
-/* ... and to fork the helper of a namespace that has none. */
-#define HELPER_COST NSEC_PER_MSEC
 /* What failed for want of memory or descriptors is tried again with the next round. */
 #define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
 /* What bursts may save up: some 500 reads of a small table, as many as ten of them take. */
@@ -39,9 +32,9 @@ uint64_t schedule_interval(uint64_t cost, int notifier)
 	return interval < shortest ? shortest : interval;
 }
 
-uint64_t schedule_measure(const struct monitor *monitor)
+uint64_t schedule_measure(const struct schedule *schedule)
 {
-	if (!monitor->adapts || (monitor->rounds > 8 && monitor->rounds % 8 != 0))
+	if (!schedule->adapts || (schedule->cycles > 8 && schedule->cycles % 8 != 0))
 		return 0;
 	return clock_now(CLOCK_THREAD_CPUTIME_ID);
 }
@@ -51,18 +44,6 @@ uint64_t schedule_smooth(uint64_t smoothed, uint64_t figure)
 	if (smoothed == 0 || figure < smoothed)
 		return smoothed / 2 + figure / 2 + (smoothed == 0 ? figure / 2 : 0);
 	return smoothed + (figure - smoothed) / 8;
-}
-
-/* What is to be read in a round, and the look after the trees. */
-static uint64_t cycle_cost(const struct monitor *monitor)
-{
-	uint64_t cost = monitor->scan_cost;
-	struct netns *ns;
-
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (ns->adapts)
-			cost += ns->cost ? ns->cost : ASSUMED_COST;
-	return cost;
 }
 
 /* --- bursts */
@@ -120,72 +101,22 @@ uint64_t schedule_burst_pause(uint64_t elapsed)
 	return elapsed / BURST_PART > pause ? elapsed / BURST_PART : pause;
 }
 
-void schedule_burst(struct netns *ns, uint64_t now)
-{
-	if (monitor_notified(ns->monitor, NOTIFIER_LISTEN))
-		return;
-	ns->burst = now;
-	ns->burst_next = now + schedule_burst_pause(0);
-}
-
-void schedule_started(struct monitor *monitor, const struct process *process)
-{
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
-	struct netns *ns;
-
-	if (!process->netns_known || monitor_notified(monitor, NOTIFIER_LISTEN))
-		return;
-	list_each (ns, &monitor->namespaces, struct netns, link)
-		if (ns->id.ino == process->netns.ino && ns->id.dev == process->netns.dev)
-			schedule_burst(ns, now);
-}
-
-static void end_burst(struct netns *ns)
-{
-	ns->burst = 0;
-	ns->burst_next = UINT64_MAX;
-}
-
-bool schedule_burst_reads(struct netns *ns, uint64_t now)
-{
-	struct monitor *monitor = ns->monitor;
-	uint64_t pause, cost = ns->cost ? ns->cost : ASSUMED_COST;
-
-	if (ns->parked)
-		cost += HELPER_COST;
-	if (now < ns->burst_next)
-		return false;
-	pause = schedule_burst_pause(now - ns->burst);
-	if (!ns->adapts || pause >= monitor->resting ||
-	    monitor_notified(monitor, NOTIFIER_LISTEN)) {
-		end_burst(ns);
-		return false;
-	}
-	ns->burst_next = allowance_due(&monitor->allowance, now, cost);
-	if (ns->burst_next > now)
-		return false;
-	allowance_take(&monitor->allowance, cost);
-	monitor->bursting = true;
-	ns->burst_next = now + pause;
-	return true;
-}
-
 /* --- the cycle */
 
-void schedule_next_cycle(struct monitor *monitor, uint64_t now)
+void schedule_next_cycle(struct schedule *schedule, uint64_t now, uint64_t cost, bool notified,
+                         bool in_need)
 {
-	bool in_need = monitor->unplaced || monitor->exit_unwatched || monitor->refresh_failed;
-	/* Without a table to read, the round looks after the trees alone. */
-	uint64_t interval = LONGEST, cost;
+	/* Without a table to read, the cycle looks after the trees alone. */
+	uint64_t interval = LONGEST;
 
-	if (monitor->adapts) {
-		cost = cycle_cost(monitor);
-		interval = schedule_interval(cost, monitor_notified(monitor, NOTIFIER_LISTEN));
-		allowance_rest(&monitor->allowance, now, cost);
+	if (schedule->adapts) {
+		cost += schedule->scan_cost;
+		interval = schedule_interval(cost, notified);
+		allowance_rest(&schedule->allowance, now, cost);
 	}
-	monitor->resting = interval;
+	schedule->resting = interval;
 	if (in_need && interval > LONGEST_IN_NEED)
 		interval = LONGEST_IN_NEED;
-	monitor->rounds++;
-	monitor->round = now + interval;
+	schedule->cycles++;
+	schedule->next = now + interval;
 }

@@ -109,9 +109,9 @@ bool scope_leaves_out(const struct scope *scope)
 	return process_tree_refuses(scope->tree);
 }
 
-bool scope_follows(const struct scope *scope, const struct process_tree *tree)
+const struct process_tree *scope_tree(const struct scope *scope)
 {
-	return scope->tree == tree;
+	return scope->tree;
 }
 
 bool scope_counts_everybody(const struct scope *scope)

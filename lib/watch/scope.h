@@ -44,8 +44,8 @@ size_t scope_count(const struct scope *scope);
  * some are left out now. */
 uint64_t scope_left_out(const struct scope *scope);
 bool scope_leaves_out(const struct scope *scope);
-/* Whether those who join and leave this tree join and leave the scope. */
-bool scope_follows(const struct scope *scope, const struct process_tree *tree);
+/* The tree: those who join and leave it join and leave the scope. */
+const struct process_tree *scope_tree(const struct scope *scope);
 /* Whether a socket counts whoever holds it: then non-members may be its owners, and it counts also
  * while its owner is unknown. Otherwise it counts only while a member holds it. */
 bool scope_counts_everybody(const struct scope *scope);

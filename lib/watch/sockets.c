@@ -74,7 +74,7 @@ void socket_set_pending(struct socket *socket, enum socket_state state)
 	list_remove(&socket->of_work);
 	list_append(&subscription->pending_sockets, &socket->of_work);
 	subscription->pending++;
-	subscription->attribute = true;
+	subscription_ask(subscription);
 }
 
 /* Who holds it is known, or matters no longer. */
@@ -139,9 +139,9 @@ static struct holder *find_owner(struct socket *socket)
 	struct holder *holder;
 
 	while ((holder = holder_set_first(&socket->holders)) &&
-	       !read_name(&subscription->monitor->procfs, holder->pid, holder->start_time,
+	       !read_name(&subscription->context->procfs, holder->pid, holder->start_time,
 	                  holder->name)) {
-		subscription->monitor->exited = true; /* if it is a member, that is news */
+		subscription->context->exited = true; /* if it is a member, that is news */
 		holders_exited(&subscription->owners.holders, holder->pid, holder->start_time);
 	}
 	return holder;
@@ -318,7 +318,7 @@ static void close_port(struct socket *socket)
 
 	memcpy(name, event->process, sizeof(name));
 	if (event->pid)
-		read_name(&subscription->monitor->procfs, event->pid, event->start_time, name);
+		read_name(&subscription->context->procfs, event->pid, event->start_time, name);
 	if (subscription->state == SUBSCRIPTION_RUNNING)
 		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          event->address, (unsigned int)socket->listener.port);
@@ -335,7 +335,7 @@ void socket_release(struct socket *socket)
 		return;
 	/* It may have been the last thing for which a view without members was kept. */
 	if (!socket->view->marked)
-		subscription->monitor->moved = true;
+		subscription->context->moved = true;
 	list_remove(&socket->of_port);
 	if (port->sockets == 1) {
 		subscription->port_count--;
@@ -360,6 +360,9 @@ static void drop(struct view *view, struct socket *socket)
 	hash_remove(&view->subscription->sockets, &socket->by_inode);
 	list_remove(&socket->link);
 	list_append(&view->dropped, &socket->link);
+	list_remove(&view->of_dropping);
+	list_append(&view->subscription->dropping, &view->of_dropping);
+	subscription_touch(view->subscription);
 }
 
 static void free_socket(struct socket *socket)
@@ -453,7 +456,8 @@ void view_completed(struct view *view)
 	if (view->ready && (!was_ready || view->late))
 		take_over(view);
 	if (view->subscription->pending > 0)
-		view->subscription->attribute = true;
+		subscription_ask(view->subscription);
+	subscription_touch(view->subscription);
 }
 
 struct view *view_get(struct subscription *subscription, struct netns *ns)
@@ -473,6 +477,7 @@ struct view *view_get(struct subscription *subscription, struct netns *ns)
 	view->joined = subscription->placed;
 	list_init(&view->sockets);
 	list_init(&view->dropped);
+	list_init(&view->of_dropping);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
 	netns_read_now(ns);
@@ -491,9 +496,10 @@ void view_free(struct view *view, bool close_ports)
 		free_socket(socket);
 	}
 	if (view->exit.fd >= 0) {
-		loop_remove(&view->subscription->monitor->loop, &view->exit);
+		loop_remove(&view->subscription->context->loop, &view->exit);
 		fd_close(view->exit.fd);
 	}
+	list_remove(&view->of_dropping);
 	list_remove(&view->of_namespace);
 	list_remove(&view->of_subscription);
 	free(view);
@@ -542,6 +548,8 @@ void view_resolve(struct view *view)
 		else
 			release(socket);
 	}
+	if (list_empty(&view->dropped))
+		list_remove(&view->of_dropping);
 }
 
 bool view_holds_ports(const struct view *view)

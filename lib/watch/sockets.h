@@ -10,7 +10,6 @@
 #include "util/hash.h"
 #include "util/list.h"
 #include "watch/holders.h"
-#include "watch/monitor.h"
 #include "watch/netns.h"
 #include "watch/ports.h"
 
@@ -47,6 +46,7 @@ struct socket {
 struct view {
 	struct list of_namespace;
 	struct list of_subscription;
+	struct list of_dropping; /* in subscription->dropping, while `dropped` is not empty */
 	struct netns *ns;
 	struct subscription *subscription;
 	void *tree;          /* tsearch(3): sockets by listener_compare() */

@@ -22,14 +22,45 @@
 #define REFUSAL (100 * NSEC_PER_MSEC)
 #define REFUSAL_PAUSE (10 * NSEC_PER_MSEC)
 
-int subscription_new(struct subscription **subscription, struct monitor *monitor,
+void subscription_table_init(struct subscription_table *table, struct context *context,
+                             struct netns_table *namespaces)
+{
+	*table = (struct subscription_table){.context = context, .namespaces = namespaces};
+	list_init(&table->list);
+	list_init(&table->busy);
+	hash_init(&table->by_tree);
+}
+
+void subscription_table_clear(struct subscription_table *table)
+{
+	hash_clear(&table->by_tree);
+}
+
+static struct subscription *of_tree(struct hash_link *link)
+{
+	return link ? container_of(link, struct subscription, by_tree) : NULL;
+}
+
+struct subscription *subscription_find(const struct subscription_table *table,
+                                       const struct process_tree *tree)
+{
+	return of_tree(hash_find(&table->by_tree, (uint64_t)(uintptr_t)tree));
+}
+
+struct subscription *subscription_find_next(const struct subscription *subscription)
+{
+	return of_tree(hash_next(&subscription->by_tree));
+}
+
+int subscription_new(struct subscription **subscription, struct subscription_table *table,
                      const struct subscription_setup *setup)
 {
 	struct subscription *new = calloc(1, sizeof(*new));
 
 	if (!new)
 		return -ENOMEM;
-	new->monitor = monitor;
+	new->table = table;
+	new->context = table->context;
 	new->outbox = setup->outbox;
 	new->options = setup->options;
 	new->log = setup->log;
@@ -41,7 +72,11 @@ int subscription_new(struct subscription **subscription, struct monitor *monitor
 	new->deadline = new->created + START_DEADLINE;
 	list_init(&new->views);
 	owners_init(new);
-	list_append(&monitor->subscriptions, &new->link);
+	list_init(&new->dropping);
+	list_init(&new->busy);
+	list_append(&table->list, &new->link);
+	table->changed = true;
+	subscription_touch(new);
 	*subscription = new;
 	return 0;
 }
@@ -63,9 +98,14 @@ void subscription_free(struct subscription *subscription)
 	drop_views(subscription, false);
 	owners_clear(subscription);
 	outbox_release(subscription->outbox);
+	if (subscription->scope)
+		hash_remove(&subscription->table->by_tree, &subscription->by_tree);
 	scope_free(subscription->scope);
 	list_remove(&subscription->link);
-	subscription->monitor->moved = true;
+	list_remove(&subscription->busy);
+	heap_remove(&subscription->table->due, &subscription->due);
+	subscription->table->changed = true;
+	subscription->context->moved = true;
 	free(subscription);
 }
 
@@ -73,6 +113,7 @@ static void decide(struct subscription *subscription, int result)
 {
 	subscription->state = result < 0 ? SUBSCRIPTION_FAILED : SUBSCRIPTION_RUNNING;
 	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
+	subscription->table->changed = true;
 	if (result < 0)
 		drop_views(subscription, false);
 	outbox_decide(subscription->outbox, result);
@@ -93,7 +134,7 @@ static bool root_is_ours(struct subscription *subscription)
 
 	if (!scope_needs_root(subscription->options.scope))
 		return true;
-	process = procfs_open_process(&subscription->monitor->procfs, subscription->pid);
+	process = procfs_open_process(&subscription->context->procfs, subscription->pid);
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
 	result = fds_try(process);
@@ -120,6 +161,14 @@ static void refuse(struct subscription *subscription)
 	fail(subscription, -EACCES, message);
 }
 
+static void enter_scope(struct subscription *subscription)
+{
+	hash_add(&subscription->table->by_tree, &subscription->by_tree,
+	         (uint64_t)(uintptr_t)scope_tree(subscription->scope));
+	subscription->table->changed = true;
+	subscription->context->moved = true;
+}
+
 static void init_scope(struct subscription *subscription, uint64_t now)
 {
 	struct scope_target target = {
@@ -138,14 +187,13 @@ static void init_scope(struct subscription *subscription, uint64_t now)
 			refuse(subscription);
 		return;
 	}
-	monitor_notifier_before_scan(subscription->monitor);
-	result = scope_new(&subscription->scope, subscription->monitor->processes, &target);
+	result = scope_new(&subscription->scope, subscription->context->processes, &target);
 	if (result == -ESRCH)
 		fail(subscription, result, "no such process (it has exited)");
 	else if (result < 0)
 		fail(subscription, result, strerrordesc_np(-result));
 	else
-		subscription->monitor->moved = true;
+		enter_scope(subscription);
 	if (result == 0 && scope_leaves_out(subscription->scope))
 		complete_note_members(subscription);
 }
@@ -264,6 +312,7 @@ void subscription_check_end(struct subscription *subscription)
 	drop_views(subscription, !scope_leaves_ports_open(subscription->scope));
 	subscription->port_count = 0;
 	subscription->state = SUBSCRIPTION_ENDED;
+	subscription->table->changed = true;
 	log_write(&subscription->log, PORTWATCH_LOG_INFO,
 	          "all processes of the tree of PID %d have exited", (int)subscription->pid);
 	event_stamp(&end);

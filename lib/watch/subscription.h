@@ -7,7 +7,9 @@
 #define SUBSCRIPTION_H
 
 #include "util/list.h"
-#include "watch/monitor.h"
+#include "util/hash.h"
+#include "util/heap.h"
+#include "watch/context.h"
 #include "watch/netns.h"
 #include "watch/log.h"
 #include "watch/options.h"
@@ -26,9 +28,24 @@ enum subscription_state {
 	SUBSCRIPTION_FAILED,
 };
 
+/* All subscriptions. */
+struct subscription_table {
+	struct context *context;
+	struct netns_table *namespaces;
+	struct list list;
+	struct hash by_tree; /* those that have a scope, by the address of its tree */
+	struct list busy;    /* those that have something to do now */
+	struct heap due;     /* all, by subscription_due() */
+	bool changed; /* some have come, gone, got their scope or ended: the notifier looks again */
+};
+
 struct subscription {
-	struct list link; /* in monitor->subscriptions */
-	struct monitor *monitor;
+	struct subscription_table *table;
+	struct context *context;
+	struct list link;
+	struct hash_link by_tree;
+	struct list busy;
+	struct heap_link due;
 	struct outbox *outbox; /* a reference of its own */
 	struct options options;
 	struct log log;
@@ -41,6 +58,7 @@ struct subscription {
 	uint64_t retry;      /* when it is asked again */
 	struct scope *scope; /* NULL until the monitor has made it */
 	struct list views;
+	struct list dropping;        /* views with sockets that listen no more */
 	bool placed;                 /* the views of the members at its start are made */
 	bool unplaced;               /* there was no memory to look into some member's namespace */
 	struct hash sockets;         /* by inode number */
@@ -73,8 +91,30 @@ struct subscription_setup {
 	struct outbox *outbox; /* the subscription takes over a reference, if it is made */
 };
 
-/* Makes a subscription in state STARTING and puts it on the monitor's list. 0 or -ENOMEM. */
-int subscription_new(struct subscription **subscription, struct monitor *monitor,
+void subscription_table_init(struct subscription_table *table, struct context *context,
+                             struct netns_table *namespaces);
+void subscription_table_clear(struct subscription_table *table);
+/* The first subscription whose scope follows the tree, and the next; NULL after the last. */
+struct subscription *subscription_find(const struct subscription_table *table,
+                                       const struct process_tree *tree);
+struct subscription *subscription_find_next(const struct subscription *subscription);
+
+/* It has something to do at the next turn. */
+static inline void subscription_touch(struct subscription *subscription)
+{
+	list_remove(&subscription->busy);
+	list_append(&subscription->table->busy, &subscription->busy);
+}
+
+/* There is a question for the owners. */
+static inline void subscription_ask(struct subscription *subscription)
+{
+	subscription->attribute = true;
+	subscription_touch(subscription);
+}
+
+/* Makes a subscription in state STARTING. 0 or -ENOMEM. */
+int subscription_new(struct subscription **subscription, struct subscription_table *table,
                      const struct subscription_setup *setup);
 /* Frees it with its views; workers and processes that nobody else needs go at the monitor's next
  * turn. */
@@ -89,10 +129,5 @@ void subscription_check_end(struct subscription *subscription);
 
 /* Whether all namespaces that it began with have been read, or can't be; and whether any was. */
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready);
-
-/* Places workers and views where the members are (topology.c). */
-void placement_update(struct monitor *monitor);
-/* Looks where some of the members are now. */
-void placement_locate(struct monitor *monitor, uint64_t now);
 
 #endif

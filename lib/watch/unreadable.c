@@ -97,9 +97,9 @@ static int ask_again(const struct subscription *subscription, int i)
 
 	if (unreadable->members[i].pid == 0)
 		return 0;
-	process = procfs_open_process(&subscription->monitor->procfs, unreadable->members[i].pid);
+	process = procfs_open_process(&subscription->context->procfs, unreadable->members[i].pid);
 	if (process < 0)
-		return procfs_is_hidden(&subscription->monitor->procfs, unreadable->members[i].pid)
+		return procfs_is_hidden(&subscription->context->procfs, unreadable->members[i].pid)
 		               ? -EACCES
 		               : 0;
 	result = procfs_read_stat(process, &stat);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* placement.h - which network namespaces are read, and through which process each is entered */
+#ifndef PLACEMENT_H
+#define PLACEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proc/inits.h"
+
+struct context;
+struct elsewhere;
+struct netns;
+struct netns_table;
+struct reader_target;
+struct subscription_table;
+
+struct placement {
+	struct context *context;
+	struct netns_table *namespaces;
+	struct subscription_table *subscriptions;
+	struct elsewhere *elsewhere;
+	struct inits inits;       /* of containers, by their namespaces */
+	bool adapts;              /* some namespace is read without an interval of its own */
+	bool unplaced;            /* no memory for a worker or a view: with the next poll again */
+	bool exit_unwatched;      /* no pidfd reports the end of some tree */
+	size_t locate_next;       /* whose turn it is to be looked for */
+	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when the next turn is */
+};
+
+void placement_init(struct placement *placement, struct subscription_table *subscriptions,
+                    struct elsewhere *elsewhere);
+void placement_clear(struct placement *placement);
+/* Places workers and views where the members are. */
+void placement_update(struct placement *placement);
+/* Looks where some of the members are now. */
+void placement_locate(struct placement *placement, uint64_t now);
+/* Chooses how a namespace is entered, as struct netns_observer says. */
+int placement_enter(struct placement *placement, struct netns *ns, struct reader_target *target);
+
+#endif
