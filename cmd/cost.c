@@ -25,6 +25,9 @@ void cost_take(struct cost *cost, struct portwatch *watcher)
 
 	for (enum portwatch_stat stat = 0; stat < count; stat++) {
 		value = portwatch_get_stat(watcher, stat);
+		if (value == PORTWATCH_STAT_UNKNOWN)
+			continue;
+		cost->known[stat] = true;
 		if (stat == PORTWATCH_STAT_EVENTS)
 			cost->figures[stat] += value;
 		else if (value > cost->figures[stat])
@@ -52,7 +55,10 @@ size_t cost_format(const struct cost *cost, char buffer[COST_TEXT_MAX])
 
 	text_init(&text, buffer, COST_TEXT_MAX);
 	for (enum portwatch_stat stat = 0; stat < count; stat++) {
-		if (stat == PORTWATCH_STAT_CPU)
+		if (!cost->known[stat])
+			text_add(&text, "%-*s%*s\n", NAME_WIDTH, portwatch_stat_name(stat),
+			         VALUE_WIDTH, "unknown");
+		else if (stat == PORTWATCH_STAT_CPU)
 			text_add(&text, "%-*s%*.3f\n", NAME_WIDTH, "CPU time (ms)", VALUE_WIDTH,
 			         (double)cost->figures[stat] / 1e6);
 		else

@@ -3,6 +3,7 @@
 #ifndef COST_H
 #define COST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 #define COST_NOTICES 3 /* as many as enum portwatch_notice has */
 
 struct cost {
+	bool known[COST_FIGURES_MAX];        /* whether this was ever known: */
 	uint64_t figures[COST_FIGURES_MAX];  /* by enum portwatch_stat */
 	const char *notifiers[COST_NOTICES]; /* by enum portwatch_notice: the mechanism; NULL */
 };

@@ -74,6 +74,29 @@ while read -r name; do
 	fail "$page3 doesn't explain $name"
 done <"$work/missing"
 
+# --- portwatch.h: since which version there is each thing ------------------------------------------
+
+awk '/^\/\*\*/ { comment = 1; since = 0; name = $0 }
+	comment && /^ \* (struct|enum|portwatch[_.]|PORTWATCH_)/ && name == "/**" { name = $0 }
+	comment && /Since: [0-9]+\.[0-9]+$/ { since = 1 }
+	comment && /\*\// {
+		comment = 0
+		if (!since && name !~ /portwatch\.h/)
+			print name
+		documented++
+	}
+	END { if (documented < 60) print "only", documented, "comments found" }' "$header" >"$work/since"
+while read -r name; do
+	fail "no Since in $header: $name"
+done <"$work/since"
+# Every declaration has such a comment before it.
+awk '/^ \*\/$/ { last = NR }
+	/^(struct|enum) [a-z_]+( \{|;)/ || /^typedef / || /^#define PORTWATCH_[A-Z_]+ \(/ ||
+	/^[a-z].*portwatch_[a-z0-9_]+\(/ { if (last != NR - 1) print }' "$header" >"$work/bare"
+while read -r line; do
+	fail "no comment in $header before: $line"
+done <"$work/bare"
+
 # --- deployment.md -------------------------------------------------------------------------------
 
 # The unit allows every system call that the library names. These are in systemd's groups that the

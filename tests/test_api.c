@@ -118,6 +118,33 @@ START_TEST(a_watcher_starts_once_and_keeps_its_options)
 }
 END_TEST
 
+START_TEST(an_unknown_figure_is_not_0)
+{
+	struct fixture server = fixture_start(0);
+	struct collect collect;
+
+	ck_assert_uint_eq(portwatch_get_stat(NULL, PORTWATCH_STAT_READS), PORTWATCH_STAT_UNKNOWN);
+	collect_new(&collect, server.pid);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_EVENTS),
+	                  PORTWATCH_STAT_UNKNOWN);
+	collect_start(&collect);
+	for (int stat = 0; portwatch_stat_name((enum portwatch_stat)stat); stat++)
+		ck_assert_uint_ne(portwatch_get_stat(collect.watcher, (enum portwatch_stat)stat),
+		                  PORTWATCH_STAT_UNKNOWN);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_EVENTS), 0);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS), 1);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_SOCKETS_LEFT_OUT + 1),
+	                  PORTWATCH_STAT_UNKNOWN);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, -1), PORTWATCH_STAT_UNKNOWN);
+	portwatch_stop(collect.watcher);
+	for (int stat = 0; portwatch_stat_name((enum portwatch_stat)stat); stat++)
+		ck_assert_uint_eq(portwatch_get_stat(collect.watcher, (enum portwatch_stat)stat),
+		                  PORTWATCH_STAT_UNKNOWN);
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
 /* By default: open and end. The three bits are independent. */
 START_TEST(only_wanted_kinds_are_reported)
 {
@@ -343,6 +370,7 @@ static Suite *make(void)
 	tcase_add_test(refused, options_are_checked);
 	tcase_add_test(refused, a_watcher_starts_once_and_keeps_its_options);
 	suite_add_tcase(suite, refused);
+	tcase_add_test(refused, an_unknown_figure_is_not_0);
 	tcase_add_loop_test(chosen, only_wanted_kinds_are_reported, 0, 5);
 	tcase_add_test(chosen, addresses_can_be_widened);
 	tcase_add_test(chosen, other_ipv6_addresses_are_logged_once);

@@ -317,30 +317,32 @@ static void get(struct subscription *subscription, void *data)
 		answer->value = cpu(subscription->table);
 		break;
 	case PORTWATCH_STAT_MEMBERS:
-		answer->value = subscription->scope ? scope_count(subscription->scope) : 0;
+		if (subscription->scope)
+			answer->value = scope_count(subscription->scope);
 		break;
 	case PORTWATCH_STAT_PORTS:
 		answer->value = subscription->port_count;
 		break;
 	case PORTWATCH_STAT_MEMBERS_LEFT_OUT:
-		answer->value = subscription->scope ? scope_left_out(subscription->scope) : 0;
+		if (subscription->scope)
+			answer->value = scope_left_out(subscription->scope);
 		break;
 	case PORTWATCH_STAT_SOCKETS_LEFT_OUT:
 		answer->value = subscription->hidden;
 		break;
 	default:
-		answer->value =
-			answer->stat < PORTWATCH_STAT_CPU ? context->stats[answer->stat] : 0;
+		if ((unsigned int)answer->stat < PORTWATCH_STAT_CPU)
+			answer->value = context->stats[answer->stat];
 	}
 }
 
 uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 {
-	struct stat_answer answer = {.stat = stat};
+	struct stat_answer answer = {.stat = stat, .value = PORTWATCH_STAT_UNKNOWN};
 	int cancel;
 
 	if (!watcher || watcher_is_inert(watcher))
-		return 0;
+		return PORTWATCH_STAT_UNKNOWN;
 	cancel = library_enter();
 	if (watcher->subscription && stat == PORTWATCH_STAT_EVENTS)
 		answer.value = watcher->events;

@@ -50,15 +50,27 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/** struct portwatch: one watcher, opaque. Owned by the caller until portwatch_free(). */
+/**
+ * struct portwatch: one watcher, opaque. Owned by the caller until portwatch_free().
+ *
+ * Since: 0.1
+ */
 struct portwatch;
 
-/** struct portwatch_event: one event, opaque. Owned by the library, valid during the callback, and
- * longer with a reference: portwatch_event_ref(). */
+/**
+ * struct portwatch_event: one event, opaque. Owned by the library, valid during the callback, and
+ * longer with a reference: portwatch_event_ref().
+ *
+ * Since: 0.1
+ */
 struct portwatch_event;
 
-/** struct portwatch_namespace: what is known of one watched network namespace, opaque. Owned by the
- * library, valid during portwatch_each_namespace(). */
+/**
+ * struct portwatch_namespace: what is known of one watched network namespace, opaque. Owned by the
+ * library, valid during portwatch_each_namespace().
+ *
+ * Since: 0.1
+ */
 struct portwatch_namespace;
 
 /**
@@ -75,6 +87,8 @@ struct portwatch_namespace;
  * @PORTWATCH_EVENT_OWNER: the port stays open, and its owner is not the one that the last event
  *   named: another process, another name, another number of holders, or another socket. For
  *   example, the first process of a daemon has left the port to its child.
+ *
+ * Since: 0.1
  */
 enum portwatch_event_kind {
 	PORTWATCH_EVENT_OPEN = 1,
@@ -90,6 +104,8 @@ enum portwatch_event_kind {
  *   two, which are reported as IPv4.
  * @PORTWATCH_ADDRESSES_LOOPBACK: the same and all of 127.0.0.0/8.
  * @PORTWATCH_ADDRESSES_ALL: every address.
+ *
+ * Since: 0.1
  */
 enum portwatch_addresses {
 	PORTWATCH_ADDRESSES_DEFAULT = 0,
@@ -104,6 +120,8 @@ enum portwatch_addresses {
  * @PORTWATCH_SCOPE_NETNS: every listening port in the network namespace of the watched process. The
  *   owner is named if the caller may read it, whoever it is. When the process enters another
  *   namespace, that one is watched, too. The former one is watched until all its ports are closed.
+ *
+ * Since: 0.1
  */
 enum portwatch_scope { PORTWATCH_SCOPE_TREE = 0, PORTWATCH_SCOPE_NETNS = 1 };
 
@@ -118,6 +136,8 @@ enum portwatch_scope { PORTWATCH_SCOPE_TREE = 0, PORTWATCH_SCOPE_NETNS = 1 };
  * @PORTWATCH_READER_NSENTER: the same through nsenter(1). Never used where exec has given the
  *   process privileges (AT_SECURE, getauxval(3)).
  * @PORTWATCH_READER_PROCFS: /proc/PID/net/tcp and tcp6. Needs no privilege.
+ *
+ * Since: 0.1
  */
 enum portwatch_reader {
 	PORTWATCH_READER_AUTO = 0,
@@ -134,6 +154,8 @@ enum portwatch_reader {
  * @PORTWATCH_TABLE_DIAG: a sock_diag(7) dump of the listening sockets alone. Needs the kernel's
  *   module tcp_diag, which the kernel loads itself if it may.
  * @PORTWATCH_TABLE_PROCFS: the text of /proc/net/tcp and /proc/net/tcp6, proc_net(5).
+ *
+ * Since: 0.1
  */
 enum portwatch_table {
 	PORTWATCH_TABLE_AUTO = 0,
@@ -147,6 +169,8 @@ enum portwatch_table {
  * @PORTWATCH_DELIVERY_THREAD: a thread of the library calls it, one call at a time for all watchers
  *   of the process. portwatch_start() itself calls it for ports that are open already.
  * @PORTWATCH_DELIVERY_DISPATCH: portwatch_dispatch() calls it. portwatch_get_fd() shows when.
+ *
+ * Since: 0.1
  */
 enum portwatch_delivery { PORTWATCH_DELIVERY_THREAD = 0, PORTWATCH_DELIVERY_DISPATCH = 1 };
 
@@ -157,6 +181,8 @@ enum portwatch_delivery { PORTWATCH_DELIVERY_THREAD = 0, PORTWATCH_DELIVERY_DISP
  * @PORTWATCH_NOTICE_LISTEN: a process starts listening.
  * @PORTWATCH_NOTICE_CLOSE: a listening socket is closed.
  * @PORTWATCH_NOTICE_PROCESS: a process forks, executes a program, or exits.
+ *
+ * Since: 0.1
  */
 enum portwatch_notice {
 	PORTWATCH_NOTICE_LISTEN = 0,
@@ -181,6 +207,8 @@ enum portwatch_notice {
  *   and network namespaces; no capability since Linux 6.6, CAP_NET_ADMIN before.
  * @PORTWATCH_NOTIFIER_DESTROY: the multicast groups of sock_diag(7) that report destroyed sockets,
  *   for close. Needs nothing.
+ *
+ * Since: 0.1
  */
 enum portwatch_notifier {
 	PORTWATCH_NOTIFIER_NONE = 0,
@@ -192,15 +220,28 @@ enum portwatch_notifier {
 };
 
 /**
+ * PORTWATCH_STAT_UNKNOWN: what portwatch_get_stat() returns where a figure is not known.
+ *
+ * Since: 0.1
+ */
+#define PORTWATCH_STAT_UNKNOWN ((uint64_t)-1)
+
+/**
  * enum portwatch_limit: what a watcher may have at most, so that a hostile process cannot make the
  * library take memory without end. See portwatch_set_limit().
  *
  * @PORTWATCH_LIMIT_MEMBERS: processes in the tree
  * @PORTWATCH_LIMIT_PORTS: open ports
+ *
+ * Since: 0.1
  */
 enum portwatch_limit { PORTWATCH_LIMIT_MEMBERS = 0, PORTWATCH_LIMIT_PORTS = 1 };
 
-/** enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3). */
+/**
+ * enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3).
+ *
+ * Since: 0.1
+ */
 enum portwatch_log_level {
 	PORTWATCH_LOG_ERROR = 3,
 	PORTWATCH_LOG_WARNING = 4,
@@ -230,6 +271,8 @@ enum portwatch_log_level {
  *   the same process may count again
  * @PORTWATCH_STAT_SOCKETS_LEFT_OUT: listening sockets whose ports are not reported now for
  *   PORTWATCH_LIMIT_PORTS
+ *
+ * Since: 0.1
  */
 enum portwatch_stat {
 	PORTWATCH_STAT_READS = 0,
@@ -620,7 +663,8 @@ int portwatch_get_error(struct portwatch *watcher, char *text, size_t size);
  * @watcher: a started watcher that was not stopped
  * @stat: which figure
  *
- * Returns: the figure; 0 for an unknown one, and if the watcher is not running.
+ * Returns: the figure; PORTWATCH_STAT_UNKNOWN if there is none: the watcher is not running or
+ * @stat is not one of enum portwatch_stat.
  * Since: 0.1
  */
 uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat);
