@@ -20,7 +20,8 @@ void explain_init(struct explain *explain, const struct options *options)
 {
 	*explain = (struct explain){
 		.options = options,
-		.enabled = options->log_level >= PORTWATCH_LOG_WARNING && isatty(STDERR_FILENO),
+		.enabled = options->log_level >= PORTWATCH_LOG_WARNING && !options->live &&
+	                   isatty(STDERR_FILENO),
 		.told = options->addresses,
 	};
 }
@@ -123,9 +124,20 @@ static void add_way(struct text *text, const struct options *options, struct por
 		text_add(text, options->notify ? "polling (--check says why)" : "polling");
 }
 
+void explain_watch(const struct options *options, struct portwatch *watcher, size_t targets,
+                   char line[EXPLAIN_LINE_MAX])
+{
+	struct text text;
+
+	text_init(&text, line, EXPLAIN_LINE_MAX);
+	add_targets(&text, options, targets);
+	text_add(&text, "; ");
+	add_way(&text, options, watcher);
+}
+
 void explain_begin(struct explain *explain, struct portwatch *watcher, size_t targets)
 {
-	char buffer[1024];
+	char buffer[EXPLAIN_LINE_MAX + 256], line[EXPLAIN_LINE_MAX];
 	struct text text;
 
 	if (!explain->enabled || explain->begun)
@@ -133,9 +145,8 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t ta
 	explain->begun = true;
 	explain->quiet_ms = now_ms() + QUIET_TIME;
 	text_init(&text, buffer, sizeof(buffer));
-	add_targets(&text, explain->options, targets);
-	text_add(&text, "; ");
-	add_way(&text, explain->options, watcher);
+	explain_watch(explain->options, watcher, targets, line);
+	text_add(&text, "%s", line);
 	/* A COMMAND has only just begun. */
 	if (!explain->options->command || explain->open + explain->hidden > 0) {
 		text_add(&text, "; ");

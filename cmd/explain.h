@@ -36,6 +36,11 @@ bool explain_hides(struct explain *explain, const struct format_fields *fields);
  * watcher is one of `count` that are started; the command is NULL where there is none. */
 void explain_begin(struct explain *explain, struct portwatch *watcher, size_t count);
 
+/* What is watched, and by which way, in words. */
+#define EXPLAIN_LINE_MAX 512
+void explain_watch(const struct options *options, struct portwatch *watcher, size_t count,
+                   char line[EXPLAIN_LINE_MAX]);
+
 /* --once found no port to list. */
 void explain_nothing(const struct explain *explain);
 

@@ -39,7 +39,7 @@ static bool is_ignored(int signal_number)
 
 /* A signal that is ignored yet blocked is queued: it would look as if it had not been ignored. So
  * an ignored SIGHUP (nohup) or SIGINT (a shell's background job) is left alone. */
-static void add_signals(sigset_t *signals, bool run)
+static void add_signals(sigset_t *signals, bool run, const int *more)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 	static const int passed_on[] = {SIGQUIT, SIGUSR1, SIGUSR2};
@@ -50,6 +50,10 @@ static void add_signals(sigset_t *signals, bool run)
 			sigaddset(signals, ends[i]);
 	}
 	sigaddset(signals, SIGCHLD);
+	for (; more && *more != 0; more++) {
+		if (!is_ignored(*more))
+			sigaddset(signals, *more);
+	}
 	if (!run)
 		return;
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++) {
@@ -84,12 +88,12 @@ int inherited_raise_files(struct rlimit *limit)
 	return 0;
 }
 
-int inherited_change(bool run)
+int inherited_change(bool run, const int *more)
 {
 	sigset_t signals;
 	int fd;
 
-	add_signals(&signals, run);
+	add_signals(&signals, run, more);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
 	change_dispositions();

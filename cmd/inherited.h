@@ -22,7 +22,8 @@ bool inherited_take_utf8(void);
 /* Blocks the signals that are to be read from the descriptor, and ignores those that writing may
  * cause. Returns a signalfd(2), or a negative errno. With run, for COMMAND: the signals are those
  * that are passed on. SIGCHLD is one in any case, because the init process of a PID namespace reaps
- * orphans. Signals that the caller ignores stay ignored. Before any thread is made. */
-int inherited_change(bool run);
+ * orphans. Signals that the caller ignores stay ignored. `more` are other ones, up to a 0, or NULL.
+ * Before any thread is made. */
+int inherited_change(bool run, const int *more);
 
 #endif

@@ -11,6 +11,7 @@
 #include "handover.h"
 #include "hook.h"
 #include "inherited.h"
+#include "live.h"
 #include "message.h"
 #include "options.h"
 #include "output.h"
@@ -119,6 +120,16 @@ static int begin(struct run *run, struct hook *hook, const struct options *optio
 	return result;
 }
 
+/* 0, or -EINVAL with a text. */
+static int check_terminal(const struct options *options, char error[OPTIONS_ERROR_MAX])
+{
+	const char *obstacle = options->live ? live_obstacle() : NULL;
+
+	if (obstacle)
+		snprintf(error, OPTIONS_ERROR_MAX, "option --live: %s", obstacle);
+	return obstacle ? -EINVAL : 0;
+}
+
 int main(int argc, char **argv)
 {
 	char error[OPTIONS_ERROR_MAX];
@@ -129,6 +140,8 @@ int main(int argc, char **argv)
 	int result = options_parse(&options, argc, argv, error);
 	int status = options.command ? RUN_FAILED : 1;
 
+	if (result == 0)
+		result = check_terminal(&options, error);
 	if (is_setuid_root())
 		message_error(
 			"must not be setuid root; give it file capabilities instead (setcap)");

@@ -28,6 +28,21 @@ void message_lines(const char *lines, size_t length)
 		return;
 }
 
+/* Keeps the line if lines are held back now. */
+static bool hold_line(const char *line, size_t length)
+{
+	bool active;
+
+	pthread_mutex_lock(&held.lock);
+	active = held.active;
+	if (active && length <= sizeof(held.data) - held.length) {
+		memcpy(held.data + held.length, line, length);
+		held.length += length;
+	}
+	pthread_mutex_unlock(&held.lock);
+	return active;
+}
+
 void message_error(const char *format, ...)
 {
 	char line[LINE_MAX_LENGTH], message[LINE_MAX_LENGTH];
@@ -41,7 +56,8 @@ void message_error(const char *format, ...)
 	text_add(&text, "pwatch: ");
 	text_add_visible(&text, message, false);
 	line[text.length++] = '\n';
-	message_lines(line, text.length);
+	if (!hold_line(line, text.length))
+		message_lines(line, text.length);
 }
 
 static const char *level_name(enum portwatch_log_level level)
@@ -66,21 +82,6 @@ static bool has_room(void)
 	return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT);
 }
 
-/* Keeps the line if lines are held back now. */
-static bool hold_line(const char *line, size_t length)
-{
-	bool active;
-
-	pthread_mutex_lock(&held.lock);
-	active = held.active;
-	if (active && length <= sizeof(held.data) - held.length) {
-		memcpy(held.data + held.length, line, length);
-		held.length += length;
-	}
-	pthread_mutex_unlock(&held.lock);
-	return active;
-}
-
 void message_log(struct portwatch *watcher, enum portwatch_log_level level, const char *message,
                  void *user_data)
 {
@@ -91,7 +92,7 @@ void message_log(struct portwatch *watcher, enum portwatch_log_level level, cons
 	(void)user_data;
 	text_init(&text, line, sizeof(line));
 	text_add(&text, "pwatch: %s: %.*s\n", level_name(level), LINE_MAX_LENGTH - 32, message);
-	if (level <= PORTWATCH_LOG_WARNING && hold_line(line, text.length))
+	if (hold_line(line, text.length))
 		return;
 	if (has_room())
 		message_lines(line, text.length);

@@ -22,8 +22,9 @@ void message_log(struct portwatch *watcher, enum portwatch_log_level level, cons
 /* Lines that are complete, written as they are. */
 void message_lines(const char *lines, size_t length);
 
-/* While a watcher starts, the library's errors and warnings are held back: if it fails, pwatch says
- * what is the matter in one line of its own. */
+/* From now on messages are held back, as far as there is room for them. While a watcher starts: if
+ * it fails, pwatch says what is the matter in one line of its own. While a table is on the
+ * terminal: they would be written into it. */
 void message_hold(void);
 
 /* Ends that: prints what was held back, or drops it. */

@@ -22,7 +22,8 @@ static take_function take_set, take_choice, take_events, take_exec, take_fd, tak
 
 /* What getopt_long(3) returns for options without a letter. */
 enum {
-	KEY_WAIT = 0x100,
+	KEY_LIVE = 0x100,
+	KEY_WAIT,
 	KEY_PORTS,
 	KEY_SETTLE,
 	KEY_PROCESSES,
@@ -61,6 +62,8 @@ static const struct row rows[] = {
          "watch this process; may be repeated", take_pids, 0, 0, false},
 	{'1', "once", NULL, NULL, "list what is open, and exit; 1 if nothing is", take_set,
          MEMBER(once), true, false},
+	{KEY_LIVE, "live", NULL, NULL, "show a table on the terminal and keep it up to date",
+         take_set, MEMBER(live), true, false},
 	{KEY_WAIT, "wait", "PORT", "a port from 1 to 65535",
          "print nothing and exit once PORT, or any port, is open; a COMMAND goes on", take_wait, 0,
          0, true},
@@ -124,12 +127,14 @@ static const struct row rows[] = {
 
 /* Options of which one says what the other excludes, or with which the other says nothing: the
  * first one, and all that doesn't go with it. */
-static const char *const contradictions[][12] = {
+static const char *const contradictions[][14] = {
 	{"once", "wait", "timeout", "events", "settle"},
 	{"wait", "events", "settle", "exec", "processes", "color"},
 	{"json", "format", "processes", "color"},
 	{"format", "processes", "color"},
 	{"output", "fd"},
+	{"live", "once", "wait", "events", "settle", "json", "format", "output", "fd", "exec",
+         "check", "verbose"},
 	{"quiet", "verbose"},
 	{"check", "once", "wait", "timeout", "events", "ports", "settle", "processes", "format",
          "color", "exec", "stats"},
@@ -441,6 +446,8 @@ static int check_together(struct parse *parse)
 		text_add(error, "give either process IDs or a command, not both");
 	else if (options->command && options->once)
 		text_add(error, "option --once is for process IDs, not for a command");
+	else if (options->command && options->live)
+		text_add(error, "option --live is for process IDs, not for a command");
 	else if (check && (options->command || options->pid_count > 1))
 		text_add(error, "option --check is for one process ID, or none");
 	else if (!check && !options->command && options->pid_count == 0)

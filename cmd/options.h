@@ -29,6 +29,7 @@ struct options {
 	int action; /* enum options_action */
 	int json;
 	int once;
+	int live;
 	int wait;               /* for a port that is open */
 	unsigned int wait_port; /* that one; 0: any of `ports` */
 	unsigned int timeout;   /* milliseconds; 0 where none was given */

@@ -158,7 +158,7 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 		message_error("an event is not printed: %s", strerror(-wanted));
 	if (wanted <= 0 || !is_wanted(printer, &fields))
 		return;
-	if (printer->options->once)
+	if (printer->options->once || printer->options->live)
 		list(printer, &fields);
 	else if (settle_take(&printer->settle, &fields, now_ms()))
 		print_wanted(printer, &fields);

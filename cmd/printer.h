@@ -21,7 +21,7 @@ struct printer {
 	struct output output;
 	struct overlap overlap;
 	struct settle settle;
-	struct listing listing; /* of --once */
+	struct listing listing; /* of --once and --live */
 	struct hook *hook;
 	bool failed; /* output could not be written; a reader that has gone is no failure */
 };

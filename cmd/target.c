@@ -147,9 +147,9 @@ static int configure(const struct target *target, const struct options *options)
 
 	/* To tell what several trees have in common, their opens and closes must be known; and who
 	 * holds what has just settled. */
-	if (options->pid_count > 1 || options->settle > 0 || target->explains)
+	if (options->pid_count > 1 || options->settle > 0 || options->live || target->explains)
 		kinds |= PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
-	if (options->settle > 0)
+	if (options->settle > 0 || options->live)
 		kinds |= PORTWATCH_EVENT_OWNER;
 	result = portwatch_set_events(watcher, kinds);
 	if (result == 0)

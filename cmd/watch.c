@@ -15,6 +15,7 @@
 #include "cost.h"
 #include "explain.h"
 #include "inherited.h"
+#include "live.h"
 #include "message.h"
 #include "moment.h"
 #include "orphans.h"
@@ -43,6 +44,7 @@ enum {
 	SLOT_SIGNALS,
 	SLOT_OUTPUT,  /* its reader's end; room in it, while lines are pending */
 	SLOT_COMMAND, /* whether COMMAND could be executed */
+	SLOT_KEYS,    /* of --live */
 	SLOT_HOOK,    /* room for events, while some are pending */
 	SLOT_TARGETS, /* the first of them */
 };
@@ -52,6 +54,8 @@ struct watch {
 	struct run *run;
 	struct printer printer;
 	struct explain explain;
+	struct live *table; /* of --live; or NULL */
+	char way[EXPLAIN_LINE_MAX];
 	struct cost cost; /* of watchers that are closed */
 	struct target *targets;
 	size_t target_count;
@@ -98,11 +102,16 @@ static int limit_privileges(const struct options *options)
 	return portwatch_limit_privileges();
 }
 
+/* More that pwatch waits for with --live: else they would end or stop it with the terminal as it
+ * is. */
+static const int live_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT, 0};
+
 static int prepare(struct watch *watch)
 {
 	int result;
 
-	watch->signal_fd = inherited_change(watch->options->command != NULL);
+	watch->signal_fd = inherited_change(watch->options->command != NULL,
+	                                    watch->options->live ? live_signals : NULL);
 	result = watch->signal_fd < 0 ? watch->signal_fd : 0;
 	if (result == 0) {
 		watch->target_count = watch->options->command ? 1 : watch->options->pid_count;
@@ -151,6 +160,8 @@ static void take_event(struct portwatch *watcher, const struct portwatch_event *
 		await(watch, event);
 	else
 		printer_event(&watch->printer, watcher, event);
+	if (watch->table)
+		live_change(watch->table);
 }
 
 /* Of several processes some may have gone since somebody listed them: the others are watched. */
@@ -274,6 +285,8 @@ static void take_signal(struct watch *watch, const struct signalfd_siginfo *info
 	if (number == SIGCHLD) {
 		if (watch->options->command || watch->init)
 			run_reap(watch->run);
+	} else if (number == SIGTSTP || number == SIGCONT || number == SIGWINCH) {
+		live_take_signal(watch->table, number);
 	} else if (!watch->options->command) {
 		watch->stopped = true;
 		watch->signal_number = number;
@@ -303,6 +316,12 @@ static void take_output(struct watch *watch, int events)
 	else
 		printer_flush(&watch->printer, events & (POLLERR | POLLHUP));
 	mind_output(watch);
+}
+
+static void take_keys(struct watch *watch, int events)
+{
+	if (!live_take_keys(watch->table) || (events & (POLLERR | POLLHUP | POLLNVAL)))
+		watch->stopped = true;
 }
 
 static void begin_explaining(struct watch *watch)
@@ -352,6 +371,10 @@ static void fill_slots(struct watch *watch)
 		.events = pending ? POLLOUT : 0,
 	};
 	slots[SLOT_COMMAND] = (struct pollfd){.fd = watch->run->failure_fd, .events = POLLIN};
+	slots[SLOT_KEYS] = (struct pollfd){
+		.fd = watch->table ? STDIN_FILENO : -1,
+		.events = POLLIN,
+	};
 	slots[SLOT_HOOK] = (struct pollfd){
 		.fd = hook_is_pending(watch->printer.hook) ? watch->printer.hook->request_fd : -1,
 		.events = POLLOUT,
@@ -376,6 +399,8 @@ static void take_slots(struct watch *watch)
 		take_output(watch, slots[SLOT_OUTPUT].revents);
 	if (slots[SLOT_COMMAND].revents)
 		take_command(watch);
+	if (slots[SLOT_KEYS].revents)
+		take_keys(watch, slots[SLOT_KEYS].revents);
 	if (slots[SLOT_HOOK].revents)
 		hook_flush(watch->printer.hook);
 	for (size_t i = 0; i < watch->target_count && !watch->stopped; i++) {
@@ -460,6 +485,8 @@ static int choose_timeout(const struct watch *watch)
 	if (is_beginning(watch))
 		return 0;
 	timeout = earlier(timeout, explain_next(&watch->explain));
+	if (watch->table)
+		timeout = earlier(timeout, live_next(watch->table));
 	timeout = earlier(timeout, settle_next(&watch->printer.settle));
 	return earlier(earlier(timeout, watch->rest_ms), watch->deadline_ms);
 }
@@ -475,11 +502,26 @@ static bool is_late(struct watch *watch)
 	       (is_ending(watch) && !has_members(watch));
 }
 
+static void draw(struct watch *watch)
+{
+	int result;
+
+	if (!watch->table)
+		return;
+	result = live_draw(watch->table, &watch->printer.listing, now_ms());
+	if (result < 0) {
+		message_error("cannot show a table: %s", strerror(-result));
+		watch->status = 1;
+		watch->stopped = true;
+	}
+}
+
 static void loop(struct watch *watch)
 {
 	int count;
 
 	while (!is_done(watch)) {
+		draw(watch);
 		end_rest(watch);
 		explain_end(watch);
 		explain_idle(&watch->explain, now_ms());
@@ -537,7 +579,32 @@ static int choose_status(const struct watch *watch)
 		return TIMED_OUT;
 	if (watch->options->command)
 		return watch->run->status;
-	return watch->signal_number == SIGINT ? 128 + SIGINT : watch->status;
+	return watch->signal_number == SIGINT || watch->signal_number == SIGQUIT
+	               ? 128 + watch->signal_number
+	               : watch->status;
+}
+
+/* From now on the terminal belongs to the table: messages wait for its end. */
+static bool open_table(struct watch *watch)
+{
+	struct portwatch *watcher = NULL;
+
+	for (size_t i = 0; i < watch->target_count && !watcher; i++)
+		watcher = watch->targets[i].watcher;
+	explain_watch(watch->options, watcher, watch->live, watch->way);
+	watch->table = live_open(&watch->printer.style, watch->way);
+	if (watch->table)
+		message_hold();
+	return watch->table;
+}
+
+static void close_table(struct watch *watch)
+{
+	if (!watch->table)
+		return;
+	live_close(watch->table);
+	watch->table = NULL;
+	message_release(true);
 }
 
 static void close_all(struct watch *watch)
@@ -577,13 +644,15 @@ int watch_run(const struct options *options, struct run *run, struct hook *hook)
 	explain_init(&watch.explain, options);
 	if (printer_open(&watch.printer, options, &watch.explain, hook) < 0)
 		return status;
-	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0;
+	started = prepare(&watch) == 0 && open_targets(&watch) == 0 && start_targets(&watch) == 0 &&
+	          (!options->live || open_table(&watch));
 	if (started) {
 		if (options->once)
 			print_initial(&watch);
 		if (options->command)
 			run_go(run);
 		loop(&watch);
+		close_table(&watch);
 		/* As timeout(1) does. */
 		if (watch.timed_out && options->command && !run->reaped)
 			kill(run->pid, SIGTERM);

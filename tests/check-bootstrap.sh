@@ -53,6 +53,21 @@ bootstrap pwatch -- npm start
 [ "$(cat "$work/output")" = "ran -- npm start" ] || fail "pwatch wasn't run: $(cat "$work/output")"
 ! grep -q install "$work/log" || fail "bootstrap pwatch wants $(cat "$work/log")"
 
+# What it can do without is installed as root, before anything is configured; else it goes on.
+for result in 0 1; do
+	stand_in apt-get "echo \"\$*\" >>$work/installed; exit $result"
+	printf '#!/bin/sh\n: >%s\n' "$work/tree/Makefile" >"$work/tree/configure"
+	chmod +x "$work/tree/configure"
+	rm "$work/tree/Makefile"
+	bootstrap
+	[ "$status" -eq 0 ] || fail "bootstrap without ncurses ends with $status: $(cat "$work/log")"
+	[ "$(id -u)" -ne 0 ] || grep -q "install -y.* libncurses-dev" "$work/log" ||
+		fail "bootstrap doesn't want ncurses: $(cat "$work/log")"
+	bootstrap
+	! grep -q libncurses-dev "$work/log" || fail "bootstrap wants ncurses again"
+done
+stand_in apt-get "echo \"\$*\" >>$work/installed"
+
 bootstrap
 [ "$status" -eq 0 ] || fail "bootstrap ends with $status: $(cat "$work/log")"
 

@@ -253,6 +253,7 @@ static const struct {
 	{"--check --once 1", "options --check and --once contradict each other"},
 	{"--wait=1 --ports=1 1", "options --wait=PORT and --ports contradict each other"},
 	{"-1 -- ls", "option --once is for process IDs, not for a command"},
+	{"--live ls", "option --live is for process IDs, not for a command"},
 	{"--check -- ls", "option --check is for one process ID, or none"},
 	{"--check 1 2", "option --check is for one process ID, or none"},
 	{"-Z 1", "unknown option '-Z'; pwatch --help lists the options"},
@@ -290,15 +291,17 @@ static const char *const words_of_options[] = {
 	"--ports=1", "--settle=1",   "--addresses=all", "--scope=tree", "--processes",
 	"--json",    "--format=x",   "--color=auto",    "--output=x",   "--fd=1",
 	"--exec=x",  "--interval=1", "--reader=auto",   "--table=auto", "--no-notify",
-	"--check",   "--stats",      "--quiet",         "--verbose"};
+	"--live",    "--check",      "--stats",         "--quiet",      "--verbose"};
 
 static const char *const pairs[] = {
-	"once wait",        "once timeout", "once events",  "once settle",     "once check",
-	"wait events",      "wait settle",  "wait exec",    "wait processes",  "wait color",
-	"wait check",       "wait ports",   "json format",  "json processes",  "json color",
-	"format processes", "format color", "output fd",    "quiet verbose",   "check timeout",
-	"check events",     "check ports",  "check settle", "check processes", "check format",
-	"check color",      "check exec",   "check stats"};
+	"live once",     "live wait",        "live events",  "live settle",  "live json",
+	"live format",   "live output",      "live fd",      "live exec",    "live check",
+	"live verbose",  "once wait",        "once timeout", "once events",  "once settle",
+	"once check",    "wait events",      "wait settle",  "wait exec",    "wait processes",
+	"wait color",    "wait check",       "wait ports",   "json format",  "json processes",
+	"json color",    "format processes", "format color", "output fd",    "quiet verbose",
+	"check timeout", "check events",     "check ports",  "check settle", "check processes",
+	"check format",  "check color",      "check exec",   "check stats"};
 
 /* Whether a pair names both, in any order. */
 static bool has_pair(const char *one, const char *other)
@@ -346,10 +349,10 @@ END_TEST
 START_TEST(help_lists_every_option)
 {
 	static const char *const names[] = {
-		"pid",       "once",   "wait",     "timeout", "events", "ports",     "addresses",
-		"scope",     "json",   "format",   "color",   "output", "fd",        "exec",
-		"processes", "settle", "interval", "reader",  "table",  "no-notify", "check",
-		"stats",     "quiet",  "verbose",  "help",    "version"};
+		"pid",       "live",      "once",   "wait",     "timeout", "events", "ports",
+		"addresses", "scope",     "json",   "format",   "color",   "output", "fd",
+		"exec",      "processes", "settle", "interval", "reader",  "table",  "no-notify",
+		"check",     "stats",     "quiet",  "verbose",  "help",    "version"};
 	char help[OPTIONS_HELP_MAX], name[32];
 	const char *line, *end;
 
