@@ -62,6 +62,10 @@ fi
 bare=$(grep -nE '(^|[^_a-z>.])(close|pipe2?|dup[23]?)\(' "$srcdir"/lib/*/*.c | grep -v '/util/fd\.c:')
 [ -z "$bare" ] || fail "not through util/fd.h: $bare"
 
+# Nothing below the monitor knows it.
+knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/monitor\.c$')
+[ -z "$knows" ] || fail "struct monitor is private to watch/monitor.c: $knows"
+
 # The objects, where there are any (not with a build that keeps them elsewhere).
 for object in "$builddir"/lib/*/.libs/*.o "$builddir"/lib/*/*.o; do
 	[ -e "$object" ] || continue

@@ -237,13 +237,14 @@ struct start_request {
 	int result;
 };
 
-static void serve_start(struct request *request, struct monitor *monitor, int error)
+static void serve_start(struct request *request, struct subscription_table *subscriptions,
+                        int error)
 {
 	struct start_request *start = container_of(request, struct start_request, request);
 
-	start->result = monitor ? subscription_new(&start->subscription,
-	                                           monitor_subscriptions(monitor), &start->setup)
-	                        : error;
+	start->result =
+		subscriptions ? subscription_new(&start->subscription, subscriptions, &start->setup)
+			      : error;
 }
 
 struct question {
@@ -253,11 +254,12 @@ struct question {
 	void *data;
 };
 
-static void serve_question(struct request *request, struct monitor *monitor, int error)
+static void serve_question(struct request *request, struct subscription_table *subscriptions,
+                           int error)
 {
 	struct question *question = container_of(request, struct question, request);
 
-	(void)monitor;
+	(void)subscriptions;
 	(void)error;
 	question->serve(question->subscription, question->data);
 }

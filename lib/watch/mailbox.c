@@ -42,12 +42,12 @@ static void reply(struct request *request)
 	library_unlock();
 }
 
-void mailbox_serve(struct monitor *monitor, int error)
+void mailbox_serve(struct subscription_table *subscriptions, int error)
 {
 	struct request *request;
 
 	while ((request = next_request())) {
-		request->serve(request, monitor, error);
+		request->serve(request, subscriptions, error);
 		reply(request);
 	}
 }

@@ -11,14 +11,14 @@
 
 #include "util/list.h"
 
-struct monitor;
+struct subscription_table;
 
 /* Belongs to the host thread that waits, most often on its stack. */
 struct request {
 	struct list link;
-	/* Called by the monitor thread without the lock. monitor is NULL where there was no memory
-	 * or descriptor for one, and error says which. */
-	void (*serve)(struct request *request, struct monitor *monitor, int error);
+	/* Called by the monitor thread without the lock. subscriptions is NULL where there was no
+	 * memory or descriptor for a monitor, and error says which. */
+	void (*serve)(struct request *request, struct subscription_table *subscriptions, int error);
 	bool served;
 };
 
@@ -42,7 +42,7 @@ bool mailbox_is_own_thread(void);
 /* Readable when there may be a request. */
 int mailbox_fd(void);
 /* Serves what waits. */
-void mailbox_serve(struct monitor *monitor, int error);
+void mailbox_serve(struct subscription_table *subscriptions, int error);
 
 /* Answers what waits by an error, and waits for more. */
 void mailbox_refuse(int error);

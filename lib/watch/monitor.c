@@ -34,11 +34,6 @@ struct monitor {
 	bool refresh_failed;       /* not all could be read: with the next poll again */
 };
 
-struct subscription_table *monitor_subscriptions(struct monitor *monitor)
-{
-	return &monitor->subscriptions;
-}
-
 /* --- what the lower layers report and ask --- */
 
 /* Our own helpers are never members. */
@@ -471,7 +466,7 @@ static void woken(struct source *source)
 	eventfd_t value;
 
 	eventfd_read(source->fd, &value);
-	mailbox_serve(monitor, 0);
+	mailbox_serve(&monitor->subscriptions, 0);
 	monitor->quit = mailbox_is_idle();
 }
 

@@ -7,14 +7,8 @@
 #ifndef MONITOR_H
 #define MONITOR_H
 
-struct monitor;
-struct subscription_table;
-
 /* The body of the monitor thread: works until no watcher needs the monitor any more. For
  * mailbox_enter(). */
 void *monitor_thread(void *data);
-
-/* For requests (mailbox.h). */
-struct subscription_table *monitor_subscriptions(struct monitor *monitor);
 
 #endif
