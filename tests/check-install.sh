@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-install.sh - make install gives pwatch the capabilities that configure was told, or says how
+# check-install.sh - what make install installs and make uninstall removes; that programs find the
+# library then; that pwatch has the capabilities that configure was told, or how to give them is said
 #
-# Environment: MAKE, builddir, PWATCH.
+# Environment: MAKE, builddir, srcdir, PWATCH.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR
+srcdir=${srcdir:-.}
 # Where nothing was built (not on Linux) there is nothing to install.
 if [ ! -x "$PWATCH" ]; then
 	echo "SKIP: pwatch isn't built on this system"
@@ -67,6 +69,143 @@ expect_members_only()
 	run_with_group "$group" || fail "a member may not run it: $(cat "$work/log")"
 	! run_with_group 54321 || fail "others than members may run it"
 }
+
+# --- the files -----------------------------------------------------------------------------------
+
+# in_make VARIABLE: its value in the Makefile, with what it refers to.
+in_make()
+{
+	# shellcheck disable=SC2016
+	printf 'include %s/Makefile\nprint-%s:\n\t@echo "$(%s)"\n' "$builddir" "$1" "$1" >"$work/print.mk"
+	"${MAKE:-make}" -s -C "$builddir" -f "$work/print.mk" "print-$1"
+}
+
+# make_staged TARGET: what is staged goes below $work/all.
+make_staged()
+{
+	"${MAKE:-make}" -s -C "$builddir" "$1" DESTDIR="$work/all" >"$work/log" 2>&1 ||
+		fail "make $1: $(tail -n 5 "$work/log")"
+}
+
+# expect_file DIRECTORY NAME: installed, and not empty. Its name goes into $work/expected.
+expect_file()
+{
+	[ -s "$work/all$1/$2" ] || fail "not installed: $1/$2"
+	echo "$1/$2" >>"$work/expected"
+}
+
+# expect_optional VARIABLE NAME: unless the directory is "no".
+expect_optional()
+{
+	directory=$(in_make "$1")
+	[ "$directory" = no ] || expect_file "$directory" "$2"
+}
+
+expect_files()
+{
+	expect_file "$bindir" pwatch
+	expect_file "$(in_make includedir)" portwatch.h
+	expect_file "$(in_make pkgconfigdir)" libportwatch.pc
+	for page in pwatch.1 libportwatch.3; do
+		expect_file "$(in_make mandir)/man${page##*.}" "$page"
+	done
+	expect_optional bashcompletiondir pwatch
+	expect_optional zshcompletiondir _pwatch
+	expect_optional fishcompletiondir pwatch.fish
+	expect_optional systemdunitdir pwatch.service
+	docdir=$(in_make docdir)
+	expect_file "$docdir" NEWS
+	expect_file "$docdir" README.md
+	for page in "$srcdir"/docs/*.md; do
+		expect_file "$docdir/docs" "${page##*/}"
+	done
+}
+
+# What is in directories where more comes to with time, and what libtool makes.
+others()
+{
+	grep -v -e "^$(in_make libdir)/libportwatch\." -e "^$docdir/docs/examples/" \
+		-e "^$(in_make mandir)/man3/"
+}
+
+# The links of the README lead to something.
+expect_links()
+{
+	sed -n 's/.*](\([^):#]*\)[)#].*/\1/p' "$work/all$docdir/README.md" | sort -u |
+		while read -r link; do
+			[ -e "$work/all$docdir/$link" ] || echo "$link"
+		done >"$work/dead"
+	[ ! -s "$work/dead" ] || fail "README.md links to what isn't installed: $(cat "$work/dead")"
+}
+
+# The unit is the one that docs/deployment.md shows, with the path of this pwatch.
+expect_unit()
+{
+	unit=$(in_make systemdunitdir)/pwatch.service
+	[ "$unit" != no/pwatch.service ] || return 0
+	awk '/^```ini$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$srcdir/docs/deployment.md" |
+		sed "s,/usr/local/bin/pwatch,$bindir/pwatch," >"$work/unit"
+	[ -s "$work/unit" ] || fail "docs/deployment.md has no unit"
+	diff -u "$work/unit" "$work/all$unit" || fail "the unit isn't that of docs/deployment.md"
+}
+
+bindir=$(in_make bindir)
+make_staged install
+expect_files
+expect_unit
+expect_links
+(cd "$work/all" && find . ! -type d | sed 's/^\.//') | others | sort >"$work/found"
+others <"$work/expected" | sort | diff -u - "$work/found" || fail "other files are installed"
+libdir=$(in_make libdir)
+[ -e "$work/all$libdir/libportwatch.so.0" ] || fail "no library in $libdir"
+make_staged uninstall
+left=$(find "$work/all" ! -type d)
+[ -z "$left" ] || fail "make uninstall leaves $left"
+
+# --- the dynamic linker --------------------------------------------------------------------------
+
+# ldconfig_of UID DIRECTORY: what lib/ldconfig.sh does as this user, where the linker looks in this
+# directory; what it says goes to $work/log, and what it has ldconfig do to $work/called.
+ldconfig_of()
+{
+	cat >"$work/fake/ldconfig" <<-FAKE
+		#!/bin/sh
+		if [ \$# -gt 0 ]; then
+			echo "$2: (from <builtin>:0)"
+		else
+			echo ldconfig >>"$work/called"
+		fi
+	FAKE
+	printf '#!/bin/sh\necho %s\n' "$1" >"$work/fake/id"
+	chmod +x "$work/fake/ldconfig" "$work/fake/id"
+	: >"$work/called"
+	PATH=$work/fake:$PATH sh "$srcdir/lib/ldconfig.sh" "$work/lib" >"$work/log" 2>&1 ||
+		fail "ldconfig.sh: $(cat "$work/log")"
+}
+
+mkdir "$work/fake" "$work/lib"
+ln -s lib "$work/link"
+: >"$work/lib/libportwatch.so"
+ldconfig_of 0 "$work/link"
+[ -s "$work/called" ] || fail "root: ldconfig isn't run: $(cat "$work/log")"
+ldconfig_of 1000 "$work/lib"
+grep -q 'run as root: ldconfig$' "$work/log" ||
+	fail "an ordinary user doesn't learn of ldconfig: $(cat "$work/log")"
+[ ! -s "$work/called" ] || fail "an ordinary user runs ldconfig"
+ldconfig_of 0 /nonexistent
+for said in "echo $work/lib >/etc/ld.so.conf.d/libportwatch.conf && ldconfig" "LD_LIBRARY_PATH=$work/lib"; do
+	grep -qF "$said" "$work/log" || fail "where the linker doesn't look, this isn't said: $said"
+done
+[ ! -s "$work/called" ] || fail "ldconfig is run, and can't find the library"
+# make install runs it, but for a package it doesn't.
+install_with none
+grep -q 'ld\.so\.conf\.d/libportwatch' "$work/log" || ! ldconfig -N -X -v 2>/dev/null | grep -q . ||
+	fail "make install says nothing of ldconfig: $(cat "$work/log")"
+install_with none DESTDIR="$work/staged"
+! grep -q 'ld\.so\.conf\.d' "$work/log" || fail "a staged make install looks for the linker's cache"
+rm -rf "$work/fake" "$work/staged" "$work/root"
+
+# --- capabilities --------------------------------------------------------------------------------
 
 installed=$work/root/bin/pwatch
 group=$(id -g)
