@@ -26,7 +26,6 @@ struct context {
 	/* News: anybody sets these, and the monitor looks at its next turn. */
 	bool forked; /* processes may have come: read the trees */
 	bool exited; /* a member has exited: read the trees */
-	bool moved;  /* members have come, gone or moved: place the workers again */
 };
 
 /* Whether the kernel reports that. */

@@ -45,6 +45,15 @@ static void forget(struct elsewhere *elsewhere, struct place *place)
 	free(place);
 }
 
+/* The views of a process' namespaces are to be placed again. */
+static void move(struct elsewhere *elsewhere, const struct process *process)
+{
+	struct subscription *subscription = NULL;
+
+	while ((subscription = subscription_of(elsewhere->subscriptions, process, subscription)))
+		subscription_move(subscription);
+}
+
 static struct place *find_place(const struct elsewhere *elsewhere, const struct process *process,
                                 const struct netns_id *id)
 {
@@ -77,7 +86,7 @@ static struct place *add_place(struct elsewhere *elsewhere, const struct process
 	place->verify = clock_now(CLOCK_MONOTONIC) + VERIFY_PAUSE;
 	list_append(&elsewhere->places, &place->link);
 	elsewhere->count++;
-	elsewhere->context->moved = true;
+	move(elsewhere, process);
 	return place;
 }
 
@@ -170,6 +179,7 @@ static bool is_valid(const struct elsewhere *elsewhere, const struct place *plac
 
 static void verify(struct elsewhere *elsewhere, uint64_t now)
 {
+	const struct process *process;
 	struct place *place;
 
 	list_each (place, &elsewhere->places, struct place, link) {
@@ -181,8 +191,11 @@ static void verify(struct elsewhere *elsewhere, uint64_t now)
 		place->descriptor = -1;
 		if (is_valid(elsewhere, place))
 			continue;
+		process = process_table_find(elsewhere->context->processes, place->pid);
 		forget(elsewhere, place);
-		elsewhere->context->moved = true;
+		/* Those of a process that has left are placed again for that reason. */
+		if (process)
+			move(elsewhere, process);
 	}
 }
 
@@ -391,7 +404,7 @@ static void take_place(struct elsewhere *elsewhere, const struct process *proces
 		place->descriptor = result->netns;
 		place->verify = clock_now(CLOCK_MONOTONIC) + KEPT;
 	}
-	elsewhere->context->moved = true;
+	move(elsewhere, process);
 	for (ns = netns_find(elsewhere->namespaces, &result->id); ns; ns = netns_find_next(ns))
 		netns_read_now(ns);
 }

@@ -119,24 +119,11 @@ static void add_outside_candidate(struct kernel_events *events, pid_t pid,
 		}
 }
 
-/* The next subscription whose scope follows one of the trees of a process; NULL after the last. */
-static struct subscription *next_subscription(const struct kernel_events *events,
-                                              const struct process *process,
-                                              const struct subscription *previous)
-{
-	struct subscription *next = previous ? subscription_find_next(previous) : NULL;
-	const struct process_tree *tree = previous ? scope_tree(previous->scope) : NULL;
-
-	while (!next && (tree = process_tree_of(process, tree)))
-		next = subscription_find(events->subscriptions, tree);
-	return next;
-}
-
 static void add_candidate(struct kernel_events *events, const struct process *process)
 {
 	struct subscription *subscription = NULL;
 
-	while ((subscription = next_subscription(events, process, subscription)))
+	while ((subscription = subscription_of(events->subscriptions, process, subscription)))
 		owners_add_candidate(subscription, process->pid);
 	if (events->everybody_counts && process->netns_known)
 		add_outside_candidate(events, process->pid, process, &process->netns);
@@ -145,13 +132,14 @@ static void add_candidate(struct kernel_events *events, const struct process *pr
 static void member_changed(struct kernel_events *events, struct process *process,
                            const struct tcp_change *change)
 {
-	bool moved = process_locate(events->context->processes, process) > 0;
 	struct place *place = NULL;
 
+	placement_find(events->placement, process);
+	if (change->listening)
+		elsewhere_listened(events->elsewhere, process, change);
 	/* A process or a thread that moves and listens: its new namespace must have a worker first.
 	 */
-	if ((change->listening && elsewhere_listened(events->elsewhere, process, change)) || moved)
-		placement_update(events->placement);
+	placement_update(events->placement);
 	if (change->listening)
 		add_candidate(events, process);
 	if (process->netns_known)
@@ -224,7 +212,7 @@ static bool execed(void *data, pid_t pid)
 	process_table_reread(events->context->processes, process);
 	if (process->netns_known)
 		netns_table_started(events->namespaces, &process->netns);
-	while ((subscription = next_subscription(events, process, subscription)))
+	while ((subscription = subscription_of(events->subscriptions, process, subscription)))
 		owners_execed(subscription, process);
 	return true;
 }

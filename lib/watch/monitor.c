@@ -52,11 +52,11 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
 	bool started = false;
 
-	monitor->context.moved = true;
 	if (monitor->context.notifier)
 		notifier_follow(monitor->context.notifier, process->pid);
 	for (; subscription; subscription = subscription_find_next(subscription)) {
 		started |= subscription->state != SUBSCRIPTION_STARTING;
+		placement_joined(subscription, process);
 		owners_joined(subscription, process);
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
@@ -70,10 +70,10 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 	struct monitor *monitor = data;
 	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
 
-	monitor->context.moved = true;
 	for (; subscription; subscription = subscription_find_next(subscription)) {
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process left: PID %d (%s)",
 		          (int)process->pid, process->name);
+		placement_left(&monitor->placement, subscription, process);
 		owners_left(subscription, process);
 		/* There is room for one of those. */
 		monitor->context.forked |= scope_leaves_out(subscription->scope);
@@ -118,12 +118,13 @@ static void completed(void *data, struct netns *ns)
 /* For those who wait for the namespace, or for its end. */
 static void exhausted(void *data, struct netns *ns)
 {
-	struct monitor *monitor = data;
 	struct view *view;
 
-	monitor->context.moved = true;
-	list_each (view, &ns->views, struct view, of_namespace)
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace) {
+		subscription_move(view->subscription);
 		subscription_touch(view->subscription);
+	}
 }
 
 static void missed(void *data, struct netns *ns, const struct expectation *expectation)
@@ -289,8 +290,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 /* Everything that is due when a cycle begins. */
 static void begin_cycle(struct monitor *monitor, uint64_t now)
 {
-	bool in_need = monitor->placement.unplaced || monitor->placement.exit_unwatched ||
-	               monitor->refresh_failed;
+	bool in_need = monitor->refresh_failed;
 	uint64_t cost = netns_table_poll(&monitor->namespaces);
 	struct subscription *subscription;
 
@@ -299,9 +299,14 @@ static void begin_cycle(struct monitor *monitor, uint64_t now)
 		subscription->attribute_again = false;
 		subscription_touch(subscription);
 		outbox_retry(subscription->outbox);
+		if (subscription->state >= SUBSCRIPTION_ENDED)
+			continue;
+		in_need |= subscription->unplaced || subscription->exit_unwatched;
+		monitor->context.exited |= subscription->exit_unwatched;
+		if (subscription->unplaced)
+			subscription_move(subscription);
 	}
 	monitor->namespaces.polled = true;
-	monitor->context.exited |= monitor->placement.exit_unwatched;
 	schedule_next_cycle(&monitor->schedule, now, cost,
 	                    context_is_notified(&monitor->context, NOTIFIER_LISTEN), in_need);
 }
@@ -321,7 +326,6 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 	pid_t last = monitor->recent_pids.last;
 
 	monitor->namespaces.polled = false;
-	monitor->context.moved |= monitor->placement.unplaced;
 	check_forks(monitor, now);
 	if (process_table_find_delayed_orphans(monitor->context.processes) < 0)
 		monitor->refresh_failed = true;
@@ -343,13 +347,12 @@ static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
 	       now >= monitor->refresh_earliest;
 }
 
-static void place(struct monitor *monitor)
+/* Where no namespace was polled until now, the cycle under way was none for tables. */
+static void check_adapting(struct monitor *monitor)
 {
 	bool adapted = monitor->schedule.adapts;
 
-	placement_update(&monitor->placement);
-	monitor->schedule.adapts = monitor->placement.adapts;
-	/* The cycle under way was none for tables. */
+	monitor->schedule.adapts = monitor->namespaces.adapting > 0;
 	if (monitor->schedule.adapts && !adapted) {
 		monitor->schedule.next = 0;
 		monitor->schedule.cycles = 0;
@@ -405,8 +408,8 @@ static void work(struct monitor *monitor, uint64_t now)
 		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
 		refresh(monitor);
-	if (monitor->context.moved)
-		place(monitor);
+	placement_update(&monitor->placement);
+	check_adapting(monitor);
 	serve_all(monitor, now);
 }
 
@@ -420,7 +423,7 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
 	uint64_t due = monitor->schedule.next;
 
-	if (monitor->context.moved || monitor->subscriptions.changed ||
+	if (placement_is_due(&monitor->placement) || monitor->subscriptions.changed ||
 	    monitor->namespaces.polled || !list_empty(&monitor->subscriptions.busy))
 		return 0;
 	/* The rest of what is under way. */

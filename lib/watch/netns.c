@@ -46,6 +46,7 @@ void netns_table_init(struct netns_table *table, struct context *context, struct
 	};
 	list_init(&table->list);
 	list_init(&table->helpers);
+	list_init(&table->views_changed);
 	hash_init(&table->by_id);
 	hash_init(&table->by_serial);
 	hash_init(&table->by_helper);
@@ -160,7 +161,9 @@ struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
 	ns->burst_next = UINT64_MAX;
 	list_init(&ns->views);
 	list_init(&ns->helper);
+	list_init(&ns->views_changed);
 	list_append(&table->list, &ns->link);
+	netns_views_changed(ns);
 	hash_add(&table->by_id, &ns->by_id, id->ino);
 	hash_add(&table->by_serial, &ns->by_serial, ns->serial);
 	reschedule(ns);
@@ -172,7 +175,9 @@ void netns_free(struct netns *ns)
 {
 	netns_close_reader(ns);
 	snapshot_clear(&ns->known);
+	ns->workers->adapting -= ns->adapts;
 	list_remove(&ns->link);
+	list_remove(&ns->views_changed);
 	hash_remove(&ns->workers->by_id, &ns->by_id);
 	hash_remove(&ns->workers->by_serial, &ns->by_serial);
 	heap_remove(&ns->workers->due, &ns->due);
@@ -559,8 +564,15 @@ uint64_t netns_table_poll(struct netns_table *table)
 	return cost;
 }
 
+void netns_views_changed(struct netns *ns)
+{
+	list_remove(&ns->views_changed);
+	list_append(&ns->workers->views_changed, &ns->views_changed);
+}
+
 void netns_set_interval(struct netns *ns, unsigned int interval, bool adapts)
 {
+	ns->workers->adapting += (size_t)adapts - (size_t)ns->adapts;
 	ns->adapts = adapts;
 	ns->interval = interval;
 	reschedule(ns);

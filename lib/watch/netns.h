@@ -51,11 +51,13 @@ struct netns_table {
 	struct list list;
 	struct hash by_id; /* by id.ino */
 	struct hash by_serial;
-	struct hash by_helper; /* those with a helper, by its PID */
-	struct list helpers;   /* the same, the one that was read longest ago first */
-	struct heap due;       /* by a time that is not later than netns_due() */
-	uint64_t serial;       /* of the worker made last */
-	bool polled;           /* some table was asked for: look after the trees as well */
+	struct hash by_helper;     /* those with a helper, by its PID */
+	struct list helpers;       /* the same, the one that was read longest ago first */
+	struct heap due;           /* by a time that is not later than netns_due() */
+	struct list views_changed; /* those whose views have changed, for placement.c */
+	size_t adapting;           /* so many have no interval of their own */
+	uint64_t serial;           /* of the worker made last */
+	bool polled;               /* some table was asked for: look after the trees as well */
 };
 
 struct netns {
@@ -68,8 +70,9 @@ struct netns {
 	struct heap_link due;
 	struct list working; /* for netns_table_work() */
 	bool parked; /* its reader was closed for want of room, and comes back for the next read */
-	struct list views; /* the observer's: struct view, see sockets.h */
-	uint64_t serial;   /* never reused */
+	struct list views_changed; /* in table->views_changed */
+	struct list views;         /* the observer's: struct view, see sockets.h */
+	uint64_t serial;           /* never reused */
 	struct netns_id id;
 	enum portwatch_reader forced_reader;
 	enum portwatch_table forced_table;
@@ -159,6 +162,8 @@ void netns_expect(struct netns *ns, const struct tcp_change *change);
 void netns_lost(struct netns *ns);
 /* These processes hold the socket with this inode: it may be one that is expected. */
 void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set *holders);
+/* A view has come or gone. */
+void netns_views_changed(struct netns *ns);
 /* How often it is read: interval in ms, 0: none is set; adapts: some watcher has set none. */
 void netns_set_interval(struct netns *ns, unsigned int interval, bool adapts);
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */

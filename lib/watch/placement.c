@@ -23,26 +23,6 @@
  * trees. */
 #define EXIT_RESERVE 128
 
-/* The view of a namespace, looked for from the one that follows `last` on, and round: the members
- * are walked in the order in which their views were made, so that it is nearly always the next. */
-static struct view *find_view(const struct subscription *subscription, const struct view *last,
-                              const struct netns_id *id)
-{
-	const struct list *head = &subscription->views;
-	const struct list *first = last ? &last->of_subscription : head, *each = first;
-
-	do {
-		each = each->next;
-		if (each != head) {
-			struct view *view = container_of(each, struct view, of_subscription);
-
-			if (netns_id_is_same(&view->ns->id, id))
-				return view;
-		}
-	} while (each != first);
-	return NULL;
-}
-
 static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
 {
 	const struct options *options = &subscription->options;
@@ -53,18 +33,17 @@ static struct view *make_view(struct subscription *subscription, const struct ne
 }
 
 /* Marks the view of a namespace for a member. `last` is the one that was marked last. */
-static struct view *mark_one(struct placement *placement, struct subscription *subscription,
-                             struct view *last, struct process *process, const struct netns_id *id)
+static struct view *mark_one(struct subscription *subscription, struct view *last,
+                             struct process *process, const struct netns_id *id)
 {
 	struct view *view = last;
 
 	if (!view || !netns_id_is_same(&view->ns->id, id))
-		view = find_view(subscription, last, id);
+		view = view_find_netns(subscription, id);
 	if (!view)
 		view = make_view(subscription, id);
 	if (!view) {
 		subscription->unplaced = true;
-		placement->unplaced = true;
 		return last;
 	}
 	view->marked = true;
@@ -85,7 +64,7 @@ static void mark_elsewhere(struct placement *placement, struct subscription *sub
 		process = process_table_find(placement->context->processes, place->pid);
 		if (process && process->start_time == place->start_time &&
 		    scope_contains(subscription->scope, process))
-			mark_one(placement, subscription, NULL, process, &place->id);
+			mark_one(subscription, NULL, process, &place->id);
 	}
 }
 
@@ -97,11 +76,16 @@ static void mark(struct placement *placement, struct subscription *subscription)
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		view->marked = false;
 		view->exit_member = NULL;
+		view->members = 0;
 	}
 	subscription->unplaced = false;
-	while ((process = scope_next(subscription->scope, process)))
-		if (scope_reads(subscription->scope, process))
-			last = mark_one(placement, subscription, last, process, &process->netns);
+	while ((process = scope_next(subscription->scope, process))) {
+		if (!scope_reads(subscription->scope, process))
+			continue;
+		last = mark_one(subscription, last, process, &process->netns);
+		if (last)
+			last->members++;
+	}
 	mark_elsewhere(placement, subscription);
 }
 
@@ -189,13 +173,14 @@ static void place(struct placement *placement, struct subscription *subscription
 			view_free(view, true);
 	}
 	subscription_check_end(subscription);
-	if (subscription->state < SUBSCRIPTION_ENDED && is_exit_unwatched(subscription))
-		placement->exit_unwatched = true;
+	subscription->exit_unwatched =
+		subscription->state < SUBSCRIPTION_ENDED && is_exit_unwatched(subscription);
+	subscription_touch(subscription);
 }
 
 /* The shortest interval that a watcher has set rules; beside it those who have set none are served.
  */
-static bool set_interval(struct netns *ns)
+static void set_interval(struct netns *ns)
 {
 	bool adapts = false;
 	unsigned int shortest = 0;
@@ -209,7 +194,6 @@ static bool set_interval(struct netns *ns)
 			shortest = interval;
 	}
 	netns_set_interval(ns, shortest, adapts);
-	return adapts;
 }
 
 void placement_init(struct placement *placement, struct subscription_table *subscriptions,
@@ -229,31 +213,74 @@ void placement_clear(struct placement *placement)
 	inits_clear(&placement->inits);
 }
 
+bool placement_is_due(const struct placement *placement)
+{
+	return !list_empty(&placement->subscriptions->moved) ||
+	       !list_empty(&placement->namespaces->views_changed);
+}
+
 void placement_update(struct placement *placement)
 {
-	struct subscription *subscription;
-	struct netns *ns;
+	struct list *moved = &placement->subscriptions->moved;
+	struct list *changed = &placement->namespaces->views_changed;
 
-	placement->context->moved = false;
-	placement->exit_unwatched = false;
-	placement->unplaced = false;
-	placement->adapts = false;
-	list_each (subscription, &placement->subscriptions->list, struct subscription, link)
+	while (!list_empty(moved)) {
+		struct subscription *subscription =
+			container_of(moved->next, struct subscription, moved);
+
+		list_remove(&subscription->moved);
 		place(placement, subscription);
-	list_each (ns, &placement->namespaces->list, struct netns, link) {
+	}
+	while (!list_empty(changed)) {
+		struct netns *ns = container_of(changed->next, struct netns, views_changed);
+
+		list_remove(&ns->views_changed);
 		if (list_empty(&ns->views))
 			netns_free(ns);
 		else
-			placement->adapts |= set_interval(ns);
+			set_interval(ns);
 	}
 }
 
-/* Looks where a member is. One that is nowhere has exited, which nothing else may report. */
-static void locate(struct context *context, struct process *process)
+void placement_joined(struct subscription *subscription, const struct process *process)
 {
+	struct view *view;
+
+	if (!scope_reads(subscription->scope, process))
+		return;
+	view = view_find_netns(subscription, &process->netns);
+	if (view)
+		view->members++;
+	if (!view || !view->marked || view->exit.fd < 0)
+		subscription_move(subscription);
+}
+
+void placement_left(struct placement *placement, struct subscription *subscription,
+                    const struct process *process)
+{
+	struct view *view =
+		process->netns_known ? view_find_netns(subscription, &process->netns) : NULL;
+	bool last = false;
+
+	if (view && view->members > 0)
+		last = --view->members == 0;
+	if (last || (view && view->watch_exit == process->pid) ||
+	    scope_count(subscription->scope) == 0 ||
+	    elsewhere_next(placement->elsewhere, process, NULL))
+		subscription_move(subscription);
+}
+
+void placement_find(struct placement *placement, struct process *process)
+{
+	struct context *context = placement->context;
+	struct subscription *subscription = NULL;
 	int result = process_locate(context->processes, process);
 
-	context->moved |= result > 0;
+	if (result > 0)
+		while ((subscription =
+		                subscription_of(placement->subscriptions, process, subscription)))
+			subscription_move(subscription);
+	/* One that is nowhere has exited, which nothing else may report. */
 	context->exited |= result == -ENOENT ||
 	                   (result == -ESRCH && !procfs_is_hidden(&context->procfs, process->pid));
 }
@@ -275,7 +302,7 @@ void placement_locate(struct placement *placement, uint64_t now)
 			index++;
 			if (!turn && now - process->seen >= LOCATE_YOUNG)
 				continue;
-			locate(placement->context, process);
+			placement_find(placement, process);
 			elsewhere_look(placement->elsewhere, process);
 		}
 	}

@@ -13,7 +13,9 @@ struct context;
 struct elsewhere;
 struct netns;
 struct netns_table;
+struct process;
 struct reader_target;
+struct subscription;
 struct subscription_table;
 
 struct placement {
@@ -22,9 +24,6 @@ struct placement {
 	struct subscription_table *subscriptions;
 	struct elsewhere *elsewhere;
 	struct inits inits;       /* of containers, by their namespaces */
-	bool adapts;              /* some namespace is read without an interval of its own */
-	bool unplaced;            /* no memory for a worker or a view: with the next poll again */
-	bool exit_unwatched;      /* no pidfd reports the end of some tree */
 	size_t locate_next;       /* whose turn it is to be looked for */
 	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when the next turn is */
 };
@@ -32,8 +31,18 @@ struct placement {
 void placement_init(struct placement *placement, struct subscription_table *subscriptions,
                     struct elsewhere *elsewhere);
 void placement_clear(struct placement *placement);
-/* Places workers and views where the members are. */
+/* Places workers and views where the members are: those of the subscriptions whose members have
+ * come, gone or moved. */
 void placement_update(struct placement *placement);
+/* Whether placement_update() has something to do. */
+bool placement_is_due(const struct placement *placement);
+/* A member has joined or left. That one more lives in a namespace, or one less, takes no walk over
+ * the members. */
+void placement_joined(struct subscription *subscription, const struct process *process);
+void placement_left(struct placement *placement, struct subscription *subscription,
+                    const struct process *process);
+/* Looks where a member is now. */
+void placement_find(struct placement *placement, struct process *process);
 /* Looks where some of the members are now. */
 void placement_locate(struct placement *placement, uint64_t now);
 /* Chooses how a namespace is entered, as struct netns_observer says. */

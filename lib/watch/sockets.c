@@ -335,7 +335,7 @@ void socket_release(struct socket *socket)
 		return;
 	/* It may have been the last thing for which a view without members was kept. */
 	if (!socket->view->marked)
-		subscription->context->moved = true;
+		subscription_move(subscription);
 	list_remove(&socket->of_port);
 	if (port->sockets == 1) {
 		subscription->port_count--;
@@ -460,13 +460,25 @@ void view_completed(struct view *view)
 	subscription_touch(view->subscription);
 }
 
+struct view *view_find_netns(const struct subscription *subscription, const struct netns_id *id)
+{
+	struct hash_link *link = hash_find(&subscription->views_by_netns, id->ino);
+
+	for (; link; link = hash_next(link)) {
+		struct view *view = container_of(link, struct view, by_netns);
+
+		if (netns_id_is_same(&view->ns->id, id))
+			return view;
+	}
+	return NULL;
+}
+
 struct view *view_get(struct subscription *subscription, struct netns *ns)
 {
-	struct view *view;
+	struct view *view = view_find_netns(subscription, &ns->id);
 
-	list_each (view, &subscription->views, struct view, of_subscription)
-		if (view->ns == ns)
-			return view;
+	if (view)
+		return view;
 	view = calloc(1, sizeof(*view));
 	if (!view)
 		return NULL;
@@ -480,6 +492,8 @@ struct view *view_get(struct subscription *subscription, struct netns *ns)
 	list_init(&view->of_dropping);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
+	hash_add(&subscription->views_by_netns, &view->by_netns, ns->id.ino);
+	netns_views_changed(ns);
 	netns_read_now(ns);
 	return view;
 }
@@ -500,6 +514,8 @@ void view_free(struct view *view, bool close_ports)
 		fd_close(view->exit.fd);
 	}
 	list_remove(&view->of_dropping);
+	netns_views_changed(view->ns);
+	hash_remove(&view->subscription->views_by_netns, &view->by_netns);
 	list_remove(&view->of_namespace);
 	list_remove(&view->of_subscription);
 	free(view);

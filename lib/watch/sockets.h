@@ -46,7 +46,8 @@ struct socket {
 struct view {
 	struct list of_namespace;
 	struct list of_subscription;
-	struct list of_dropping; /* in subscription->dropping, while `dropped` is not empty */
+	struct hash_link by_netns; /* in subscription->views_by_netns */
+	struct list of_dropping;   /* in subscription->dropping, while `dropped` is not empty */
 	struct netns *ns;
 	struct subscription *subscription;
 	void *tree;          /* tsearch(3): sockets by listener_compare() */
@@ -54,15 +55,18 @@ struct view {
 	struct list dropped; /* those that listen no more, while their ports are still held */
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
-	bool joined; /* made when others were waited for already: nobody waits for this one */
-	bool late;   /* rows were missing when it was made: they may come back */
-	bool marked; /* by placement.c: a member lives there */
+	bool joined;    /* made when others were waited for already: nobody waits for this one */
+	bool late;      /* rows were missing when it was made: they may come back */
+	bool marked;    /* by placement.c: a member lives there ... */
+	size_t members; /* ... and so many do */
 	struct process *exit_member; /* by placement.c: one that does */
 	uint64_t exit_start;         /* start time of the anchor */
 	pid_t watch_exit;            /* a member there whose exit is waited for ... */
 	struct source exit;          /* ... with its pidfd */
 };
 
+/* The view of a namespace; NULL if there is none. */
+struct view *view_find_netns(const struct subscription *subscription, const struct netns_id *id);
 /* The view of a namespace; made if there is none. NULL without memory. */
 struct view *view_get(struct subscription *subscription, struct netns *ns);
 /* Closes all its ports, unless they are left open, and forgets it. */

@@ -28,6 +28,7 @@ void subscription_table_init(struct subscription_table *table, struct context *c
 	*table = (struct subscription_table){.context = context, .namespaces = namespaces};
 	list_init(&table->list);
 	list_init(&table->busy);
+	list_init(&table->moved);
 	hash_init(&table->by_tree);
 }
 
@@ -52,6 +53,18 @@ struct subscription *subscription_find_next(const struct subscription *subscript
 	return of_tree(hash_next(&subscription->by_tree));
 }
 
+struct subscription *subscription_of(const struct subscription_table *table,
+                                     const struct process *process,
+                                     const struct subscription *previous)
+{
+	struct subscription *next = previous ? subscription_find_next(previous) : NULL;
+	const struct process_tree *tree = previous ? scope_tree(previous->scope) : NULL;
+
+	while (!next && (tree = process_tree_of(process, tree)))
+		next = subscription_find(table, tree);
+	return next;
+}
+
 int subscription_new(struct subscription **subscription, struct subscription_table *table,
                      const struct subscription_setup *setup)
 {
@@ -74,6 +87,8 @@ int subscription_new(struct subscription **subscription, struct subscription_tab
 	owners_init(new);
 	list_init(&new->dropping);
 	list_init(&new->busy);
+	list_init(&new->moved);
+	hash_init(&new->views_by_netns);
 	list_append(&table->list, &new->link);
 	table->changed = true;
 	subscription_touch(new);
@@ -96,6 +111,7 @@ void subscription_free(struct subscription *subscription)
 	/* No port closes: the library only looks at them no longer. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
+	hash_clear(&subscription->views_by_netns);
 	owners_clear(subscription);
 	outbox_release(subscription->outbox);
 	if (subscription->scope)
@@ -103,9 +119,9 @@ void subscription_free(struct subscription *subscription)
 	scope_free(subscription->scope);
 	list_remove(&subscription->link);
 	list_remove(&subscription->busy);
+	list_remove(&subscription->moved);
 	heap_remove(&subscription->table->due, &subscription->due);
 	subscription->table->changed = true;
-	subscription->context->moved = true;
 	free(subscription);
 }
 
@@ -166,7 +182,7 @@ static void enter_scope(struct subscription *subscription)
 	hash_add(&subscription->table->by_tree, &subscription->by_tree,
 	         (uint64_t)(uintptr_t)scope_tree(subscription->scope));
 	subscription->table->changed = true;
-	subscription->context->moved = true;
+	subscription_move(subscription);
 }
 
 static void init_scope(struct subscription *subscription, uint64_t now)

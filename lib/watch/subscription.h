@@ -36,6 +36,7 @@ struct subscription_table {
 	struct hash by_tree; /* those that have a scope, by the address of its tree */
 	struct list busy;    /* those that have something to do now */
 	struct heap due;     /* all, by subscription_due() */
+	struct list moved;   /* those whose members have come, gone or moved, for placement.c */
 	bool changed; /* some have come, gone, got their scope or ended: the notifier looks again */
 };
 
@@ -45,6 +46,7 @@ struct subscription {
 	struct list link;
 	struct hash_link by_tree;
 	struct list busy;
+	struct list moved;
 	struct heap_link due;
 	struct outbox *outbox; /* a reference of its own */
 	struct options options;
@@ -58,8 +60,10 @@ struct subscription {
 	uint64_t retry;      /* when it is asked again */
 	struct scope *scope; /* NULL until the monitor has made it */
 	struct list views;
+	struct hash views_by_netns;  /* the same by the inode number of netns_id */
 	struct list dropping;        /* views with sockets that listen no more */
 	bool placed;                 /* the views of the members at its start are made */
+	bool exit_unwatched;         /* no pidfd reports the end of the last member */
 	bool unplaced;               /* there was no memory to look into some member's namespace */
 	struct hash sockets;         /* by inode number */
 	struct list pending_sockets; /* who holds them is to be found out ... */
@@ -98,12 +102,23 @@ void subscription_table_clear(struct subscription_table *table);
 struct subscription *subscription_find(const struct subscription_table *table,
                                        const struct process_tree *tree);
 struct subscription *subscription_find_next(const struct subscription *subscription);
+/* The subscriptions whose scopes contain a process; NULL after the last. */
+struct subscription *subscription_of(const struct subscription_table *table,
+                                     const struct process *process,
+                                     const struct subscription *previous);
 
 /* It has something to do at the next turn. */
 static inline void subscription_touch(struct subscription *subscription)
 {
 	list_remove(&subscription->busy);
 	list_append(&subscription->table->busy, &subscription->busy);
+}
+
+/* Its views are to be placed again. */
+static inline void subscription_move(struct subscription *subscription)
+{
+	list_remove(&subscription->moved);
+	list_append(&subscription->table->moved, &subscription->moved);
 }
 
 /* There is a question for the owners. */
