@@ -8,6 +8,8 @@ pwatch=${PWATCH:-./pwatch}
 header=$srcdir/lib/api/portwatch.h
 page1=$srcdir/docs/pwatch.1
 page3=$srcdir/docs/libportwatch.3
+# The pages of the functions are the arguments.
+set -- "$srcdir"/docs/portwatch_*.3
 status=0
 
 work=$(mktemp -d "${TMPDIR:-.}/check-docs.XXXXXX") || exit 99
@@ -42,7 +44,7 @@ else
 	echo "pwatch was not built: its help is not compared"
 fi
 
-# --- libportwatch.3 ----------------------------------------------------------------------------
+# --- section 3 -------------------------------------------------------------------------------
 
 # Without comments, and each declaration on a line of its own: "int portwatch_stop(struct ...)".
 sed -e 's,/\*[^*]*\*/,,' -e '/\/\*/,/\*\//d' -e '/^#/d' "$header" |
@@ -57,12 +59,21 @@ awk '/^\.Ft / { type = substr($0, 5); sub(/\*$/, "*", type); next }
 		gsub(/" "/, ", ", line)
 		print type (type ~ /\*$/ ? "" : " ") name "(" line ")"
 		type = ""
-	}' "$page3" | sort >"$work/synopsis"
-compare "portwatch.h and the synopsis of $page3 differ" "$work/prototypes" "$work/synopsis"
+	}' "$@" | sort >"$work/synopsis"
+compare "portwatch.h and the synopses of the manual pages differ" "$work/prototypes" "$work/synopsis"
 
 sed -n 's/.*\(portwatch_[a-z0-9_]*\)(.*/\1/p' "$work/prototypes" | sort >"$work/functions"
-sed -n 's/^\.It Fn \(portwatch_[a-z0-9_]*\).*/\1/p' "$page3" | sort >"$work/described"
-compare "portwatch.h and the descriptions in $page3 differ" "$work/functions" "$work/described"
+sed -n 's/^\.It Fn \(portwatch_[a-z0-9_]*\).*/\1/p' "$@" | sort >"$work/described"
+compare "portwatch.h and the descriptions in the manual pages differ" "$work/functions" "$work/described"
+# Each page has the name of its first function, and names the others: they become links to it.
+sed -n 's/^\.Nm \(portwatch_[a-z0-9_]*\).*/\1/p' "$@" | sort >"$work/named"
+compare "portwatch.h and the names of the manual pages differ" "$work/functions" "$work/named"
+for page in "$@"; do
+	name=$(basename "$page" .3)
+	[ "$(sed -n 's/^\.Nm \([a-z0-9_]*\).*/\1/p' "$page" | head -n 1)" = "$name" ] ||
+		fail "$page doesn't begin with $name"
+	grep -qx "\.It Xr $name 3" "$page3" || fail "$page3 doesn't refer to $name(3)"
+done
 
 # Enumerators are alone in having a value.
 sed -n 's/^[[:space:]]*\(PORTWATCH_[A-Z0-9_]*\) = .*/\1/p' "$header" | sort >"$work/constants"
@@ -117,6 +128,6 @@ done <"$work/calls"
 # --- both --------------------------------------------------------------------------------------
 
 if command -v mandoc >/dev/null 2>&1; then
-	mandoc -T lint -W warning "$page1" "$page3" || fail "mandoc finds fault"
+	mandoc -T lint -W warning "$page1" "$page3" "$@" || fail "mandoc finds fault"
 fi
 exit $status

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # check-install.sh - what make install installs and make uninstall removes; that programs find the
-# library then; that pwatch has the capabilities that configure was told, or how to give them is said
+# library then; that each function has a manual page; that pwatch has the capabilities that configure
+# was told, or how to give them is said
 #
 # Environment: MAKE, builddir, srcdir, PWATCH.
 set -u
@@ -149,11 +150,31 @@ expect_unit()
 	diff -u "$work/unit" "$work/all$unit" || fail "the unit isn't that of docs/deployment.md"
 }
 
+# Each function has a page, of its own or a link.
+expect_pages()
+{
+	sed -n 's/^[[:space:]]*\(portwatch_[a-z0-9_]*\);$/\1/p' "$srcdir/lib/api/libportwatch.sym" >"$work/functions"
+	[ -s "$work/functions" ] || fail "no function found"
+	while read -r name; do
+		page=$(find "$work/all" -name "$name.3")
+		[ -s "$page" ] || fail "no manual page $name(3)"
+		# A link leads to a page that is there.
+		target=$(sed -n 's/^\.so man3\///p' "$page")
+		[ -z "$target" ] || grep -q "^\.Nm $name" "${page%/*}/$target" || fail "$name(3) leads nowhere"
+	done <"$work/functions"
+	if command -v man >/dev/null && man --version >/dev/null 2>&1; then
+		MANPATH=$(dirname "$(dirname "$page")") man -P cat portwatch_free >"$work/page" 2>"$work/log" ||
+			fail "man portwatch_free: $(cat "$work/log")"
+		grep -q 'portwatch_free' "$work/page" || fail "man portwatch_free: $(cat "$work/page")"
+	fi
+}
+
 bindir=$(in_make bindir)
 make_staged install
 expect_files
 expect_unit
 expect_links
+expect_pages
 (cd "$work/all" && find . ! -type d | sed 's/^\.//') | others | sort >"$work/found"
 others <"$work/expected" | sort | diff -u - "$work/found" || fail "other files are installed"
 libdir=$(in_make libdir)

@@ -161,6 +161,8 @@ START_TEST(only_wanted_kinds_are_reported)
 	collect_watch(&all, server.pid);
 	socket = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&all, OPEN, NULL, socket.port);
+	if (kinds[_i] & OPEN)
+		collect_wait(&collect, OPEN, NULL, socket.port);
 	fixture_close(&server, socket);
 	collect_wait(&all, CLOSE, NULL, socket.port);
 	fixture_end(&server);

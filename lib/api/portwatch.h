@@ -5,18 +5,36 @@
  * A watcher follows one process and everything that the process starts, into whatever network
  * namespace they go, and reports each TCP port on which one of them starts or stops listening.
  *
+ *     #include <portwatch.h>
+ *     #include <semaphore.h>
+ *     #include <stdio.h>
+ *     #include <stdlib.h>
+ *
  *     static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
- *                          void *user_data)
+ *                          void *ended)
  *     {
- *             if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_OPEN)
+ *             (void)watcher;
+ *             if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_END)
+ *                     sem_post(ended);
+ *             else
  *                     printf("%s:%u\n", portwatch_event_get_address_text(event),
  *                            (unsigned)portwatch_event_get_port(event));
+ *             fflush(stdout);
  *     }
  *
- *     struct portwatch *watcher;
- *     if (portwatch_new(&watcher, pid, on_event, NULL) == 0 && portwatch_start(watcher) == 0)
- *             pause();
- *     portwatch_free(watcher);
+ *     int main(int argc, char **argv)
+ *     {
+ *             struct portwatch *watcher;
+ *             sem_t ended;
+ *
+ *             sem_init(&ended, 0, 0);
+ *             if (argc != 2 || portwatch_new(&watcher, atoi(argv[1]), on_event, &ended) < 0)
+ *                     return 1;
+ *             if (portwatch_start(watcher) == 0)
+ *                     sem_wait(&ended);
+ *             portwatch_free(watcher);
+ *             return 0;
+ *     }
  *
  * Conventions
  *
