@@ -7,6 +7,7 @@
 
 #include "check_main.h"
 #include "collect.h"
+#include "notified.h"
 
 #define EVENTS_MAX 131072
 #define MESSAGES_MAX 8192
@@ -86,7 +87,7 @@ void collect_new(struct collect *collect, pid_t pid)
 	collect_init(collect);
 	ck_assert_int_eq(portwatch_new(&collect->watcher, pid, collect_event, collect), 0);
 	ck_assert_int_eq(portwatch_set_events(collect->watcher, COLLECT_KINDS), 0);
-	ck_assert_int_eq(portwatch_set_interval(collect->watcher, 10), 0);
+	ck_assert_int_eq(portwatch_set_interval(collect->watcher, notified_interval(10)), 0);
 	ck_assert_int_eq(portwatch_set_log(collect->watcher, PORTWATCH_LOG_DEBUG, collect_message),
 	                 0);
 }
@@ -97,6 +98,7 @@ void collect_start(struct collect *collect)
 
 	ck_assert_msg(result == 0, "portwatch_start: %s; last message: %s", strerror(-result),
 	              collect->message_count ? collect->messages[collect->message_count - 1] : "");
+	notified_check(collect->watcher);
 	collect->dispatches = portwatch_get_fd(collect->watcher) >= 0;
 }
 

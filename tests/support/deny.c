@@ -8,10 +8,12 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "sandbox.h"
 #include "skip.h"
 
 #ifndef SOL_NETLINK
@@ -45,46 +47,57 @@ static const struct sock_filter closes[] = {
 	LOAD(args[2]), UNLESS(NETLINK_ADD_MEMBERSHIP, 1), REFUSE,        ALLOW,
 };
 
+static const struct sock_filter tracefs[] = {
+	LOAD(nr),
+	UNLESS(SYS_fsopen, 1),
+	REFUSE,
+	ALLOW,
+};
+
 static const struct {
-	const char *name;
 	const struct sock_filter *code;
 	unsigned short length;
 } filters[] = {
-	{"bpf", bpf, sizeof(bpf) / sizeof(*bpf)},
-	{"perf", perf, sizeof(perf) / sizeof(*perf)},
-	{"connector", connector, sizeof(connector) / sizeof(*connector)},
-	{"closes", closes, sizeof(closes) / sizeof(*closes)},
+	{bpf, sizeof(bpf) / sizeof(*bpf)},
+	{perf, sizeof(perf) / sizeof(*perf)},
+	{connector, sizeof(connector) / sizeof(*connector)},
+	{closes, sizeof(closes) / sizeof(*closes)},
+	{tracefs, sizeof(tracefs) / sizeof(*tracefs)},
 };
 #define FILTERS (sizeof(filters) / sizeof(*filters))
 
-void deny(unsigned int what)
+/* Who may not change mounts may not read what is mounted there either. */
+static void hide_tracefs(void)
 {
+	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug"};
+
+	if (!sandbox_own_mounts())
+		return;
+	for (int i = 0; i < 2; i++)
+		while (umount2(places[i], MNT_DETACH) == 0)
+			continue;
+}
+
+int deny_quietly(unsigned int what)
+{
+	if (what & DENY_TRACEFS)
+		hide_tracefs();
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		test_skip("no_new_privs: %s", strerror(errno));
+		return -errno;
 	for (size_t i = 0; i < FILTERS; i++) {
 		struct sock_fprog program = {filters[i].length,
 		                             (struct sock_filter *)filters[i].code};
 
 		if (what & 1U << i && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-			test_skip("no seccomp filter: %s", strerror(errno));
+			return -errno;
 	}
+	return 0;
 }
 
-unsigned int deny_parse(const char *names)
+void deny(unsigned int what)
 {
-	unsigned int what = 0;
+	int result = deny_quietly(what);
 
-	while (*names) {
-		size_t length = strcspn(names, " "), i = 0;
-
-		while (i < FILTERS && (strlen(filters[i].name) != length ||
-		                       strncmp(filters[i].name, names, length) != 0))
-			i++;
-		if (i == FILTERS)
-			return 0;
-		what |= 1U << i;
-		names += length;
-		names += strspn(names, " ");
-	}
-	return what;
+	if (result < 0)
+		test_skip("no seccomp filter: %s", strerror(-result));
 }

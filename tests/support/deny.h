@@ -8,14 +8,13 @@ enum deny {
 	DENY_PERF = 2,      /* perf_event_open(2) */
 	DENY_CONNECTOR = 4, /* a socket of the process connector */
 	DENY_CLOSES = 8,    /* the multicast groups of netlink sockets */
+	DENY_TRACEFS = 16,  /* the tracepoints: fsopen(2), and what is mounted already */
 };
 
-/* From the calling thread and all that it starts, for good: each is refused with EPERM. Skips the
- * case where no filter can be set. */
+/* From the calling thread and all that it starts, for good: each is refused with EPERM. 0, or a
+ * negative errno where no filter can be set. */
+int deny_quietly(unsigned int what);
+/* The same for a case, which is skipped then. */
 void deny(unsigned int what);
-
-/* By names, separated by blanks: "bpf", "perf", "connector", "closes". Returns what they mean; 0
- * for an unknown one. */
-unsigned int deny_parse(const char *names);
 
 #endif

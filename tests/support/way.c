@@ -5,6 +5,7 @@
 #include "check_main.h"
 #include "util/caps.h"
 #include "collect.h"
+#include "notified.h"
 #include "skip.h"
 
 #define WAY(reader, table, delivery, notifier)                                                     \
@@ -26,7 +27,7 @@ static const struct way ways[] = {
 
 int way_count(void)
 {
-	return (int)(sizeof(ways) / sizeof(ways[0]));
+	return notified_is_chosen() ? 1 : (int)(sizeof(ways) / sizeof(ways[0]));
 }
 
 struct way way(int number)
@@ -60,5 +61,6 @@ void collect_watch_by(struct collect *collect, pid_t pid, struct way way)
 	              portwatch_reader_name(way.reader), portwatch_table_name(way.table),
 	              strerror(-result),
 	              collect->message_count ? collect->messages[collect->message_count - 1] : "");
+	notified_check(collect->watcher);
 	collect->dispatches = way.delivery == PORTWATCH_DELIVERY_DISPATCH;
 }
