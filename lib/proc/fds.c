@@ -128,6 +128,8 @@ static int visit_descriptor(void *data, long number)
 	if (length < 0)
 		return (int)length;
 	scan->listed = true;
+	scan->seen += fds_reads_first(scan);
+	scan->number = (int)number;
 	if (procfs_parse_link(link, "socket", &inode))
 		step->visit(step->data, inode);
 	else if (strcmp(link, "anon_inode:[io_uring]") == 0 && scan->ring_count < FDS_RINGS_MAX)
@@ -186,6 +188,7 @@ static int read_ring(struct fds_scan *scan, struct step *step)
 	if (size < 0 && errno == EINTR)
 		return 1;
 	if (size > 0) {
+		scan->number = -1;
 		uring_files_feed(&scan->files, text, (size_t)size, step->visit, step->data);
 		return 1;
 	}
@@ -328,6 +331,35 @@ void fds_end(struct fds_scan *scan)
 	fd_close(scan->tasks);
 	fd_close(scan->ring);
 	*scan = FDS_SCAN_NONE;
+}
+
+bool fds_reads_first(const struct fds_scan *scan)
+{
+	return scan->table_count == 0;
+}
+
+size_t fds_count_first(const struct fds_scan *scan)
+{
+	struct stat status;
+
+	return scan->list >= 0 && fstatat(scan->list, "", &status, AT_EMPTY_PATH) == 0
+	               ? (size_t)status.st_size
+	               : 0;
+}
+
+bool fds_first_has(const struct fds_scan *scan, int number, uint64_t inode)
+{
+	char name[24];
+	uint64_t found;
+
+	snprintf(name, sizeof(name), "%d", number);
+	return procfs_read_link(scan->list, name, "socket", &found) == 1 && found == inode;
+}
+
+void fds_skip_first(struct fds_scan *scan)
+{
+	close_list(scan);
+	scan->listed = true;
 }
 
 static void visit_nothing(void *data, uint64_t inode)

@@ -8,6 +8,7 @@
 #define FDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,7 +25,9 @@ struct fds_scan {
 	pid_t pid;       /* in our PID namespace */
 	int list;        /* the directory of descriptors that is read; -1: none */
 	bool listed;     /* the first had a descriptor in it */
+	size_t seen;     /* descriptors of the first */
 	bool thread;     /* it is that of a thread: the leader has exited, or has none */
+	int number;      /* the descriptor that visit is called for; -1: of what a ring has */
 	long tid;        /* whose list it is; 0: the leader's */
 	bool denied;     /* some such directory may not be read */
 	bool privileged; /* it takes the privilege that there is for it */
@@ -56,6 +59,15 @@ int fds_begin(struct fds_scan *scan, int process, pid_t pid);
  * errno: as above. */
 int fds_next(struct fds_scan *scan, fds_visit visit, void *data);
 void fds_end(struct fds_scan *scan);
+
+/* Whether the first table is being read, and not one of another thread. */
+bool fds_reads_first(const struct fds_scan *scan);
+/* How many descriptors the first table has, before any was read; 0: unknown (before Linux 6.2). */
+size_t fds_count_first(const struct fds_scan *scan);
+/* Whether a descriptor of that table is that of a socket. */
+bool fds_first_has(const struct fds_scan *scan, int number, uint64_t inode);
+/* Passes over the first table: what is in it is known. */
+void fds_skip_first(struct fds_scan *scan);
 
 /* Whether the descriptors of a process may be read: 0 or a negative errno, as above. To list them
  * is one matter, to read what they are another. */

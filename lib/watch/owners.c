@@ -191,8 +191,11 @@ void owners_left(struct subscription *subscription, const struct process *proces
 static void visit_socket(void *data, uint64_t inode)
 {
 	struct subscription *subscription = data;
+	struct owners *owners = &subscription->owners;
 	struct hash_link *link = hash_find(&subscription->sockets, inode);
 
+	if (link && fds_reads_first(&owners->fds))
+		fd_tables_add(&owners->tables, owners->fds.number, inode);
 	for (; link; link = hash_next(link)) {
 		struct socket *socket = container_of(link, struct socket, by_inode);
 
@@ -252,8 +255,46 @@ static void end_answer(struct subscription *subscription, int result)
 	holder = holders_find(&owners->holders, owners->answer.pid);
 	if (holder && !member)
 		watch_outsider(subscription, holder);
+	fd_tables_end(&owners->tables, result == 0, owners->fds.seen, owners->fds.privileged);
+	fds_end(&owners->fds);
 	fd_close(owners->directory);
 	owners->directory = -1;
+}
+
+/* The table of a process whose leader has not exited, if that of another one that was asked in this
+ * search is the same. */
+static const struct fd_table *find_known_table(struct owners *owners, pid_t pid)
+{
+	size_t count = owners->tables.count > 0 ? fds_count_first(&owners->fds) : 0;
+	const struct fd_table *table;
+	struct process_stat stat;
+
+	if (count > 0 && count < FD_TABLES_LARGE)
+		return NULL;
+	table = fd_tables_find(&owners->tables, pid, owners->fds.privileged);
+	if (table && (procfs_read_stat(owners->directory, &stat) < 0 || stat.exiting))
+		return NULL;
+	return table;
+}
+
+/* Names what is in the first table of a process, where that is known. Otherwise it is read. */
+static void skip_known_table(struct subscription *subscription, pid_t pid)
+{
+	struct owners *owners = &subscription->owners;
+	const struct fd_table *table = NULL;
+
+	if (!owners->fds.thread)
+		table = find_known_table(owners, pid);
+	for (size_t i = 0; table && i < table->count; i++) {
+		if (fds_first_has(&owners->fds, table->sockets[i].number, table->sockets[i].inode))
+			visit_socket(subscription, table->sockets[i].inode);
+		else
+			table = NULL;
+	}
+	if (table)
+		fds_skip_first(&owners->fds);
+	else if (!owners->fds.thread)
+		fd_tables_begin(&owners->tables, pid);
 }
 
 /* Takes over what the process is called now. */
@@ -298,8 +339,10 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	                    owners->phase >= OWNERS_MEMBERS);
 	take_name(owners, &stat);
 	result = fds_begin(&owners->fds, owners->directory, pid);
-	if (result == 0)
+	if (result == 0) {
+		skip_known_table(subscription, pid);
 		return true;
+	}
 	end_answer(subscription, result);
 	return false;
 }
@@ -312,7 +355,6 @@ static void go_on(struct subscription *subscription)
 
 	if (result == 1)
 		return;
-	fds_end(&owners->fds);
 	end_answer(subscription, result);
 }
 
@@ -341,7 +383,6 @@ static void ask(struct kin *kin, pid_t pid)
 			go_on(subscription);
 			continue;
 		}
-		fds_end(&owners->fds);
 		end_answer(subscription, -EAGAIN);
 		kin->count = KIN_MAX;
 	}
@@ -432,6 +473,7 @@ static void ask_candidates(struct subscription *subscription, uint64_t now)
 		ask_line(&kin, owners->candidates[i]);
 	ask_descendants(&kin);
 	owners->candidate_count = 0;
+	fd_tables_clear(&owners->tables);
 	hold_found(subscription);
 	rest(owners, now);
 }
@@ -766,6 +808,7 @@ static void finish(struct subscription *subscription)
 		if (owners->verify_cost * VERIFY_SHARE > VERIFY_INTERVAL)
 			subscription->verify = now + owners->verify_cost * VERIFY_SHARE;
 	}
+	fd_tables_clear(&owners->tables);
 	free(owners->queue);
 	owners->queue = NULL;
 	owners->capacity = 0;
@@ -822,6 +865,7 @@ void owners_clear(struct subscription *subscription)
 
 	fds_end(&owners->fds);
 	fd_close(owners->directory);
+	fd_tables_clear(&owners->tables);
 	free(owners->queue);
 	holders_clear(&owners->holders);
 	hash_clear(&subscription->sockets);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proc/fd_tables.h"
 #include "proc/fds.h"
 #include "util/list.h"
 #include "watch/holders.h"
@@ -50,6 +51,7 @@ struct owners {
 	size_t next;
 	int directory; /* /proc/PID of the one who is being asked; -1: nobody is */
 	struct fds_scan fds;
+	struct fd_tables tables; /* that this search has read */
 	struct holder_answer answer;
 	bool holds_pending;          /* it has named a socket that is pending */
 	uint64_t took;               /* by the search so far, in ns */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* fd_tables.c - descriptor tables that several processes share and that were read */
+#include "proc/fd_tables.h"
+
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util/caps.h"
+
+/* 0: the same, 1: less, 2: greater; another number, or a negative errno: not known. */
+static long compare_now(pid_t one, pid_t other)
+{
+	long result = -ENOSYS;
+
+#ifdef SYS_kcmp
+	result = syscall(SYS_kcmp, one, other, KCMP_FILES, 0L, 0L);
+	if (result < 0)
+		result = -errno;
+#else
+	(void)one;
+	(void)other;
+#endif
+	return result;
+}
+
+static long compare(pid_t one, pid_t other, bool privileged)
+{
+	long result = compare_now(one, other);
+
+	if (result == -EPERM && privileged) {
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken)
+			result = compare_now(one, other);
+		caps_end(taken);
+	}
+	return result;
+}
+
+static void drop(struct fd_tables *tables, size_t index)
+{
+	free(tables->rows[index].sockets);
+	tables->count--;
+	memmove(&tables->rows[index], &tables->rows[index + 1],
+	        (tables->count - index) * sizeof(*tables->rows));
+}
+
+/* Where the table of a process stands: 1 with its index, 0 with the index where it would stand, -1
+ * where that isn't known. A row whose process has exited, or has another table now, is wrong: what
+ * follows from it is at worst that a table is read once more. */
+static int search(struct fd_tables *tables, pid_t pid, bool privileged, size_t *index)
+{
+	size_t low = 0, high = tables->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		long order = compare(pid, tables->rows[middle].pid, privileged);
+
+		if (order == -ESRCH && compare(pid, pid, privileged) == 0) {
+			drop(tables, middle); /* its process has exited */
+			high--;
+			continue;
+		}
+		*index = middle;
+		if (order == 0)
+			return 1;
+		if (order == 1)
+			high = middle;
+		else if (order == 2)
+			low = middle + 1;
+		else
+			return -1;
+	}
+	*index = low;
+	return 0;
+}
+
+void fd_tables_clear(struct fd_tables *tables)
+{
+	while (tables->count > 0)
+		drop(tables, tables->count - 1);
+	free(tables->rows);
+	free(tables->reading.sockets);
+	*tables = (struct fd_tables){0};
+}
+
+const struct fd_table *fd_tables_find(struct fd_tables *tables, pid_t pid, bool privileged)
+{
+	size_t index;
+
+	if (tables->count == 0 || search(tables, pid, privileged, &index) != 1)
+		return NULL;
+	return &tables->rows[index];
+}
+
+void fd_tables_begin(struct fd_tables *tables, pid_t pid)
+{
+	tables->reading.pid = pid;
+	tables->reading.count = 0;
+}
+
+void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
+{
+	struct fd_table *reading = &tables->reading;
+
+	if (number < 0)
+		reading->pid = 0;
+	if (reading->pid == 0)
+		return;
+	if (reading->count == reading->capacity) {
+		size_t capacity = reading->capacity ? reading->capacity * 2 : 16;
+		struct fd_socket *sockets = realloc(reading->sockets, capacity * sizeof(*sockets));
+
+		if (!sockets) {
+			reading->pid = 0; /* others read it again */
+			return;
+		}
+		reading->sockets = sockets;
+		reading->capacity = capacity;
+	}
+	reading->sockets[reading->count++] = (struct fd_socket){number, inode};
+}
+
+/* Makes a row of what was read. Without memory it is not kept. */
+static void keep(struct fd_tables *tables, size_t index)
+{
+	if (!tables->rows)
+		tables->rows = calloc(FD_TABLES_MAX, sizeof(*tables->rows));
+	if (!tables->rows)
+		return;
+	memmove(&tables->rows[index + 1], &tables->rows[index],
+	        (tables->count - index) * sizeof(*tables->rows));
+	tables->rows[index] = tables->reading;
+	tables->count++;
+	tables->reading = (struct fd_table){0};
+}
+
+void fd_tables_end(struct fd_tables *tables, bool complete, size_t descriptors, bool privileged)
+{
+	pid_t pid = tables->reading.pid;
+	size_t index;
+
+	if (pid != 0 && complete && descriptors >= FD_TABLES_LARGE &&
+	    tables->count < FD_TABLES_MAX && search(tables, pid, privileged, &index) == 0)
+		keep(tables, index);
+	tables->reading.pid = 0;
+}
