@@ -226,7 +226,7 @@ static int print(const struct check *check)
 	if (result == -EPIPE)
 		result = 0;
 	if (result < 0)
-		message_error("%s: %s", output.name, strerror(-result));
+		message_error(MESSAGE_NAME ": %s", output.name, strerror(-result));
 	output_close(&output);
 	return result;
 }

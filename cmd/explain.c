@@ -196,7 +196,7 @@ void explain_rest(const struct explain *explain, const char *command)
 		return;
 	found = orphans_list(names);
 	if (found > 0 && command)
-		message_error("%.200s has ended; still %s: %s", command,
+		message_error(MESSAGE_NAME " has ended; still %s: %s", command,
 		              found == 1 ? "runs" : "run", names);
 	else if (found > 0)
 		message_error("still %s, without pwatch: %s", found == 1 ? "runs" : "run", names);

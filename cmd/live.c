@@ -170,7 +170,8 @@ struct live *live_open(const struct format_style *style, const char *way)
 	if (tcgetattr(STDOUT_FILENO, &rescue.before) == 0)
 		live->screen = open_screen(terminal && *terminal != '\0' ? terminal : "dumb");
 	if (!live->screen) {
-		message_error("cannot show a table on a terminal of the type '%s' (TERM)",
+		message_error("cannot show a table on a terminal of the type '" MESSAGE_NAME
+		              "' (TERM)",
 		              terminal ? terminal : "");
 		free(live);
 		return NULL;

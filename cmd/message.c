@@ -14,6 +14,10 @@
 /* Shorter than what a pipe takes in one piece (PIPE_BUF). */
 #define LINE_MAX_LENGTH 2048
 
+/* How long a message may wait for a reader of standard error, in milliseconds: it is not worth
+ * more, for events, signals and the end wait for it. */
+#define WAIT_TIMEOUT 1000
+
 static struct {
 	pthread_mutex_t lock;
 	bool active;
@@ -21,10 +25,18 @@ static struct {
 	size_t length;
 } held = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Whether standard error takes a line now, or within so many milliseconds. */
+static bool has_room(int timeout)
+{
+	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&standard_error, 1, timeout) == 1 && (standard_error.revents & POLLOUT);
+}
+
 void message_lines(const char *lines, size_t length)
 {
 	/* There is nobody to tell that standard error can't be written to. */
-	if (write(STDERR_FILENO, lines, length) < 0)
+	if (has_room(WAIT_TIMEOUT) && write(STDERR_FILENO, lines, length) < 0)
 		return;
 }
 
@@ -75,13 +87,6 @@ static const char *level_name(enum portwatch_log_level level)
 	return "debug";
 }
 
-static bool has_room(void)
-{
-	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	return poll(&standard_error, 1, 0) == 1 && (standard_error.revents & POLLOUT);
-}
-
 void message_log(struct portwatch *watcher, enum portwatch_log_level level, const char *message,
                  void *user_data)
 {
@@ -94,7 +99,7 @@ void message_log(struct portwatch *watcher, enum portwatch_log_level level, cons
 	text_add(&text, "pwatch: %s: %.*s\n", level_name(level), LINE_MAX_LENGTH - 32, message);
 	if (hold_line(line, text.length))
 		return;
-	if (has_room())
+	if (has_room(0))
 		message_lines(line, text.length);
 }
 

@@ -8,8 +8,12 @@
 
 #include "portwatch.h"
 
-/* Everything here writes a line by one write(2): lines from several threads, and the lines of
- * events where these go to standard error too, never mix. */
+/* Everything here writes a line by one write(2), and drops what nobody reads within a second: lines
+ * from several threads, and the lines of events where these go to standard error too, never mix. */
+
+/* The format of a word of the caller's, a file name or a command: cut, so that what is the matter
+ * with it has its place in the line. */
+#define MESSAGE_NAME "%.200s"
 
 /* "pwatch: " and the message, in which all that isn't printable ASCII is escaped. */
 void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

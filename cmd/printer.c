@@ -47,7 +47,8 @@ int printer_open(struct printer *printer, const struct options *options, struct 
 	                     : options->command ? STDERR_FILENO
 	                                        : STDOUT_FILENO);
 	if (result < 0)
-		message_error("cannot open %s: %s", options->output, strerror(-result));
+		message_error("cannot open " MESSAGE_NAME ": %s", options->output,
+		              strerror(-result));
 	else
 		choose_style(printer);
 	return result;
@@ -57,7 +58,7 @@ static void fail(struct printer *printer, int error)
 {
 	/* A reader that has gone wants no more: nothing is wrong with that. */
 	if (error != -EPIPE) {
-		message_error("%s: %s", printer->output.name, strerror(-error));
+		message_error(MESSAGE_NAME ": %s", printer->output.name, strerror(-error));
 		printer->failed = true;
 	}
 	output_close(&printer->output);

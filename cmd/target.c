@@ -19,7 +19,7 @@ static int complain(struct target *target, const struct options *options, int er
 	if (options->action == OPTIONS_CHECK)
 		return error;
 	if (options->command)
-		message_error("cannot watch %s: %s", options->command[0], because);
+		message_error("cannot watch " MESSAGE_NAME ": %s", options->command[0], because);
 	else
 		message_error("cannot watch process %d: %s", (int)target->pid, because);
 	return error;

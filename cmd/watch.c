@@ -88,7 +88,8 @@ static void adopt_orphans(struct watch *watch)
 	watch->run->adopts |= watch->init;
 	if (!watch->run->adopts && watch->options->log_level >= PORTWATCH_LOG_WARNING)
 		message_error("warning: cannot adopt orphaned processes "
-		              "(PR_SET_CHILD_SUBREAPER): %s; what %s detaches may be lost",
+		              "(PR_SET_CHILD_SUBREAPER): %s; what " MESSAGE_NAME
+		              " detaches may be lost",
 		              strerror(-result), watch->options->command[0]);
 }
 
@@ -344,7 +345,8 @@ static void take_command(struct watch *watch)
 		begin_explaining(watch);
 		return;
 	}
-	message_error("cannot run %s: %s", watch->options->command[0], strerror(error));
+	message_error("cannot run " MESSAGE_NAME ": %s", watch->options->command[0],
+	              strerror(error));
 	watch->unrun = true;
 	watch->stopped = true;
 }
