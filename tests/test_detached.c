@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,29 @@ static void under_a_daemon(void)
 	}
 }
 
+static int serve_at_once(void *data)
+{
+	(void)data;
+	serve();
+}
+
+/* Makes a process that is a child of the caller's parent. */
+static void start_sibling(void)
+{
+	static char stack[64 * 1024] __attribute__((aligned(64)));
+
+	if (clone(serve_at_once, stack + sizeof(stack), CLONE_PARENT | SIGCHLD, NULL) < 0)
+		_exit(1);
+}
+
+static void as_a_sibling(void)
+{
+	if (branch()) {
+		start_sibling();
+		_exit(0);
+	}
+}
+
 /* The root itself: at first it listens, then it is another program. */
 static void listen_then_exec(void)
 {
@@ -198,6 +222,7 @@ static const struct {
 	{"listen first", listen_first},
 	{"fork, setsid, fork", fork_setsid_fork},
 	{"under a daemon", under_a_daemon},
+	{"as a sibling", as_a_sibling},
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
 
@@ -297,6 +322,21 @@ START_TEST(by_what_there_is)
 	collect_watch(&collect, root.pid);
 	if (reported_by(&collect) == PORTWATCH_NOTIFIER_NONE)
 		test_skip("nothing reports forks here");
+	expect_all(&collect, &root);
+	end_all(&collect, &root);
+}
+END_TEST
+
+/* The root makes children of its parent, which is no member. The connector names that parent, perf
+ * records name who has called clone(2). */
+START_TEST(by_who_has_made_them)
+{
+	struct root root = root_start(start_sibling, false);
+	struct collect collect;
+
+	collect_watch(&collect, root.pid);
+	if (reported_by(&collect) != PORTWATCH_NOTIFIER_PERF)
+		test_skip("no perf records here");
 	expect_all(&collect, &root);
 	end_all(&collect, &root);
 }
@@ -451,6 +491,7 @@ static Suite *make_suite(void)
 
 	tcase_add_loop_test(events, by_what_there_is, 0, KINDS);
 	tcase_add_loop_test(events, by_the_connector, 0, KINDS);
+	tcase_add_test(events, by_who_has_made_them);
 	suite_add_tcase(suite, events);
 	tcase_add_test(none, by_their_session);
 	tcase_add_test(none, by_their_session_without_notifier);

@@ -520,6 +520,8 @@ START_TEST(a_stranger_with_its_number_is_left_alone)
 	ck_assert(!process_events_drain(events));
 	ck_assert(!process_events_drain(events));
 	end();
+	/* Nor in the child of a fork(2). */
+	fd_close_all();
 	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
 	/* At most one look was taken. */
 	ck_assert_int_eq(recv(ends[1], &ends, 1, MSG_DONTWAIT), 1);

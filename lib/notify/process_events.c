@@ -327,10 +327,24 @@ static bool take(struct process_events *events, const uint8_t *bytes, size_t siz
 	return true;
 }
 
-/* The host has closed it, or something as unforeseen. The number may be somebody else's by now. */
+static bool is_connector(int fd)
+{
+	int protocol = 0;
+	socklen_t size = sizeof(protocol);
+
+	return raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+	       protocol == NETLINK_CONNECTOR;
+}
+
+/* The host has closed it, or something as unforeseen. The number may be somebody else's by now:
+ * then it isn't ours to close, here or in the child of a fork(2). */
 static void fail(struct process_events *events)
 {
 	epoll_ctl(events->epoll, EPOLL_CTL_DEL, events->socket, NULL);
+	if (is_connector(events->socket))
+		fd_close(events->socket);
+	else
+		fd_give(events->socket);
 	events->socket = -1;
 	events->missed = true;
 }
@@ -515,6 +529,9 @@ static void tell_followed(struct process_events *events)
 void process_events_settle(struct process_events *events, pid_t last)
 {
 	uint64_t begin = clock_now(CLOCK_MONOTONIC);
+	/* A new filter against events of others is no work for followed processes. */
+	unsigned int rest =
+		events->fresh_count == 0 && events->others >= OTHERS_MAX ? REST_OTHERS : REST;
 	pid_t mark;
 
 	/* Forks that were not taken yet would make processes followed that the filter drops. */
@@ -528,7 +545,7 @@ void process_events_settle(struct process_events *events, pid_t last)
 		events->unsettled = false;
 		events->others = 0;
 		tell_followed(events);
-		pay(events, begin, REST);
+		pay(events, begin, rest);
 	}
 	if (events->missed)
 		tell_lost(events);

@@ -21,6 +21,8 @@
 #define PART 9
 #define FORKS 5000
 #define CONNECTIONS 10000
+/* Forks of a young process. */
+#define FAMILY 10
 /* What is due is done at once, so often in a second. */
 #define BEATS 1000
 
@@ -41,25 +43,25 @@ static const struct watch watches[] = {
 
 struct load {
 	const char *what;
-	unsigned int rate; /* a second */
-	bool (*act)(void);
+	unsigned int rate;         /* a second */
+	unsigned int (*act)(void); /* returns how many it has done; 0: it has failed */
 };
 
 static struct sockaddr_in server;
 static int listener;
 
-static bool connect_once(void)
+static unsigned int connect_once(void)
 {
 	struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), other;
 
 	if (fd < 0)
-		return false;
+		return 0;
 	/* No socket stays behind to wait for packets that are late. */
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	if (connect(fd, (struct sockaddr *)&server, sizeof(server)) < 0) {
 		close(fd);
-		return false;
+		return 0;
 	}
 	other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(fd);
@@ -68,7 +70,7 @@ static bool connect_once(void)
 	return other >= 0;
 }
 
-static bool fork_once(void)
+static unsigned int fork_once(void)
 {
 	pid_t pid = vfork();
 
@@ -77,9 +79,23 @@ static bool fork_once(void)
 	return pid > 0 && waitpid(pid, NULL, 0) == pid;
 }
 
+/* A process that has just been forked forks the others, as a shell or make does. */
+static unsigned int fork_family(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		for (int i = 0; i < FAMILY; i++)
+			fork_once();
+		_exit(0);
+	}
+	return pid > 0 && waitpid(pid, NULL, 0) == pid ? FAMILY + 1 : 0;
+}
+
 static const struct load loads[] = {
 	{"at rest", 0, NULL},
-	{"5,000 foreign forks a second", FORKS, fork_once},
+	{"5,000 foreign forks a second by an old process", FORKS, fork_once},
+	{"5,000 foreign forks a second by young processes", FORKS, fork_family},
 	{"10,000 foreign connections a second", CONNECTIONS, connect_once},
 };
 #define LOADS ((int)(sizeof(loads) / sizeof(loads[0])))
@@ -107,9 +123,11 @@ static _Noreturn void strain(const struct load *load, _Atomic unsigned long *don
 	for (;;) {
 		now = clock_now(CLOCK_MONOTONIC);
 		while (*done < (now - begin) / (NSEC_PER_SEC / load->rate)) {
-			if (!load->act())
+			unsigned int count = load->act();
+
+			if (count == 0)
 				_exit(1);
-			++*done;
+			*done += count;
 		}
 		bench_sleep(NSEC_PER_SEC / BEATS);
 	}
