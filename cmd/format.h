@@ -31,6 +31,9 @@ bool format_is_valid(const char *format);
  * or up to 63 for its own threads. */
 #define FORMAT_NAME_MAX 255
 
+/* The most bytes of a command line that are shown. */
+#define FORMAT_COMMAND_MAX 1000
+
 /* One event. 0 or "" stands for what isn't known. */
 struct format_fields {
 	uint64_t realtime; /* nanoseconds */

@@ -134,6 +134,15 @@ int listing_take(struct listing *listing, const struct format_fields *fields)
 	return 0;
 }
 
+const char *listing_command(const struct listing *listing, const struct format_fields *fields)
+{
+	size_t position = find(listing, fields->id);
+	const struct listing_row *row = position < listing->count ? listing->rows[position] : NULL;
+
+	return row && row->fields.id == fields->id && row->fields.pid == fields->pid ? row->command
+	                                                                             : "";
+}
+
 void listing_free(struct listing *listing)
 {
 	for (size_t i = 0; i < listing->count; i++)

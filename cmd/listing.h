@@ -18,6 +18,11 @@ struct listing {
 
 /* Takes an event: adds a port, changes its owner, or removes it. 0 or -ENOMEM. */
 int listing_take(struct listing *listing, const struct format_fields *fields);
+
+/* The command line of the owner of a port, as far as its row has it: valid until the next event; ""
+ * where it isn't known. */
+const char *listing_command(const struct listing *listing, const struct format_fields *fields);
+
 void listing_free(struct listing *listing);
 
 /* The ports in the order in which they are shown: by port number, family, address and namespace.

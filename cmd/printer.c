@@ -2,13 +2,13 @@
 /* printer.c - prints events */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command_line.h"
 #include "inherited.h"
 #include "message.h"
 #include "moment.h"
@@ -90,23 +90,11 @@ static void print_line(struct printer *printer, const char *line, size_t length)
 		fail(printer, result);
 }
 
-/* The command line of the owner, where it is going to be shown. */
-static const char *find_command(const struct format_fields *fields, bool shown,
-                                char buffer[COMMAND_LINE_MAX + 1])
-{
-	*buffer = '\0';
-	if (shown && fields->pid != 0 && fields->kind != PORTWATCH_EVENT_END)
-		command_line_read(fields->pid, buffer);
-	return buffer;
-}
-
 static void print(struct printer *printer, const struct format_fields *fields)
 {
-	char line[FORMAT_LINE_MAX], command[COMMAND_LINE_MAX + 1];
-	struct format_fields shown = *fields;
+	char line[FORMAT_LINE_MAX];
 
-	shown.command = find_command(fields, printer->style.processes, command);
-	print_line(printer, line, format_line(&shown, &printer->style, line));
+	print_line(printer, line, format_line(fields, &printer->style, line));
 	hook_event(printer->hook, fields);
 }
 
@@ -137,16 +125,43 @@ bool printer_wants_port(struct printer *printer, const struct portwatch_event *e
 	return is_wanted(printer, &fields);
 }
 
-static void list(struct printer *printer, const struct format_fields *fields)
+/* Whether the ports that are open are kept: to be listed, or for their command lines, which can't
+ * be read any more when a process has exited. */
+static bool keeps_ports(const struct printer *printer)
 {
-	char command[COMMAND_LINE_MAX + 1];
-	struct format_fields row = *fields;
+	return printer->options->once || printer->options->live || printer->style.processes;
+}
+
+/* The command line of the owner: of the event, or as it was known before. It is another watcher's
+ * owner where that one speaks for all. */
+static void find_command(struct printer *printer, const struct portwatch_event *event,
+                         struct format_fields *fields)
+{
+	bool shown = !printer->style.json && !printer->style.format;
+	const char *line = "";
+	int length;
+
+	if (shown && fields->pid == portwatch_event_get_pid(event))
+		line = portwatch_event_get_command_line(event);
+	if (*line == '\0')
+		line = listing_command(&printer->listing, fields);
+	length = snprintf(printer->command, sizeof(printer->command), "%s", line);
+	if (length > FORMAT_COMMAND_MAX)
+		memcpy(printer->command + FORMAT_COMMAND_MAX - 3, "...", 3);
+	fields->command = printer->command;
+}
+
+static void keep(struct printer *printer, const struct portwatch_event *event,
+                 struct format_fields *fields)
+{
 	int result;
 
-	row.command = find_command(fields, !printer->style.json && !printer->style.format, command);
-	result = listing_take(&printer->listing, &row);
+	if (!keeps_ports(printer) || fields->kind == PORTWATCH_EVENT_END)
+		return;
+	find_command(printer, event, fields);
+	result = listing_take(&printer->listing, fields);
 	if (result < 0)
-		message_error("a port is not printed: %s", strerror(-result));
+		message_error("a port is not listed: %s", strerror(-result));
 }
 
 void printer_event(struct printer *printer, const struct portwatch *watcher,
@@ -159,9 +174,9 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 		message_error("an event is not printed: %s", strerror(-wanted));
 	if (wanted <= 0 || !is_wanted(printer, &fields))
 		return;
-	if (printer->options->once || printer->options->live)
-		list(printer, &fields);
-	else if (settle_take(&printer->settle, &fields, now_ms()))
+	keep(printer, event, &fields);
+	if (!printer->options->once && !printer->options->live &&
+	    settle_take(&printer->settle, &fields, now_ms()))
 		print_wanted(printer, &fields);
 }
 
@@ -218,10 +233,14 @@ int printer_list(struct printer *printer)
 
 void printer_settle(struct printer *printer)
 {
-	const struct format_fields *fields;
+	const struct format_fields *due;
+	struct format_fields fields;
 
-	while ((fields = settle_due(&printer->settle, now_ms())))
-		print_wanted(printer, fields);
+	while ((due = settle_due(&printer->settle, now_ms()))) {
+		fields = *due;
+		fields.command = listing_command(&printer->listing, due);
+		print_wanted(printer, &fields);
+	}
 }
 
 void printer_flush(struct printer *printer, bool gone)

@@ -21,7 +21,8 @@ struct printer {
 	struct output output;
 	struct overlap overlap;
 	struct settle settle;
-	struct listing listing; /* of --once and --live */
+	struct listing listing; /* what is open, where command lines are shown, and of --once */
+	char command[FORMAT_COMMAND_MAX + 1]; /* of the event that is printed */
 	struct hook *hook;
 	bool failed; /* output could not be written; a reader that has gone is no failure */
 };

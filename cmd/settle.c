@@ -40,6 +40,7 @@ static void describe(struct waiting *waiting, const struct format_fields *fields
 	snprintf(waiting->process, sizeof(waiting->process), "%s", fields->process);
 	waiting->fields.address = waiting->address;
 	waiting->fields.process = waiting->process;
+	waiting->fields.command = NULL;
 }
 
 /* Without memory for it the open is printed at once. */

@@ -87,6 +87,7 @@ START_TEST(events_change_the_rows)
 	fields.pid = 43;
 	fields.process = "child";
 	fields.command = "";
+	ck_assert_str_eq(listing_command(&listing, &fields), "");
 	take(fields);
 	/* of a port that isn't there */
 	fields.id = 9;
@@ -97,6 +98,7 @@ START_TEST(events_change_the_rows)
 	fields.id = 0;
 	take(fields);
 	fields = make(3, "::1", 81);
+	ck_assert_str_eq(listing_command(&listing, &fields), "server -x");
 	fields.kind = PORTWATCH_EVENT_CLOSE;
 	take(fields);
 	sort();

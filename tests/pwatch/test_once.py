@@ -108,9 +108,14 @@ class Once(Case):
         self.assertIn(f' {sys.executable} -c import', line)
         self.assertRegex(line, r' a\\x09b\[\d+\]\n$')
         pwatch.stdin.close()
-        # Of one that has gone the name is left, or its command line was read before.
-        self.assertRegex(read_line(pwatch.stderr), r' close .*\[\d+\]\n$')
+        # As it was, now that the process has gone.
+        self.assertRegex(read_line(pwatch.stderr), r' close .* a\\x09b\[\d+\]\n$')
         self.assertEqual(pwatch.wait(DEADLINE), 0)
+
+    def test_command_lines_of_what_stays_open(self):
+        server, port = self.serve_as('a b')
+        pwatch = self.watch('--processes', '--settle=0.05', server.pid)
+        self.assertRegex(read_line(pwatch.stdout), rf' open .*:{port} .* a b\[{server.pid}\]\n$')
 
 
 if __name__ == '__main__':
