@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "../cmd/overlap.h"
-#include "watch/event.h"
+#include "watch/ports.h"
 #include "support/check_main.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN

@@ -7,7 +7,7 @@
 #ifndef API_EVENT_H
 #define API_EVENT_H
 
-#include "watch/event.h"
+#include "watch/ports.h"
 
 /* What is read of the owner when it is asked for. */
 enum event_fact {

@@ -357,11 +357,27 @@ static int handle_name(struct notifier *notifier, const struct perf_record *reco
 	return 0;
 }
 
+/* Reads a PERF_RECORD_SAMPLE of the source. 0 or -EBADMSG. */
+static int decode_change(const struct tcp_source *source, const struct perf_record *record,
+                         struct tcp_change *change)
+{
+	struct perf_sample sample;
+
+	if (perf_record_sample(record, &sample) < 0)
+		return -EBADMSG;
+	*change = (struct tcp_change){
+		.pid = sample.pid > 0 ? sample.pid : 0,
+		.tid = sample.tid > 0 ? sample.tid : 0,
+		.time = record->time,
+	};
+	return source->ops->decode(source, &sample, change);
+}
+
 static int handle_change(struct notifier *notifier, const struct perf_record *record)
 {
 	struct tcp_change change;
 
-	if (!notifier->source || tcp_change_decode(notifier->source, record, &change) < 0)
+	if (!notifier->source || decode_change(notifier->source, record, &change) < 0)
 		return -EBADMSG;
 	notifier->changes++;
 	notifier->hooks.changed(notifier->data, &change);

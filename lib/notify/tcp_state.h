@@ -62,8 +62,4 @@ int tcp_bpf_open(struct tcp_source **source, unsigned int cpus, const char **ste
  * mounted. */
 int tcp_tracepoint_open(struct tcp_source **source, const char **step);
 
-/* Reads a PERF_RECORD_SAMPLE of the source. 0 or -EBADMSG. */
-int tcp_change_decode(const struct tcp_source *source, const struct perf_record *record,
-                      struct tcp_change *change);
-
 #endif

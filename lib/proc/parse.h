@@ -47,4 +47,23 @@ struct uring_files {
 void uring_files_feed(struct uring_files *files, const char *bytes, size_t size,
                       procfs_visit_socket visit, void *data);
 
+/* --- /proc/PID/maps: without allocation, and usable in a forked child --- */
+
+struct range {
+	uintptr_t start;
+	uintptr_t end;
+};
+
+struct mapping {
+	struct range range;
+	bool private;
+	bool anonymous;
+	bool heap; /* may follow a .bss without a gap */
+	uint64_t inode;
+};
+
+/* Parses "start-end perms offset major:minor inode name" (proc(5)). False where it is no such line.
+ */
+bool mapping_parse(const char *line, struct mapping *mapping);
+
 #endif

@@ -20,8 +20,8 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "proc/parse.h"
 #include "table/helper.h"
-#include "proc/mapping.h"
 #include "util/sys.h"
 
 #define LINE 512

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "table/listener.h"
+#include "table/snapshot.h"
 
 #define TCP_DIAG_REQUEST_MAX 128
 /* What a buffer for recv(2) on the netlink socket should hold: the most that the kernel packs. */

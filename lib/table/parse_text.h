@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "table/listener.h"
+#include "table/snapshot.h"
 
 /* The longest line, its newline apart, that can be a row. The kernel's have 149 and about 180. */
 #define TCP_TABLE_LINE 512

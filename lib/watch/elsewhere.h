@@ -15,8 +15,8 @@
 
 #include "notify/tcp_state.h"
 #include "proc/process_tree.h"
-#include "table/listener.h"
 #include "table/probe.h"
+#include "table/snapshot.h"
 #include "util/list.h"
 #include "util/loop.h"
 

@@ -6,18 +6,18 @@
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
 
-#include "util/list.h"
 #include "util/hash.h"
 #include "util/heap.h"
+#include "util/list.h"
+#include "watch/complete.h"
 #include "watch/context.h"
-#include "watch/netns.h"
 #include "watch/log.h"
+#include "watch/netns.h"
 #include "watch/options.h"
 #include "watch/outbox.h"
 #include "watch/owners.h"
 #include "watch/scope.h"
 #include "watch/sockets.h"
-#include "watch/unreadable.h"
 
 #define SKIPPED_MAX 32
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_mapping.c - any string as a line of /proc/PID/maps, whose name may be a stranger's */
 #include "fuzz.h"
-#include "proc/mapping.h"
+#include "proc/parse.h"
 
 /* As the kernel writes it. */
 static void check_again(const struct mapping *mapping)
