@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* watcher.h - the public object behind struct portwatch */
+/* watcher.h - the public object behind struct portwatch
+ *
+ * The layer api has the functions of portwatch.h. watcher.c makes, starts, stops and frees a
+ * watcher; options.c sets what may be set before the start; delivery.c calls the callbacks; event.c
+ * and owner.c have the getters of an event; listing.c and info.c answer what a host may ask.
+ * unsupported.c stands in for all of them where the system is not Linux.
+ *
+ * A public function takes the library's lock (util/lock.h) for microseconds, and disables the
+ * cancellation of its thread. What belongs to the monitor is asked for by watcher_ask(), and
+ * copied. */
 #ifndef WATCHER_H
 #define WATCHER_H
 

@@ -9,12 +9,13 @@
  * The socket has a filter (process_filter.h): only events of followed processes, and forks of
  * processes younger than the filter, wake whoever waits. On a host that forks 5,000 times a second
  * it costs 9% of a CPU to wait without that filter, and 1.1% to drain without waiting. With the
- * filter it costs less than 0.05% where one old process forks. The forks of young processes, such as
- * those of shells and make, pass: after these come pauses, so that they take about half a percent
+ * filter it costs less than 0.05% where one old process forks. The forks of young processes, such
+ * as those of shells and make, pass: after these come pauses, so that they take about half a
+ * percent
  * (`make bench`, part 9).
  *
  * A fork event names the parent of the new process. That is not who has called clone(2) with
- * CLONE_PARENT: what the root of a tree makes so is a child of the root's parent, and nothing tells
+ * CLONE_PARENT: what the root of a tree makes so is a child of the root's parent, and nothing shows
  * it from what that parent forks itself. */
 #ifndef PROCESS_EVENTS_H
 #define PROCESS_EVENTS_H
@@ -40,7 +41,7 @@ struct process_events_hooks {
 };
 
 /* Returns 0 or a negative errno with *failure set. Until the first process_events_settle() the
- * forks of all processes are told. */
+ * forks of all processes are reported. */
 int process_events_open(struct process_events **events, const struct process_events_hooks *hooks,
                         void *data, struct failure *failure);
 void process_events_close(struct process_events *events); /* NULL allowed */

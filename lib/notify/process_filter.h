@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* process_filter.h - which messages of the process connector a socket receives
  *
- * A classic BPF program (SO_ATTACH_FILTER). The connector tells of every process of the host, and
+ * A classic BPF program (SO_ATTACH_FILTER). The connector reports every process of the host, and
  * to wake up for each costs more than to watch. The kernel runs the program in the process that
  * forks, and drops what nobody waits for. Pure: no I/O.
  *

@@ -199,7 +199,7 @@ static int read_ring(struct fds_scan *scan, struct step *step)
 
 /* --- threads with a table of their own --- */
 
-/* Whether two threads have different tables. Where that can't be told (no kcmp(2), or a filter
+/* Whether two threads have different tables. Where that is unknown (no kcmp(2), or a filter
  * refuses it), whether they have different numbers of descriptors (Linux 6.2). */
 static bool differ(const struct fds_scan *scan, pid_t one, pid_t other)
 {

@@ -45,7 +45,7 @@ static int add_child(struct process_table *table, struct entry *parent, pid_t pi
 }
 
 /* A child that the table doesn't know. Where it says that it has another parent, either its own has
- * exited just now, or it has, and a stranger got its number. */
+ * exited just now, or it has, and another process got its number. */
 static int discover(struct process_table *table, struct entry *parent, pid_t pid)
 {
 	CLEANUP_CLOSE int directory = -1;
@@ -115,7 +115,8 @@ static int visit_child(void *data, long pid)
 		return add_found(table, children->parent, (pid_t)pid);
 	if (was_found_alive(table, child))
 		return tree_inherit(child, children->parent);
-	/* Perhaps the number of an old member: its own turn tells, and looks for its parent. */
+	/* Perhaps the number of an old member: that is found out when it is examined, and so is its
+	 * parent. */
 	table_queue(table, child);
 	return 0;
 }
@@ -175,7 +176,7 @@ static int replace(struct process_table *table, struct entry *entry,
 	return add_child(table, parent, pid, stat, directory);
 }
 
-/* Whether it is the one that a fork record has told of, for a process whose start time isn't known
+/* Whether it is the one that a fork record has named, for a process whose start time isn't known
  * yet. */
 static int is_as_told(struct process_table *table, const struct entry *entry,
                       const struct process_stat *stat)
@@ -358,7 +359,7 @@ int process_table_find_delayed_orphans(struct process_table *table)
  * may have its number. */
 
 /* Whether a child that names the parent, which is dead, is another one's: it was read before the
- * parent died, or a stranger has the parent's number. The kernel gives children away before it
+ * parent died, or another process has the parent's number. The kernel gives children away before it
  * shows their parent as dead. */
 static bool still_names(const struct process_table *table, const struct entry *parent,
                         const struct process_stat *child)
@@ -370,8 +371,8 @@ static bool still_names(const struct process_table *table, const struct entry *p
 	       now.start_time == child->start_time && now.ppid == parent->process.pid;
 }
 
-/* Whether what was read of the child is the one that the parent has forked, and not a stranger with
- * the number of either. While the parent lives, the child names it, or its own parent
+/* Whether what was read of the child is the one that the parent has forked, and not another one
+ * with the number of either. While the parent lives, the child names it, or its own parent
  * (CLONE_PARENT, as container runtimes use it); once it is dead, another one. */
 static bool is_forked_by(const struct process_table *table, const struct entry *parent,
                          const struct process_stat *child)

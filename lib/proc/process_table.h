@@ -163,7 +163,7 @@ enum process_reading {
 };
 
 /* Opens and reads it; *directory, to be closed, is set only when it says PROCESS_ALIVE. Returns one
- * of the above; a negative errno where that can't be told. */
+ * of the above; a negative errno where that is unknown. */
 int process_read(const struct process_table *table, pid_t pid, int *directory,
                  struct process_stat *stat);
 /* Whether the process in the table still has its number. */

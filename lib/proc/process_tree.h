@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* process_tree.h - who belongs to a watched root
  *
+ * The layer proc knows what /proc says about processes. procfs.h opens and reads the files, parse.h
+ * says what their texts mean, and this header has the trees that are made of them. fds.h finds the
+ * sockets that a process holds, and fd_tables.h spares it the tables that processes share. inits.h
+ * finds the init processes of containers. recent_pids.h says which PIDs are new. Everything that
+ * reads an unbounded number of files can be done in slices.
+ *
+ * A process is identified by its PID and its start time. It is read through a descriptor of its
+ * directory (/proc/PID), which never comes to mean another process. A failure to read a process is
+ * never taken for its exit.
+ *
  * A process_table holds every process that belongs to some tree, once, found by its PID in one hash
  * lookup. A process_tree is a root and all its descendants; trees may overlap. Once a member, a
- * process stays one until it exits, also after it is reparented. Not thread-safe: the monitor calls
- * it with its lock held. */
+ * process stays one until it exits, also after it is reparented. Only the monitor thread calls
+ * these functions. */
 #ifndef PROCESS_TREE_H
 #define PROCESS_TREE_H
 
@@ -52,7 +62,7 @@ void process_table_free(struct process_table *table);
 
 /* Makes the tree of one root, or takes another reference to an existing one with the same (pid,
  * start_time), adopts_orphans and limit. The root joins, and its descendants known from /proc,
- * before it returns. -ESRCH: no such process, or a stranger with its number. adopts_orphans:
+ * before it returns. -ESRCH: no such process, or another one with its number. adopts_orphans:
  * children of the calling process (getpid) that aren't ignored and weren't there at the time of
  * this call (unless they are the root) belong to the tree as well. limit: no more members than
  * this; who would come then, and is still there when there is room again, joins with a later
@@ -96,8 +106,8 @@ void process_table_part(struct process_table *table);
 
 /* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the
  * parent, if it has any, even where the child has exited by now (then it leaves at the next
- * refresh, but its own children, told by later records, belong). Returns 0 (also for strangers) or
- * -ENOMEM. */
+ * refresh, but its own children, reported by later records, belong). Returns 0 (also for
+ * non-members) or -ENOMEM. */
 int process_table_forked(struct process_table *table, pid_t parent, pid_t child);
 
 /* Takes in the children of members among the processes with a number above `after` up to `last`:
@@ -106,7 +116,7 @@ int process_table_forked(struct process_table *table, pid_t parent, pid_t child)
  * exited; nor does the refresh find the former. */
 bool process_scan_new(struct process_table *table, pid_t after, pid_t last);
 
-/* A pidfd has told that a process has exited: it leaves at the next refresh, even where another
+/* A pidfd has shown that a process has exited: it leaves at the next refresh, even where another
  * process has got its number within the same clock tick. */
 void process_table_exited(struct process_table *table, struct process *process);
 

@@ -100,7 +100,7 @@ int procfs_read_link(int directory, const char *path, const char *type, uint64_t
 int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time);
 
 /* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
- * can tell only where /proc shows our PID namespace: false elsewhere. */
+ * knows only where /proc shows our PID namespace: false elsewhere. */
 bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
 
 /* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it isn't known:

@@ -7,7 +7,7 @@
  *
  * The kernel makes up a report for each socket, also for the two of a connection, and that cannot
  * be spared by a filter: 8 us of CPU for a connection. The filter drops most of them; one in
- * CLOSES_SAMPLE passes, so that their number can be told, and the groups be left where it is too
+ * CLOSES_SAMPLE passes, so that their number is known, and the groups be left where it is too
  * high. */
 #ifndef CLOSES_H
 #define CLOSES_H

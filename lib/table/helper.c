@@ -160,7 +160,7 @@ static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t 
 struct service {
 	struct table_source *source;
 	int closes;          /* where the kernel reports closed sockets; -1: nowhere */
-	bool told;           /* that was said since the last request */
+	bool reported;       /* that was sent since the last request */
 	struct closes heard; /* since the last answer */
 };
 
@@ -175,7 +175,7 @@ static int take_closes(struct service *service)
 		return error;
 	if (service->heard.listeners == 0)
 		return 0;
-	service->told = true;
+	service->reported = true;
 	return helper_send(RESPONSES, &frame, "");
 }
 
@@ -189,7 +189,7 @@ static int answer_closes(struct service *service, struct answer *answer)
 		return error;
 	frame.argument = (uint32_t)service->heard.samples;
 	service->heard = (struct closes){0};
-	service->told = false;
+	service->reported = false;
 	return frame.argument > 0 ? append(answer, &frame, "") : 0;
 }
 
@@ -249,7 +249,7 @@ static int wait_for_request(struct service *service)
 
 	for (;;) {
 		/* A negative number is passed over. */
-		ready[1].fd = service->told ? -1 : service->closes;
+		ready[1].fd = service->reported ? -1 : service->closes;
 		error = raw_call(SYS_ppoll, ready, 2L, NULL, NULL, 0L);
 		if (error == -EINTR)
 			continue;

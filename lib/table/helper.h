@@ -33,7 +33,7 @@ struct helper_setup {
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
 	bool closes;       /* it reports that sockets are closed, where the kernel reports it */
-	bool linux_kernel; /* for table_source_init(): after helper_drop_memory() it can't be told
+	bool linux_kernel; /* for table_source_init(): after helper_drop_memory() it is unknown
 	                    */
 };
 
@@ -56,7 +56,7 @@ int helper_isolate(int *descriptors, int count);
 /* Enters a network namespace: with what is in effect, else with what is permitted, else as the
  * owner of the user namespace that it belongs to. 0 or a negative errno. */
 int helper_enter_netns(int netns);
-/* The identity of the present one, seen from inside through a /proc; zeros where it can't be told.
+/* The identity of the present one, seen from inside through a /proc; zeros where it is unknown.
  */
 struct netns_id;
 void helper_netns_identity(int proc, struct netns_id *id);

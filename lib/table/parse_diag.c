@@ -82,7 +82,7 @@ void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listene
 	};
 }
 
-/* Sets *v6only if an attribute tells it. Returns 0 or -EPROTO. */
+/* Sets *v6only if an attribute has it. Returns 0 or -EPROTO. */
 static int parse_attributes(struct span span, int8_t *v6only)
 {
 	struct nlattr attribute;

@@ -2,8 +2,8 @@
 /* probe.h - asks the sockets of a process in which network namespace they were made
  *
  * A socket belongs to the namespace that its maker lived in then, wherever it lives now. The socket
- * itself tells (SIOCGSKNS), through a copy of its descriptor (pidfd_getfd(2)). The copies are taken
- * in a child process: to close one can take as long as its owner likes (SO_LINGER). */
+ * itself shows it (SIOCGSKNS), through a copy of its descriptor (pidfd_getfd(2)). The copies are
+ * taken in a child process: to close one can take as long as its owner likes (SO_LINGER). */
 #ifndef PROBE_H
 #define PROBE_H
 

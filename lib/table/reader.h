@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* reader.h - ways to fetch the table of listening sockets of one network namespace
  *
- * The four ways are an ops table; the rest of the library is blind to which one works. A reader is
+ * The layer table reads the listening sockets of one namespace, and knows nothing of watchers. The
+ * kernel's bytes come from source.h, in this process or in a helper (helper.h), which was forked
+ * and has entered the namespace. A helper sends the bytes through a pipe in frames (frame.h).
+ * parse_diag.h and parse_text.h make listeners of the bytes, and snapshot.h compares what listens
+ * now with what listened before. closes.h hears from the kernel that a socket is gone, and probe.h
+ * asks the sockets of a process in which namespace they were made. step.h names every step that can
+ * fail.
+ *
+ * A table is complete or it is no information: half an answer, a failed read and a reader that died
+ * never make a port close. Helpers and what runs in them (helper*.c, source.c, frame.c) call
+ * neither malloc nor stdio.
+ *
+ * There are four kinds of readers (reader_ops.h), and the rest of the library does not know which
+ * one is in use. A reader is
  * asked for a table, and answers at once (local, procfs) or when its descriptor gets readable
  * (setns, nsenter: a child that answers over a pipe). */
 #ifndef READER_H
@@ -34,8 +47,8 @@ enum reader_state {
 	READER_COMPLETE, /* reader_snapshot() holds a complete table */
 	READER_RETRY,    /* no information this time (for example an interrupted dump); the reader
 	                    works on */
-	READER_BROKEN,   /* the reader is dead: reader_failure() tells why; only reader_close() is
-	                    left */
+	READER_BROKEN,   /* the reader is dead: reader_failure() has the reason; only reader_close()
+	                    is   left */
 };
 
 /* Opens a reader of the given kind (not AUTO) with a form of the table (AUTO: diag, and procfs

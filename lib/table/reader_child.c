@@ -175,7 +175,7 @@ enum reader_state reader_link_request(struct reader *reader)
 	if (written == (ssize_t)size)
 		return READER_PENDING;
 	error = written < 0 && errno != EAGAIN ? errno : ETIMEDOUT;
-	/* What it has said before it died tells more. */
+	/* What it has sent before it died says more. */
 	if (error == EPIPE && reader_link_process(reader) == READER_BROKEN)
 		return READER_BROKEN;
 	reader->broken = true;
@@ -186,7 +186,7 @@ enum reader_state reader_link_request(struct reader *reader)
 /* The stream can't be followed any more, or has ended. */
 static enum reader_state give_up(struct reader *reader, const char *step, int error)
 {
-	/* The sink may have told already what it was. */
+	/* The sink may have set the failure already. */
 	if (reader->failure.error != -error)
 		reader_fail(reader, step, -error);
 	reader->broken = true;
@@ -462,7 +462,7 @@ static int check_allowed(struct reader *reader, const struct reader_target *targ
 	return 0;
 }
 
-/* The namespace of the process if that can be told beforehand: it may be out of our reach, and
+/* The namespace of the process if it is known beforehand: it may be out of our reach, and
  * nsenter's business. */
 static int find_netns(struct reader *reader, const struct reader_target *target)
 {

@@ -12,11 +12,11 @@
 
 struct listener {
 	uint64_t inode;      /* of the socket, as in /proc/PID/fd; never 0 */
-	uint64_t cookie;     /* of the socket (sock_diag); 0 where the table doesn't tell */
+	uint64_t cookie;     /* of the socket (sock_diag); 0 where the table has none */
 	uint8_t address[16]; /* network order; AF_INET uses the first 4 bytes, the rest are 0 */
 	uint16_t port;       /* host order; never 0 */
 	uint8_t family;      /* AF_INET or AF_INET6; IPv4-mapped addresses are AF_INET */
-	int8_t v6only;       /* 1, 0; -1 for AF_INET and where the table doesn't tell */
+	int8_t v6only;       /* 1, 0; -1 for AF_INET and where the table doesn't say */
 };
 
 /* Receives one listener. Returns 0, or a negative errno to stop, which the parser hands on. */

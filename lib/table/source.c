@@ -110,7 +110,7 @@ void table_source_open_diag(struct table_source *source)
 		raw_call(SYS_connect, source->diag, &kernel, sizeof(kernel));
 }
 
-/* Any socket tells it. */
+/* Any socket has it. */
 uint64_t table_source_cookie(const struct table_source *source)
 {
 	int any = -1, fd = source->diag;

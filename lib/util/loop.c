@@ -115,7 +115,7 @@ void loop_wait(struct loop *loop, int timeout)
 
 /* --- children */
 
-/* A child that was told to go. */
+/* A child that was killed. */
 struct reaper {
 	struct source source;
 	struct child child;
@@ -143,7 +143,7 @@ static void try_reap(struct source *source)
 		source->fd = -1;
 		free_reaper(reaper);
 	} else {
-		/* Its exit was told, but it can't be reaped yet: somebody traces it. */
+		/* Its exit was reported, but it can't be reaped yet: somebody traces it. */
 		source->fd = -1;
 	}
 }

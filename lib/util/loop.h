@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.h - descriptors and children that one thread waits for
  *
+ * The layer util has what any C program needs, and knows nothing of ports or processes. Objects are
+ * kept in list.h, hash.h (by a number) and heap.h (by the time when they are due); their links are
+ * inside the objects, so that to add an object never fails. fd.h owns every descriptor of the
+ * library and can close all of them in the child of a fork(2); lock.h has the only lock, and says
+ * what fork(2) does to it. spawn.h starts children that make raw system calls alone (sys.h),
+ * because another thread of the host may hold a lock of libc. caps.h is the only user of libcap:
+ * privileges are in effect around single calls. failure.h is how a failure is passed upward: a step
+ * in words and an errno. vdso.h finds out whether the kernel is Linux.
+ *
  * A loop belongs to one thread, which alone calls its functions. */
 #ifndef LOOP_H
 #define LOOP_H
@@ -26,12 +35,12 @@ struct loop {
 	struct loop_slot *slots;
 	uint32_t slot_count;
 	uint32_t slot_free;  /* the first free slot; slot_count: none */
-	struct list reaping; /* children that were told to go */
+	struct list reaping; /* children that were killed */
 };
 
 /* 0 or a negative errno. A loop that was zeroed, or failed to open, may be closed. */
 int loop_open(struct loop *loop);
-/* Waits for the children that were told to go, at most some seconds. */
+/* Waits for the children that were killed, at most some seconds. */
 void loop_close(struct loop *loop);
 
 /* Waits for a descriptor to become readable (EPOLLIN). 0 or a negative errno. */

@@ -15,7 +15,7 @@ struct subscription;
 /* Writes the first reason why it can't, in words, or "". */
 bool complete_check(struct subscription *subscription, char reason[LOG_TEXT]);
 
-/* There are more members, or open ports, than the subscription may have: told once. */
+/* There are more members, or open ports, than the subscription may have: logged once. */
 void complete_note_members(struct subscription *subscription);
 void complete_note_ports(struct subscription *subscription);
 

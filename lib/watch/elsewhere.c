@@ -268,7 +268,7 @@ bool elsewhere_listened(struct elsewhere *elsewhere, const struct process *proce
 	struct listen *listen;
 	struct netns_id id;
 
-	/* A port that isn't known can't be told from others. */
+	/* A port that isn't known can't be distinguished from others. */
 	if (change->port != 0) {
 		if (elsewhere->listen_count == LISTENS_MAX)
 			drop_listen(elsewhere, 0);
@@ -385,7 +385,7 @@ static void warn_all(struct elsewhere *elsewhere, const struct process *process,
 			warn(subscription, process, listen, why);
 }
 
-/* A socket has told where it is. */
+/* A socket has shown where it is. */
 static void take_place(struct elsewhere *elsewhere, const struct process *process,
                        const struct probe_result *result)
 {

@@ -36,7 +36,7 @@ struct place {
 	uint64_t start_time;
 	struct netns_id id;
 	pid_t tid;       /* a thread of it that lives there; 0: none */
-	int descriptor;  /* of the namespace, as a socket has told; -1: none */
+	int descriptor;  /* of the namespace, as a socket has shown; -1: none */
 	uint64_t verify; /* CLOCK_MONOTONIC: when it is looked at again */
 };
 

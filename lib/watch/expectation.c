@@ -86,7 +86,7 @@ uint64_t expectations_read(struct expectations *expectations, const struct snaps
 	for (unsigned int i = expectations->count; i-- > 0;) {
 		struct expectation expectation = expectations->list[i];
 
-		/* A port that isn't known can't be told from others. */
+		/* A port that isn't known can't be distinguished from others. */
 		if (expectation.listener.port != 0)
 			look(&expectation, known, read);
 		if (++expectation.reads == READS_OVERDUE && sink && !expectation.shown &&

@@ -14,14 +14,14 @@
 #include "watch/placement.h"
 #include "watch/subscription.h"
 
-/* Sockets of members whose end may be told by a stranger; with more than that it begins anew, and
- * leaves the ends of those that were dropped to the poll. */
+/* Sockets of members whose end may be reported of a non-member; with more, the list begins anew,
+ * and leaves the ends of those that were dropped to the poll. */
 #define KNOWN_SOCKETS_MAX 65536
 
 /* Records that are handled before the monitor turns to what else there is. */
 #define SLICE 4096
 
-/* Between two times that what is followed is told anew. */
+/* Between two times that the followed processes are set anew. */
 #define REFOLLOW (10 * NSEC_PER_SEC)
 
 /* A socket of a member that listens. */
@@ -238,7 +238,7 @@ static void followed(void *data, pid_t pid)
 		events->context->exited = true;
 }
 
-/* What the records would have told is found by looking at everything. The ends of sockets may have
+/* What the records would have reported is found by reading everything. The ends of sockets may have
  * been among it: those would be kept for ever. */
 static void lost(void *data, uint64_t records)
 {
@@ -334,7 +334,7 @@ static int ways_in_use(const struct kernel_events *events)
 	return ways;
 }
 
-/* Each watcher is told once, and again when that has changed: another one's start may have been
+/* Logged once for each watcher, and again when that has changed: another one's start may have been
  * another attempt. */
 static void log_ways(struct kernel_events *events, struct subscription *subscription)
 {

@@ -117,14 +117,15 @@ struct netns {
 	bool adapts;                  /* a watcher has set no interval */
 	unsigned int interval;        /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest;            /* no read before: a storm of events is no storm of reads */
-	struct expectations expected; /* what the notifier has told */
-	unsigned int begun, ended;    /* listeners, as it has told since the last complete read */
-	struct snapshot known;        /* what listens, see snapshot_update() */
-	struct failure failure;       /* the last one */
-	char reason[LOG_TEXT];        /* why it is read as it is */
-	char logged[LOG_TEXT];        /* the last warning: each once */
-	char logged_way[LOG_TEXT];    /* how it is read, as it was told last */
-	uint64_t rejected;            /* malformed rows that were told */
+	struct expectations expected; /* what the notifier has reported */
+	unsigned int begun,
+		ended; /* listeners, as the notifier has reported since the last complete read */
+	struct snapshot known;     /* what listens, see snapshot_update() */
+	struct failure failure;    /* the last one */
+	char reason[LOG_TEXT];     /* why it is read as it is */
+	char logged[LOG_TEXT];     /* the last warning: each once */
+	char logged_way[LOG_TEXT]; /* how it is read, as it was logged last */
+	uint64_t rejected;         /* malformed rows that were logged */
 };
 
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
@@ -191,8 +192,8 @@ bool netns_is_reliable(const struct netns *ns, uint64_t now);
 void netns_reader_works(struct netns *ns, uint64_t now);
 /* Its reader has reported too many closed sockets: opens it again, to report none for a while. */
 void netns_silence_closes(struct netns *ns, uint64_t now);
-/* What its helper has done since the last call, in ns of CPU; where that can't be told, since the
- * request in ns. */
+/* What its helper has done since the last call, in ns of CPU; where that is unknown, the time since
+ * the request. */
 uint64_t netns_helper_cost(struct netns *ns, uint64_t now);
 void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -20,7 +20,7 @@
 #define SHORT NSEC_PER_MSEC
 /* After newcomers were asked: what they hold changes the number of holders alone. */
 #define NEWCOMERS_REST 16
-/* Where a socket seems to be gone, and only a search can tell. */
+/* Where a socket seems to be gone, and only a search can find out. */
 #define AGAIN (20 * NSEC_PER_MSEC)
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
 /* Asking everybody about everything again costs at most this part of the time. */

@@ -37,7 +37,7 @@ enum owners_phase {
 /* The search for the owners of one subscription's sockets. */
 struct owners {
 	struct holders holders;
-	struct list watches; /* of non-members that own a socket: pidfds tell of their ends */
+	struct list watches; /* of non-members that own a socket: pidfds show their ends */
 	unsigned int watch_count;
 	uint64_t number; /* of searches begun that ask everybody who may hold a socket */
 	enum owners_phase phase;
@@ -74,7 +74,7 @@ void owners_clear(struct subscription *subscription);
 /* Does the next slice of what there is to do. False where a search has ended and some could not be
  * asked: it is to be made again with the next poll cycle. */
 bool owners_resolve(struct subscription *subscription, uint64_t now);
-/* When owners_resolve() has something to do that nothing else tells of; UINT64_MAX: never. */
+/* When owners_resolve() has something to do that nothing else announces; UINT64_MAX: never. */
 uint64_t owners_due(const struct subscription *subscription);
 
 /* A process was reported to listen: it is asked first. */

@@ -112,7 +112,7 @@ static void member_exited(struct source *source)
 }
 
 /* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
- * tells then. */
+ * decides then. */
 static int open_exit_pidfd(struct context *context, const struct process *exit_member)
 {
 	int pidfd = fd_room() < EXIT_RESERVE ? -EMFILE

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ports.c - the ports of one subscription: what is open, and what its callback was told */
+/* ports.c - the ports of one subscription: what is open, and what was delivered */
 #include <errno.h>
 #include <search.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ports.h - the ports of one subscription: what is open, and what its callback was told
+/* ports.h - the ports of one subscription: what is open, and what was delivered
  *
  * Pure bookkeeping: no I/O, no locks. A port is kept while it is open, or while the callback's last
  * word of it isn't "closed" yet. */
@@ -68,7 +68,7 @@ struct port {
 	unsigned int sockets;         /* in scope that hold it; open while not 0 */
 	unsigned int queued;          /* events about it in the queue; of no meaning in a resync */
 	struct list waiting;          /* in ports->waiting, while the callback may know otherwise */
-	bool delivered;               /* the callback was told that it is open ... */
+	bool delivered;               /* it was delivered that the port is open ... */
 	uint64_t delivered_id;        /* ... with this id ... */
 	uint64_t delivered_owner;     /* ... and with this owner */
 	struct list link;

@@ -41,7 +41,7 @@ static bool address_wanted(enum portwatch_addresses addresses, const struct list
 	return is_zero(bytes, 4) || memcmp(bytes, localhost, 4) == 0;
 }
 
-/* Each address that is left out is told once; a bounded number of them is remembered. */
+/* Each address that is left out is logged once; a bounded number of them is remembered. */
 static void log_skipped(struct subscription *subscription, const struct listener *listener)
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -116,7 +116,7 @@ bool socket_is_named(const struct socket *socket)
 	return socket->port && named_socket(socket->port) == socket;
 }
 
-/* Reads the name that a process has now. False where it has exited. What can't be told (no
+/* Reads the name that a process has now. False where it has exited. What is unknown (no
  * descriptors left) is no exit, and leaves the name as it is. */
 static bool read_name(const struct procfs *procfs, pid_t pid, uint64_t start_time, char name[64])
 {
@@ -433,7 +433,7 @@ void view_change(struct view *view, enum snapshot_change change, const struct li
 }
 
 /* Takes over what is known already and was there at the last read. The rest, if it comes back,
- * isn't told as new. */
+ * isn't reported as new. */
 static void take_over(struct view *view)
 {
 	const struct snapshot *known = &view->ns->known;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* subscription.c - what one started watcher wants to know, and what it was told: the dispatcher */
+/* subscription.c - what one started watcher wants to know, and what it knows: the dispatcher */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +142,7 @@ static void fail(struct subscription *subscription, int error, const char *what)
 	decide(subscription, error);
 }
 
-/* The root's descriptors tell who holds its ports: without them nothing could be reported of it. */
+/* The root's descriptors show who holds its ports: without them no port of it could be reported. */
 static bool root_is_ours(struct subscription *subscription)
 {
 	CLEANUP_CLOSE int process = -1;
@@ -265,7 +265,7 @@ static void fail_unreadable(struct subscription *subscription)
 	fail(subscription, failure.error ? -failure.error : -EACCES, message);
 }
 
-/* The namespaces that can't be read now are told of when they can. */
+/* Namespaces that can't be read now are reported when they can be. */
 static void do_without(struct subscription *subscription, uint64_t now)
 {
 	if (!owners_resolve(subscription, now))

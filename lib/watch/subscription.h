@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* subscription.h - what one started watcher wants to know, and what it was told: the dispatcher
+/* subscription.h - what one started watcher wants to know, and what it knows: the dispatcher
  *
  * A subscription has a scope and one view for each network namespace that the scope reads. A view
  * holds the sockets that listen there; the ports are made of those that are in scope. */
@@ -77,12 +77,13 @@ struct subscription {
 	struct unreadable unreadable;
 	unsigned int port_count; /* open ports */
 	unsigned int hidden;     /* sockets whose ports are not reported: there are too many */
-	bool logged_members;     /* that there are too many was told */
+	bool logged_members;     /* that there are too many */
 	bool logged_ports;
 	bool logged_unfollowed; /* that a member listens where it can't be followed */
-	bool logged_notifier;   /* how it is with the notifier was told, and that was this: */
-	int notifier_logged;    /* see monitor_notifier.c */
-	struct listener skipped[SKIPPED_MAX]; /* addresses that were told to be skipped */
+	bool logged_notifier; /* how the kernel reports events was logged, and these were the ways:
+	                       */
+	int notifier_logged;  /* see kernel_events.c */
+	struct listener skipped[SKIPPED_MAX]; /* addresses that were logged as skipped */
 	size_t skipped_count;
 };
 
@@ -137,7 +138,7 @@ void subscription_free(struct subscription *subscription);
 
 /* Carries a STARTING one on: places it, waits for its first reads, decides. */
 void subscription_advance(struct subscription *subscription, uint64_t now);
-/* When it has something to do next that nothing else tells of; UINT64_MAX: never. */
+/* When it has something to do next that nothing else announces; UINT64_MAX: never. */
 uint64_t subscription_due(const struct subscription *subscription);
 /* Ends it when no member is left. */
 void subscription_check_end(struct subscription *subscription);
