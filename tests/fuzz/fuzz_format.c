@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_format.c - an event with any values, whose process has any bytes for a name, as text and as
- * JSON */
+ * JSON, and in the table of what is open */
 #include <arpa/inet.h>
 
 #include "../cmd/format.h"
+#include "../cmd/listing.h"
+#include "../cmd/text.h"
 #include "fuzz.h"
 #include "json.h"
 
@@ -90,6 +92,29 @@ static void check(const struct format_fields *fields, struct format_style style)
 	check_text(line, end, &style);
 }
 
+/* The same as a row of a table, as wide as a terminal. */
+static void check_row(const struct format_fields *fields, const struct format_style *style,
+                      size_t width)
+{
+	struct format_style plain = *style;
+	struct listing_columns columns;
+	char line[FORMAT_LINE_MAX];
+	size_t length;
+
+	if (fields->kind == PORTWATCH_EVENT_END)
+		return;
+	listing_measure(&fields, 1, style, &columns);
+	length = listing_header(&columns, width, line);
+	REQUIRE(length > 0 && length + 1 < sizeof(line) && strlen(line) == length);
+	length = listing_line(fields, &columns, style, width, line);
+	REQUIRE(length > 0 && length + 1 < sizeof(line) && strlen(line) == length);
+	check_text(line, line + length, style);
+	plain.colour = false;
+	length = listing_line(fields, &columns, &plain, width, line);
+	REQUIRE(width == 0 || text_width(line, length) <= width ||
+	        text_width(line, length) <= columns.address);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct format_fields fields = {0};
@@ -107,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	fields.address = input.family & 2 ? "" : address;
 	fields.port = input.port;
 	fields.pid = input.pid & 0x7fffffff;
-	fields.process = name;
+	fields.process = fields.command = name;
 	fields.owners = input.owners;
 	fields.netns = input.netns;
 	fields.inode = input.inode;
@@ -116,9 +141,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	style = (struct format_style){
 		.colour = input.colour & 1,
 		.utf8 = input.utf8 & 1,
+		.processes = input.utf8 & 2,
+		.date = input.colour & 2,
 		.own_netns = input.foreign & 1 ? 0 : input.netns,
 	};
 	check(&fields, style);
+	check_row(&fields, &style, input.port % 256);
 	free(name);
 	return 0;
 }
