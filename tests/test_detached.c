@@ -21,6 +21,7 @@
 
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
+#define OWNER PORTWATCH_EVENT_OWNER
 #define CONNECTOR 11 /* NETLINK_CONNECTOR */
 #define TIMES 20
 
@@ -32,7 +33,7 @@ struct report {
 	uint16_t port;
 };
 
-static int reports[2], life[2];
+static int reports[2], life[2], orders_in;
 
 static uint16_t listen_anywhere(void)
 {
@@ -195,6 +196,23 @@ static void as_a_sibling(void)
 	}
 }
 
+/* Listens, and when it is told to, leaves the socket to a child and exits at once. */
+static void hand_on(void)
+{
+	uint16_t port;
+	char byte;
+
+	if (branch()) {
+		port = listen_anywhere();
+		say(port);
+		if (read(orders_in, &byte, 1) != 1)
+			_exit(1);
+		detach();
+		say(port);
+		outlive();
+	}
+}
+
 /* The root itself: at first it listens, then it is another program. */
 static void listen_then_exec(void)
 {
@@ -252,6 +270,7 @@ static struct root root_start(void (*start)(void), bool leads_session)
 	}
 	close(orders[1]);
 	close(life[1]);
+	orders_in = orders[0];
 	if (leads_session)
 		setsid();
 	if (write(reports[1], "", 1) != 1)
@@ -386,6 +405,32 @@ START_TEST(by_their_session_without_notifier)
 }
 END_TEST
 
+/* The owner exits as soon as it has forked the next one, which is found before the port counts as
+ * held by nobody. */
+START_TEST(a_port_that_is_handed_on_stays_open)
+{
+	struct root root = root_start(hand_on, true);
+	struct report before, after[TIMES];
+	struct collect collect;
+
+	deny(DENY_BPF | DENY_PERF | DENY_CONNECTOR);
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_events(collect.watcher, COLLECT_KINDS | OWNER), 0);
+	collect_start(&collect);
+	for (int i = 0; i < TIMES; i++) {
+		before = root_order(&root);
+		collect_wait(&collect, OPEN, NULL, before.port);
+		after[i] = root_order(&root);
+		ck_assert_uint_eq(after[i].port, before.port);
+	}
+	for (int i = 0; i < TIMES; i++)
+		ck_assert_int_eq(collect_wait(&collect, OWNER, NULL, after[i].port).pid,
+		                 after[i].pid);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 0), 0);
+	end_all(&collect, &root);
+}
+END_TEST
+
 /* -1: there is none. */
 static int find_socket(void)
 {
@@ -487,6 +532,7 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("detached");
 	TCase *events = tcase_create("events"), *none = tcase_create("none");
+	TCase *handed = tcase_create("handed");
 	TCase *losses = tcase_create("losses"), *names = tcase_create("names");
 
 	tcase_add_loop_test(events, by_what_there_is, 0, KINDS);
@@ -495,7 +541,9 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, events);
 	tcase_add_test(none, by_their_session);
 	tcase_add_test(none, by_their_session_without_notifier);
+	tcase_add_test(handed, a_port_that_is_handed_on_stays_open);
 	suite_add_tcase(suite, none);
+	suite_add_tcase(suite, handed);
 	tcase_add_test(names, under_its_new_name);
 	suite_add_tcase(suite, names);
 	tcase_add_test(losses, after_an_overrun);
