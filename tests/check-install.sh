@@ -120,6 +120,7 @@ expect_files()
 	for page in "$srcdir"/docs/*.md; do
 		expect_file "$docdir/docs" "${page##*/}"
 	done
+	expect_file "$docdir/docs/packaging" README.md
 }
 
 # What is in directories where more comes to with time, and what libtool makes.

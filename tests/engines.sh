@@ -614,7 +614,7 @@ in_kubernetes()
 {
 	podman_ready 'pidns = "host"' || { fail "podman can't load the image"; return; }
 	engine_server podman || { fail "can't run a container"; return; }
-	podman tag localhost/pwatch:test registry.example/pwatch:0.1.0
+	podman tag localhost/pwatch:test "$(sed -n 's/^ *image: //p' "$document")"
 	{
 		printf 'apiVersion: v1\nkind: Pod\n'
 		block yaml '' | sed -e '1,/^  template:/d' -e 's/^    //' -e 's/^metadata:/&\n  name: pwatch/' \
