@@ -104,6 +104,11 @@ static bool wait_sleeping(struct collect *collect, const struct wanted *wanted, 
 
 static void show(struct collect *collect)
 {
+	fprintf(stderr, "notifier records %llu, losses %llu\n",
+	        (unsigned long long)portwatch_get_stat(collect->watcher,
+	                                               PORTWATCH_STAT_NOTIFIER_RECORDS),
+	        (unsigned long long)portwatch_get_stat(collect->watcher,
+	                                               PORTWATCH_STAT_NOTIFIER_LOST));
 	pthread_mutex_lock(&collect->lock);
 	for (size_t i = collect->count > 30 ? collect->count - 30 : 0; i < collect->count; i++) {
 		const struct collected *event = &collect->events[i];
