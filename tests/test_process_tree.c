@@ -567,6 +567,30 @@ START_TEST(fork_record_too_late)
 }
 END_TEST
 
+/* A process of several threads gives its children away before its last thread is gone. */
+START_TEST(fork_record_of_the_exiting)
+{
+	struct fake_process *process;
+
+	watch(10, 100);
+	expect("+10:10 +10:20 ");
+	process = fake_proc_find(&fake, 20);
+	process->exiting = true;
+	process->threads = 2;
+	fake_proc_write(&fake, process);
+	fake_proc_add(&fake, 30, 1, 300);
+	forked(20, 30);
+	expect("+10:30 ");
+	process->state = 'Z';
+	fake_proc_write(&fake, process);
+	fake_proc_add(&fake, 40, 1, 400);
+	fake_proc_add(&fake, 50, 20, 500);
+	forked(20, 40);
+	forked(20, 50);
+	expect("+10:40 +10:50 ");
+}
+END_TEST
+
 /* clone(CLONE_PARENT): the child is a sibling. */
 START_TEST(fork_record_of_a_sibling)
 {
@@ -963,6 +987,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, fork_record_of_the_departed);
 	tcase_add_test(fake_case, fork_record_too_late);
 	tcase_add_test(fake_case, fork_record_of_a_sibling);
+	tcase_add_test(fake_case, fork_record_of_the_exiting);
 	tcase_add_test(fake_case, fork_record_reuses_number);
 	tcase_add_test(fake_case, number_of_the_exited_reused);
 	tcase_add_test(fake_case, moves_between_namespaces);

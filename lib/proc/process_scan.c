@@ -59,7 +59,7 @@ static int discover(struct process_table *table, struct entry *parent, pid_t pid
 		return result < 0 ? result : 0;
 	if (stat.ppid != parent->process.pid) {
 		lives = process_still_lives(table, parent);
-		if (lives != 0)
+		if (lives != PROCESS_DEAD)
 			return lives < 0 ? lives : 0;
 	}
 	return add_child(table, parent, pid, &stat, directory);
@@ -187,7 +187,7 @@ static int is_as_told(struct process_table *table, const struct entry *entry,
 	if (entry->start_known || stat->ppid == entry->process.ppid || !parent)
 		return 1;
 	lives = process_still_lives(table, parent);
-	return lives < 0 ? lives : !lives;
+	return lives < 0 ? lives : lives != PROCESS_LIVES;
 }
 
 static int examine_living(struct process_table *table, struct entry *entry,
@@ -371,18 +371,19 @@ static bool still_names(const struct process_table *table, const struct entry *p
 	       now.start_time == child->start_time && now.ppid == parent->process.pid;
 }
 
-/* Whether what was read of the child is the one that the parent has forked, and not another one
- * with the number of either. While the parent lives, the child names it, or its own parent
- * (CLONE_PARENT, as container runtimes use it); once it is dead, another one. */
+/* Whether what was read of the child is the one that the parent has forked, and not another
+ * one with the number of either. While the parent lives, the child names it, or its own parent
+ * (CLONE_PARENT, as container runtimes use it); while it exits, it or another one; once it is dead,
+ * another one. */
 static bool is_forked_by(const struct process_table *table, const struct entry *parent,
                          const struct process_stat *child)
 {
 	bool named = child->ppid == parent->process.pid;
 	int lives = process_still_lives(table, parent);
 
-	if (lives == 0)
+	if (lives == PROCESS_DEAD)
 		return !named || !still_names(table, parent, child);
-	return lives < 0 || named || child->ppid == parent->process.ppid;
+	return lives != PROCESS_LIVES || named || child->ppid == parent->process.ppid;
 }
 
 static int add_forked(struct process_table *table, struct entry *parent, pid_t pid,

@@ -322,11 +322,15 @@ int process_still_lives(const struct process_table *table, const struct entry *e
 	int result;
 
 	if (entry->exited)
-		return 0;
+		return PROCESS_DEAD;
 	result = process_read(table, entry->process.pid, &directory, &stat);
 	if (result < 0)
 		return result;
-	return result == PROCESS_CLOSED || (result == PROCESS_ALIVE && entry_is(entry, &stat));
+	if (result == PROCESS_CLOSED)
+		return PROCESS_LIVES;
+	if (result == PROCESS_GONE || !entry_is(entry, &stat))
+		return PROCESS_DEAD;
+	return stat.exiting || stat.state == 'Z' ? PROCESS_EXITS : PROCESS_LIVES;
 }
 
 bool entry_is(const struct entry *entry, const struct process_stat *stat)

@@ -166,7 +166,15 @@ enum process_reading {
  * of the above; a negative errno where that is unknown. */
 int process_read(const struct process_table *table, pid_t pid, int *directory,
                  struct process_stat *stat);
-/* Whether the process in the table still has its number. */
+/* Whether the process in the table still has its number: 0 if it is dead, or another process has
+ * the number; a negative errno where that can't be told. */
+enum process_life {
+	PROCESS_DEAD,
+	PROCESS_LIVES,
+	PROCESS_EXITS, /* on its way out: its children may have got another parent already. The
+	                  kernel gives them away thread by thread, before it shows that none is
+	                  left. */
+};
 int process_still_lives(const struct process_table *table, const struct entry *entry);
 /* Whether what was read is the process in the table. */
 bool entry_is(const struct entry *entry, const struct process_stat *stat);

@@ -134,10 +134,11 @@ void fake_proc_write(struct fake_proc *fake, const struct fake_process *process)
 	char text[1024];
 
 	snprintf(text, sizeof(text),
-	         "%d (%s) %c %d %d %d 0 -1 4194560 37880 423290 0 201 77 411 693 495 20 0 %u 0 "
+	         "%d (%s) %c %d %d %d 0 -1 %d 37880 423290 0 201 77 411 693 495 20 0 %u 0 "
 	         "%" PRIu64 " 49512448 4296 18446744073709551615 0 0 0\n",
 	         pid, process->name, process->state, (int)process->ppid, (int)process->group,
-	         (int)process->session, process->threads, process->start_time);
+	         (int)process->session, process->exiting ? 4194564 : 4194560, process->threads,
+	         process->start_time);
 	fake_proc_file(fake, text, "%d/stat", pid);
 	fake_proc_file(fake, text, "%d/task/%d/stat", pid, pid);
 	write_children(fake, process->pid);

@@ -18,6 +18,7 @@ struct fake_process {
 	unsigned threads;
 	uint64_t start_time;
 	char state;
+	bool exiting;
 	const char *name;
 };
 
