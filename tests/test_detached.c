@@ -24,6 +24,7 @@
 #define OWNER PORTWATCH_EVENT_OWNER
 #define CONNECTOR 11 /* NETLINK_CONNECTOR */
 #define TIMES 20
+#define FORKS 3000
 
 /* --- the servers. Each says who it is and on which port, and ends with the test, however that
  * ends. */
@@ -193,6 +194,18 @@ static void as_a_sibling(void)
 	if (branch()) {
 		start_sibling();
 		_exit(0);
+	}
+}
+
+/* As a build does, and at the end of it a daemon. */
+static void after_many_forks(void)
+{
+	if (branch()) {
+		for (int i = 0; i < FORKS; i++)
+			if (branch())
+				_exit(0);
+		detach();
+		serve();
 	}
 }
 
@@ -405,6 +418,33 @@ START_TEST(by_their_session_without_notifier)
 }
 END_TEST
 
+/* Whatever reports them: nothing is lost, and of those that are gone nothing is kept. */
+START_TEST(many_forks)
+{
+	static const unsigned int denied[] = {0, DENY_BPF | DENY_PERF,
+	                                      DENY_BPF | DENY_PERF | DENY_CONNECTOR};
+	struct root root = root_start(after_many_forks, true);
+	time_t deadline = time(NULL) + COLLECT_PATIENCE;
+	struct collect collect;
+	struct report report;
+
+	if (denied[_i])
+		deny(denied[_i]);
+	collect_watch(&collect, root.pid);
+	report = root_order(&root);
+	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, report.port).pid, report.pid);
+	/* The root and the server. */
+	while (portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS) > 2) {
+		ck_assert(time(NULL) < deadline);
+		usleep(1000);
+	}
+	root_end(&root);
+	collect_wait(&collect, CLOSE, NULL, report.port);
+	collect_wait(&collect, PORTWATCH_EVENT_END, NULL, 0);
+	collect_free(&collect);
+}
+END_TEST
+
 /* The owner exits as soon as it has forked the next one, which is found before the port counts as
  * held by nobody. */
 START_TEST(a_port_that_is_handed_on_stays_open)
@@ -532,7 +572,7 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("detached");
 	TCase *events = tcase_create("events"), *none = tcase_create("none");
-	TCase *handed = tcase_create("handed");
+	TCase *handed = tcase_create("handed"), *many = tcase_create("many");
 	TCase *losses = tcase_create("losses"), *names = tcase_create("names");
 
 	tcase_add_loop_test(events, by_what_there_is, 0, KINDS);
@@ -544,6 +584,8 @@ static Suite *make_suite(void)
 	tcase_add_test(handed, a_port_that_is_handed_on_stays_open);
 	suite_add_tcase(suite, none);
 	suite_add_tcase(suite, handed);
+	tcase_add_loop_test(many, many_forks, 0, 3);
+	suite_add_tcase(suite, many);
 	tcase_add_test(names, under_its_new_name);
 	suite_add_tcase(suite, names);
 	tcase_add_test(losses, after_an_overrun);
