@@ -3,24 +3,20 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <linux/seccomp.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "support/check_main.h"
 #include "support/collect.h"
+#include "support/deny.h"
 #include "support/fixture.h"
 #include "support/reading.h"
 #include "support/sandbox.h"
@@ -290,38 +286,6 @@ END_TEST
 
 /* --- the watcher */
 
-#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
-#define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-#define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
-
-static void deny(const struct sock_filter *code, size_t count)
-{
-	struct sock_fprog program = {(unsigned short)count, (struct sock_filter *)code};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		test_skip("no seccomp filter: %s", strerror(errno));
-}
-
-static void deny_perf(void)
-{
-	static const struct sock_filter code[] = {
-		LOAD(nr), UNLESS(SYS_bpf, 1), REFUSE, UNLESS(SYS_perf_event_open, 1), REFUSE, ALLOW,
-	};
-
-	deny(code, sizeof(code) / sizeof(code[0]));
-}
-
-static void deny_groups(void)
-{
-	static const struct sock_filter code[] = {
-		LOAD(nr), UNLESS(SYS_setsockopt, 3), LOAD(args[1]), UNLESS(270, 1), REFUSE, ALLOW,
-	};
-
-	deny(code, sizeof(code) / sizeof(code[0]));
-}
-
 static void watch(struct collect *collect, enum portwatch_reader reader, unsigned int interval)
 {
 	collect_new(collect, fixture.pid);
@@ -346,10 +310,11 @@ START_TEST(a_close_is_told_at_once)
 	fixture = fixture_start(local ? 0 : SANDBOX_NETNS);
 	first = fixture_listen(&fixture, "127.0.0.1", 0);
 	second = fixture_listen(&fixture, "127.0.0.1", 0);
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	watch(&collect, readers[_i], HOUR);
 	if (reported_by(&collect, reason, sizeof(reason)) != PORTWATCH_NOTIFIER_DESTROY)
 		test_skip("%s", reason);
+	collect_wait_message(&collect, "; the kernel reports closed sockets");
 	collect_wait(&collect, OPEN, NULL, first.port);
 	collect_wait(&collect, OPEN, NULL, second.port);
 	fixture_close(&fixture, first);
@@ -371,11 +336,11 @@ START_TEST(a_close_without_report)
 
 	fixture = fixture_start(local ? 0 : SANDBOX_NETNS);
 	socket = fixture_listen(&fixture, "127.0.0.1", 0);
-	deny_perf();
-	deny_groups();
+	deny(DENY_BPF | DENY_PERF | DENY_CLOSES);
 	watch(&collect, readers[_i], 0);
 	ck_assert_int_eq(reported_by(&collect, reason, sizeof(reason)), PORTWATCH_NOTIFIER_NONE);
 	ck_assert_ptr_nonnull(strstr(reason, "closed sockets"));
+	collect_wait_message(&collect, "; the kernel does not report closed sockets: ");
 	collect_wait(&collect, OPEN, NULL, socket.port);
 	fixture_close(&fixture, socket);
 	collect_wait(&collect, CLOSE, NULL, socket.port);
@@ -414,7 +379,7 @@ START_TEST(too_many_connections)
 		sandbox_enter();
 	fixture = fixture_start(0);
 	socket = fixture_listen(&fixture, "127.0.0.1", 0);
-	deny_perf();
+	deny(DENY_BPF | DENY_PERF);
 	watch(&collect, readers[_i], 0);
 	if (reported_by(&collect, reason, sizeof(reason)) != PORTWATCH_NOTIFIER_DESTROY)
 		test_skip("%s", reason);

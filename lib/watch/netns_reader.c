@@ -332,7 +332,9 @@ void netns_reader_works(struct netns *ns, uint64_t now)
 {
 	struct failure table = reader_table_failure(ns->reader);
 	bool best = ns->reason[0] == '\0';
-	char text[LOG_TEXT + 128];
+	int reports = reader_reports_closed(ns->reader);
+	char text[LOG_TEXT + 256];
+	size_t length;
 
 	ns->cookie = reader_cookie(ns->reader) ? reader_cookie(ns->reader) : ns->cookie;
 	ns->exhausted = false;
@@ -350,5 +352,13 @@ void netns_reader_works(struct netns *ns, uint64_t now)
 	snprintf(text, sizeof(text), "read by the %s reader, %s table%s%s",
 	         portwatch_reader_name(order[ns->kind]), portwatch_table_name(ns->table),
 	         ns->reason[0] ? ", because " : "", ns->reason);
+	length = strlen(text);
+	if (reports > 0)
+		snprintf(text + length, sizeof(text) - length,
+		         "; the kernel reports closed sockets");
+	else if (reports < 0)
+		snprintf(text + length, sizeof(text) - length,
+		         "; the kernel does not report closed sockets: %s",
+		         strerrordesc_np(-reports));
 	log_once(ns, ns->logged_way, PORTWATCH_LOG_INFO, text);
 }
