@@ -56,7 +56,8 @@ await()
 # begin ADDRESS: starts a server that listens there; $port is its port.
 begin()
 {
-	rm -f "$work/in" "$work/ports"
+	rm -f "$work/in"
+	: >"$work/ports"
 	mkfifo "$work/in"
 	"$SERVER" <"$work/in" >"$work/ports" &
 	server=$!
@@ -146,6 +147,123 @@ for source in "$work"/page*.c; do
 	! build_c "$name" "$source" || run "$name" "$work/program"
 done
 
+
+# --- docs/examples -------------------------------------------------------------------------------
+
+examples=$srcdir/docs/examples
+
+leave_out()
+{
+	echo "left out: $*"
+}
+
+# packages NAME...: whether pkg-config knows them.
+packages()
+{
+	"${PKG_CONFIG:-pkg-config}" --exists "$@" 2>/dev/null
+}
+
+for example_name in thread epoll; do
+	! build_c "$example_name.c" "$examples/$example_name.c" || run "$example_name.c" "$work/program"
+done
+for example_name in libuv glib; do
+	package=$example_name
+	[ $example_name = libuv ] || package=glib-2.0
+	if ! packages $package; then
+		leave_out "$example_name.c: $package is not installed"
+		continue
+	fi
+	# Headers of others need not be free of warnings.
+	cflags=$(pkg-config --cflags $package | sed 's/\(^\| \)-I/ -isystem /g')
+	# shellcheck disable=SC2046,SC2086
+	! build_c "$example_name.c" "$examples/$example_name.c" $cflags $(pkg-config --libs $package) ||
+		run "$example_name.c" "$work/program"
+done
+
+# forward.c has a test of its own.
+alone=
+unshare -n true 2>/dev/null || alone='unshare -rn'
+if ! $alone unshare -n true 2>/dev/null; then
+	leave_out "forward.c: network namespaces are refused"
+elif ! command -v python3 >/dev/null || ! command -v ip >/dev/null; then
+	leave_out "forward.c: python3 or ip is not installed"
+elif build_c forward.c "$examples/forward.c"; then
+	count=$((count + 1))
+	# shellcheck disable=SC2016,SC2086
+	timeout "$(patience 120)" ${alone:-env} sh -c '[ -z "$1" ] || ip link set lo up; exec python3 "$2" "$3" "$4"' \
+		sh "$alone" "$srcdir/tests/forward.py" "$work/program" "$SERVER" 3>&- || fail forward.c
+	echo "run: forward.c"
+fi
+
+# A sanitizer has to be in the program, too, which it can't be here.
+case " ${AM_CFLAGS-} ${CFLAGS-} " in
+*-fsanitize=*)
+	leave_out "watch.cpp, watch.py, watch.rs and go: the library was built with a sanitizer"
+	examples=/nonexistent
+	;;
+esac
+
+if [ ! -d "$examples" ]; then
+	:
+elif ! command -v c++ >/dev/null; then
+	leave_out "watch.cpp: c++ is not installed"
+else
+	! build watch.cpp c++ -std=c++17 -Wall -Wextra -pedantic -Werror -I"$srcdir/lib/api" \
+		"$examples/watch.cpp" -o "$work/program" -L"$builddir/.libs" -lportwatch -lpthread ||
+		run watch.cpp "$work/program"
+fi
+
+if [ ! -d "$examples" ]; then
+	:
+elif ! command -v python3 >/dev/null; then
+	leave_out "watch.py: python3 is not installed"
+else
+	run watch.py python3 "$examples/watch.py"
+fi
+
+# What a user has installed may not work for another, as with HOME elsewhere.
+if [ ! -d "$examples" ]; then
+	:
+elif ! rustc --version >/dev/null 2>&1; then
+	leave_out "watch.rs: rustc is not installed"
+else
+	! build watch.rs rustc -D warnings "$examples/watch.rs" -o "$work/program" -L "$builddir/.libs" \
+		-l portwatch || run watch.rs "$work/program"
+fi
+
+# The race detector finds no room where the kernel scatters mappings widely.
+plain='setarch -R'
+$plain true 2>/dev/null || plain=
+
+# go_test FLAG...: its package finds the library through pkg-config.
+go_test()
+{
+	mkdir -p "$work/pc"
+	printf 'Name: libportwatch\nDescription: -\nVersion: 0\nCflags: -I%s/lib/api\nLibs: -L%s/.libs -lportwatch\n' \
+		"$(cd "$srcdir" && pwd)" "$(cd "$builddir" && pwd)" >"$work/pc/libportwatch.pc"
+	# shellcheck disable=SC2086
+	(
+		cd "$examples/go" || exit 1
+		PKG_CONFIG_PATH=$work/pc GOCACHE=$work/go GOPATH=$work/gopath GOFLAGS=-mod=mod GOPROXY=off CGO_ENABLED=1 \
+			GOTOOLCHAIN=local timeout "$(patience 300)" $plain go test "$@" . 3>&-
+	) >"$work/log" 2>&1
+}
+
+if [ ! -d "$examples" ]; then
+	:
+elif ! go version >/dev/null 2>&1; then
+	leave_out "go: go is not installed"
+else
+	count=$((count + 1))
+	if go_test -race; then
+		echo "run: go, with -race"
+	elif grep -q 'race is \(only\|not\) supported\|race_.*\.syso\|ThreadSanitizer failed to allocate' "$work/log" &&
+		go_test; then
+		echo "run: go, without -race, which doesn't work here"
+	else
+		fail "go: $(cat "$work/log")"
+	fi
+fi
 
 echo "$count examples"
 [ "$failures" -eq 0 ] && [ "$count" -gt 0 ]
