@@ -2,9 +2,11 @@
 /* forward.c - makes each port that opens in a watched tree, of a container for example, reachable
  * on 127.0.0.1 of this network namespace, by the same number, for as long as it is open
  *
- *     cc forward.c -o forward $(pkg-config --cflags --libs libportwatch)
- *     ./forward PID    # takes CAP_SYS_ADMIN; for a rootless container: podman unshare ./forward
- * PID
+ *     cc -pthread forward.c -o forward $(pkg-config --cflags --libs libportwatch)
+ *     ./forward PID
+ *
+ * To enter another network namespace takes CAP_SYS_ADMIN. For a rootless container: podman unshare
+ * ./forward PID.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <portwatch.h>
 #include <sched.h>
 #include <signal.h>
@@ -40,18 +43,31 @@ struct flow {
 
 static struct forward forwards[FORWARDS_MAX + 1];
 static struct flow connections[CONNECTIONS_MAX][2];
-static int forward_count, connection_count, ended, own_netns;
+static int forward_count, connection_count, ended;
 
-/* A socket stays in the namespace where it was made. This thread comes back, or all is over. */
+/* A socket stays in the namespace where it was made. The thread that enters it has no way back
+ * where our own namespace is not ours to enter, and ends. */
+struct errand {
+	int netns, family, fd;
+};
+
+static void *make_socket(void *data)
+{
+	struct errand *errand = data;
+
+	if (setns(errand->netns, CLONE_NEWNET) == 0)
+		errand->fd = socket(errand->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return NULL;
+}
+
 static int socket_in(int netns, int family)
 {
-	int fd = -1;
+	struct errand errand = {.netns = netns, .family = family, .fd = -1};
+	pthread_t thread;
 
-	if (setns(netns, CLONE_NEWNET) == 0)
-		fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (setns(own_netns, CLONE_NEWNET) < 0)
-		abort();
-	return fd;
+	if (pthread_create(&thread, NULL, make_socket, &errand) == 0)
+		pthread_join(thread, NULL);
+	return errand.fd;
 }
 
 /* Who listens on any address is reached on the loopback interface. */
@@ -181,7 +197,6 @@ int main(int argc, char **argv)
 	static struct pollfd ready[1 + FORWARDS_MAX + 2 * CONNECTIONS_MAX];
 
 	signal(SIGPIPE, SIG_IGN);
-	own_netns = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (argc != 2 || portwatch_new(&watcher, atoi(argv[1]), on_event, NULL) < 0)
 		return 2;
 	portwatch_set_events(watcher,
