@@ -196,6 +196,8 @@ START_TEST(helpers_are_no_members)
 	}
 	collect_sync(&collect, &server, 3);
 	/* Nobody but the three. */
+	if (collect_count_messages(&collect, "joined: PID ") != 3)
+		collect_show(&collect);
 	ck_assert_uint_eq(collect_count_messages(&collect, "joined: PID "), 3);
 	ck_assert_uint_eq(collect_count_messages(&collect, "left: PID "), 0);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);

@@ -37,10 +37,14 @@ class Wait(Case):
 
     def test_the_end_comes_first(self):
         server, ports = self.serve('127.0.0.1')
-        pwatch = self.watch(f'--wait={ports[0] % 65535 + 1}', server.pid)
+        pwatch = self.watch('-v', f'--wait={ports[0] % 65535 + 1}', server.pid)
+        while 'read by' not in read_line(pwatch.stderr):
+            pass
         self.tell(server, f'close {ports[0]}')
         server.stdin.close()
-        self.assert_refused(self.result(pwatch), 1, b'all that was watched has ended: port')
+        result = self.result(pwatch)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b'all that was watched has ended: port', result.stderr.splitlines()[-1])
 
     def test_the_time_is_over(self):
         server, ports = self.serve('127.0.0.1')

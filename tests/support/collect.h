@@ -79,6 +79,9 @@ struct way way(int number);
 struct fixture way_fixture(struct way way);
 void collect_watch_by(struct collect *collect, pid_t pid, struct way way);
 
+/* Shows on standard error what was collected last. */
+void collect_show(struct collect *collect);
+
 /* Waits until there are as many events of this kind, address (NULL: any) and port (0: any) as
  * `count`, and returns the latest; asserts that there aren't more. */
 struct collected collect_wait(struct collect *collect, enum portwatch_event_kind kind,

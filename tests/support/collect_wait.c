@@ -102,7 +102,7 @@ static bool wait_sleeping(struct collect *collect, const struct wanted *wanted, 
 	return found >= enough;
 }
 
-static void show(struct collect *collect)
+void collect_show(struct collect *collect)
 {
 	fprintf(stderr, "notifier records %llu, losses %llu\n",
 	        (unsigned long long)portwatch_get_stat(collect->watcher,
@@ -131,7 +131,7 @@ static void wait_for(struct collect *collect, const struct wanted *wanted, size_
 
 	if (came)
 		return;
-	show(collect);
+	collect_show(collect);
 	ck_abort_msg("waited for %zu of kind %d %s:%u %s, got %zu", enough, (int)wanted->kind,
 	             wanted->address ? wanted->address : "*", wanted->port,
 	             wanted->message ? wanted->message : "", count(collect, wanted, NULL));
@@ -147,7 +147,7 @@ struct collected collect_wait_count(struct collect *collect, enum portwatch_even
 	wait_for(collect, &wanted, enough);
 	found = count(collect, &wanted, &latest);
 	if (found != enough)
-		show(collect);
+		collect_show(collect);
 	ck_assert_msg(found == enough, "kind %d %s:%u came %zu times, not %zu", (int)kind,
 	              address ? address : "*", port, found, enough);
 	return latest;
