@@ -107,10 +107,12 @@ static void add_count(struct text *text, size_t ports)
 
 static void add_hidden(struct text *text, const struct explain *explain)
 {
-	if (explain->hidden > 0)
-		text_add(text, "; %zu%s %s hidden, --addresses=%s shows %s", explain->hidden,
-		         explain->open > 0 ? " more" : "", explain->hidden == 1 ? "is" : "are",
-		         choices[explain->hidden_by], explain->hidden == 1 ? "it" : "them");
+	if (explain->hidden == 0)
+		return;
+	text_add(text, "%s%zu%s %s hidden, --addresses=%s shows %s", text->length > 0 ? "; " : "",
+	         explain->hidden, explain->open > 0 ? " more" : "",
+	         explain->hidden == 1 ? "is" : "are", choices[explain->hidden_by],
+	         explain->hidden == 1 ? "it" : "them");
 }
 
 static void add_way(struct text *text, const struct options *options, struct portwatch *watcher)
@@ -158,17 +160,17 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t ta
 	message_error("%s", buffer);
 }
 
-void explain_nothing(const struct explain *explain)
+void explain_listing(const struct explain *explain)
 {
 	char buffer[256];
 	struct text text;
 
-	if (!explain->enabled)
-		return;
 	text_init(&text, buffer, sizeof(buffer));
-	add_count(&text, 0);
+	if (explain->open == 0)
+		add_count(&text, 0);
 	add_hidden(&text, explain);
-	message_error("%s", buffer);
+	if (explain->enabled && text.length > 0)
+		message_error("%s", buffer);
 }
 
 int64_t explain_next(const struct explain *explain)

@@ -41,8 +41,8 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t co
 void explain_watch(const struct options *options, struct portwatch *watcher, size_t count,
                    char line[EXPLAIN_LINE_MAX]);
 
-/* --once found no port to list. */
-void explain_nothing(const struct explain *explain);
+/* --once has listed what is open: says what else there is, or that there is nothing. */
+void explain_listing(const struct explain *explain);
 
 /* When explain_idle() has something to say; 0: never. */
 int64_t explain_next(const struct explain *explain);

@@ -266,8 +266,7 @@ static void print_initial(struct watch *watch)
 	mind_output(watch);
 	if (count <= 0)
 		watch->status = 1;
-	if (count == 0)
-		explain_nothing(&watch->explain);
+	explain_listing(&watch->explain);
 }
 
 /* Whether a signal is to end COMMAND for good. As the init process pwatch is the only one whom

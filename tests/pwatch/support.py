@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """support.py - what the tests share that use pwatch from the command line to the exit status"""
 import json
+import locale
 import os
 import re
 import select
@@ -128,6 +129,17 @@ def in_initial_user_namespace():
 
 def works(*command):
     return shutil.which(command[0]) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def has_locale(name):
+    """Whether programs that are started may have this one."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_CTYPE, before)
+    return True
 
 
 def unshare(*namespaces):

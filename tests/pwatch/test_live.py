@@ -13,7 +13,7 @@ import subprocess
 import termios
 import time
 
-from support import Case, DEADLINE, main, PWATCH, wait_until, works
+from support import Case, DEADLINE, has_locale, main, PWATCH, wait_until, works
 
 OTHER_SCREEN = b'\x1b[?1049h'
 FIRST_SCREEN = b'\x1b[?1049l'
@@ -32,6 +32,11 @@ class Live(Case):
     def setUp(self):
         if self.missing:
             self.skipTest('pwatch was built without ncurses')
+        try:
+            import curses
+            curses.setupterm('xterm', 1)
+        except Exception as error:  # of a module that may be missing, too
+            self.skipTest(f'no description of a terminal of the type xterm: {error}')
         self.pid = self.terminal = None
         self.addCleanup(self.end_live)
 
@@ -193,6 +198,8 @@ class Live(Case):
         self.await_shown(rb'\xc3\xa9')
         self.press(b'q')
         self.assertEqual(self.finish(), 0)
+        if not has_locale('C.UTF-8'):
+            return
         self.show(server.pid, LC_ALL='C.UTF-8')
         self.await_shown('é'.encode())
         self.press(b'q')

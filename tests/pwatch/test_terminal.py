@@ -111,6 +111,12 @@ class Terminal(Case):
         pwatch = self.watch_there('-1', server.pid)
         self.assertEqual(self.read(), 'pwatch: no port is open; 1 is hidden, --addresses=loopback shows it')
         self.assertEqual(pwatch.wait(DEADLINE), 1)
+        self.tell(server, 'open 127.0.0.1')
+        pwatch = self.watch_there('-1', server.pid)
+        self.assertEqual(self.read(), 'pwatch: 1 more is hidden, --addresses=loopback shows it')
+        self.assertEqual((pwatch.wait(DEADLINE), pwatch.stdout.read().count(b'\n')), (0, 1))
+        pwatch = self.watch_there('-1', '-A', 'loopback', server.pid)
+        self.assertEqual((self.read(), pwatch.wait(DEADLINE)), (None, 0))
 
     def test_quiet(self):
         server, _ = self.serve('127.0.0.2')
