@@ -189,7 +189,7 @@ make_image()
 	if [ ! -d "$image/etc" ]; then
 		echo "makes an image with debootstrap: $image"
 		suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-		debootstrap --variant=minbase --include=libcap2-bin,systemd,systemd-sysv,dbus "$suite" \
+		debootstrap --variant=minbase --include=libcap2-bin,libncursesw6,systemd,systemd-sysv,dbus "$suite" \
 			"$image" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
 	fi
 	install -m 755 "$PWATCH" "$image/usr/local/bin/pwatch"

@@ -465,7 +465,8 @@ static int find_socket(void)
 
 START_TEST(an_overrun_is_told_when_it_is_over)
 {
-	int smallest = 1, fd;
+	int smallest = 1, large = 1000000, fd;
+	unsigned int losses;
 	pid_t last;
 
 	begin();
@@ -475,12 +476,17 @@ START_TEST(an_overrun_is_told_when_it_is_over)
 		fork_once();
 	while (told.losses == 0)
 		wait_once(deadline());
-	ck_assert_uint_eq(process_events_counts(events).losses, 1);
+	ck_assert_uint_eq(process_events_counts(events).losses, told.losses);
 	ck_assert_uint_lt(told.count, 100);
-	/* What comes now is heard. */
+	/* What comes now is heard. Strangers fork as well, so there must be room for that. */
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)), 0);
+	do {
+		ck_assert(process_events_drain(events));
+	} while (!process_events_is_empty(events));
+	losses = told.losses;
 	last = fork_once();
 	await(PROCESS_FORK, getpid(), last);
-	ck_assert_uint_eq(told.losses, 1);
+	ck_assert_uint_eq(told.losses, losses);
 	end();
 }
 END_TEST
@@ -544,6 +550,9 @@ END_TEST
 
 /* --- the numbers go round */
 
+/* More than what is forked meanwhile, on a loaded machine as well. */
+#define YOUNGER 5000
+
 /* Settles with this as the last number given out until it has become the mark. */
 static void settle_with(pid_t last)
 {
@@ -571,12 +580,12 @@ START_TEST(a_child_that_seems_old_means_a_loss)
 
 	/* There must be room above the last one. */
 	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
-	while (procfs_last_pid(&procfs) > pid_max() - 5000)
+	while (procfs_last_pid(&procfs) > pid_max() - pid_max() / 8 - 2 * YOUNGER)
 		fork_once();
 	procfs_close(&procfs);
 	begin();
 	last = procfs_last_pid(&procfs);
-	settle_with(last + 1500);
+	settle_with(last + YOUNGER);
 	ck_assert_uint_eq(told.losses, 0);
 	await(PROCESS_FORK, getpid(), fork_once());
 	ck_assert_uint_eq(told.losses, 1);

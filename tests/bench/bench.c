@@ -147,7 +147,7 @@ static void run_part(struct bench *bench, int part, void (*run)(struct bench *be
 static const char usage[] =
 	"Usage: bench [--quick] [--parts=LIST] [--json=FILE] [--pwatch=FILE]\n"
 	"Measures libportwatch; prints a Markdown table.\n"
-	"  --quick        less than a minute, with fewer repeats and smaller cases\n"
+	"  --quick        about two minutes, with fewer repeats and smaller cases\n"
 	"  --parts=LIST   only these, such as 1,3\n"
 	"  --json=FILE    write the figures to FILE as well\n"
 	"  --pwatch=FILE  the command to measure; default ./pwatch\n";
