@@ -540,6 +540,7 @@ void netns_table_work(struct netns_table *table, uint64_t now)
 		struct netns *ns = container_of(all.next, struct netns, working);
 
 		list_remove(&ns->working);
+		table->visits++;
 		work(ns, now);
 		reschedule(ns);
 	}

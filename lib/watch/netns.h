@@ -56,6 +56,7 @@ struct netns_table {
 	struct heap due;           /* by a time that is not later than netns_due() */
 	struct list views_changed; /* those whose views have changed, for placement.c */
 	size_t adapting;           /* so many have no interval of their own */
+	uint64_t visits;           /* of workers by netns_table_work(), for the tests */
 	uint64_t serial;           /* of the worker made last */
 	bool polled;               /* some table was asked for: look after the trees as well */
 };

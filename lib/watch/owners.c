@@ -233,7 +233,7 @@ static void note_failure(struct subscription *subscription, const struct process
 }
 
 /* What the end of an answer means. One that was refused, or that failed, says nothing: what the
- * process was known to hold it still holds. */
+ * process was known to hold it still holds. -EAGAIN: it was broken off. */
 static void end_answer(struct subscription *subscription, int result)
 {
 	struct owners *owners = &subscription->owners;
@@ -247,6 +247,8 @@ static void end_answer(struct subscription *subscription, int result)
 	if (result == -ESRCH) {
 		holders_exited(&owners->holders, owners->answer.pid, owners->answer.start_time);
 		subscription->context->exited |= member != NULL;
+	} else if (result == -EAGAIN) {
+		owners->complete = false; /* it is asked by a search */
 	} else if (result < 0) {
 		note_failure(subscription, member, result);
 	} else if (member) {

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* test_netns.c - the workers of network namespaces, which nothing leads into here */
+#include <check.h>
+#include <errno.h>
+
+#include "support/check_main.h"
+#include "util/clock.h"
+#include "watch/netns.h"
+
+enum { COUNT = 5000 };
+
+static struct context context;
+static struct schedule schedule;
+static struct netns_table table;
+static size_t entered, exhausted;
+static const struct netns *last_entered;
+
+static int enter(void *data, struct netns *ns, struct reader_target *target)
+{
+	(void)data;
+	(void)target;
+	entered++;
+	last_entered = ns;
+	return -ESRCH;
+}
+
+static bool wants_no_closes(void *data, const struct netns *ns)
+{
+	(void)data;
+	(void)ns;
+	return false;
+}
+
+static void note_exhausted(void *data, struct netns *ns)
+{
+	(void)data;
+	(void)ns;
+	exhausted++;
+}
+
+static void ignore_log(void *data, struct netns *ns, enum portwatch_log_level level,
+                       const char *text)
+{
+	(void)data;
+	(void)ns;
+	(void)level;
+	(void)text;
+}
+
+static const struct netns_observer observer = {
+	.exhausted = note_exhausted,
+	.log = ignore_log,
+	.enter = enter,
+	.wants_closes = wants_no_closes,
+};
+
+static void setup(void)
+{
+	context = (struct context){0};
+	schedule = (struct schedule){0};
+	entered = 0;
+	exhausted = 0;
+	netns_table_init(&table, &context, &schedule, &observer, NULL);
+}
+
+static void teardown(void)
+{
+	netns_table_clear(&table);
+}
+
+static struct netns *get(uint64_t ino)
+{
+	struct netns_id id = {.dev = 1, .ino = ino};
+	struct netns *ns = netns_get(&table, &id, PORTWATCH_READER_AUTO, PORTWATCH_TABLE_AUTO);
+
+	ck_assert_ptr_nonnull(ns);
+	return ns;
+}
+
+START_TEST(there_is_one_for_each_namespace_and_way)
+{
+	struct netns_id id = {.dev = 1, .ino = 7}, elsewhere = {.dev = 2, .ino = 7};
+	struct netns *first = get(7), *forced, *other, *found;
+
+	ck_assert_ptr_eq(get(7), first);
+	forced = netns_get(&table, &id, PORTWATCH_READER_PROCFS, PORTWATCH_TABLE_AUTO);
+	other = netns_get(&table, &elsewhere, PORTWATCH_READER_AUTO, PORTWATCH_TABLE_AUTO);
+	ck_assert_ptr_ne(forced, first);
+	ck_assert_ptr_ne(other, first);
+	found = netns_find(&table, &id);
+	ck_assert(found == first || found == forced);
+	ck_assert_ptr_eq(netns_find_next(found), found == first ? forced : first);
+	ck_assert_ptr_null(netns_find_next(netns_find_next(found)));
+	ck_assert_ptr_eq(netns_find(&table, &elsewhere), other);
+	ck_assert_ptr_eq(netns_find_serial(&table, forced->serial), forced);
+	netns_free(forced);
+	ck_assert_ptr_eq(netns_find(&table, &id), first);
+	ck_assert_ptr_null(netns_find_next(first));
+}
+END_TEST
+
+/* A worker that can't read pauses. What one of thousands has to do concerns no other. */
+START_TEST(only_those_that_are_due_are_visited)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct netns *late;
+
+	for (uint64_t i = 0; i < COUNT; i++)
+		get(100 + i);
+	netns_table_work(&table, now);
+	ck_assert_uint_eq(entered, COUNT);
+	ck_assert_uint_eq(exhausted, COUNT);
+	ck_assert_uint_gt(netns_table_due(&table), now);
+	now++;
+	netns_table_work(&table, now);
+	ck_assert_uint_eq(entered, COUNT);
+	ck_assert_uint_eq(table.visits, COUNT);
+	late = get(1);
+	ck_assert_uint_le(netns_table_due(&table), now);
+	netns_table_work(&table, now);
+	ck_assert_uint_eq(entered, COUNT + 1);
+	ck_assert_ptr_eq(last_entered, late);
+	ck_assert_uint_eq(table.visits, COUNT + 1);
+	/* The pause of the others ends a moment earlier. */
+	now = netns_table_due(&table);
+	netns_table_work(&table, now);
+	ck_assert_uint_eq(entered, 2 * COUNT + 1);
+	ck_assert_uint_eq(netns_table_due(&table), now + 1);
+}
+END_TEST
+
+START_TEST(a_cycle_costs_what_its_reads_cost)
+{
+	struct netns *adapts = get(1), *fixed = get(2);
+	uint64_t cost;
+
+	ck_assert_uint_eq(netns_table_poll(&table), 0);
+	netns_set_interval(adapts, 0, true);
+	netns_set_interval(fixed, 100, false);
+	ck_assert_uint_eq(table.adapting, 1);
+	cost = netns_table_poll(&table);
+	ck_assert_uint_gt(cost, 0);
+	ck_assert(adapts->again);
+	ck_assert(!fixed->again);
+	adapts->cost = 5;
+	ck_assert_uint_eq(netns_table_poll(&table), 5);
+	netns_free(adapts);
+	ck_assert_uint_eq(table.adapting, 0);
+	ck_assert_uint_eq(netns_table_poll(&table), 0);
+}
+END_TEST
+
+START_TEST(a_worker_whose_views_change_is_listed_once)
+{
+	struct netns *ns = get(1);
+
+	ck_assert_ptr_eq(table.views_changed.next, &ns->views_changed);
+	netns_views_changed(ns);
+	ck_assert_ptr_eq(table.views_changed.next, &ns->views_changed);
+	ck_assert_ptr_eq(ns->views_changed.next, &table.views_changed);
+	netns_free(ns);
+	ck_assert(list_empty(&table.views_changed));
+}
+END_TEST
+
+static Suite *make(void)
+{
+	Suite *suite = suite_create("netns");
+	TCase *all = tcase_create("workers");
+
+	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_add_test(all, there_is_one_for_each_namespace_and_way);
+	tcase_add_test(all, only_those_that_are_due_are_visited);
+	tcase_add_test(all, a_cycle_costs_what_its_reads_cost);
+	tcase_add_test(all, a_worker_whose_views_change_is_listed_once);
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv, make);
+}
