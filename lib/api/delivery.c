@@ -86,7 +86,10 @@ int delivery_run(struct portwatch *watcher, size_t most)
 			break;
 	}
 	watcher->dispatching = false;
-	if (watcher->state == WATCHER_STARTED && outbox_waiting(watcher->outbox)) {
+	/* Without memory for an event the next poll cycle wakes, and not this thread itself at
+	 * once. */
+	if (watcher->event && watcher->state == WATCHER_STARTED &&
+	    outbox_waiting(watcher->outbox)) {
 		watcher->outbox->woken = true;
 		delivery_wake(watcher->outbox, watcher);
 	}

@@ -14,6 +14,7 @@
 #include "util/clock.h"
 #include "util/number.h"
 #include "api/delivery.h"
+#include "api/event.h"
 #include "api/watcher.h"
 #include "util/lock.h"
 #include "watch/mailbox.h"
@@ -297,8 +298,10 @@ static bool uses_thread(const struct portwatch *watcher)
 
 static int open_outbox(struct portwatch *watcher)
 {
+	/* So that a start that succeeds can deliver. */
+	watcher->event = event_new();
 	watcher->outbox = outbox_new(delivery_wake, watcher);
-	if (!watcher->outbox)
+	if (!watcher->event || !watcher->outbox)
 		return -ENOMEM;
 	watcher->outbox->ports.reports_owners =
 		(watcher->options.kinds & PORTWATCH_EVENT_OWNER) != 0;
