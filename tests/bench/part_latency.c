@@ -45,24 +45,33 @@ enum {
 	{                                                                                          \
 		.notifier = false                                                                  \
 	}
+#define POLLING_PROCFS                                                                             \
+	{                                                                                          \
+		.reader = PORTWATCH_READER_PROCFS                                                  \
+	}
+/* What is measured follows. */
+#define LATENCY(what, place, way, count, rights)                                                   \
+	{                                                                                          \
+		what, place, way, count, rights, 0, 0, 0                                           \
+	}
 
 static struct latency table[LATENCIES] = {
-	[FOREIGN_NOTIFIER] = {"foreign namespace, notifier", PLACE_FOREIGN, NOTIFIED, 1000, NULL},
-	[OWN_NOTIFIER] = {"own namespace, notifier", PLACE_OWN, NOTIFIED, 1000, NULL},
-	[ADMIN_NOTIFIER] = {"foreign namespace, notifier, CAP_SYS_ADMIN alone", PLACE_FOREIGN,
-                            NOTIFIED, 1000, &rights_admin},
+	[FOREIGN_NOTIFIER] =
+		LATENCY("foreign namespace, notifier", PLACE_FOREIGN, NOTIFIED, 1000, NULL),
+	[OWN_NOTIFIER] = LATENCY("own namespace, notifier", PLACE_OWN, NOTIFIED, 1000, NULL),
+	[ADMIN_NOTIFIER] = LATENCY("foreign namespace, notifier, CAP_SYS_ADMIN alone",
+                                   PLACE_FOREIGN, NOTIFIED, 1000, &rights_admin),
 	[BPF_NOTIFIER] =
-		{"foreign namespace, notifier, CAP_BPF and CAP_PERFMON (own user namespace)",
-                 PLACE_USER, NOTIFIED, 1000, &rights_bpf},
-	[FOREIGN_POLLING] = {"foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NULL},
-	[OWN_POLLING] = {"own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NULL},
-	[USER_POLLING] = {"foreign namespace, polling without privilege (own user namespace)",
-                          PLACE_USER, POLLING_AUTO, 64, &rights_none},
-	[PROCFS_POLLING] = {"foreign namespace, polling by the reader procfs",
-                            PLACE_FOREIGN,
-                            {.reader = PORTWATCH_READER_PROCFS},
-                            32,
-                            NULL},
+		LATENCY("foreign namespace, notifier, CAP_BPF and CAP_PERFMON (own user namespace)",
+                        PLACE_USER, NOTIFIED, 1000, &rights_bpf),
+	[FOREIGN_POLLING] =
+		LATENCY("foreign namespace, polling", PLACE_FOREIGN, POLLING_AUTO, 64, NULL),
+	[OWN_POLLING] = LATENCY("own namespace, polling", PLACE_OWN, POLLING_AUTO, 64, NULL),
+	[USER_POLLING] =
+		LATENCY("foreign namespace, polling without privilege (own user namespace)",
+                        PLACE_USER, POLLING_AUTO, 64, &rights_none),
+	[PROCFS_POLLING] = LATENCY("foreign namespace, polling by the reader procfs", PLACE_FOREIGN,
+                                   POLLING_PROCFS, 32, NULL),
 };
 
 /* Listens and closes again and again, waiting for each callback. False if one does not come. */
