@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# engines.sh - runs the lines of docs/deployment.md as they stand: in docker, podman as root and as a
+# engines.sh - runs the lines of docs/deployment.md, and recipes of README.md, as they stand: in docker, podman as root and as a
 # user, containerd, systemd-nspawn, bubblewrap, and the unit under systemd as PID 1
 #
 # Not part of make check: takes root on Debian, installs packages, makes an image with debootstrap and
@@ -60,6 +60,18 @@ block()
 	' "$document"
 }
 
+# recipe NUMBER: as $work/line, the block of README.md whose first line begins so.
+recipe()
+{
+	awk -v first="# $1. " '
+		/^```sh$/ { inside = 1; number = 0; next }
+		inside && /^```$/ { if (wanted) exit; inside = 0; next }
+		inside && ++number == 1 { wanted = index($0, first) == 1 }
+		inside && wanted
+	' "$srcdir/README.md" >"$work/line"
+	[ -s "$work/line" ] || { fail "README.md has no recipe $1"; return 1; }
+}
+
 # line COMMENT [NAME=VALUE...]: with what is to be filled in.
 line()
 {
@@ -84,10 +96,10 @@ until_true()
 	done
 }
 
-# said EVENT PORT: whether the line has reported it, on either of its outputs.
+# said EVENT PORT: whether the line has reported it, as JSON or as text, on either of its outputs.
 said()
 {
-	cat "$work/out" "$work/err" | grep -q "\"event\":\"$1\".*\"port\":$2,"
+	cat "$work/out" "$work/err" | grep -qE "\"event\":\"$1\".*\"port\":$2,| $1 +[^ ]*:$2 "
 }
 
 ended()
@@ -400,6 +412,12 @@ systemd()
 	unit_server rootless 'unshare --user --map-root-user --net server'
 	unit_sees "$version, a service in a network namespace" private
 	unit_sees "$version, a rootless one" rootless
+	recipe 10 && inside sh -e <"$work/line" >"$work/out" 2>"$work/err"
+	if said open 8001; then
+		pass "recipe 10 of README.md"
+	else
+		fail "recipe 10 of README.md"
+	fi
 	# Whatever it calls that isn't on the list would have been refused without a word.
 	drop_in SystemCallErrorNumber=kill
 	inside systemctl restart pwatch
@@ -561,6 +579,9 @@ in_docker()
 	engine_sees docker "docker, beside another container"
 	engine_sees docker "docker, in the container itself"
 	engine_sees docker "docker, from the host"
+	engine_server docker && recipe 6 && sed -i "s/\bCONTAINER\b/$container/" "$work/line" &&
+		sees "recipe 6 of README.md" "$server"
+	until_true gone docker
 	engine_advices docker
 	file_advice
 }

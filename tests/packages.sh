@@ -153,7 +153,7 @@ from_source()
 	# shellcheck disable=SC2016
 	check "a program that is built right after finds the library" in_root sh -ec 'cd /tmp
 		cc example.c -o example $(pkg-config --cflags --libs libportwatch)
-		sh -c "timeout 1 ./example; test \$? -eq 124"'
+		sh -c "timeout 1 ./example \$\$; test \$? -eq 124"'
 	check "pwatch runs" in_root pwatch --version
 	check "the manual has a page" test -s "$root/usr/local/share/man/man1/pwatch.1"
 	check "make uninstall" in_root make -s -C /tmp/source uninstall
