@@ -2,9 +2,11 @@
 /* test_faults.c - bad luck: helpers that die or hang, calls that fail, memory that runs out */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/clock.h"
@@ -206,10 +208,64 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 }
 END_TEST
 
+/* --- no memory for an event ------------------------------------------------------------------- */
+
+struct starved {
+	const struct portwatch_event *kept;
+	atomic_uint events;
+};
+
+/* Keeps the first event, so that the next one needs memory, and takes that away when the next one
+ * waits. */
+static void starve(struct portwatch *watcher, const struct portwatch_event *event, void *data)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	struct starved *starved = data;
+
+	if (atomic_load(&starved->events) == 0) {
+		starved->kept = portwatch_event_ref(event);
+		for (int i = 0; i < COLLECT_PATIENCE * 1000; i++) {
+			if (portwatch_get_stat(watcher, PORTWATCH_STAT_PORTS) == 2)
+				break;
+			nanosleep(&pause, NULL);
+		}
+		wrap_fail("calloc", WRAP_HOST, 1, 0, ENOMEM);
+	}
+	atomic_fetch_add(&starved->events, 1);
+}
+
+/* Meanwhile the library can be asked, and the event comes when there is memory. */
+START_TEST(an_event_waits_for_memory_and_the_library_does_not)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	struct fixture server = fixture_start(0);
+	struct starved starved = {0};
+	struct portwatch *watcher;
+
+	wrap_reset();
+	ck_assert_int_eq(portwatch_new(&watcher, server.pid, starve, &starved), 0);
+	ck_assert_int_eq(portwatch_start(watcher), 0);
+	fixture_listen(&server, "127.0.0.1", 0);
+	fixture_listen(&server, "127.0.0.1", 0);
+	for (int i = 0; i < COLLECT_PATIENCE * 1000 && wrap_struck() == 0; i++)
+		nanosleep(&pause, NULL);
+	ck_assert_uint_ge(wrap_struck(), 1);
+	ck_assert_uint_eq(portwatch_get_stat(watcher, PORTWATCH_STAT_EVENTS), 1);
+	wrap_clear("calloc");
+	for (int i = 0; i < COLLECT_PATIENCE * 1000 && atomic_load(&starved.events) < 2; i++)
+		nanosleep(&pause, NULL);
+	ck_assert_uint_eq(atomic_load(&starved.events), 2);
+	portwatch_event_unref(starved.kept);
+	portwatch_free(watcher);
+	fixture_end(&server);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("faults");
-	TCase *helper = tcase_create("helper"), *calls = tcase_create("calls");
+	TCase *helper = tcase_create("helper"), *calls = tcase_create("calls"),
+	      *memory = tcase_create("memory");
 
 	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
 	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
@@ -219,6 +275,8 @@ static Suite *make(void)
 	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
 	                    2 * (int)TROUBLES);
 	suite_add_tcase(suite, calls);
+	tcase_add_test(memory, an_event_waits_for_memory_and_the_library_does_not);
+	suite_add_tcase(suite, memory);
 	return suite;
 }
 

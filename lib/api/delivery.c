@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* delivery.c - calls the callbacks */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -14,6 +15,8 @@
 #define TURN 64
 /* Unwanted events that are passed over before the lock is released. */
 #define PASSED_MAX 256
+/* Pause of the delivery thread where there is no memory for an event, in milliseconds. */
+#define MEMORY_PAUSE 10
 
 /* Guarded by the library's lock. */
 static struct {
@@ -41,7 +44,7 @@ void delivery_wake(struct outbox *outbox, void *data)
 }
 
 /* The next event that the callback wants. NULL when there is none, or the watcher was stopped; and
- * without memory, where the next poll cycle wakes again. */
+ * without memory: watcher->event is NULL then. */
 static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 {
 	struct portwatch_event event;
@@ -65,6 +68,17 @@ static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 	return NULL;
 }
 
+/* There was no memory for an event, and it is tried again at once: without a pause the thread would
+ * never release the lock. Who dispatches releases it in between. */
+static void rest_without_memory(const struct portwatch *watcher)
+{
+	if (watcher->event || watcher->eventfd >= 0)
+		return;
+	library_unlock();
+	poll(NULL, 0, MEMORY_PAUSE);
+	library_lock();
+}
+
 int delivery_run(struct portwatch *watcher, size_t most)
 {
 	unsigned int generation = library_generation();
@@ -85,6 +99,7 @@ int delivery_run(struct portwatch *watcher, size_t most)
 		if (generation != library_generation())
 			break;
 	}
+	rest_without_memory(watcher);
 	watcher->dispatching = false;
 	/* Without memory for an event the next poll cycle wakes, and not this thread itself at
 	 * once. */
