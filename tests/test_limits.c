@@ -169,6 +169,31 @@ START_TEST(further_ports_wait_for_room)
 }
 END_TEST
 
+/* A socket that goes unreported counts for as long as a member holds it. */
+START_TEST(what_a_stranger_keeps_is_not_left_out)
+{
+	struct fixture root = fixture_start(0), member = fixture_fork(&root),
+		       stranger = fixture_start(0);
+	struct fixture_socket seen, hidden;
+	struct collect collect;
+
+	watch(&collect, root.pid, PORTWATCH_LIMIT_PORTS, 1, _i);
+	seen = fixture_listen(&root, "127.0.0.1", 0);
+	collect_wait(&collect, OPEN, NULL, seen.port);
+	hidden = fixture_listen(&member, "127.0.0.1", 0);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
+	await_complete(&collect, 0, "more open ports than the limit of 1");
+	fixture_give(&member, hidden, &stranger);
+	fixture_exit(&member, 0);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 0);
+	await_complete(&collect, 1, "");
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
+	collect_free(&collect);
+	fixture_end(&stranger);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("limits");
@@ -178,6 +203,7 @@ static Suite *make(void)
 	tcase_add_test(members, a_large_tree_is_begun_with);
 	suite_add_tcase(suite, members);
 	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
+	tcase_add_loop_test(ports, what_a_stranger_keeps_is_not_left_out, 0, 2);
 	suite_add_tcase(suite, ports);
 	return suite;
 }

@@ -544,6 +544,9 @@ static void resolve_changed(struct subscription *subscription)
 		list_remove(&socket->of_work);
 		if (socket->holders.named == 0 && socket->state == SOCKET_HELD)
 			socket_lose_owner(socket);
+		else if (socket->holders.named == 0 && socket->hidden &&
+		         !scope_counts_everybody(subscription->scope))
+			socket_release(socket); /* it is nobody's who counts any more */
 		else if (socket->holders.named > 0 && (socket->state == SOCKET_HELD || everybody))
 			socket_hold(socket);
 		else if (socket->holders.named > 0)

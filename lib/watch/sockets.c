@@ -331,6 +331,7 @@ void socket_release(struct socket *socket)
 	struct port *port = socket->port;
 
 	settle(socket, SOCKET_UNATTRIBUTED);
+	set_hidden(socket, false);
 	if (!port)
 		return;
 	/* It may have been the last thing for which a view without members was kept. */
