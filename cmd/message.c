@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* message.c - what pwatch says about itself, on standard error */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -33,11 +34,28 @@ static bool has_room(int timeout)
 	return poll(&standard_error, 1, timeout) == 1 && (standard_error.revents & POLLOUT);
 }
 
+/* So many of the lines as a pipe that has room takes without waiting. */
+static size_t choose_piece(const char *lines, size_t length)
+{
+	const char *end;
+
+	if (length <= PIPE_BUF)
+		return length;
+	end = memrchr(lines, '\n', PIPE_BUF);
+	return end ? (size_t)(end - lines) + 1 : PIPE_BUF;
+}
+
 void message_lines(const char *lines, size_t length)
 {
-	/* There is nobody to tell that standard error can't be written to. */
-	if (has_room(WAIT_TIMEOUT) && write(STDERR_FILENO, lines, length) < 0)
-		return;
+	while (length > 0) {
+		size_t piece = choose_piece(lines, length);
+
+		/* There is nobody to tell that standard error can't be written to. */
+		if (!has_room(WAIT_TIMEOUT) || write(STDERR_FILENO, lines, piece) < 0)
+			return;
+		lines += piece;
+		length -= piece;
+	}
 }
 
 /* Keeps the line if lines are held back now. */

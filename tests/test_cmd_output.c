@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../cmd/message.h"
 #include "../cmd/output.h"
 #include "support/check_main.h"
 
@@ -199,6 +200,30 @@ START_TEST(a_descriptor_of_the_callers)
 }
 END_TEST
 
+/* More than a pipe takes, which nobody reads: what is held back is dropped, not waited with. */
+START_TEST(messages_that_were_held_back_wait_for_nobody)
+{
+	char word[180], data[16384];
+	int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	ssize_t length;
+
+	memset(word, 'w', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096);
+	ck_assert_int_ge(dup2(pipe_fds[1], STDERR_FILENO), 0);
+	message_hold();
+	for (int i = 0; i < 30; i++)
+		message_error("%s", word);
+	message_release(true);
+	ck_assert_int_ge(dup2(before, STDERR_FILENO), 0);
+	close(before);
+	length = read(pipe_fds[0], data, sizeof(data));
+	ck_assert_int_gt(length, 0);
+	/* Whole lines. */
+	ck_assert_int_eq(data[length - 1], '\n');
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("cmd_output");
@@ -214,6 +239,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_full_disk_is_told);
 	tcase_add_test(tcase, lines_after_the_end_are_dropped);
 	tcase_add_test(tcase, a_descriptor_of_the_callers);
+	tcase_add_test(tcase, messages_that_were_held_back_wait_for_nobody);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
