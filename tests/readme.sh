@@ -109,11 +109,13 @@ recipe()
 	cd "$builddir" || exit 99
 }
 
-# stop: what timeout(1) runs is a process group, which gets the signal too.
+# stop: timeout(1) makes a process group of itself and what it runs. What a recipe has left in the
+# background is still in there when the recipe has ended.
 stop()
 {
 	kill -TERM "$runner" 2>/dev/null
 	wait "$runner" 2>/dev/null
+	kill -s TERM -- "-$runner" 2>/dev/null
 	runner=
 }
 
@@ -147,7 +149,7 @@ ends()
 {
 	wait "$runner"
 	ended=$?
-	runner=
+	stop
 	[ $ended -eq 0 ] || { fail "$name: ends with status $ended"; return 1; }
 }
 
