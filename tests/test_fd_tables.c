@@ -97,6 +97,19 @@ START_TEST(not_every_table_is_kept)
 }
 END_TEST
 
+/* What many tables may take together has an end. */
+START_TEST(a_table_of_too_many_sockets_is_not_kept)
+{
+	for (int more = 0; more < 2; more++) {
+		fd_tables_begin(&tables, getpid());
+		for (int i = 0; i < FD_TABLES_SOCKETS + 1 - more; i++)
+			fd_tables_add(&tables, i, 1000 + (uint64_t)i);
+		fd_tables_end(&tables, true, FD_TABLES_LARGE + FD_TABLES_SOCKETS, false);
+		ck_assert_uint_eq(find(getpid()), more ? 1000 : 0);
+	}
+}
+END_TEST
+
 START_TEST(a_process_that_is_gone_is_forgotten)
 {
 	pid_t gone = start(CLONE_FILES), shares = start(CLONE_FILES);
@@ -119,6 +132,7 @@ static Suite *make(void)
 	tcase_add_test(all, a_shared_table_is_known);
 	tcase_add_test(all, each_of_many_is_found);
 	tcase_add_test(all, not_every_table_is_kept);
+	tcase_add_test(all, a_table_of_too_many_sockets_is_not_kept);
 	tcase_add_test(all, a_process_that_is_gone_is_forgotten);
 	suite_add_tcase(suite, all);
 	return suite;

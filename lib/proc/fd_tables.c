@@ -107,8 +107,8 @@ void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
 {
 	struct fd_table *reading = &tables->reading;
 
-	if (number < 0)
-		reading->pid = 0;
+	if (number < 0 || reading->count == FD_TABLES_SOCKETS)
+		reading->pid = 0; /* others read it again */
 	if (reading->pid == 0)
 		return;
 	if (reading->count == reading->capacity) {
@@ -116,7 +116,7 @@ void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
 		struct fd_socket *sockets = realloc(reading->sockets, capacity * sizeof(*sockets));
 
 		if (!sockets) {
-			reading->pid = 0; /* others read it again */
+			reading->pid = 0;
 			return;
 		}
 		reading->sockets = sockets;

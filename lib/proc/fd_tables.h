@@ -17,6 +17,9 @@
 #define FD_TABLES_LARGE 256
 /* So many are kept at once. */
 #define FD_TABLES_MAX 256
+/* A table with more sockets is not kept: to make sure of them takes a slice of the monitor's time,
+ * and who has so many in each of many tables must not take memory without end. */
+#define FD_TABLES_SOCKETS 4096
 
 /* A socket that somebody wants to know of. */
 struct fd_socket {

@@ -193,15 +193,18 @@ static void visit_socket(void *data, uint64_t inode)
 	struct subscription *subscription = data;
 	struct owners *owners = &subscription->owners;
 	struct hash_link *link = hash_find(&subscription->sockets, inode);
+	bool first = false;
 
-	if (link && fds_reads_first(&owners->fds))
-		fd_tables_add(&owners->tables, owners->fds.number, inode);
 	for (; link; link = hash_next(link)) {
 		struct socket *socket = container_of(link, struct socket, by_inode);
 
+		first |= socket->holders.noted != owners->answer.number;
 		holder_answer_holds(&subscription->owners.answer, &socket->holders);
 		subscription->owners.holds_pending |= socket_is_pending(socket);
 	}
+	/* Of the copies of a descriptor one will do. */
+	if (first && fds_reads_first(&owners->fds))
+		fd_tables_add(&owners->tables, owners->fds.number, inode);
 }
 
 /* A process that exits belongs to root from when its memory is gone: that it can't be read then is
@@ -283,10 +286,11 @@ static const struct fd_table *find_known_table(struct owners *owners, pid_t pid)
 static void skip_known_table(struct subscription *subscription, pid_t pid)
 {
 	struct owners *owners = &subscription->owners;
-	const struct fd_table *table = NULL;
+	const struct fd_table *known = NULL, *table;
 
 	if (!owners->fds.thread)
-		table = find_known_table(owners, pid);
+		known = find_known_table(owners, pid);
+	table = known;
 	for (size_t i = 0; table && i < table->count; i++) {
 		if (fds_first_has(&owners->fds, table->sockets[i].number, table->sockets[i].inode))
 			visit_socket(subscription, table->sockets[i].inode);
@@ -295,7 +299,7 @@ static void skip_known_table(struct subscription *subscription, pid_t pid)
 	}
 	if (table)
 		fds_skip_first(&owners->fds);
-	else if (!owners->fds.thread)
+	else if (!owners->fds.thread && !known) /* what was named already isn't named again */
 		fd_tables_begin(&owners->tables, pid);
 }
 
