@@ -53,6 +53,31 @@ START_TEST(a_thread_may_live_elsewhere)
 }
 END_TEST
 
+/* More threads than are looked at in one turn, of two processes, which take turns. */
+START_TEST(none_of_many_threads_is_passed_over_for_ever)
+{
+	struct fixture root = fixture_start(SANDBOX_NETNS), members[2];
+	struct fixture_socket sockets[2];
+	struct collect collect;
+
+	for (int i = 0; i < 2; i++) {
+		members[i] = fixture_fork(&root);
+		for (int more = 0; more < 70; more++)
+			fixture_thread(&members[i], 0);
+		fixture_thread(&members[i], THREAD_NETNS);
+		sockets[i] = fixture_listen(&members[i], "127.0.0.1", 0);
+	}
+	watch_with(&collect, root.pid, 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, sockets[i].port).pid,
+		                 members[i].pid);
+	collect_free(&collect);
+	for (int i = 0; i < 2; i++)
+		fixture_end(&members[i]);
+	fixture_end(&root);
+}
+END_TEST
+
 /* The watch begins when the process has left the namespace in which its socket was made: that is
  * one that nobody is known to live in, or our own. */
 START_TEST(a_socket_stays_where_it_was_made)
@@ -148,6 +173,7 @@ static Suite *make(void)
 	TCase *found = tcase_create("found"), *logged = tcase_create("logged");
 
 	tcase_add_loop_test(found, a_thread_may_live_elsewhere, 0, 2);
+	tcase_add_test(found, none_of_many_threads_is_passed_over_for_ever);
 	tcase_add_loop_test(found, a_socket_stays_where_it_was_made, 0, 2);
 	suite_add_tcase(suite, found);
 	tcase_add_test(logged, a_socket_that_is_nowhere_is_logged_once);

@@ -148,6 +148,16 @@ static int look_at_thread(void *data, long tid)
 	return 0;
 }
 
+/* Which of so many parts is looked at in a turn. All processes with many threads share the turns: a
+ * process that gets each second one, or each n-th, must still get all parts in the long run. A turn
+ * goes on by the golden ratio, no multiple of which comes back to where it was. */
+static unsigned long choose_part(unsigned int turn, unsigned long parts)
+{
+	uint64_t fraction = (uint32_t)(turn * UINT32_C(2654435769));
+
+	return (unsigned long)(fraction * parts >> 32);
+}
+
 bool elsewhere_look(struct elsewhere *elsewhere, const struct process *process)
 {
 	struct look look = {.elsewhere = elsewhere, .process = process};
@@ -161,7 +171,8 @@ bool elsewhere_look(struct elsewhere *elsewhere, const struct process *process)
 		return false;
 	threads = (unsigned long)status.st_nlink - 2;
 	if (threads > THREADS_TURN)
-		look.first = elsewhere->turn++ % ((threads - 1) / THREADS_TURN + 1) * THREADS_TURN;
+		look.first = choose_part(elsewhere->turn++, (threads - 1) / THREADS_TURN + 1) *
+		             THREADS_TURN;
 	procfs_each_number(elsewhere->context->procfs.fd, path, look_at_thread, &look);
 	return look.found;
 }
