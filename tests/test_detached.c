@@ -333,8 +333,10 @@ static void expect_all(struct collect *collect, struct root *root)
 	for (int i = 0; i < TIMES; i++) {
 		pid_t pid = collect_wait(collect, OPEN, NULL, started[i].port).pid;
 
-		/* Of those that listen first the launcher may still be the owner. */
-		ck_assert(pid == started[i].pid || root->start == listen_first);
+		/* Of those that listen first the launcher may still be the owner, and of those that
+		 * have workers a worker may be found first. */
+		ck_assert(pid == started[i].pid || root->start == listen_first ||
+		          root->start == fork_setsid_fork);
 	}
 }
 
@@ -445,11 +447,25 @@ START_TEST(many_forks)
 }
 END_TEST
 
+/* The owner of a port as the last event has named it. */
+static pid_t named_owner(struct collect *collect, uint16_t port)
+{
+	pid_t pid = 0;
+
+	pthread_mutex_lock(&collect->lock);
+	for (size_t i = 0; i < collect->count; i++)
+		if (collect->events[i].port == port)
+			pid = collect->events[i].pid;
+	pthread_mutex_unlock(&collect->lock);
+	return pid;
+}
+
 /* The owner exits as soon as it has forked the next one, which is found before the port counts as
  * held by nobody. */
 START_TEST(a_port_that_is_handed_on_stays_open)
 {
 	struct root root = root_start(hand_on, true);
+	time_t deadline = time(NULL) + COLLECT_PATIENCE;
 	struct report before, after[TIMES];
 	struct collect collect;
 
@@ -463,9 +479,16 @@ START_TEST(a_port_that_is_handed_on_stays_open)
 		after[i] = root_order(&root);
 		ck_assert_uint_eq(after[i].port, before.port);
 	}
+	/* Both may have been seen to hold it, for a moment. */
 	for (int i = 0; i < TIMES; i++)
-		ck_assert_int_eq(collect_wait(&collect, OWNER, NULL, after[i].port).pid,
-		                 after[i].pid);
+		while (named_owner(&collect, after[i].port) != after[i].pid) {
+			if (time(NULL) >= deadline)
+				collect_show(&collect);
+			ck_assert(time(NULL) < deadline);
+			usleep(1000);
+		}
+	if (collect_count(&collect, CLOSE, NULL, 0) > 0)
+		collect_show(&collect);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 0), 0);
 	end_all(&collect, &root);
 }

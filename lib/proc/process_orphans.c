@@ -90,33 +90,41 @@ void table_note_kinship(struct process_table *table, const struct entry *entry)
 	}
 }
 
-/* Whether the member that was in it last still is. */
-static bool is_witnessed(struct process_table *table, const struct kinship *kinship)
+/* Whether a process is a member, lives, and is in it. */
+static bool is_in(const struct process_tree *tree, pid_t pid, const struct kinship *kinship)
 {
-	const struct entry *entry = table_find(table, kinship->witness);
+	const struct entry *entry = table_find(tree->table, pid);
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 
-	return entry && process_read(table, kinship->witness, &directory, &stat) == PROCESS_ALIVE &&
+	return entry && tree_has(tree, entry) &&
+	       process_read(tree->table, pid, &directory, &stat) == PROCESS_ALIVE &&
 	       entry_is(entry, &stat) &&
 	       (kinship->group ? stat.group : stat.session) == kinship->id;
+}
+
+/* Whether the member that was in it last still is, or its leader. */
+static bool is_witnessed(const struct process_tree *tree, const struct kinship *kinship)
+{
+	return is_in(tree, kinship->witness, kinship) ||
+	       (kinship->id != kinship->witness && is_in(tree, kinship->id, kinship));
 }
 
 /* Whether the process is in it, and it is the one that was meant. In a fresh look a member that was
  * in it at the last one, but is gone by now, is proof enough: nobody gives out all the numbers that
  * there are in the meantime. */
-static bool proves(struct process_table *table, const struct kinship *kinship,
+static bool proves(const struct process_tree *tree, const struct kinship *kinship,
                    const struct process_stat *stat, bool fresh)
 {
 	if ((kinship->group ? stat->group : stat->session) != kinship->id)
 		return false;
-	return (fresh && kinship->pass >= table->complete) || is_witnessed(table, kinship);
+	return (fresh && kinship->pass >= tree->table->complete) || is_witnessed(tree, kinship);
 }
 
 static bool is_kin(const struct process_tree *tree, const struct process_stat *stat, bool fresh)
 {
 	for (size_t i = 0; i < tree->kinship_count; i++)
-		if (proves(tree->table, &tree->kinships[i], stat, fresh))
+		if (proves(tree, &tree->kinships[i], stat, fresh))
 			return true;
 	return false;
 }
@@ -250,6 +258,18 @@ static int take_in(struct search *search, pid_t pid, const struct process_stat *
 	return result;
 }
 
+/* Whether it is in a session or group of a member. */
+static bool is_related(const struct process_table *table, const struct process_stat *stat)
+{
+	const struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link)
+		if (find_kinship(tree, stat->session, false) ||
+		    find_kinship(tree, stat->group, true))
+			return true;
+	return false;
+}
+
 static int look_at(void *data, long number)
 {
 	struct search *search = data;
@@ -268,6 +288,9 @@ static int look_at(void *data, long number)
 		result = take_in(search, pid, &stat, directory);
 		if (result < 0)
 			return result;
+		/* A fresh look may prove it. */
+		if (!search->fresh && !table_find(table, pid) && is_related(table, &stat))
+			return 0;
 	}
 	/* Those that could not be read are looked at again. */
 	return result < 0 ? 0 : append(&table->orphanage, pid);

@@ -87,6 +87,16 @@ size_t process_table_count(const struct process_table *table)
 	return table->count;
 }
 
+uint64_t process_table_begun(const struct process_table *table)
+{
+	return table->begun;
+}
+
+uint64_t process_table_completed(const struct process_table *table)
+{
+	return table->complete;
+}
+
 static void insert(struct process_table *table, struct entry *entry)
 {
 	struct entry **head = bucket(table, entry->process.pid);

@@ -129,6 +129,9 @@ void process_table_each(const struct process_table *table,
                         void (*visit)(void *data, struct process *process), void *data);
 struct process *process_table_find(const struct process_table *table, pid_t pid);
 size_t process_table_count(const struct process_table *table);
+/* Numbers of the scan that has begun last, and of the last one that is complete. */
+uint64_t process_table_begun(const struct process_table *table);
+uint64_t process_table_completed(const struct process_table *table);
 
 /* Looks up where a process is now; sets process->netns. Returns 1 if it changed, 0 if not, or a
  * negative errno (the previous value stays). Verifies the start time before it believes a change.

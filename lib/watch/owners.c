@@ -496,9 +496,23 @@ static void search_again(struct subscription *subscription)
 		owners->again = when;
 }
 
+/* Whether the trees were scanned between the time when the socket lost its owner and the search.
+ * Who holds it may be a child that the owner has left behind, and that no fork event has reported.
+ */
+static bool is_scanned_since(const struct socket *socket)
+{
+	struct subscription *subscription = socket->view->subscription;
+	struct context *context = subscription->context;
+
+	if (subscription->owners.scanned > socket->scan)
+		return true;
+	context->forked |= process_table_completed(context->processes) <= socket->scan;
+	return false;
+}
+
 /* A socket that nobody holds who was asked. Usually one that was held is gone with its owner: it
- * counts as held by nobody after two complete reads that still show it. Where its namespace can't
- * be read any more, after two searches. */
+ * counts as held by nobody after two complete reads that still show it, and a scan of the trees.
+ * Where its namespace can't be read any more, after two searches. */
 static void nobody_holds(struct socket *socket)
 {
 	const struct netns *ns = socket->view->ns;
@@ -513,6 +527,10 @@ static void nobody_holds(struct socket *socket)
 			netns_read_now(socket->view->ns);
 			if (ns->exhausted)
 				search_again(subscription);
+			return;
+		}
+		if (!is_scanned_since(socket)) {
+			search_again(subscription);
 			return;
 		}
 	}
@@ -787,6 +805,7 @@ static void begin(struct subscription *subscription, uint64_t now)
 		enter_phase(subscription, OWNERS_NEWCOMERS);
 	} else {
 		owners->number++;
+		owners->scanned = process_table_completed(subscription->context->processes);
 		owners->first_answer = owners->holders.answers + 1;
 		owners->ask_all_members = false;
 		holders_begin_count(&owners->holders);

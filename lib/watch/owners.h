@@ -39,7 +39,8 @@ struct owners {
 	struct holders holders;
 	struct list watches; /* of non-members that own a socket: pidfds show their ends */
 	unsigned int watch_count;
-	uint64_t number; /* of searches begun that ask everybody who may hold a socket */
+	uint64_t number;  /* of searches begun that ask everybody who may hold a socket */
+	uint64_t scanned; /* the scan of the trees that was complete when it began */
 	enum owners_phase phase;
 	bool verifies; /* it asks about all sockets, not only for those pending */
 	bool complete; /* everybody has answered so far ... */

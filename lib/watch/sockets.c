@@ -70,6 +70,7 @@ void socket_set_pending(struct socket *socket, enum socket_state state)
 	socket->state = state;
 	socket->looks = 0;
 	socket->looked = socket->view->ns->requests;
+	socket->scan = process_table_begun(subscription->context->processes);
 	socket->since = subscription->owners.number;
 	list_remove(&socket->of_work);
 	list_append(&subscription->pending_sockets, &socket->of_work);

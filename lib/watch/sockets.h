@@ -29,6 +29,7 @@ struct socket {
 	bool dropped;        /* listens no more */
 	unsigned int looks;  /* in how many reads an ownerless one was looked for in vain */
 	uint64_t looked;     /* the number of the last of them */
+	uint64_t scan;       /* the scan of the trees that had begun when it became pending */
 	uint64_t added;      /* the number of the read that showed it first ... */
 	uint64_t seen;       /* ... and the time, CLOCK_MONOTONIC */
 	uint64_t since;      /* pending since that search for owners was the last to begin */

@@ -97,6 +97,8 @@ class Live(Case):
         # What is put back waits for what is shown to be read.
         wait_until(lambda: self.read_ready() or os.waitid(os.P_PID, self.pid, os.WEXITED |
                                                           os.WNOHANG | os.WNOWAIT))
+        # What it wrote last.
+        self.read_ready()
         self.assertIn(FIRST_SCREEN, self.shown)
         self.assertEqual(termios.tcgetattr(self.terminal), self.before)
         return self.reap()

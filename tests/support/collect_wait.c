@@ -110,14 +110,14 @@ void collect_show(struct collect *collect)
 	        (unsigned long long)portwatch_get_stat(collect->watcher,
 	                                               PORTWATCH_STAT_NOTIFIER_LOST));
 	pthread_mutex_lock(&collect->lock);
-	for (size_t i = collect->count > 30 ? collect->count - 30 : 0; i < collect->count; i++) {
+	for (size_t i = collect->count > 300 ? collect->count - 300 : 0; i < collect->count; i++) {
 		const struct collected *event = &collect->events[i];
 
 		fprintf(stderr, "event %d %s:%u pid %d owners %u inode %llu netns %llu\n",
 		        (int)event->kind, event->address, event->port, event->pid, event->owners,
 		        (unsigned long long)event->inode, (unsigned long long)event->netns);
 	}
-	for (size_t i = collect->message_count > 30 ? collect->message_count - 30 : 0;
+	for (size_t i = collect->message_count > 300 ? collect->message_count - 300 : 0;
 	     i < collect->message_count; i++)
 		fprintf(stderr, "message %s\n", collect->messages[i]);
 	pthread_mutex_unlock(&collect->lock);
