@@ -352,6 +352,36 @@ START_TEST(each_watcher_is_told_once)
 }
 END_TEST
 
+/* An attempt that fails takes nothing away. */
+START_TEST(what_reports_already_goes_on_reporting)
+{
+	struct fixture servers[2];
+	struct collect collects[2];
+	int way;
+
+	for (size_t i = 0; i < 2; i++)
+		servers[i] = fixture_start(0);
+	wrap_reset();
+	wrap_fail("perf_event_open", WRAP_ANYWHERE, 1, 0, EPERM);
+	watch_verbosely(&collects[0], servers[0].pid, true);
+	way = portwatch_get_notifier(collects[0].watcher, PORTWATCH_NOTICE_PROCESS, NULL, 0);
+	if (way == PORTWATCH_NOTIFIER_NONE)
+		test_skip("no process connector here");
+	wrap_fail("epoll_create1", WRAP_ANYWHERE, 1, 0, EMFILE);
+	watch_verbosely(&collects[1], servers[1].pid, true);
+	for (size_t i = 0; i < 2; i++) {
+		collect_sync(&collects[i], &servers[i], 3);
+		ck_assert_int_eq(portwatch_get_notifier(collects[i].watcher,
+		                                        PORTWATCH_NOTICE_PROCESS, NULL, 0),
+		                 way);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		collect_free(&collects[i]);
+		fixture_end(&servers[i]);
+	}
+}
+END_TEST
+
 /* What worked may be refused later: to the reader that goes on, and to the next helper. */
 static void kill_helper(const pid_t *known)
 {
@@ -451,6 +481,7 @@ static Suite *make(void)
 	tcase_add_loop_test(refused, a_kernel_that_is_locked_down, 0, 2);
 	suite_add_tcase(suite, refused);
 	tcase_add_test(told, each_watcher_is_told_once);
+	tcase_add_test(told, what_reports_already_goes_on_reporting);
 	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);
 	suite_add_tcase(suite, told);
 	return suite;

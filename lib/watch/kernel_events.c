@@ -348,6 +348,12 @@ static void log_ways(struct kernel_events *events, struct subscription *subscrip
 		log_kind(events, subscription, kind);
 }
 
+static int await_notifier(struct kernel_events *events, const struct notifier *notifier)
+{
+	events->source = (struct source){.fd = notifier_fd(notifier), .ready = readable};
+	return loop_add(&events->context->loop, &events->source);
+}
+
 static void open_notifier(struct kernel_events *events)
 {
 	caps_set taken = caps_begin(CAPS_NOTIFIER);
@@ -357,11 +363,7 @@ static void open_notifier(struct kernel_events *events)
 	                       &events->context->notifier_failure);
 	caps_end(taken);
 	if (result == 0) {
-		events->source = (struct source){
-			.fd = notifier_fd(events->context->notifier),
-			.ready = readable,
-		};
-		result = loop_add(&events->context->loop, &events->source);
+		result = await_notifier(events, events->context->notifier);
 		if (result < 0) {
 			notifier_close(events->context->notifier);
 			events->context->notifier_failure =
@@ -386,15 +388,22 @@ static void close_notifier(struct kernel_events *events)
 	forget_all(events);
 }
 
-/* Another attempt. The old one goes when the new one is there, so that nothing happens unseen. */
+/* Another attempt. The old one goes when the new one is there, so that nothing happens unseen;
+ * where the new one fails, the old one stays. */
 static void reopen_notifier(struct kernel_events *events)
 {
 	struct notifier *old = events->context->notifier;
 
 	loop_remove(&events->context->loop, &events->source);
 	open_notifier(events);
+	if (!events->context->notifier && await_notifier(events, old) == 0) {
+		events->context->notifier = old;
+		return;
+	}
 	notifier_drain(old, SLICE);
 	notifier_close(old);
+	if (!events->context->notifier)
+		events->more = false;
 }
 
 static bool wants_notifier(const struct subscription *subscription)
