@@ -142,12 +142,16 @@ START_TEST(a_killed_child_is_reaped_without_waiting)
 	pid = child.pid;
 	loop_reap(&loop, &child);
 	ck_assert(loop_reaps(&loop, pid));
+	ck_assert(!loop_has_reaped(&loop, pid));
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	while (loop_reaps(&loop, pid)) {
 		loop_reap_more(&loop);
 		loop_wait(&loop, 10);
 	}
 	ck_assert_int_eq(kill(pid, 0), -1);
+	ck_assert(loop_has_reaped(&loop, pid));
+	loop_forget_reaped(&loop);
+	ck_assert(!loop_has_reaped(&loop, pid));
 	loop_close(&loop);
 }
 END_TEST

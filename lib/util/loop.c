@@ -123,6 +123,11 @@ struct reaper {
 	struct list link;
 };
 
+static void note_reaped(struct loop *loop, pid_t pid)
+{
+	loop->reaped[loop->reaped_count++ % LOOP_REAPED_MAX] = pid;
+}
+
 static void free_reaper(struct reaper *reaper)
 {
 	if (reaper->source.fd >= 0)
@@ -135,11 +140,13 @@ static void try_reap(struct source *source)
 {
 	struct reaper *reaper = container_of(source, struct reaper, source);
 	struct child child = reaper->child;
+	pid_t pid = child.pid;
 
 	/* spawn_reap() closes the pidfd, which must leave the epoll set before. */
 	if (source->fd >= 0)
 		loop_remove(reaper->loop, source);
 	if (spawn_reap(&child) == 0) {
+		note_reaped(reaper->loop, pid);
 		source->fd = -1;
 		free_reaper(reaper);
 	} else {
@@ -169,11 +176,16 @@ void loop_reap(struct loop *loop, const struct child *child)
 	struct child copy = *child;
 	struct reaper *reaper;
 
-	if (child->pid == 0 || spawn_reap(&copy) == 0)
+	if (child->pid == 0)
 		return;
+	if (spawn_reap(&copy) == 0) {
+		note_reaped(loop, child->pid);
+		return;
+	}
 	reaper = calloc(1, sizeof(*reaper));
 	if (!reaper) {
 		reap_now(&copy);
+		note_reaped(loop, child->pid);
 		return;
 	}
 	reaper->child = copy;
@@ -235,4 +247,20 @@ void loop_close(struct loop *loop)
 	fd_close(loop->epoll);
 	free(loop->slots);
 	loop->slots = NULL;
+}
+
+bool loop_has_reaped(const struct loop *loop, pid_t pid)
+{
+	unsigned int count =
+		loop->reaped_count < LOOP_REAPED_MAX ? loop->reaped_count : LOOP_REAPED_MAX;
+
+	for (unsigned int i = 0; i < count; i++)
+		if (loop->reaped[i] == pid)
+			return true;
+	return false;
+}
+
+void loop_forget_reaped(struct loop *loop)
+{
+	loop->reaped_count = 0;
 }

@@ -30,12 +30,17 @@ struct source {
 
 struct loop_slot;
 
+/* So many PIDs of children that were reaped are kept. */
+#define LOOP_REAPED_MAX 32
+
 struct loop {
 	int epoll;
 	struct loop_slot *slots;
 	uint32_t slot_count;
 	uint32_t slot_free;  /* the first free slot; slot_count: none */
 	struct list reaping; /* children that were killed */
+	pid_t reaped[LOOP_REAPED_MAX];
+	unsigned int reaped_count; /* in all; the last ones are kept */
 };
 
 /* 0 or a negative errno. A loop that was zeroed, or failed to open, may be closed. */
@@ -57,6 +62,10 @@ void loop_wait(struct loop *loop, int timeout);
 void loop_reap(struct loop *loop, const struct child *child);
 /* Whether a PID is that of a child to be reaped. */
 bool loop_reaps(const struct loop *loop, pid_t pid);
+/* Whether a PID was that of a child which was reaped since loop_forget_reaped(). What the kernel
+ * has reported of the child may still be unread. */
+bool loop_has_reaped(const struct loop *loop, pid_t pid);
+void loop_forget_reaped(struct loop *loop);
 /* Children without a pidfd are asked each time this is called. True while there are such. */
 bool loop_reap_more(struct loop *loop);
 

@@ -452,8 +452,11 @@ void kernel_events_drain(struct kernel_events *events)
 	if (events->context->notifier)
 		events->more = notifier_drain(events->context->notifier, SLICE);
 	/* All that those have done who had exited before is taken in now. */
-	if (!kernel_events_is_behind(events))
-		process_table_part(events->context->processes);
+	if (kernel_events_is_behind(events))
+		return;
+	process_table_part(events->context->processes);
+	/* Of our own children nothing more is reported. */
+	loop_forget_reaped(&events->context->loop);
 }
 
 bool kernel_events_is_behind(const struct kernel_events *events)

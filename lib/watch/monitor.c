@@ -43,7 +43,8 @@ static bool is_helper(void *data, pid_t pid)
 
 	return netns_table_has_helper(&monitor->namespaces, pid) ||
 	       elsewhere_is_child(&monitor->elsewhere, pid) ||
-	       loop_reaps(&monitor->context.loop, pid);
+	       loop_reaps(&monitor->context.loop, pid) ||
+	       loop_has_reaped(&monitor->context.loop, pid);
 }
 
 static void joined(void *data, struct process_tree *tree, struct process *process)
