@@ -356,6 +356,36 @@ START_TEST(a_hidden_member_is_told_once)
 }
 END_TEST
 
+/* Dead, but not reaped: its descriptors belong to root by now. */
+static void watch_a_zombie(void *unused)
+{
+	struct collect collect;
+	siginfo_t status;
+	pid_t pid = fork();
+
+	(void)unused;
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	collect_new(&collect, pid);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &status, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(portwatch_start(collect.watcher), -ESRCH);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	collect_free(&collect);
+}
+
+START_TEST(a_zombie_has_exited)
+{
+	if (geteuid() == 0)
+		sandbox_run_as_nobody(watch_a_zombie, NULL);
+	else
+		watch_a_zombie(NULL);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("host");
@@ -374,6 +404,7 @@ static Suite *make(void)
 	tcase_add_test(users, without_the_right_to_look_nobody_is_guessed);
 	tcase_add_test(users, our_own_namespace_is_always_known);
 	tcase_add_test(users, a_hidden_member_is_told_once);
+	tcase_add_test(users, a_zombie_has_exited);
 	suite_add_tcase(suite, users);
 	return suite;
 }

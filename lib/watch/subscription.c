@@ -146,6 +146,7 @@ static void fail(struct subscription *subscription, int error, const char *what)
 static bool root_is_ours(struct subscription *subscription)
 {
 	CLEANUP_CLOSE int process = -1;
+	struct process_stat stat;
 	int result;
 
 	if (!scope_needs_root(subscription->options.scope))
@@ -154,7 +155,10 @@ static bool root_is_ours(struct subscription *subscription)
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
 	result = fds_try(process);
-	return result != -EACCES && result != -EPERM;
+	if (result != -EACCES && result != -EPERM)
+		return true;
+	/* What is on its way out belongs to root, whoever ran it. */
+	return procfs_read_stat(process, &stat) == 0 && (stat.exiting || procfs_is_dead(&stat));
 }
 
 /* Whether to ask the root again before it counts as somebody else's. */
