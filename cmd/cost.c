@@ -18,6 +18,18 @@ static enum portwatch_stat count_figures(void)
 	return count;
 }
 
+void cost_take_ways(struct cost *cost, struct portwatch *watcher)
+{
+	for (int notice = 0; notice < COST_NOTICES; notice++) {
+		int notifier =
+			portwatch_get_notifier(watcher, (enum portwatch_notice)notice, NULL, 0);
+
+		if (notifier >= 0)
+			cost->notifiers[notice] =
+				portwatch_notifier_name((enum portwatch_notifier)notifier);
+	}
+}
+
 void cost_take(struct cost *cost, struct portwatch *watcher)
 {
 	enum portwatch_stat count = count_figures();
@@ -32,14 +44,6 @@ void cost_take(struct cost *cost, struct portwatch *watcher)
 			cost->figures[stat] += value;
 		else if (value > cost->figures[stat])
 			cost->figures[stat] = value;
-	}
-	for (int notice = 0; notice < COST_NOTICES; notice++) {
-		int notifier =
-			portwatch_get_notifier(watcher, (enum portwatch_notice)notice, NULL, 0);
-
-		if (notifier >= 0)
-			cost->notifiers[notice] =
-				portwatch_notifier_name((enum portwatch_notifier)notifier);
 	}
 }
 

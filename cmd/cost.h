@@ -20,8 +20,12 @@ struct cost {
 	const char *notifiers[COST_NOTICES]; /* by enum portwatch_notice: the mechanism; NULL */
 };
 
-/* Takes what a watcher tells, to be called before it is stopped, once for each. Events are its own
- * and are summed; the other figures are those of the whole process and only grow. */
+/* Takes by which mechanisms the kernel reports, to be called when a watcher was started: the
+ * library lets go of the mechanisms when all trees have ended. */
+void cost_take_ways(struct cost *cost, struct portwatch *watcher);
+
+/* Takes the figures of a watcher, to be called before it is stopped, once for each. Events are its
+ * own and are summed; the other figures are those of the whole process and only grow. */
 void cost_take(struct cost *cost, struct portwatch *watcher);
 
 /* Writes one line for each figure, and for each mechanism by which the kernel reports. Returns the

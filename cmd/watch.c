@@ -202,6 +202,8 @@ static int start_targets(struct watch *watch)
 		result = target_start(target, watch->options);
 		if (result == 0) {
 			watch->live++;
+			if (watch->options->stats)
+				cost_take_ways(&watch->cost, target->watcher);
 		} else if (may_be_missing(watch, result)) {
 			target_close(target);
 			result = 0;

@@ -184,7 +184,9 @@ class Command(Case):
         with open(os.dup(ends[0]), 'rb') as lines:
             self.assertEqual(len(lines.readlines()), 80)
         self.assertEqual(pwatch.wait(DEADLINE), 0)
-        self.assertRegex(pwatch.stderr.read(), b'(?m)^notifier records +[1-9]')
+        stats = pwatch.stderr.read()
+        self.assertRegex(stats, b'(?m)^notifier records +[1-9]')
+        self.assertRegex(stats, b'(?m)^listen reported by +(bpf|tracepoint)$')
 
     def test_few_descriptors(self):
         for count in (*range(4, 18), 64):
