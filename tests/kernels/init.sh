@@ -19,6 +19,11 @@ mount_all()
 	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 	mount -t devtmpfs -o nosuid devtmpfs /dev
 	mkdir -p /dev/pts /dev/shm
+	# The kernel makes devices alone.
+	ln -s /proc/self/fd /dev/fd
+	for number in 0:stdin 1:stdout 2:stderr; do
+		ln -s "fd/${number%:*}" "/dev/${number#*:}"
+	done
 	mount -t devpts -o nosuid,noexec devpts /dev/pts
 	mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm
 	mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
