@@ -8,6 +8,8 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
+#include "support/notified.h"
+#include "support/skip.h"
 #include "watch/subscription.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
@@ -251,5 +253,7 @@ static Suite *make(void)
 
 int main(int argc, char **argv)
 {
+	if (!notified_begin())
+		return SKIP_STATUS;
 	return check_main(argc, argv, make);
 }

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "check_main.h"
-#include "notified.h"
 #include "patience.h"
 #include "skip.h"
 
@@ -57,10 +56,6 @@ int check_main(int argc, char **argv, Suite *(*make)(void))
 	/* A hang must end some day, but no loaded machine is to be taken for one. */
 	snprintf(limit, sizeof(limit), "%d", patience(300));
 	setenv("CK_DEFAULT_TIMEOUT", limit, 0);
-#ifdef __linux__
-	if (!notified_begin())
-		return SKIP_STATUS;
-#endif
 	skip_begin();
 	runner = srunner_create(make());
 	forks = srunner_fork_status(runner) == CK_FORK;
