@@ -14,9 +14,8 @@
  * neither malloc nor stdio.
  *
  * There are four kinds of readers (reader_ops.h), and the rest of the library does not know which
- * one is in use. A reader is
- * asked for a table, and answers at once (local, procfs) or when its descriptor gets readable
- * (setns, nsenter: a child that answers over a pipe). */
+ * one is in use. A reader is asked for a table, and answers at once (local, procfs) or when its
+ * descriptor becomes readable (setns, nsenter: a child that answers through a pipe). */
 #ifndef READER_H
 #define READER_H
 
@@ -47,8 +46,7 @@ enum reader_state {
 	READER_COMPLETE, /* reader_snapshot() holds a complete table */
 	READER_RETRY,    /* no information this time (for example an interrupted dump); the reader
 	                    works on */
-	READER_BROKEN,   /* the reader is dead: reader_failure() has the reason; only reader_close()
-	                    is   left */
+	READER_BROKEN,   /* the reader is dead, see reader_failure(); only reader_close() is left */
 };
 
 /* Opens a reader of the given kind (not AUTO) with a form of the table (AUTO: diag, and procfs
