@@ -221,7 +221,7 @@ static void name_process(const struct hints *hints, char name[16])
 	if (hints->look->pid > 0)
 		snprintf(name, 16, "%d", (int)hints->look->pid);
 	else
-		strcpy(name, "PID");
+		snprintf(name, 16, "PID");
 }
 
 /* By a root who isn't limited himself: not one of the same container. */

@@ -267,7 +267,7 @@ START_TEST(a_helper_reports_once)
 	ck_assert_int_eq(poll(&ready, 1, 0), 0);
 	ck_assert_uint_eq(reader_received(reading.reader), received);
 	ck_assert_uint_eq(reading_table(&reading)->count, 0);
-	/* That was the churn; from here on it listens again. */
+	/* After an answer the helper reports again. */
 	fixture_churn(&fixture, "127.0.0.1", 1);
 	await_closed();
 	end();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_heap.c - objects in the order of a number */
+/* test_heap.c - a heap of objects, ordered by a number */
 #include <stdlib.h>
 
 #include "support/check_main.h"

@@ -129,6 +129,21 @@ START_TEST(only_those_that_are_due_are_visited)
 }
 END_TEST
 
+/* The rest after a long read does not delay the read for a listener that was reported. */
+START_TEST(an_expected_listener_does_not_wait_for_the_rest)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct netns *ns = get(1);
+
+	ns->burst_next = UINT64_MAX;
+	ns->next = UINT64_MAX;
+	ns->expected_at = now + NSEC_PER_MSEC;
+	ns->earliest = now + NSEC_PER_SEC;
+	netns_read_now(ns);
+	ck_assert_uint_eq(netns_table_due(&table), now + NSEC_PER_MSEC);
+}
+END_TEST
+
 START_TEST(a_cycle_costs_what_its_reads_cost)
 {
 	struct netns *adapts = get(1), *fixed = get(2);
@@ -171,6 +186,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, there_is_one_for_each_namespace_and_way);
 	tcase_add_test(all, only_those_that_are_due_are_visited);
+	tcase_add_test(all, an_expected_listener_does_not_wait_for_the_rest);
 	tcase_add_test(all, a_cycle_costs_what_its_reads_cost);
 	tcase_add_test(all, a_worker_whose_views_change_is_listed_once);
 	suite_add_tcase(suite, all);

@@ -97,26 +97,29 @@ struct netns *netns_find_serial(const struct netns_table *table, uint64_t serial
 	return link ? container_of(link, struct netns, by_serial) : NULL;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* When there is something to do next. */
 static uint64_t due(const struct netns *ns)
 {
-	uint64_t when;
+	uint64_t when = earlier(ns->next, ns->improve);
 
 	if (ns->pending)
 		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
 		return ns->next;
+	when = earlier(when, ns->expected_at);
+	when = earlier(when, ns->burst_next);
 	if (ns->again)
-		return ns->earliest;
-	if (ns->interval && ns->slot < ns->next && ns->slot < ns->expected_at &&
-	    ns->slot < ns->burst_next)
-		return ns->slot;
-	when = ns->next < ns->improve ? ns->next : ns->improve;
-	if (ns->expected_at < when)
-		when = ns->expected_at;
-	if (ns->burst_next < when)
-		when = ns->burst_next;
-	return ns->closes_retry && ns->closes_retry < when ? ns->closes_retry : when;
+		when = earlier(when, ns->earliest);
+	if (ns->interval)
+		when = earlier(when, ns->slot);
+	if (ns->closes_retry)
+		when = earlier(when, ns->closes_retry);
+	return when;
 }
 
 /* To be called after every change by which something may be due earlier. */

@@ -505,7 +505,7 @@ int placement_enter(struct placement *placement, struct netns *ns, struct reader
 	 */
 	if (!search.best.init && member.depth > 1)
 		consider(&search, inits_find(&placement->inits, &ns->id));
-	/* An init that may not be opened helps less than a member that may. */
+	/* A member that may be opened is a better way in than an init that may not. */
 	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
 	    is_readable(search.procfs, member.pid, &ns->inode))
 		search.best = member;
