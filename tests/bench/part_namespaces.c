@@ -172,7 +172,7 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 	report_note(figure, "over %.0f s, %.1f reads of each, %.0f forks on the machine", duration,
 	            (double)reads / count, (double)forks);
 	if (count == 100 && notifier)
-		report_budget(bench->report, UNIT_PERCENT, percent, 0.2,
+		report_budget(bench->report, UNIT_PERCENT, percent, 0.1,
 		              "CPU when nothing happens, 100 namespaces");
 }
 

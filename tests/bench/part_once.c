@@ -42,7 +42,7 @@ void part_once(struct bench *bench)
 	own = measure(bench, "`pwatch --once PID`", pwatch, base);
 	measure(bench, "`lsof -nP -iTCP -sTCP:LISTEN`", lsof, base);
 	actor_stop(&actor);
-	report_budget(bench->report, UNIT_RATIO, own / base, 1,
+	report_budget(bench->report, UNIT_RATIO, own / base, 0.5,
 	              "`pwatch --once PID`, of `ss -Htlnp`");
 	if (!actor_start(&actor, PLACE_FOREIGN, 1))
 		return;

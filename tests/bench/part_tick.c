@@ -81,7 +81,7 @@ static void budgets(struct bench *bench, double cat)
 {
 	double cpu = readings[0].cpu;
 
-	report_budget(bench->report, UNIT_RATIO, cpu / readings[0].dumps, 3,
+	report_budget(bench->report, UNIT_RATIO, cpu / readings[0].dumps, 2,
 	              "CPU of one idle tick (setns+diag), of two bare dumps");
 	report_budget(bench->report, UNIT_RATIO, cpu / cat, 1.0 / 50,
 	              "CPU of one idle tick (setns+diag), of `nsenter … cat` of both tables");
