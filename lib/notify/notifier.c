@@ -8,6 +8,8 @@
 #include "notify/notifier.h"
 #include "notify/perf_cpus.h"
 #include "notify/process_events.h"
+#include "notify/tcp_bpf.h"
+#include "notify/tcp_tracepoint.h"
 #include "util/clock.h"
 #include "util/fd.h"
 

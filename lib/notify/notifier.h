@@ -4,12 +4,11 @@
  * The layer notify hears from the kernel that a process listens, forks, executes a program or
  * exits. An event is a hint: the tables and /proc are the truth, and a lost event costs only time.
  *
- * Samples about sockets (tcp_state.h) come from a BPF program (tcp_bpf.c, which loads the program
- * that tcp_program.h writes) or from a tracepoint (tcp_tracepoint.h). They arrive in the rings of
- * perf events, one on each CPU (perf_cpus.h), and perf_merge.h has the records of all rings in the
- * order of their times. The same rings have forks, execs and exits. Where perf events are refused,
- * the process connector reports these (process_events.h, with a filter in the kernel that
- * process_filter.h writes).
+ * Samples about sockets (tcp_state.h) come from a BPF program (tcp_bpf.h) or from a tracepoint
+ * (tcp_tracepoint.h). They arrive in the rings of perf events, one on each CPU (perf_cpus.h), and
+ * perf.h has the records of all rings in the order of their times. The same rings have forks, execs
+ * and exits. Where perf events are refused, the process connector reports these
+ * (process_events.h, with a filter in the kernel that connector.h writes).
  *
  * Each way is tried by itself. The best that works is used, and the reason why another does not
  * work can be asked for. Only the monitor thread calls these functions. In the child of a fork(2)

@@ -52,14 +52,4 @@ struct tcp_source_ops {
 	void (*close)(struct tcp_source *source);
 };
 
-/* A BPF program on the raw tracepoint inet_sock_set_state. Needs CAP_SYS_ADMIN, or CAP_BPF and
- * CAP_PERFMON; Linux 4.18. cpus: how many CPUs there may be. 0 or a negative errno with *step set,
- * as in failure.h. */
-int tcp_bpf_open(struct tcp_source **source, unsigned int cpus, const char **step);
-
-/* The tracepoint sock:inet_sock_set_state with a filter. Needs CAP_PERFMON or CAP_SYS_ADMIN, and
- * the right to read tracefs: CAP_DAC_READ_SEARCH unless root, CAP_SYS_ADMIN where it is not
- * mounted. */
-int tcp_tracepoint_open(struct tcp_source **source, const char **step);
-
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_tracepoint.h - the samples of the tracepoint sock:inet_sock_set_state
+/* tcp_tracepoint.h - the tracepoint sock:inet_sock_set_state as the source of reports
  *
- * How the kernel lays them out is no promise of its: it is read from tracefs each time. Pure. */
+ * The kernel does not promise how it lays out the samples: the layout is read from tracefs each
+ * time.
+ */
 #ifndef TCP_TRACEPOINT_H
 #define TCP_TRACEPOINT_H
 
@@ -9,6 +11,11 @@
 #include <stdint.h>
 
 #include "notify/tcp_state.h"
+
+/* The tracepoint sock:inet_sock_set_state with a filter. Needs CAP_PERFMON or CAP_SYS_ADMIN, and
+ * the right to read tracefs: CAP_DAC_READ_SEARCH unless root, CAP_SYS_ADMIN where it is not
+ * mounted. */
+int tcp_tracepoint_open(struct tcp_source **source, const char **step);
 
 /* --- what the kernel says about a tracepoint, in tracefs --- */
 

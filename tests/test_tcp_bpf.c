@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tcp_program.c - the BPF program, run instruction by instruction on sockets made by hand */
+/* test_tcp_bpf.c - the BPF program, run instruction by instruction on sockets made by hand */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "notify/tcp_program.h"
+#include "notify/tcp_bpf.h"
 #include "support/check_main.h"
 
 #define EVENTS 77 /* a descriptor */
@@ -308,7 +308,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("tcp_program");
+	Suite *suite = suite_create("tcp_bpf");
 	TCase *all = tcase_create("all");
 
 	tcase_add_test(all, test_only_what_listens);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tcp_program.c - any bytes as the sample of the BPF program */
+/* fuzz_tcp_bpf.c - any bytes as the sample of the BPF program */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "fuzz.h"
-#include "notify/tcp_program.h"
+#include "notify/tcp_bpf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_program.h - the BPF program that reports TCP sockets that start or stop listening
+/* tcp_bpf.h - the BPF program that reports TCP sockets that start or stop listening
  *
  * It runs at the raw tracepoint inet_sock_set_state (include/trace/events/sock.h), whose arguments
- * are the socket, its state and its next state. Pure: the instructions as data, and the sample that
- * they write. */
-#ifndef TCP_PROGRAM_H
-#define TCP_PROGRAM_H
+ * are the socket, its state and its next state. bpf(2) loads it; no library takes part. */
+#ifndef TCP_BPF_H
+#define TCP_BPF_H
 
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "notify/tcp_state.h"
+
+/* A BPF program on the raw tracepoint inet_sock_set_state. Needs CAP_SYS_ADMIN, or CAP_BPF and
+ * CAP_PERFMON; Linux 4.18. cpus: how many CPUs there may be. 0 or a negative errno with *step set,
+ * as in failure.h. */
+int tcp_bpf_open(struct tcp_source **source, unsigned int cpus, const char **step);
+
+/* --- the program and its samples: pure --- */
 
 #define TCP_PROGRAM_MAX 40
 
