@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_perf.c - the ring's reader, on rings made by hand */
+/* test_perf.c - the records of one ring and of many, on rings made by hand */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,12 +342,193 @@ START_TEST(test_noise)
 }
 END_TEST
 
+/* --- the order of records of many rings, and what it costs */
+
+#define RINGS 512
+#define RECORD_SIZE 40
+#define RING_SIZE 4096
+#define IN_RING (RING_SIZE / RECORD_SIZE - 1)
+
+static struct perf_event_mmap_page *pages;
+static uint8_t *rings_data;
+static struct perf_stream *streams;
+static struct perf_merge merge;
+
+static void setup_rings(void)
+{
+	pages = calloc(RINGS, sizeof(*pages));
+	rings_data = calloc(RINGS, RING_SIZE);
+	streams = calloc(RINGS, sizeof(*streams));
+	merge = (struct perf_merge){.heap = calloc(RINGS, sizeof(struct perf_stream *))};
+	ck_assert(pages && rings_data && streams && merge.heap);
+	for (size_t i = 0; i < RINGS; i++)
+		perf_ring_init(&streams[i].ring, &pages[i], rings_data + i * RING_SIZE, RING_SIZE);
+}
+
+static void free_rings(void)
+{
+	free(pages);
+	free(rings_data);
+	free(streams);
+	free(merge.heap);
+}
+
+static void put_bytes_into(size_t index, const void *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		rings_data[index * RING_SIZE + (pages[index].data_head + i) % RING_SIZE] =
+			((const uint8_t *)bytes)[i];
+	pages[index].data_head += size;
+}
+
+static void put_into(size_t index, uint64_t time)
+{
+	struct {
+		struct perf_event_header header;
+		uint64_t body[2];
+		uint64_t id, time;
+	} entry = {{PERF_RECORD_EXIT, 0, RECORD_SIZE}, {0, 0}, 0, time};
+
+	_Static_assert(sizeof(entry) == RECORD_SIZE, "no padding");
+	put_bytes_into(index, &entry, sizeof(entry));
+}
+
+static void begin_merge(void)
+{
+	merge.comparisons = 0;
+	for (size_t i = 0; i < RINGS; i++)
+		ck_assert_int_eq(perf_merge_add(&merge, &streams[i]), 0);
+}
+
+static void end_merge(void)
+{
+	perf_merge_end(&merge);
+	for (size_t i = 0; i < RINGS; i++)
+		perf_ring_end(&streams[i].ring);
+}
+
+/* Takes at most so many. Returns how many there were; their times have to be in order. */
+static size_t take(size_t most, uint64_t *last)
+{
+	const struct perf_record *entry;
+	size_t count = 0;
+
+	while (count < most && (entry = perf_merge_first(&merge))) {
+		ck_assert_uint_ge(entry->time, *last);
+		*last = entry->time;
+		ck_assert_int_eq(perf_merge_next(&merge), 0);
+		count++;
+	}
+	return count;
+}
+
+START_TEST(test_nothing)
+{
+	begin_merge();
+	ck_assert_ptr_null(perf_merge_first(&merge));
+	end_merge();
+	ck_assert_uint_eq(merge.comparisons, 0);
+}
+END_TEST
+
+/* Each record at its time, which tells where it is in its ring. */
+static void fill(unsigned int seed, size_t rings, size_t each)
+{
+	for (size_t index = 0; index < rings; index++) {
+		uint64_t time = 0;
+
+		for (size_t i = 0; i < each; i++)
+			put_into(index, time += 1 + (uint64_t)(rand_r(&seed) % 1000));
+	}
+}
+
+static const size_t rings_used[] = {1, 2, 3, 7, 8, 64, 511, 512};
+
+START_TEST(test_order)
+{
+	uint64_t last = 0;
+
+	fill(1, rings_used[_i], 20);
+	begin_merge();
+	ck_assert_uint_eq(take(SIZE_MAX, &last), rings_used[_i] * 20);
+	end_merge();
+	for (size_t index = 0; index < RINGS; index++)
+		ck_assert_uint_eq(pages[index].data_tail, pages[index].data_head);
+}
+END_TEST
+
+/* What is left is taken the next time, with what has come, and nothing twice. */
+START_TEST(test_slices)
+{
+	size_t total = 0, taken;
+	uint64_t last = 0;
+
+	fill(2, 100, 20);
+	do {
+		begin_merge();
+		taken = take(37, &last);
+		end_merge();
+		total += taken;
+		if (total == 10 * 37)
+			put_into(3, UINT64_MAX);
+	} while (taken > 0);
+	ck_assert_uint_eq(total, 100 * 20 + 1);
+	ck_assert_uint_eq(last, UINT64_MAX);
+}
+END_TEST
+
+/* For 512 rings 9 levels, two comparisons in each; to fill the heap takes no more. */
+START_TEST(test_cost)
+{
+	uint64_t last = 0;
+	size_t taken, total = 0;
+
+	fill(3, RINGS, IN_RING);
+	begin_merge();
+	while ((taken = take(1000, &last)) > 0) {
+		ck_assert_uint_le(merge.comparisons, 18 * (taken + RINGS));
+		merge.comparisons = 0;
+		total += taken;
+	}
+	end_merge();
+	ck_assert_uint_eq(total, RINGS * IN_RING);
+}
+END_TEST
+
+/* Damage ends one ring, not the others. */
+START_TEST(test_damage)
+{
+	struct perf_event_header header = {.type = PERF_RECORD_EXIT, .size = 9};
+	const struct perf_record *entry;
+	unsigned int damaged = 0, count = 0;
+
+	put_into(0, 1);
+	put_bytes_into(0, &header, sizeof(header));
+	put_into(1, 2);
+	put_into(1, 3);
+	put_bytes_into(2, &header, sizeof(header));
+	ck_assert_int_eq(perf_merge_add(&merge, &streams[0]), 0);
+	ck_assert_int_eq(perf_merge_add(&merge, &streams[1]), 0);
+	ck_assert_int_eq(perf_merge_add(&merge, &streams[2]), -EBADMSG);
+	while ((entry = perf_merge_first(&merge))) {
+		ck_assert_uint_eq(entry->time, ++count);
+		damaged += perf_merge_next(&merge) < 0;
+	}
+	ck_assert_uint_eq(count, 3);
+	ck_assert_uint_eq(damaged, 1);
+	end_merge();
+	for (size_t index = 0; index < 3; index++)
+		ck_assert_uint_eq(pages[index].data_tail, pages[index].data_head);
+}
+END_TEST
+
 #define ENTRIES(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("perf_ring");
-	TCase *records = tcase_create("records"), *garbage = tcase_create("garbage");
+	Suite *suite = suite_create("perf");
+	TCase *records = tcase_create("records"), *garbage = tcase_create("garbage"),
+	      *merged = tcase_create("merge");
 
 	tcase_add_checked_fixture(records, setup, NULL);
 	tcase_add_test(records, test_empty);
@@ -369,6 +550,13 @@ static Suite *make_suite(void)
 	tcase_add_test(garbage, test_raw_size_too_big);
 	tcase_add_test(garbage, test_noise);
 	suite_add_tcase(suite, garbage);
+	tcase_add_checked_fixture(merged, setup_rings, free_rings);
+	tcase_add_test(merged, test_nothing);
+	tcase_add_loop_test(merged, test_order, 0, ENTRIES(rings_used));
+	tcase_add_test(merged, test_slices);
+	tcase_add_test(merged, test_cost);
+	tcase_add_test(merged, test_damage);
+	suite_add_tcase(suite, merged);
 	return suite;
 }
 

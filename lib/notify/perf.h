@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* perf.h - takes records out of a ring that the kernel writes (perf_event_open(2))
+/* perf.h - takes records out of the rings that the kernel writes (perf_event_open(2))
  *
  * Pure: works on memory alone, shared with the kernel or not. Knows only the layout of
  * PERF_RING_SAMPLE_TYPE with sample_id_all. One reader at a time. */
@@ -31,12 +31,6 @@ struct perf_record {
 	uint32_t size; /* of body */
 	uint64_t time;
 	_Alignas(uint64_t) uint8_t body[PERF_RECORD_MAX];
-};
-
-/* A ring, and the next of its records to be handled. */
-struct perf_stream {
-	struct perf_ring ring;
-	struct perf_record record;
 };
 
 /* page is the first page of the mapping, data what follows it. */
@@ -81,5 +75,34 @@ int perf_record_sample(const struct perf_record *record, struct perf_sample *sam
 int perf_record_task(const struct perf_record *record, struct perf_task *task);
 int perf_record_name(const struct perf_record *record, struct perf_name *name);
 int perf_record_lost(const struct perf_record *record, uint64_t *lost);
+
+/* --- the records of many rings, in the order of their times ---
+ *
+ * A heap of the rings that hold something: a record costs O(log n) comparisons for n such rings. */
+
+/* A ring, and the next of its records to be handled. */
+struct perf_stream {
+	struct perf_ring ring;
+	struct perf_record record;
+};
+
+struct perf_merge {
+	struct perf_stream **heap; /* the caller's: room for all that are added */
+	size_t count;
+	uint64_t comparisons; /* made since it was set to 0 */
+};
+
+/* Begins with a ring: it takes part with what it holds now. 0, or -EBADMSG where that is no record.
+ */
+int perf_merge_add(struct perf_merge *merge, struct perf_stream *stream);
+
+/* The earliest record that is left; NULL: none. */
+const struct perf_record *perf_merge_first(const struct perf_merge *merge);
+
+/* Goes on behind it. 0, or -EBADMSG where its ring goes on with what is no record. */
+int perf_merge_next(struct perf_merge *merge);
+
+/* Leaves the rest in the rings, for the next time. Each of them then takes its perf_ring_end(). */
+void perf_merge_end(struct perf_merge *merge);
 
 #endif

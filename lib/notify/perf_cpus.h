@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "notify/perf_merge.h"
+#include "notify/perf.h"
 #include "notify/tcp_state.h"
 
 struct perf_cpus;
@@ -26,7 +26,7 @@ void perf_cpus_close(struct perf_cpus *perf_cpus); /* NULL allowed */
 bool perf_cpus_update(struct perf_cpus *perf_cpus);
 
 /* Begins to take records out of the rings, up to perf_cpus_end(). Returns them, to be taken by
- * perf_merge.h; *damaged: some ring held what is no record. */
+ * perf_merge_next(); *damaged: some ring held what is no record. */
 struct perf_merge *perf_cpus_begin(struct perf_cpus *perf_cpus, bool *damaged);
 /* Returns whether records may have been dropped. */
 bool perf_cpus_end(struct perf_cpus *perf_cpus);
