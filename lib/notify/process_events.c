@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "notify/process_filter.h"
 #include "proc/procfs.h"
 #include "util/caps.h"
 #include "util/clock.h"

@@ -6,7 +6,7 @@
  * others without a word: what it does not acknowledge counts as refused. Not thread-safe: the
  * monitor calls it.
  *
- * The socket has a filter (process_filter.h): only events of followed processes, and forks of
+ * The socket has a filter (connector.h): only events of followed processes, and forks of
  * processes younger than the filter, wake whoever waits. On a host that forks 5,000 times a second
  * it costs 9% of a CPU to wait without that filter, and 1.1% to drain without waiting. With the
  * filter it costs less than 0.05% where one old process forks. The forks of young processes, such
@@ -24,7 +24,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "notify/process_message.h"
+#include "notify/connector.h"
 #include "util/failure.h"
 
 struct process_events;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "notify/process_message.h"
+#include "notify/connector.h"
 
 #define MESSAGE_TIME UINT64_C(1234567890123)
 

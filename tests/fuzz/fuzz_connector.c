@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_process_message.c - any bytes as a datagram of the process connector */
+/* fuzz_connector.c - any bytes as a datagram of the process connector */
 #include <errno.h>
 
 #include "fuzz.h"
-#include "notify/process_message.h"
+#include "notify/connector.h"
 #include "util/failure.h"
 
 static void check_event(const struct process_event *event)

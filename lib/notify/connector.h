@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* process_message.h - what the process connector of the kernel says, and what is said to it
+/* connector.h - the messages of the process connector, and which of them a socket receives
  *
  * Pure: no I/O. The kernel's header linux/cn_proc.h differs from release to release; what crosses
  * the socket does not. */
-#ifndef PROCESS_MESSAGE_H
-#define PROCESS_MESSAGE_H
+#ifndef CONNECTOR_H
+#define CONNECTOR_H
 
 #include <linux/connector.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +65,41 @@ size_t process_message_request(uint8_t bytes[PROCESS_MESSAGE_MAX], enum process_
 /* Whether a datagram is the acknowledgement of that request: then *error is what the kernel says,
  * 0 or a positive errno. */
 bool process_message_is_ack(const void *bytes, size_t size, uint32_t number, int *error);
+
+/* --- which of them a socket receives ---
+ *
+ * A classic BPF program (SO_ATTACH_FILTER). The connector reports every process of the host, and
+ * to wake up for each costs more than to watch. The kernel runs the program in the process that
+ * forks, and drops what nobody waits for.
+ *
+ * A process that was just forked by a watched one may fork at once, before the program knows its
+ * number. Numbers are given out upwards. So the program also passes the forks of all processes that
+ * are younger than a mark. */
+
+#define PROCESS_FILTER_RANGES 32
+#define PROCESS_FILTER_MAX (4 * PROCESS_FILTER_RANGES + 64) /* instructions */
+
+/* Watched processes. Where there are more than fit, ranges that lie close together become one: some
+ * strangers pass as well, but no watched process is missed. */
+struct process_filter {
+	struct {
+		pid_t first;
+		pid_t last;
+	} ranges[PROCESS_FILTER_RANGES]; /* ascending, not adjacent */
+	size_t count;
+	pid_t mark; /* forks of processes with higher numbers pass; 0: the forks of all */
+};
+
+/* Begins with no process, and the forks of all. */
+void process_filter_clear(struct process_filter *filter);
+/* pid is greater than 0. */
+void process_filter_add(struct process_filter *filter, pid_t pid);
+
+/* Writes the program: forks of processes (not of threads) by watched or young ones, execs of
+ * watched processes, and exits of their main threads. Returns the number of instructions. */
+unsigned short process_filter_make(const struct process_filter *filter,
+                                   struct sock_filter code[PROCESS_FILTER_MAX]);
+/* The same for a program that passes nothing but acknowledgements. */
+unsigned short process_filter_make_ack(struct sock_filter code[PROCESS_FILTER_MAX]);
 
 #endif
