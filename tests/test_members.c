@@ -366,6 +366,36 @@ START_TEST(a_ring_holds_a_port)
 }
 END_TEST
 
+#define RESTARTS 100
+
+/* A server is replaced by the next one, which listens on the same port before the other ends.
+ * Nothing reports that it was forked, and the trees are scanned all the time. */
+START_TEST(a_port_that_is_taken_over_stays_open)
+{
+	struct fixture root = fixture_start(0), server = fixture_fork(&root), next, busy;
+	struct fixture_socket socket;
+	struct collect collect;
+
+	socket = fixture_listen_with(&server, "127.0.0.1", 0, LISTEN_REUSEPORT);
+	watch_with(&collect, root.pid, 0);
+	for (int i = 0; i < RESTARTS; i++) {
+		busy = fixture_fork(&root);
+		next = fixture_fork(&root);
+		fixture_listen_with(&next, "127.0.0.1", socket.port, LISTEN_REUSEPORT);
+		fixture_end(&server);
+		server = next;
+		fixture_end(&busy);
+	}
+	collect_sync(&collect, &root, 3);
+	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, socket.port), 0);
+	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, socket.port), 1);
+	fixture_end(&server);
+	collect_wait(&collect, CLOSE, NULL, socket.port);
+	collect_free(&collect);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("members");
@@ -382,6 +412,7 @@ static Suite *make(void)
 	tcase_add_loop_test(here, a_daemon_that_detaches_while_watched_is_found, 0, 2);
 	tcase_add_test(here, a_stranger_with_the_same_pid_is_no_member);
 	tcase_add_loop_test(here, a_table_of_a_thread_is_looked_through, 0, 2);
+	tcase_add_test(here, a_port_that_is_taken_over_stays_open);
 	tcase_add_loop_test(here, a_ring_holds_a_port, 0, 2);
 	suite_add_tcase(suite, here);
 	return suite;

@@ -496,9 +496,8 @@ static void search_again(struct subscription *subscription)
 		owners->again = when;
 }
 
-/* Whether the trees were scanned between the time when the socket lost its owner and the search.
- * Who holds it may be a child that the owner has left behind, and that no fork event has reported.
- */
+/* Whether the trees were scanned between the time when the socket became pending and the search.
+ * Who holds it may be a child that no fork event has reported. */
 static bool is_scanned_since(const struct socket *socket)
 {
 	struct subscription *subscription = socket->view->subscription;
@@ -510,9 +509,21 @@ static bool is_scanned_since(const struct socket *socket)
 	return false;
 }
 
+/* Whether a port is open that may close, or stay open, by what becomes of the socket. */
+static bool decides_port(const struct socket *socket)
+{
+	const struct subscription *subscription = socket->view->subscription;
+
+	if (socket->state == SOCKET_OWNERLESS)
+		return true;
+	return !scope_counts_everybody(subscription->scope) &&
+	       outbox_has_open(subscription->outbox, socket->view->ns->serial, &socket->listener);
+}
+
 /* A socket that nobody holds who was asked. Usually one that was held is gone with its owner: it
- * counts as held by nobody after two complete reads that still show it, and a scan of the trees.
- * Where its namespace can't be read any more, after two searches. */
+ * counts as held by nobody after two complete reads that still show it. Where its namespace can't
+ * be read any more, after two searches. With SO_REUSEPORT a new one may take over the port of one
+ * that is closed. So both wait for a scan of the trees. */
 static void nobody_holds(struct socket *socket)
 {
 	const struct netns *ns = socket->view->ns;
@@ -529,10 +540,15 @@ static void nobody_holds(struct socket *socket)
 				search_again(subscription);
 			return;
 		}
-		if (!is_scanned_since(socket)) {
-			search_again(subscription);
-			return;
-		}
+	}
+	if (decides_port(socket) && !is_scanned_since(socket)) {
+		search_again(subscription);
+		return;
+	}
+	if (socket_has_heir(socket)) {
+		netns_read_now(socket->view->ns);
+		search_again(subscription);
+		return;
 	}
 	if (scope_counts_everybody(subscription->scope))
 		socket_show(socket);

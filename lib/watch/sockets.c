@@ -85,6 +85,7 @@ static void settle(struct socket *socket, enum socket_state state)
 		socket->view->subscription->pending--;
 	list_remove(&socket->of_work);
 	socket->state = state;
+	socket->settled = socket->view->ns->requests;
 }
 
 static void log_port(struct subscription *subscription, const char *what,
@@ -394,7 +395,6 @@ static void add_socket(struct view *view, const struct listener *listener)
 	}
 	socket->view = view;
 	socket->listener = *listener;
-	socket->added = view->ns->completed;
 	socket->seen = view->ns->requested;
 	place = tsearch(socket, &view->tree, compare);
 	if (!place || *place != socket) {
@@ -532,27 +532,36 @@ static void release(struct socket *socket)
 }
 
 /* Of a socket that comes and goes quickly nobody may have been asked in time: that no member holds
- * it counts only when a later read shows nothing newer. */
+ * it counts only when a read that was requested after the search shows nothing newer. */
 static bool is_in_question(const struct view *view, const struct socket *socket)
 {
 	return socket &&
-	       (socket->state != SOCKET_UNATTRIBUTED || socket->added == view->ns->completed);
+	       (socket->state != SOCKET_UNATTRIBUTED || view->ns->completed <= socket->settled);
 }
 
 /* Whether the last read shows another socket on the port that may be in scope. */
-static bool may_be_held(const struct view *view, const struct listener *port)
+static bool may_be_held(const struct view *view, const struct socket *but,
+                        const struct listener *port)
 {
 	const struct snapshot *known = &view->ns->known;
 
 	for (size_t i = snapshot_first(known, port); i < known->count; i++) {
 		const struct snapshot_row *row = &known->rows[i];
+		const struct socket *socket;
 
 		if (!listener_same_port(&row->listener, port))
 			return false;
-		if (!row->missing && is_in_question(view, view_find(view, &row->listener)))
+		socket = row->missing ? NULL : view_find(view, &row->listener);
+		if (socket != but && is_in_question(view, socket))
 			return true;
 	}
 	return false;
+}
+
+bool socket_has_heir(const struct socket *socket)
+{
+	return socket->port && socket->port->sockets == 1 && !socket->view->ns->exhausted &&
+	       may_be_held(socket->view, socket, &socket->listener);
 }
 
 void view_resolve(struct view *view)
@@ -561,7 +570,7 @@ void view_resolve(struct view *view)
 
 	list_each (socket, &view->dropped, struct socket, link) {
 		if (socket->port && socket->port->sockets == 1 &&
-		    may_be_held(view, &socket->listener))
+		    may_be_held(view, socket, &socket->listener))
 			netns_read_now(view->ns);
 		else
 			release(socket);

@@ -26,13 +26,13 @@ enum socket_state {
 struct socket {
 	struct listener listener;
 	enum socket_state state;
-	bool dropped;        /* listens no more */
-	unsigned int looks;  /* in how many reads an ownerless one was looked for in vain */
-	uint64_t looked;     /* the number of the last of them */
-	uint64_t scan;       /* the scan of the trees that had begun when it became pending */
-	uint64_t added;      /* the number of the read that showed it first ... */
-	uint64_t seen;       /* ... and the time, CLOCK_MONOTONIC */
-	uint64_t since;      /* pending since that search for owners was the last to begin */
+	bool dropped;       /* listens no more */
+	unsigned int looks; /* in how many reads an ownerless one was looked for in vain */
+	uint64_t looked;    /* the number of the last of them */
+	uint64_t scan;      /* the scan of the trees that had begun when it became pending */
+	uint64_t seen;      /* when the read was requested that showed it first, CLOCK_MONOTONIC */
+	uint64_t settled;   /* the number of the last read that was requested when it was pending */
+	uint64_t since;     /* pending since that search for owners was the last to begin */
 	unsigned int chases; /* how often all its holders had exited when it was to be reported */
 	struct port *port;   /* if it is in scope ... */
 	struct list of_port; /* ... then among its sockets */
@@ -100,6 +100,9 @@ void socket_lose_owner(struct socket *socket);
 void socket_show(struct socket *socket);
 /* Not in scope, or no longer: closes its port. */
 void socket_release(struct socket *socket);
+/* Whether it alone holds its port, and the last read shows another socket there of which it isn't
+ * known yet whether it is in scope. */
+bool socket_has_heir(const struct socket *socket);
 /* Whether it is the one of the sockets that hold its port that stands for the port: the next event
  * names its owner. */
 bool socket_is_named(const struct socket *socket);
