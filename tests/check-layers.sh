@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # check-layers.sh - the folders of lib/ depend on each other in one direction, and so do the files in
-# a folder
+# a folder; a header declares what the file of its name defines
 #
 # What the includes say is compared first, then what the objects really call (nm).
 status=0
@@ -70,6 +70,7 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 for object in "$builddir"/lib/*/.libs/*.o "$builddir"/lib/*/*.o; do
 	[ -e "$object" ] || continue
 	name=$(echo "$object" | sed 's,/\.libs/,/,; s,.*/lib/\([a-z]*/[^/]*\)\.o$,\1,; s,/lib[a-z]*_la-,/,')
+	[ -e "$srcdir/lib/$name.c" ] || continue # left behind by a build of another revision
 	${NM:-nm} -g "$object" 2>/dev/null | awk -v name="$name" -v defined="$work/defined" -v used="$work/used" '
 		NF == 3 && $2 ~ /[TDBRVWC]/ { print $3, name >>defined }
 		$(NF - 1) == "U" { print $NF, name >>used }'
@@ -83,6 +84,14 @@ if [ -s "$work/defined" ]; then
 	while read -r from to symbol; do
 		may_use "${from%%/*}" "${to%%/*}" || fail "$from uses $symbol of $to"
 	done <"$work/edges"
+	# What a file defines is declared by its own header alone. The public functions are in
+	# portwatch.h.
+	while read -r symbol name; do
+		case $symbol in portwatch_*) continue ;; esac
+		headers=$(grep -lE "^[a-z].*\b$symbol(\(|\[\]|;)" "$srcdir"/lib/*/*.h)
+		[ "$headers" = "$srcdir/lib/$name.h" ] ||
+			fail "$name defines $symbol, declared by ${headers:-no header}"
+	done <"$work/a"
 	# The files of a folder form no cycle.
 	for layer in util proc table notify watch api; do
 		awk -v layer="$layer/" 'index($1, layer) == 1 && index($2, layer) == 1 { print $1, $2 }' \

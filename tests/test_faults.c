@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "watch/netns_reader.h"
 #include "watch/subscription.h"
 #include "support/check_main.h"
 #include "support/collect.h"

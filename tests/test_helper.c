@@ -25,6 +25,8 @@
 #include "util/caps.h"
 #include "util/sys.h"
 #include "table/helper.h"
+#include "table/helper_memory.h"
+#include "table/helper_seccomp.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
 #include "support/reading.h"

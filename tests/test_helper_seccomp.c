@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "table/helper.h"
+#include "table/helper_seccomp.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
 #include "support/reading.h"

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc/process_orphans.h"
+#include "proc/process_scan.h"
 #include "proc/process_tree.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "proc/process_orphans.h"
+#include "proc/process_scan.h"
 #include "proc/process_tree.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"

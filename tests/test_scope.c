@@ -6,6 +6,7 @@
 #include "support/check_main.h"
 #include "support/puppet.h"
 #include "support/skip.h"
+#include "proc/process_scan.h"
 #include "watch/scope.h"
 
 static struct procfs procfs;

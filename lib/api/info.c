@@ -13,6 +13,7 @@
 #include "util/spawn.h"
 #include "watch/complete.h"
 #include "watch/kernel_events.h"
+#include "watch/netns_reader.h"
 #include "watch/subscription.h"
 
 /* --- namespaces */

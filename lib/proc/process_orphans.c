@@ -16,12 +16,14 @@
  *
  * The kernel gives the number of a session or group to nobody else while any process is in it
  * (kernel/pid.c). So a member that was in it and still is proves that it is the same. */
+#include "proc/process_orphans.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 
-#include "proc/process_table.h"
+#include "proc/process_inside.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* process_scan.c - which processes join and leave the trees: from /proc, and from fork records */
+#include "proc/process_scan.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,7 +13,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/number.h"
-#include "proc/process_table.h"
+#include "proc/process_inside.h"
+#include "proc/process_orphans.h"
 
 /* How far up an orphan may find a new parent. */
 #define ANCESTORS 64
@@ -426,6 +429,31 @@ int process_table_forked(struct process_table *table, pid_t parent, pid_t child)
 }
 
 /* --- looks at new PIDs alone: for a large tree on a system that forks elsewhere */
+
+#define SECOND_LOOK NSEC_PER_SEC
+
+static bool is_due(const struct recent_pids *recent, uint64_t now)
+{
+	return recent->again && now >= recent->again;
+}
+
+pid_t recent_pids_after(const struct recent_pids *recent, pid_t last, uint64_t now)
+{
+	return is_due(recent, now) && last ? recent->from : recent->last;
+}
+
+void recent_pids_seen(struct recent_pids *recent, pid_t last, uint64_t now)
+{
+	if (recent->again && !is_due(recent, now)) {
+		recent->last = last;
+		return;
+	}
+	/* Those up to the mark were a second old. */
+	recent->from = recent->again ? recent->mark : recent->last;
+	recent->mark = last;
+	recent->last = last;
+	recent->again = recent->from != last ? now + SECOND_LOOK : 0;
+}
 
 /* Reads the beginning of a file of a process, in one call. The size, or a negative errno. */
 static ssize_t read_start(const struct procfs *procfs, pid_t pid, const char *name, char *text,

@@ -8,7 +8,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "proc/process_table.h"
+#include "proc/process_inside.h"
 
 #define FIRST_BUCKETS 64
 

@@ -1,133 +1,91 @@
 /* SPDX-License-Identifier: MIT */
-/* process_table.h - the inside of a process table, shared by the files that make it up
+/* process_table.h - the processes that belong to some tree
  *
- * The files form layers: process_table.c (the hash, memberships, one process), process_orphans.c,
- * process_scan.c (who has come and gone), process_tree.c (the public trees). Each calls only those
- * before it.
+ * A process is identified by its PID and its start time. It is read through a descriptor of its
+ * directory (/proc/PID), which never comes to mean another process. A failure to read a process is
+ * never taken for its exit.
  *
- * Every process stands in the hash once, and has a membership for each tree that it belongs to. A
- * pass examines the processes of a queue until it is empty; whatever may have new children, or new
- * trees to hand on to its children, is put into the queue. */
+ * A process_table holds every process that belongs to some tree, once, found by its PID in one hash
+ * lookup. Only the monitor thread calls these functions. */
 #ifndef PROCESS_TABLE_H
 #define PROCESS_TABLE_H
 
-#include "util/list.h"
-#include "proc/process_tree.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
-struct entry {
-	struct process process; /* first: a struct process is its entry */
-	struct entry *next;     /* in its bucket */
-	struct list memberships;
-	struct list queued;
-	struct list parting; /* in process_table.parting; else by itself */
-	uint64_t pass;       /* the last one that found it alive, the same process as before */
-	pid_t group;         /* when it was read last */
-	pid_t session;
-	bool start_known; /* process.start_time is set */
-	bool exited;      /* before it could be read: known by a fork record alone */
-};
+#include "proc/procfs.h"
 
-struct membership {
-	struct list of_process;
-	struct list of_tree;
-	struct entry *entry;
-	struct process_tree *tree;
-};
+struct entry;
+struct membership;
+struct process_table;
+struct process_tree;
 
-/* A child of ours that was there before the tree, and so is no orphan of it. */
-struct preexisting {
+struct process {
 	pid_t pid;
-	uint64_t start_time;
+	pid_t ppid;            /* when it was read last */
+	uint64_t start_time;   /* clock ticks since boot; (pid, start_time) is its identity */
+	uint64_t seen;         /* CLOCK_MONOTONIC when it became known */
+	char name[64];         /* comm when it was read last */
+	bool netns_known;      /* netns is set */
+	struct netns_id netns; /* where it was last seen; set by the monitor, see process_locate */
 };
 
-/* A session or process group that none but descendants of the root belong to. */
-struct kinship {
-	pid_t id;
-	bool group;
-	pid_t witness; /* a member that belonged to it ... */
-	uint64_t pass; /* ... in this pass, the last in which any did */
+/* The hooks may look around (process_table_find, process_locate, ...), but must not call what adds
+ * or drops members or trees. */
+struct process_hooks {
+	/* Whether pid must never become a member: the library's own helpers. A root is a member
+	 * whatever this says. */
+	bool (*ignored)(void *data, pid_t pid);
+	/* A process has become a member of tree; its netns has been looked up. */
+	void (*joined)(void *data, struct process_tree *tree, struct process *process);
+	/* A member has exited: it is no longer found or counted. It is freed after the last of
+	 * these calls. */
+	void (*left)(void *data, struct process_tree *tree, struct process *process);
+	/* A process was not made a member, because the tree has as many as it may have. May be
+	 * NULL. */
+	void (*refused)(void *data, struct process_tree *tree);
 };
 
-struct process_tree {
-	struct list link; /* in the table */
-	struct list members;
-	struct process_table *table;
-	struct preexisting *preexisting;
-	size_t preexisting_count;
-	size_t count;
-	uint64_t start_time;
-	pid_t root;
-	struct kinship *kinships;
-	size_t kinship_count;
-	size_t limit;            /* of members */
-	uint64_t refused;        /* how often a process did not become a member for that */
-	uint64_t refused_before; /* when the last refresh, or the one before, began */
-	uint64_t refused_then;   /* when the last refresh began */
-	bool owns_group; /* nobody but the root and its descendants is in the group that it leads */
-	unsigned references;
-	bool adopts_orphans;
-};
+/* Returns 0 or -ENOMEM. procfs must outlive the table. */
+int process_table_new(struct process_table **table, const struct procfs *procfs,
+                      const struct process_hooks *hooks, void *data);
+/* Frees it with all its trees; calls no hooks. NULL allowed. */
+void process_table_free(struct process_table *table);
 
-/* Who is whose child, for kernels that don't list children. */
-struct parentage {
-	pid_t parent;
-	pid_t child;
-};
+/* Says whether members that are found to have exited stay until process_table_part(), because forks
+ * are reported: a report that comes late, after its parent was found dead, still finds whose child
+ * it is about. Otherwise they leave at once. */
+void process_table_defer(struct process_table *table, bool defer);
+/* Whether there are such. */
+bool process_table_is_parting(const struct process_table *table);
+/* Has them leave: all reports that there were when they were found are taken in. */
+void process_table_part(struct process_table *table);
 
-struct parents {
-	struct parentage *rows; /* sorted by parent */
-	size_t count;
-	size_t capacity;
-	uint64_t pass; /* in which it was read */
-};
+/* A pidfd has shown that a process has exited: it leaves at the next refresh, even where another
+ * process has got its number within the same clock tick. */
+void process_table_exited(struct process_table *table, struct process *process);
 
-/* Processes to whom orphans may come, and the children that they had when they were listed last. */
-struct orphanage {
-	bool open;         /* orphans are looked for */
-	bool due;          /* something may have come since */
-	uint64_t earliest; /* CLOCK_MONOTONIC: not before */
-	uint64_t left;     /* members that had left then */
-	pid_t *reapers;
-	size_t reaper_count;
-	pid_t *children; /* sorted */
-	size_t child_count;
-	pid_t *listed; /* those that are being listed */
-	size_t listed_count;
-	size_t listed_capacity;
-};
+/* Reads one process again, for its name. Returns 1; 0 where it has exited, which the next refresh
+ * notices; a negative errno. */
+int process_table_reread(struct process_table *table, struct process *process);
 
-struct process_table {
-	const struct procfs *procfs;
-	struct process_hooks hooks;
-	void *data;
-	struct list trees;
-	struct list queue;
-	struct list parting; /* those that have exited, and leave with process_table_part() */
-	bool defers;         /* such are kept until then */
-	struct entry **buckets;
-	size_t bucket_count; /* a power of two */
-	size_t count;
-	uint64_t pass;
-	uint64_t changes; /* processes that came, went, or were gone when they were looked at */
-	pid_t self;       /* as /proc knows the calling process, once it was asked */
-	bool lists_no_children; /* the kernel has no task/TID/children */
-	struct parents parents;
-	/* The scan that is under way, see process_scan.c. */
-	bool refreshing;
-	int error;                /* the first one of it */
-	int adoptions;            /* how often it has listed our own children */
-	uint64_t changes_adopted; /* `changes` before the last time */
-	struct parentage *found;  /* children to be read next: */
-	size_t found_next;        /* from this one on */
-	size_t found_count;
-	size_t found_capacity;
-	uint64_t left;     /* members that have left */
-	uint64_t begun;    /* with which pass the last refresh began */
-	uint64_t complete; /* ... and the last that was complete */
-	struct orphanage orphanage;
-};
+/* All processes, in no order. visit may not call what adds or drops members or trees. */
+void process_table_each(const struct process_table *table,
+                        void (*visit)(void *data, struct process *process), void *data);
+struct process *process_table_find(const struct process_table *table, pid_t pid);
+size_t process_table_count(const struct process_table *table);
+/* Numbers of the scan that has begun last, and of the last one that is complete. */
+uint64_t process_table_begun(const struct process_table *table);
+uint64_t process_table_completed(const struct process_table *table);
 
-/* --- process_table.c: the hash --- */
+/* Looks up where a process is now; sets process->netns. Returns 1 if it changed, 0 if not, or a
+ * negative errno (the previous value stays). Verifies the start time before it believes a change.
+ */
+int process_locate(struct process_table *table, struct process *process);
+
+/* --- the hash: this and what follows is for the files process_*.c alone --- */
 
 struct entry *table_find(const struct process_table *table, pid_t pid);
 /* Makes an entry that belongs to no tree yet; NULL: out of memory. */
@@ -139,7 +97,7 @@ void table_free_entry(struct process_table *table, struct entry *entry);
 /* Has it examined in this pass, once more if it was. */
 void table_queue(struct process_table *table, struct entry *entry);
 
-/* --- process_table.c: which process belongs to which trees --- */
+/* --- which process belongs to which trees --- */
 
 bool tree_has(const struct process_tree *tree, const struct entry *entry);
 /* Makes it a member, if it isn't one and there is room, and calls the hook. 0, also where there is
@@ -154,7 +112,7 @@ void table_leave(struct process_table *table, struct entry *entry);
 /* Ends all memberships of a tree, and frees the tree and the processes that belong to no other. */
 void tree_free(struct process_tree *tree, bool leave);
 
-/* --- process_table.c: what /proc says about one process --- */
+/* --- what /proc says about one process --- */
 
 enum process_reading {
 	PROCESS_ALIVE,
@@ -186,29 +144,5 @@ struct entry *entry_new(struct process_table *table, pid_t pid, pid_t ppid,
 /* Calls visit for each child, whatever the kernel lists. */
 int table_each_child(struct process_table *table, int directory, const struct process_stat *stat,
                      procfs_visit visit, void *data);
-
-/* --- process_orphans.c: orphans that became children of others --- */
-
-/* Searches now for the orphans of the trees that exist: they join, and are to be examined. False if
- * orphans are not looked for. */
-bool table_search_orphans_at_once(struct process_table *table);
-/* Before the root joins: notes who takes orphans, and whose there are already. */
-void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
-/* A member was found alive: notes which sessions and groups are those of its trees. */
-void table_note_kinship(struct process_table *table, const struct entry *entry);
-/* Looks for orphans if that is due; they join, and are to be examined. fresh: all members were
- * looked at just now. 0, or the first error. */
-int table_search_orphans(struct process_table *table, bool fresh);
-
-/* --- process_orphans.c: orphans that became children of the calling process --- */
-
-/* Notes who is no orphan of this tree. */
-int tree_note_preexisting(struct process_tree *tree);
-int table_adopt_orphans(struct process_table *table);
-
-/* --- process_scan.c --- */
-
-/* Examines what is queued until nothing is. 0, or the first error. */
-int table_examine_queue(struct process_table *table);
 
 #endif

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "util/cleanup.h"
-#include "proc/process_table.h"
+#include "proc/process_inside.h"
+#include "proc/process_orphans.h"
+#include "proc/process_scan.h"
+#include "proc/process_tree.h"
 
 static struct process_tree *find_tree(struct process_table *table, pid_t pid, uint64_t start_time,
                                       bool adopts_orphans, size_t limit)

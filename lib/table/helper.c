@@ -19,6 +19,8 @@
 #include "table/closes.h"
 #include "table/frame.h"
 #include "table/helper.h"
+#include "table/helper_memory.h"
+#include "table/helper_seccomp.h"
 #include "table/source.h"
 #include "table/step.h"
 #include "util/caps.h"

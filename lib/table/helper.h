@@ -64,27 +64,4 @@ void helper_netns_identity(int proc, struct netns_id *id);
 /* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
 void helper_die_with_parent(void);
 
-/* What a helper that serves still makes system calls with; -1: it has none. */
-struct helper_needs {
-	int requests;
-	int responses;
-	int diag;
-	int closes; /* closes.h */
-	int text[2];
-	int proc; /* through which it opens the text again, where it can't read it again otherwise
-	           */
-};
-/* Allows no other system calls, and those on no other descriptors, from here on. no_new_privs must
- * be set. Returns 0, also where there can be no such filter, or a negative errno. */
-int helper_seccomp(const struct helper_needs *needs);
-/* Whether there is to be one, as far as that depends on what this was built for and runs under. To
- * be asked before helper_drop_memory(). */
-bool helper_can_filter(void);
-
-/* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that
- * is still needed) to the present one, and what libc needs to make system calls: a page that the
- * host writes to would otherwise live on here for ever. Does nothing where that isn't safe. */
-void helper_drop_memory(int proc, const void *stack);
-bool helper_can_drop_memory(void);
-
 #endif

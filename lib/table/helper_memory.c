@@ -22,6 +22,7 @@
 
 #include "proc/parse.h"
 #include "table/helper.h"
+#include "table/helper_memory.h"
 #include "util/sys.h"
 
 #define LINE 512

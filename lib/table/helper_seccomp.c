@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 
 #include "table/helper.h"
+#include "table/helper_seccomp.h"
 #include "util/sys.h"
 
 #if defined(__x86_64__) && defined(__LP64__)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "table/closes.h"
-#include "table/reader_ops.h"
+#include "table/reader_child.h"
 #include "table/step.h"
 #include "util/fd.h"
 #include "util/vdso.h"
@@ -71,7 +71,7 @@ static void local_close(struct reader *reader)
 	table_source_close(&reader->source);
 }
 
-const struct reader_ops reader_local_ops = {
+static const struct reader_ops local_ops = {
 	.open = local_open,
 	.request = local_request,
 	.process = local_process,
@@ -159,7 +159,7 @@ static void procfs_reader_close(struct reader *reader)
 		fd_close(reader->process);
 }
 
-const struct reader_ops reader_procfs_ops = {
+static const struct reader_ops procfs_ops = {
 	.open = procfs_reader_open,
 	.request = procfs_reader_request,
 	.process = procfs_reader_process,
@@ -172,13 +172,13 @@ static const struct reader_ops *find_ops(enum portwatch_reader kind)
 {
 	switch (kind) {
 	case PORTWATCH_READER_LOCAL:
-		return &reader_local_ops;
+		return &local_ops;
 	case PORTWATCH_READER_SETNS:
 		return &reader_setns_ops;
 	case PORTWATCH_READER_NSENTER:
 		return &reader_nsenter_ops;
 	case PORTWATCH_READER_PROCFS:
-		return &reader_procfs_ops;
+		return &procfs_ops;
 	case PORTWATCH_READER_AUTO:
 		break;
 	}

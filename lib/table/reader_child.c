@@ -11,8 +11,8 @@
 #include "util/cleanup.h"
 #include "config.h"
 #include "table/helper.h"
+#include "table/reader_child.h"
 #include "util/sys.h"
-#include "table/reader_ops.h"
 #include "table/step.h"
 #include "util/fd.h"
 
@@ -193,13 +193,28 @@ static enum reader_state give_up(struct reader *reader, const char *step, int er
 	return READER_BROKEN;
 }
 
+/* The positive errno that the complaints of a program name; EPIPE: none that is known. */
+static int find_complaint(int fd)
+{
+	/* What it may be refused. In the C locale each has this name in every libc. */
+	static const int errors[] = {EPERM, EACCES};
+	char text[512];
+	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[size > 0 ? size : 0] = '\0';
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (strstr(text, strerrordesc_np(errors[i])))
+			return errors[i];
+	return EPIPE;
+}
+
 static enum reader_state take_exit(struct reader *reader)
 {
 	struct reader_link *link = &reader->link;
 
 	if (link->greeted)
 		return give_up(reader, STEP_ANSWER, -EPIPE);
-	return give_up(reader, link->exit_step, -reader_complaint(link->complaints));
+	return give_up(reader, link->exit_step, -find_complaint(link->complaints));
 }
 
 static enum reader_state state_now(struct reader *reader, bool was_awaiting)
@@ -485,20 +500,6 @@ static int open_complaints(struct reader *reader, int ends[2])
 	reader->link.complaints = ends[0];
 	error = fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
-}
-
-int reader_complaint(int fd)
-{
-	/* What it may be refused. In the C locale each has this name in every libc. */
-	static const int errors[] = {EPERM, EACCES};
-	char text[512];
-	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	text[size > 0 ? size : 0] = '\0';
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (strstr(text, strerrordesc_np(errors[i])))
-			return errors[i];
-	return EPIPE;
 }
 
 static int nsenter_open(struct reader *reader, const struct reader_target *target)

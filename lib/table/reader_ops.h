@@ -24,11 +24,6 @@ struct reader_ops {
 	void (*close)(struct reader *reader);
 };
 
-extern const struct reader_ops reader_local_ops;
-extern const struct reader_ops reader_setns_ops;
-extern const struct reader_ops reader_nsenter_ops;
-extern const struct reader_ops reader_procfs_ops;
-
 /* Makes a snapshot of the bytes of a table, without I/O. Zeroed it is empty; to be cleared in the
  * end. */
 struct table_collector {
@@ -111,16 +106,5 @@ void reader_count_samples(struct reader *reader, uint64_t samples);
 /* request of the kinds that read directly: reads reader->source, asks `after` (may be NULL) whether
  * that was worth something (0 or a negative errno with reader->failure set). */
 enum reader_state reader_read_source(struct reader *reader, int (*after)(struct reader *reader));
-
-/* The positive errno that a program's complaints on a descriptor name; EPIPE: none that is known.
- */
-int reader_complaint(int fd);
-
-/* The link. Open: makes both pipes; the child's ends go to ends[0] (requests) and ends[1]
- * (responses), to be closed by the caller. */
-int reader_link_open(struct reader *reader, int ends[2]);
-enum reader_state reader_link_request(struct reader *reader);
-enum reader_state reader_link_process(struct reader *reader);
-void reader_link_close(struct reader *reader);
 
 #endif

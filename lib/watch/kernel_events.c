@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/process_orphans.h"
+#include "proc/process_scan.h"
 #include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"

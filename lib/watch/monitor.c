@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include "proc/recent_pids.h"
+#include "proc/process_orphans.h"
+#include "proc/process_scan.h"
 #include "watch/complete.h"
 #include "util/clock.h"
 #include "util/fd.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "util/clock.h"
-#include "watch/netns.h"
+#include "watch/netns_reader.h"
 
 /* How long a reader may do nothing while an answer is due; doubled with each failure, up to eight
  * times. */

@@ -9,7 +9,7 @@
 #include "util/clock.h"
 #include "table/step.h"
 #include "util/fd.h"
-#include "watch/netns.h"
+#include "watch/netns_reader.h"
 
 /* Pause before a reader that worked is opened again; doubled with each failure in a row. */
 #define RESTART_FIRST (50 * NSEC_PER_MSEC)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "table/reader_ops.h"
+#include "table/reader_child.h"
 #include "table/step.h"
 
 #define REQUESTS_MAX 8

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* process_orphans.h - members whose parents have exited before anybody saw them */
+#ifndef PROCESS_ORPHANS_H
+#define PROCESS_ORPHANS_H
+
+#include "proc/process_table.h"
+
+/* Says whether orphans are looked for with each refresh and scan, because nothing reports forks:
+ * processes whose parents have exited before anybody saw them, and whose session or process group
+ * shows beyond doubt that they descend from the root. Those that were orphans already when this was
+ * said, or when the tree was made, don't count. Not where they have made a session of their own:
+ * nothing shows then whose they are. 0 or a negative errno, as from process_table_refresh(). */
+int process_table_find_orphans(struct process_table *table, bool find);
+
+/* --- orphans that became children of others: for the files process_*.c alone --- */
+
+/* Searches now for the orphans of the trees that exist: they join, and are to be examined. False if
+ * orphans are not looked for. */
+bool table_search_orphans_at_once(struct process_table *table);
+/* Before the root joins: notes who takes orphans, and whose there are already. */
+void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
+/* A member was found alive: notes which sessions and groups are those of its trees. */
+void table_note_kinship(struct process_table *table, const struct entry *entry);
+/* Looks for orphans if that is due; they join, and are to be examined. fresh: all members were
+ * looked at just now. 0, or the first error. */
+int table_search_orphans(struct process_table *table, bool fresh);
+
+/* --- orphans that became children of the calling process --- */
+
+/* Notes who is no orphan of this tree. */
+int tree_note_preexisting(struct process_tree *tree);
+int table_adopt_orphans(struct process_table *table);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* reader_child.h - our side of the pipes to a helper or to nsenter */
+#ifndef READER_CHILD_H
+#define READER_CHILD_H
+
+#include "table/reader_ops.h"
+
+extern const struct reader_ops reader_setns_ops;
+extern const struct reader_ops reader_nsenter_ops;
+
+/* What both kinds consist of. Open: makes both pipes; the child's ends go to ends[0] (requests) and
+ * ends[1] (responses), to be closed by the caller. */
+int reader_link_open(struct reader *reader, int ends[2]);
+enum reader_state reader_link_request(struct reader *reader);
+enum reader_state reader_link_process(struct reader *reader);
+void reader_link_close(struct reader *reader);
+
+#endif
