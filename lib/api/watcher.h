@@ -3,8 +3,8 @@
  *
  * The layer api has the functions of portwatch.h. watcher.c makes, starts, stops and frees a
  * watcher; options.c sets what may be set before the start; delivery.c calls the callbacks; event.c
- * and owner.c have the getters of an event; listing.c and info.c answer what a host may ask.
- * unsupported.c stands in for all of them where the system is not Linux.
+ * and owner.c have the getters of an event; info.c answers what a host may ask. unsupported.c
+ * stands in for all of them where the system is not Linux.
  *
  * A public function takes the library's lock (util/lock.h) for microseconds, and disables the
  * cancellation of its thread. What belongs to the monitor is asked for by watcher_ask(), and

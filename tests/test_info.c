@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listing.c - what a host asks for: what is open, where that is, whether all is seen, and what
+/* test_info.c - what a host asks for: what is open, where that is, whether all is seen, and what
  * has failed */
 #include <errno.h>
 #include <fcntl.h>
@@ -352,7 +352,7 @@ END_TEST
 
 static Suite *make(void)
 {
-	Suite *suite = suite_create("listing");
+	Suite *suite = suite_create("info");
 	TCase *ports = tcase_create("ports"), *namespaces = tcase_create("namespaces"),
 	      *pidfds = tcase_create("pidfds"), *told = tcase_create("told");
 
