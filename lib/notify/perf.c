@@ -88,7 +88,8 @@ int perf_ring_next(struct perf_ring *ring, struct perf_record *record)
 	return 1;
 }
 
-void perf_ring_unread(struct perf_ring *ring, const struct perf_record *record)
+/* Takes back that it was read: the record that perf_ring_next() returned last is the next again. */
+static void unread(struct perf_ring *ring, const struct perf_record *record)
 {
 	ring->at -= sizeof(struct perf_event_header) + record->size;
 }
@@ -226,6 +227,6 @@ void perf_merge_end(struct perf_merge *merge)
 	while (merge->count > 0) {
 		struct perf_stream *stream = merge->heap[--merge->count];
 
-		perf_ring_unread(&stream->ring, &stream->record);
+		unread(&stream->ring, &stream->record);
 	}
 }

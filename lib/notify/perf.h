@@ -44,9 +44,6 @@ bool perf_ring_begin(struct perf_ring *ring);
  * none; -EBADMSG where what is there is no record: then all the rest is given up. */
 int perf_ring_next(struct perf_ring *ring, struct perf_record *record);
 
-/* Takes back that it was read: the record that perf_ring_next() returned last is the next again. */
-void perf_ring_unread(struct perf_ring *ring, const struct perf_record *record);
-
 /* Gives back what was read. Returns whether the ring was so full that records may have been
  * dropped. The kernel reports these only with its next record, which may be long in coming. */
 bool perf_ring_end(struct perf_ring *ring);

@@ -129,7 +129,8 @@ static void grow(struct process_table *table)
 	free(old);
 }
 
-struct entry *table_add(struct process_table *table, pid_t pid)
+/* Makes an entry that belongs to no tree yet; NULL: out of memory. */
+static struct entry *table_add(struct process_table *table, pid_t pid)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
 
@@ -147,7 +148,8 @@ struct entry *table_add(struct process_table *table, pid_t pid)
 	return entry;
 }
 
-void table_remove(struct process_table *table, struct entry *entry)
+/* Takes it out of the hash, so that its number is free for another process. */
+static void table_remove(struct process_table *table, struct entry *entry)
 {
 	struct entry **at = bucket(table, entry->process.pid);
 
@@ -252,7 +254,8 @@ int tree_inherit(struct entry *entry, const struct entry *parent)
 	return 0;
 }
 
-void membership_end(struct membership *membership, bool leave)
+/* Ends one membership; with leave the hook is called. The entry stays. */
+static void membership_end(struct membership *membership, bool leave)
 {
 	struct process_tree *tree = membership->tree;
 

@@ -88,10 +88,6 @@ int process_locate(struct process_table *table, struct process *process);
 /* --- the hash: this and what follows is for the files process_*.c alone --- */
 
 struct entry *table_find(const struct process_table *table, pid_t pid);
-/* Makes an entry that belongs to no tree yet; NULL: out of memory. */
-struct entry *table_add(struct process_table *table, pid_t pid);
-/* Takes it out of the hash, so that its number is free for another process. */
-void table_remove(struct process_table *table, struct entry *entry);
 /* Frees an entry without memberships, in the hash or not. */
 void table_free_entry(struct process_table *table, struct entry *entry);
 /* Has it examined in this pass, once more if it was. */
@@ -105,8 +101,6 @@ bool tree_has(const struct process_tree *tree, const struct entry *entry);
 int tree_join(struct process_tree *tree, struct entry *entry);
 /* Makes it a member of all trees of its parent. 0 or -ENOMEM. */
 int tree_inherit(struct entry *entry, const struct entry *parent);
-/* Ends one membership; with leave the hook is called. The entry stays. */
-void membership_end(struct membership *membership, bool leave);
 /* Has it leave all its trees, and frees it. */
 void table_leave(struct process_table *table, struct entry *entry);
 /* Ends all memberships of a tree, and frees the tree and the processes that belong to no other. */

@@ -262,10 +262,12 @@ int procfs_read_stat(int process, struct process_stat *stat)
 	return procfs_parse_stat(text, (size_t)size, stat);
 }
 
+typedef int (*attempt_file)(int process, const char *path, void *data);
+
 struct attempts {
 	int process;
 	const char *path;
-	procfs_attempt attempt;
+	attempt_file attempt;
 	void *data;
 	int result;
 };
@@ -280,7 +282,10 @@ static int attempt_thread(void *data, long tid)
 	return attempts->result != -ENOENT && attempts->result != -ESRCH;
 }
 
-int procfs_through_threads(int process, const char *path, procfs_attempt attempt, void *data)
+/* Tries to do something to a file of the process, then to that of each of its threads (below
+ * task/TID), until one doesn't say -ENOENT: what a leader that has exited no longer has, its
+ * threads still do. Returns what the last one said, -ESRCH where the process is gone. */
+static int through_threads(int process, const char *path, attempt_file attempt, void *data)
 {
 	struct attempts attempts = {process, path, attempt, data, attempt(process, path, data)};
 	int listed;
@@ -495,7 +500,7 @@ static int identify(int process, const char *path, void *data)
 
 int procfs_netns(int process, struct netns_id *id)
 {
-	return procfs_through_threads(process, "net/tcp", identify, id);
+	return through_threads(process, "net/tcp", identify, id);
 }
 
 int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id)
@@ -518,7 +523,7 @@ int procfs_netns_inode(int process, uint64_t *inode)
 	int result;
 
 	*inode = 0;
-	result = procfs_through_threads(process, "ns/net", read_number, inode);
+	result = through_threads(process, "ns/net", read_number, inode);
 	if (result == -EACCES || result == -EPERM)
 		return 0;
 	return result < 0 ? result : 0;
@@ -532,7 +537,7 @@ static int open_path(int process, const char *path, void *data)
 
 int procfs_open_netns(int process)
 {
-	return procfs_through_threads(process, "ns/net", open_path, NULL);
+	return through_threads(process, "ns/net", open_path, NULL);
 }
 
 int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time)

@@ -84,12 +84,6 @@ int procfs_list_some(int list, procfs_visit visit, void *data);
  * are listed can hide one of them: what matters must be listed again after it. */
 int procfs_each_child(int process, const struct process_stat *stat, procfs_visit visit, void *data);
 
-/* Tries to do something to a file of the process, then to that of each of its threads (below
- * task/TID), until one doesn't say -ENOENT: what a leader that has exited no longer has, its
- * threads still do. Returns what the last one said, -ESRCH where the process is gone. */
-typedef int (*procfs_attempt)(int process, const char *path, void *data);
-int procfs_through_threads(int process, const char *path, procfs_attempt attempt, void *data);
-
 /* Reads the text of a link, cut to the size and NUL-terminated. Its length, or a negative errno. */
 ssize_t procfs_read_link_text(int directory, const char *path, char *text, size_t size);
 /* Reads the number of a link "type:[number]". Returns 1, 0 for a link of another form, or a

@@ -52,6 +52,12 @@ static long stay_hidden(void)
 	return raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
 
+/* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
+static void die_with_parent(void)
+{
+	raw_call(SYS_prctl, PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+}
+
 /* A namespace of a rootless container: whoever made the user namespace that owns it may do
  * everything there, once inside. */
 static int enter_through_owner(int netns)
@@ -65,7 +71,7 @@ static int enter_through_owner(int netns)
 	raw_close(owner);
 	/* New credentials: the kernel has set what /proc/sys/fs/suid_dumpable says. */
 	stay_hidden();
-	helper_die_with_parent();
+	die_with_parent();
 	return error < 0 ? (int)error : (int)enter(netns, CLONE_NEWNET);
 }
 
@@ -117,6 +123,52 @@ static void prepare_hello(struct hello *hello, const struct table_source *source
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
 
+/* Goes past what has been written. */
+static void advance(struct iovec *parts, size_t written)
+{
+	for (int i = 0; i < 2; i++) {
+		size_t taken = written < parts[i].iov_len ? written : parts[i].iov_len;
+
+		parts[i].iov_base = (char *)parts[i].iov_base + taken;
+		parts[i].iov_len -= taken;
+		written -= taken;
+	}
+}
+
+static int write_parts(int fd, struct iovec parts[2])
+{
+	while (parts[0].iov_len + parts[1].iov_len > 0) {
+		long written = raw_call(SYS_writev, fd, parts, 2L);
+
+		if (written < 0 && written != -EINTR)
+			return (int)written;
+		if (written > 0)
+			advance(parts, (size_t)written);
+	}
+	return 0;
+}
+
+/* Writes a whole frame. 0 or a negative errno. */
+static int send_frame(int fd, const struct frame *frame, const void *bytes)
+{
+	char header[FRAME_HEADER_MAX];
+	struct iovec parts[2] = {
+		{header, frame_format(header, frame)},
+		{(void *)bytes, frame->length},
+	};
+
+	return write_parts(fd, parts);
+}
+
+/* Writes all bytes. 0 or a negative errno. */
+static int write_all(int fd, const void *bytes, size_t size)
+{
+	/* The second is empty, not null: to go past its end is undefined then. */
+	struct iovec parts[2] = {{(void *)bytes, size}, {(void *)bytes, 0}};
+
+	return write_parts(fd, parts);
+}
+
 /* A small answer goes out in one piece, so that the reader wakes up once. */
 struct answer {
 	uint32_t sequence;
@@ -126,7 +178,7 @@ struct answer {
 
 static int flush(struct answer *answer)
 {
-	int error = helper_write(RESPONSES, answer->pending, answer->used);
+	int error = write_all(RESPONSES, answer->pending, answer->used);
 
 	answer->used = 0;
 	return error;
@@ -142,7 +194,7 @@ static int append(struct answer *answer, const struct frame *frame, const void *
 			return error;
 	}
 	if (FRAME_HEADER_MAX + frame->length > sizeof(answer->pending))
-		return helper_send(RESPONSES, frame, bytes);
+		return send_frame(RESPONSES, frame, bytes);
 	answer->used += frame_format(answer->pending + answer->used, frame);
 	memcpy(answer->pending + answer->used, bytes, frame->length);
 	answer->used += frame->length;
@@ -178,7 +230,7 @@ static int take_closes(struct service *service)
 	if (service->heard.listeners == 0)
 		return 0;
 	service->reported = true;
-	return helper_send(RESPONSES, &frame, "");
+	return send_frame(RESPONSES, &frame, "");
 }
 
 /* Before the table is read, which shows all that was closed until now. */
@@ -383,7 +435,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 		helper_send_failure(RESPONSES, 0, step, -error);
 		return 1;
 	}
-	if (helper_send(RESPONSES, &hello.frame, hello.note) < 0)
+	if (send_frame(RESPONSES, &hello.frame, hello.note) < 0)
 		return 1;
 	return serve(&service) < 0;
 }
@@ -494,18 +546,13 @@ static int arrange(int *descriptors, int count)
 	return 0;
 }
 
-void helper_die_with_parent(void)
-{
-	raw_call(SYS_prctl, PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
-}
-
 int helper_isolate(int *descriptors, int count)
 {
 	int error;
 
 	/* The end of the pipe says that the host has died, but not to a child that is stopped. Its
 	 * parent is the monitor's thread, which outlives it. */
-	helper_die_with_parent();
+	die_with_parent();
 	/* No core dump and no ptrace by whoever may have less than the host had. */
 	stay_hidden();
 	error = arrange(descriptors, count);
@@ -522,53 +569,9 @@ int helper_isolate(int *descriptors, int count)
 	return 0;
 }
 
-/* Goes past what has been written. */
-static void advance(struct iovec *parts, size_t written)
-{
-	for (int i = 0; i < 2; i++) {
-		size_t taken = written < parts[i].iov_len ? written : parts[i].iov_len;
-
-		parts[i].iov_base = (char *)parts[i].iov_base + taken;
-		parts[i].iov_len -= taken;
-		written -= taken;
-	}
-}
-
-static int write_parts(int fd, struct iovec parts[2])
-{
-	while (parts[0].iov_len + parts[1].iov_len > 0) {
-		long written = raw_call(SYS_writev, fd, parts, 2L);
-
-		if (written < 0 && written != -EINTR)
-			return (int)written;
-		if (written > 0)
-			advance(parts, (size_t)written);
-	}
-	return 0;
-}
-
-int helper_send(int fd, const struct frame *frame, const void *bytes)
-{
-	char header[FRAME_HEADER_MAX];
-	struct iovec parts[2] = {
-		{header, frame_format(header, frame)},
-		{(void *)bytes, frame->length},
-	};
-
-	return write_parts(fd, parts);
-}
-
-int helper_write(int fd, const void *bytes, size_t size)
-{
-	/* The second is empty, not null: to go past its end is undefined then. */
-	struct iovec parts[2] = {{(void *)bytes, size}, {(void *)bytes, 0}};
-
-	return write_parts(fd, parts);
-}
-
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error)
 {
 	struct frame frame = {FRAME_END, sequence, (uint32_t)error, (uint32_t)strlen(step)};
 
-	return helper_send(fd, &frame, step);
+	return send_frame(fd, &frame, step);
 }

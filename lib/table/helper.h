@@ -41,10 +41,6 @@ struct helper_setup {
 int helper_main(void *arg);
 
 /* Writes a whole frame to the response pipe. Returns 0 or a negative errno. */
-struct frame;
-int helper_send(int fd, const struct frame *frame, const void *bytes);
-/* Writes all bytes. Returns 0 or a negative errno. */
-int helper_write(int fd, const void *bytes, size_t size);
 /* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 
@@ -60,8 +56,5 @@ int helper_enter_netns(int netns);
  */
 struct netns_id;
 void helper_netns_identity(int proc, struct netns_id *id);
-
-/* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
-void helper_die_with_parent(void);
 
 #endif

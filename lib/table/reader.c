@@ -254,18 +254,6 @@ void reader_close(struct reader *reader, struct child *child)
 	free(reader);
 }
 
-void reader_forget(struct reader *reader)
-{
-	struct child child;
-
-	if (!reader)
-		return;
-	if (reader->link.child.pidfd >= 0)
-		fd_close(reader->link.child.pidfd);
-	reader->link.child = (struct child){0, -1};
-	reader_close(reader, &child);
-}
-
 int reader_fd(const struct reader *reader)
 {
 	return reader->closes >= 0 ? reader->closes : reader->link.responses;

@@ -61,10 +61,6 @@ int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwat
 struct child;
 void reader_close(struct reader *reader, struct child *child);
 
-/* The same in the child of a fork(2), where its child is another process' child: closes descriptors
- * and frees memory alone. */
-void reader_forget(struct reader *reader);
-
 /* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once and reports nothing.
  * Constant for the
  * reader's life. */

@@ -151,25 +151,6 @@ void table_source_close(struct table_source *source)
 	source->diag = -1;
 }
 
-static int fail(struct failure *failure, const struct failure *why)
-{
-	*failure = *why;
-	return -why->error;
-}
-
-int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
-                      table_sink sink, void *data, struct failure *failure)
-{
-	if (form == PORTWATCH_TABLE_PROCFS) {
-		if (source->text_failure.error != 0)
-			return fail(failure, &source->text_failure);
-		return table_text_read(source, sink, data, failure);
-	}
-	if (source->diag_failure.error != 0)
-		return fail(failure, &source->diag_failure);
-	return table_diag_read(source, sequence, sink, data, failure);
-}
-
 bool table_source_is_refusal(int error)
 {
 	switch (error) {
@@ -285,8 +266,8 @@ static int dump(struct table_source *source, int family, uint32_t sequence, tabl
 	return 0;
 }
 
-int table_diag_read(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
-                    struct failure *failure)
+static int read_dumps(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
+                      struct failure *failure)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
@@ -370,8 +351,8 @@ static int read_text(struct table_source *source, struct table_text *text, int f
 	return 0;
 }
 
-int table_text_read(struct table_source *source, table_sink sink, void *data,
-                    struct failure *failure)
+static int read_texts(struct table_source *source, table_sink sink, void *data,
+                      struct failure *failure)
 {
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
@@ -382,4 +363,25 @@ int table_text_read(struct table_source *source, table_sink sink, void *data,
 	if (error < 0)
 		*failure = (struct failure){STEP_READ_TEXT, -error};
 	return error;
+}
+
+/* --- either form --- */
+
+static int fail(struct failure *failure, const struct failure *why)
+{
+	*failure = *why;
+	return -why->error;
+}
+
+int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
+                      table_sink sink, void *data, struct failure *failure)
+{
+	if (form == PORTWATCH_TABLE_PROCFS) {
+		if (source->text_failure.error != 0)
+			return fail(failure, &source->text_failure);
+		return read_texts(source, sink, data, failure);
+	}
+	if (source->diag_failure.error != 0)
+		return fail(failure, &source->diag_failure);
+	return read_dumps(source, sequence, sink, data, failure);
 }

@@ -71,12 +71,6 @@ void table_source_close(struct table_source *source);
 int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
                       table_sink sink, void *data, struct failure *failure);
 
-/* The two forms; for table_source_read() alone. */
-int table_text_read(struct table_source *source, table_sink sink, void *data,
-                    struct failure *failure);
-int table_diag_read(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
-                    struct failure *failure);
-
 /* The netlink sequence of the dump of one family, from the sequence of the request. */
 static inline uint32_t table_source_sequence(uint32_t sequence, int family)
 {

@@ -68,6 +68,41 @@ static bool reads_all(const struct subscription *subscription, char reason[LOG_T
 	return true;
 }
 
+/* Whether a member that refused lately still does: the negative errno, or 0. */
+static int ask_again(const struct subscription *subscription, int i)
+{
+	const struct unreadable *unreadable = &subscription->unreadable;
+	CLEANUP_CLOSE int process = -1;
+	struct process_stat stat;
+	int result;
+
+	if (unreadable->members[i].pid == 0)
+		return 0;
+	process = procfs_open_process(&subscription->context->procfs, unreadable->members[i].pid);
+	if (process < 0)
+		return procfs_is_hidden(&subscription->context->procfs, unreadable->members[i].pid)
+		               ? -EACCES
+		               : 0;
+	result = procfs_read_stat(process, &stat);
+	if (result < 0 || procfs_is_dead(&stat) ||
+	    stat.start_time != unreadable->members[i].start_time)
+		return 0;
+	result = fds_try(process);
+	return result == -EACCES || result == -EPERM ? result : 0;
+}
+
+/* Asks those who refused lately again, and returns one who still refuses, with the negative errno;
+ * or 0. */
+static pid_t find_unreadable(struct subscription *subscription, int *error)
+{
+	for (int i = 0; i < UNREADABLE_MAX; i++) {
+		*error = ask_again(subscription, i);
+		if (*error < 0)
+			return subscription->unreadable.members[i].pid;
+	}
+	return 0;
+}
+
 /* What a member holds that can't be read is not attributed. Where everybody counts its ports are
  * seen all the same. */
 static bool reads_members(struct subscription *subscription, char reason[LOG_TEXT])
@@ -77,7 +112,7 @@ static bool reads_members(struct subscription *subscription, char reason[LOG_TEX
 
 	if (scope_counts_everybody(subscription->scope))
 		return true;
-	pid = unreadable_find(subscription, &error);
+	pid = find_unreadable(subscription, &error);
 	if (pid == 0)
 		return true;
 	snprintf(reason, LOG_TEXT, "the descriptors of PID %d cannot be read: %s%s", (int)pid,
@@ -189,44 +224,11 @@ void unreadable_forget(struct subscription *subscription, const struct process *
 		unreadable->members[i].pid = 0;
 }
 
-/* Whether a member that refused lately still does: the negative errno, or 0. */
-static int ask_again(const struct subscription *subscription, int i)
-{
-	const struct unreadable *unreadable = &subscription->unreadable;
-	CLEANUP_CLOSE int process = -1;
-	struct process_stat stat;
-	int result;
-
-	if (unreadable->members[i].pid == 0)
-		return 0;
-	process = procfs_open_process(&subscription->context->procfs, unreadable->members[i].pid);
-	if (process < 0)
-		return procfs_is_hidden(&subscription->context->procfs, unreadable->members[i].pid)
-		               ? -EACCES
-		               : 0;
-	result = procfs_read_stat(process, &stat);
-	if (result < 0 || procfs_is_dead(&stat) ||
-	    stat.start_time != unreadable->members[i].start_time)
-		return 0;
-	result = fds_try(process);
-	return result == -EACCES || result == -EPERM ? result : 0;
-}
-
-pid_t unreadable_find(struct subscription *subscription, int *error)
-{
-	for (int i = 0; i < UNREADABLE_MAX; i++) {
-		*error = ask_again(subscription, i);
-		if (*error < 0)
-			return subscription->unreadable.members[i].pid;
-	}
-	return 0;
-}
-
 void unreadable_finish(struct subscription *subscription)
 {
 	struct unreadable *unreadable = &subscription->unreadable;
 	int error;
-	pid_t pid = unreadable->warned ? 0 : unreadable_find(subscription, &error);
+	pid_t pid = unreadable->warned ? 0 : find_unreadable(subscription, &error);
 
 	if (pid == 0)
 		return;

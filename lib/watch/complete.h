@@ -43,9 +43,6 @@ struct unreadable {
 void unreadable_note(struct subscription *subscription, const struct process *process, int error);
 /* It could. */
 void unreadable_forget(struct subscription *subscription, const struct process *process);
-/* Asks those who refused lately again, and returns one who still refuses, with the negative errno;
- * or 0. */
-pid_t unreadable_find(struct subscription *subscription, int *error);
 /* The subscription ends: whom it would have asked again is asked now. */
 void unreadable_finish(struct subscription *subscription);
 

@@ -11,7 +11,8 @@
 #include "util/lock.h"
 #include "watch/log.h"
 
-bool log_wanted(const struct log *log, enum portwatch_log_level level)
+/* Whether a message of this level would reach anybody. */
+static bool is_wanted(const struct log *log, enum portwatch_log_level level)
 {
 	return log->callback && level <= log->level;
 }
@@ -56,7 +57,7 @@ void log_write(struct log *log, enum portwatch_log_level level, const char *form
 	va_list arguments;
 	int length;
 
-	if (!log_wanted(log, level) && !is_kept(log, level))
+	if (!is_wanted(log, level) && !is_kept(log, level))
 		return;
 	if (level == PORTWATCH_LOG_WARNING && !is_allowed(log))
 		return;
@@ -75,7 +76,7 @@ void log_write(struct log *log, enum portwatch_log_level level, const char *form
 			*byte = '?';
 	if (is_kept(log, level))
 		keep(log, text);
-	if (log_wanted(log, level))
+	if (is_wanted(log, level))
 		log->callback(log->watcher, level, text, log->user_data);
 }
 

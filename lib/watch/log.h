@@ -31,9 +31,6 @@ struct log {
 	uint64_t left_out;     /* warnings, since the last that was written */
 };
 
-/* Whether a message of this level would reach anybody. */
-bool log_wanted(const struct log *log, enum portwatch_log_level level);
-
 /* Sends one formatted line. Bytes that aren't printable become '?'. Warnings beyond the allowance
  * are left out and counted; the next one says how many. */
 void log_write(struct log *log, enum portwatch_log_level level, const char *format, ...)

@@ -56,6 +56,12 @@ int event_queue_push(struct event_queue *queue, const struct portwatch_event *ev
 	return 0;
 }
 
+static void clear_queue(struct event_queue *queue)
+{
+	free(queue->ring);
+	memset(queue, 0, sizeof(*queue));
+}
+
 bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event)
 {
 	if (queue->count == 0)
@@ -65,14 +71,8 @@ bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event)
 	queue->count--;
 	/* A burst must not hold its memory for months. */
 	if (queue->count == 0 && queue->capacity > EVENT_QUEUE_KEPT)
-		event_queue_clear(queue);
+		clear_queue(queue);
 	return true;
-}
-
-void event_queue_clear(struct event_queue *queue)
-{
-	free(queue->ring);
-	memset(queue, 0, sizeof(*queue));
 }
 
 /* --- ports --- */
@@ -135,7 +135,7 @@ void ports_clear(struct ports *ports)
 
 	list_each (port, &ports->list, struct port, link)
 		destroy(ports, port);
-	event_queue_clear(&ports->queue);
+	clear_queue(&ports->queue);
 	ports->resync = false;
 }
 
@@ -156,7 +156,7 @@ static void announce(struct ports *ports, struct port *port, enum portwatch_even
 		return;
 	}
 	if (!ports->resync)
-		event_queue_clear(&ports->queue);
+		clear_queue(&ports->queue);
 	ports->resync = true;
 	destroy_if_settled(ports, port);
 }

@@ -58,7 +58,6 @@ struct event_queue {
 int event_queue_push(struct event_queue *queue, const struct portwatch_event *event);
 /* Takes the oldest. False if there is none. */
 bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event);
-void event_queue_clear(struct event_queue *queue);
 
 /* --- ports --- */
 
