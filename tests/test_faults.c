@@ -70,7 +70,7 @@ static void disturb_helper(enum portwatch_reader reader, int signal)
 	ck_assert_uint_eq(collect_count(&beside, CLOSE, NULL, 8000), 0);
 	/* No zombie is left of it. */
 	fixture_wait_exit(helper);
-	ck_assert_uint_eq(process_children(), 4);
+	ck_assert_uint_eq(process_wait_children(4), 4);
 	ck_assert_int_ne(helper_besides(server.pid, other.pid, helper), helper);
 	collect_free(&collect);
 	collect_free(&beside);
@@ -201,7 +201,7 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
 	ck_assert_uint_eq(collect_count(&collect, END, NULL, 0), 0);
 	if (forced)
-		ck_assert_uint_eq(process_children(), 2);
+		ck_assert_uint_eq(process_wait_children(2), 2);
 	collect_free(&collect);
 	ck_assert_uint_eq(process_children(), 1);
 	ck_assert_uint_eq(process_descriptors(), descriptors);

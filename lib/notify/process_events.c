@@ -345,6 +345,7 @@ static void fail(struct process_events *events)
 	else
 		fd_give(events->socket);
 	events->socket = -1;
+	events->silent = false; /* nothing is to be drained after a pause */
 	events->missed = true;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "process_list.h"
 
 /* Calls visit for each child of each of our threads. */
@@ -66,6 +67,16 @@ pid_t process_other_child(const pid_t *known)
 
 	each_child(consider, &search);
 	return search.found;
+}
+
+size_t process_wait_children(size_t expected)
+{
+	time_t deadline = time(NULL) + patience(60);
+	size_t found;
+
+	while ((found = process_children()) != expected && time(NULL) < deadline)
+		sched_yield();
+	return found;
 }
 
 size_t process_descriptors(void)

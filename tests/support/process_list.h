@@ -11,6 +11,10 @@ size_t process_children(void);
 size_t process_descriptors(void);
 size_t process_resident(void);
 
+/* How many child processes it has, once there are `expected`; what ends, or asks a descriptor of a
+ * member, may be there for a moment longer. After a minute as many as there are. */
+size_t process_wait_children(size_t expected);
+
 /* How many threads it has. One that was joined is listed for a moment longer: waits until there are
  * `expected`, at most ten seconds. 0: as many as there are. */
 size_t process_threads(size_t expected);
