@@ -287,6 +287,77 @@ START_TEST(nobody_is_looked_for)
 }
 END_TEST
 
+/* Of the time after the tree was made, which the start times of the others are not. */
+#define LATER UINT64_C(1000000000000)
+
+static void add_later(pid_t pid, pid_t ppid, pid_t session, pid_t group)
+{
+	add(pid, ppid, session, group);
+	fake_proc_find(&fake, pid)->start_time = LATER;
+	fake_proc_write(&fake, fake_proc_find(&fake, pid));
+}
+
+/* Forks are reported, and some reports were lost: the next refresh looks, once. */
+START_TEST(some_forks_were_missed)
+{
+	ck_assert_int_eq(process_table_find_orphans(table, false), 0);
+	belong(10, 10, 10);
+	add(20, 1, 10, 10); /* an orphan from before */
+	watch();
+	process_table_missed_forks(table);
+	add_later(30, 1, 10, 10);
+	add_later(31, 5, 10, 31);  /* 5 is the root's parent, and may take orphans */
+	add_later(32, 30, 32, 32); /* a child of an orphan */
+	add_later(33, 1, 33, 33);  /* nothing shows whose it is */
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	ck_assert(has(30) && has(31) && has(32));
+	ck_assert(!has(20) && !has(33));
+	add_later(34, 1, 10, 10);
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	ck_assert(!has(34));
+	process_table_missed_forks(table);
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	ck_assert(has(34) && !has(20));
+	/* A number that another process may have got proves nothing. */
+	for (pid_t pid = 30; pid <= 34; pid++)
+		if (pid != 32)
+			fake_proc_remove(&fake, pid);
+	fake_proc_remove(&fake, 10);
+	process_table_missed_forks(table);
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	add_later(35, 1, 10, 10);
+	process_table_missed_forks(table);
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	ck_assert(has(32) && !has(35));
+}
+END_TEST
+
+#define CROWD 40
+
+/* As many as there are: one by one in a refresh, and none of them at once. */
+START_TEST(a_search_is_divided)
+{
+	unsigned int slices = 0;
+	int result;
+
+	belong(10, 10, 10);
+	watch();
+	for (pid_t pid = 30; pid < 30 + CROWD; pid++)
+		add(pid, 1, 10, 10);
+	process_table_refresh_begin(table);
+	do {
+		result = process_table_refresh_continue(table, 0);
+		slices++;
+		/* The other search leaves this one alone. */
+		ck_assert_int_eq(process_table_find_delayed_orphans(table), 0);
+	} while (result == 1);
+	ck_assert_int_eq(result, 0);
+	ck_assert_uint_ge(slices, 2 * CROWD);
+	for (pid_t pid = 30; pid < 30 + CROWD; pid++)
+		ck_assert(has(pid));
+}
+END_TEST
+
 START_TEST(more_sessions_than_are_kept)
 {
 	belong(10, 5, 5);
@@ -426,6 +497,8 @@ static Suite *make_suite(void)
 	tcase_add_test(made, another_tree_begins);
 	tcase_add_test(made, helpers_are_ignored);
 	tcase_add_test(made, nobody_is_looked_for);
+	tcase_add_test(made, some_forks_were_missed);
+	tcase_add_test(made, a_search_is_divided);
 	tcase_add_test(made, more_sessions_than_are_kept);
 	suite_add_tcase(suite, made);
 	tcase_add_checked_fixture(running, setup_real, teardown_real);

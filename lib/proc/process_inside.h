@@ -56,6 +56,7 @@ struct process_tree {
 	size_t preexisting_count;
 	size_t count;
 	uint64_t start_time;
+	uint64_t begun; /* when it was made, as start times are given */
 	pid_t root;
 	struct kinship *kinships;
 	size_t kinship_count;
@@ -83,17 +84,24 @@ struct parents {
 
 /* Processes to whom orphans may come, and the children that they had when they were listed last. */
 struct orphanage {
-	bool open;         /* orphans are looked for */
-	bool due;          /* something may have come since */
-	uint64_t earliest; /* CLOCK_MONOTONIC: not before */
-	uint64_t left;     /* members that had left then */
+	bool open;   /* orphans are looked for, since nothing reports forks */
+	bool missed; /* reports of forks were lost: they are looked for by the next refresh */
+	bool searches_once; /* ... by the one that is under way */
+	bool due;           /* something may have come since */
+	bool searching;     /* a search is under way */
+	uint64_t earliest;  /* CLOCK_MONOTONIC: not before */
+	uint64_t left;      /* members that had left then */
 	pid_t *reapers;
 	size_t reaper_count;
 	pid_t *children; /* sorted */
 	size_t child_count;
-	pid_t *listed; /* those that are being listed */
+	pid_t *listed; /* those that are being listed, and then looked at: */
 	size_t listed_count;
 	size_t listed_capacity;
+	size_t next;    /* the next one */
+	size_t kept;    /* so many, in the place of those before it, need not be looked at again */
+	size_t unknown; /* so many were not listed before */
+	uint64_t cpu;   /* CPU time that the search has taken */
 };
 
 struct process_table {

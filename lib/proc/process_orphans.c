@@ -15,13 +15,16 @@
  *   (`root | other`): it counts where none such was there when the tree was made.
  *
  * The kernel gives the number of a session or group to nobody else while any process is in it
- * (kernel/pid.c). So a member that was in it and still is proves that it is the same. */
+ * (kernel/pid.c). So a member that was in it and still is proves that it is the same.
+ *
+ * Where forks are reported, and some reports were lost, the same search is made once. */
 #include "proc/process_orphans.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proc/process_inside.h"
 #include "util/cleanup.h"
@@ -31,8 +34,56 @@
 #define REAPERS_MAX 1024
 /* How far up the ancestors of a root are looked for. */
 #define ANCESTORS 64
-/* After a search, a pause of so many times its length: 0.2% of one CPU. */
+/* After a search, a pause of so many times the CPU time that it took: 0.2% of one CPU. Its length
+ * would count how long others kept the CPU, and make the watcher deaf on a busy machine. */
 #define REST 500
+/* So many that were not listed before are looked at in one piece; more are left to a refresh, which
+ * is made in slices. */
+#define AT_ONCE_MAX 64
+
+/* --- who takes orphans */
+
+static bool is_reaper(const struct orphanage *orphanage, pid_t pid)
+{
+	for (size_t i = 0; i < orphanage->reaper_count; i++)
+		if (orphanage->reapers[i] == pid)
+			return true;
+	return false;
+}
+
+static int add_reaper(struct process_table *table, pid_t pid)
+{
+	struct orphanage *orphanage = &table->orphanage;
+
+	if (is_reaper(orphanage, pid))
+		return 0;
+	if (!orphanage->reapers) {
+		orphanage->reapers = calloc(REAPERS_MAX, sizeof(*orphanage->reapers));
+		if (!orphanage->reapers)
+			return -ENOMEM;
+	}
+	if (orphanage->reaper_count < REAPERS_MAX)
+		orphanage->reapers[orphanage->reaper_count++] = pid;
+	return 0;
+}
+
+/* Any ancestor may take orphans (PR_SET_CHILD_SUBREAPER), which nothing shows; else the init
+ * does. */
+static int add_ancestors(struct process_table *table, pid_t pid)
+{
+	int result = add_reaper(table, 1);
+
+	for (int i = 0; i < ANCESTORS && pid > 1 && result == 0; i++) {
+		CLEANUP_CLOSE int directory = -1;
+		struct process_stat stat;
+
+		result = add_reaper(table, pid);
+		if (process_read(table, pid, &directory, &stat) != PROCESS_ALIVE)
+			break;
+		pid = stat.ppid;
+	}
+	return result;
+}
 
 /* --- sessions and groups */
 
@@ -79,8 +130,9 @@ void table_note_kinship(struct process_table *table, const struct entry *entry)
 	pid_t pid = entry->process.pid;
 	struct membership *membership;
 
-	if (!table->orphanage.open)
-		return;
+	if (table->orphanage.searches_once && !table_find(table, entry->process.ppid) &&
+	    !is_reaper(&table->orphanage, entry->process.ppid))
+		add_ancestors(table, entry->process.ppid); /* as many as there is memory for */
 	list_each (membership, &entry->memberships, struct membership, of_process) {
 		struct process_tree *tree = membership->tree;
 		bool owns_group = pid != tree->root || tree->owns_group;
@@ -118,55 +170,26 @@ static bool is_witnessed(const struct process_tree *tree, const struct kinship *
 static bool proves(const struct process_tree *tree, const struct kinship *kinship,
                    const struct process_stat *stat, bool fresh)
 {
+	const struct process_table *table = tree->table;
+
 	if ((kinship->group ? stat->group : stat->session) != kinship->id)
 		return false;
-	return (fresh && kinship->pass >= tree->table->complete) || is_witnessed(tree, kinship);
+	return (fresh && table->orphanage.open && kinship->pass >= table->complete) ||
+	       is_witnessed(tree, kinship);
 }
 
 static bool is_kin(const struct process_tree *tree, const struct process_stat *stat, bool fresh)
 {
+	/* Who was an orphan before the tree was made doesn't count. */
+	if (!tree->table->orphanage.open && stat->start_time < tree->begun)
+		return false;
 	for (size_t i = 0; i < tree->kinship_count; i++)
 		if (proves(tree, &tree->kinships[i], stat, fresh))
 			return true;
 	return false;
 }
 
-/* --- who takes orphans, and whom they have */
-
-static int add_reaper(struct process_table *table, pid_t pid)
-{
-	struct orphanage *orphanage = &table->orphanage;
-
-	for (size_t i = 0; i < orphanage->reaper_count; i++)
-		if (orphanage->reapers[i] == pid)
-			return 0;
-	if (!orphanage->reapers) {
-		orphanage->reapers = calloc(REAPERS_MAX, sizeof(*orphanage->reapers));
-		if (!orphanage->reapers)
-			return -ENOMEM;
-	}
-	if (orphanage->reaper_count < REAPERS_MAX)
-		orphanage->reapers[orphanage->reaper_count++] = pid;
-	return 0;
-}
-
-/* Any ancestor may take orphans (PR_SET_CHILD_SUBREAPER), which nothing shows; else the init
- * does. */
-static int add_ancestors(struct process_table *table, pid_t pid)
-{
-	int result = add_reaper(table, 1);
-
-	for (int i = 0; i < ANCESTORS && pid > 1 && result == 0; i++) {
-		CLEANUP_CLOSE int directory = -1;
-		struct process_stat stat;
-
-		result = add_reaper(table, pid);
-		if (process_read(table, pid, &directory, &stat) != PROCESS_ALIVE)
-			break;
-		pid = stat.ppid;
-	}
-	return result;
-}
+/* --- whom they have */
 
 static int compare_pids(const void *left, const void *right)
 {
@@ -295,40 +318,149 @@ static int look_at(void *data, long number)
 			return 0;
 	}
 	/* Those that could not be read are looked at again. */
-	return result < 0 ? 0 : append(&table->orphanage, pid);
+	if (result >= 0)
+		table->orphanage.listed[table->orphanage.kept++] = pid;
+	return 0;
 }
 
-/* 0, or the first error. */
-static int search_now(struct process_table *table, bool fresh)
+static int list_child(void *data, long pid)
+{
+	struct process_table *table = data;
+	struct orphanage *orphanage = &table->orphanage;
+
+	if (pid > INT_MAX)
+		return 0;
+	orphanage->unknown += !was_listed(orphanage, (pid_t)pid);
+	return append(orphanage, (pid_t)pid);
+}
+
+/* Lists whom to look at. 0, or the first error. */
+static int begin_search(struct process_table *table)
 {
 	struct orphanage *orphanage = &table->orphanage;
-	struct search search = {table, fresh};
+	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
 	orphanage->due = false;
 	orphanage->left = table->left;
 	orphanage->listed_count = 0;
-	result = each_child_of_reapers(table, look_at, &search);
-	if (result == 0)
-		keep_listed(orphanage);
+	orphanage->next = 0;
+	orphanage->kept = 0;
+	orphanage->unknown = 0;
+	result = each_child_of_reapers(table, list_child, table);
+	orphanage->cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	orphanage->searching = result == 0;
 	return result;
 }
 
-int table_search_orphans(struct process_table *table, bool fresh)
+static void end_search(struct process_table *table)
 {
 	struct orphanage *orphanage = &table->orphanage;
-	uint64_t before = clock_now(CLOCK_MONOTONIC), after;
+
+	orphanage->earliest = clock_now(CLOCK_MONOTONIC) + orphanage->cpu * REST;
+	orphanage->searching = false;
+	orphanage->listed_count = orphanage->kept;
+	keep_listed(orphanage);
+}
+
+/* Looks at the next one. 1; 0: that was all; or a negative errno: then the search is over. */
+static int search_next(struct process_table *table, bool fresh)
+{
+	struct orphanage *orphanage = &table->orphanage;
+	struct search search = {table, fresh};
+	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
-	if (!orphanage->open || !orphanage->due)
+	if (orphanage->next == orphanage->listed_count) {
+		end_search(table);
 		return 0;
-	/* Whoever leaves may leave orphans, and be the last member that is known. */
-	if (before < orphanage->earliest && orphanage->left == table->left)
-		return 0;
-	result = search_now(table, fresh);
-	after = clock_now(CLOCK_MONOTONIC);
-	orphanage->earliest = after + (after - before) * REST;
+	}
+	result = look_at(&search, orphanage->listed[orphanage->next++]);
+	orphanage->searching = result >= 0;
+	orphanage->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	return result < 0 ? result : 1;
+}
+
+/* 0, or the first error. */
+static int search_now(struct process_table *table)
+{
+	int result = begin_search(table);
+
+	while (result >= 0 && table->orphanage.searching)
+		result = search_next(table, false);
 	return result;
+}
+
+static bool is_wanted(const struct process_table *table)
+{
+	const struct orphanage *orphanage = &table->orphanage;
+
+	if (!orphanage->due)
+		return false;
+	/* Whoever leaves may leave orphans, and be the last member that is known. */
+	return orphanage->searches_once ||
+	       (orphanage->open && (clock_now(CLOCK_MONOTONIC) >= orphanage->earliest ||
+	                            orphanage->left != table->left));
+}
+
+int table_search_orphans(struct process_table *table)
+{
+	struct orphanage *orphanage = &table->orphanage;
+	int result;
+
+	if (table->refreshing || !is_wanted(table))
+		return 0;
+	result = begin_search(table);
+	if (result == 0 && orphanage->unknown > AT_ONCE_MAX) {
+		orphanage->searching = false;
+		orphanage->due = true;
+		return -EAGAIN;
+	}
+	while (result >= 0 && orphanage->searching)
+		result = search_next(table, false);
+	return result;
+}
+
+int table_search_orphans_next(struct process_table *table)
+{
+	int result;
+
+	if (table->orphanage.searching)
+		return search_next(table, true);
+	if (!is_wanted(table))
+		return 0;
+	result = begin_search(table);
+	return result < 0 ? result : 1;
+}
+
+void process_table_missed_forks(struct process_table *table)
+{
+	table->orphanage.missed = true;
+}
+
+void table_begin_orphans(struct process_table *table)
+{
+	struct orphanage *orphanage = &table->orphanage;
+
+	orphanage->due = true;
+	orphanage->searching = false;
+	orphanage->searches_once = orphanage->missed && !orphanage->open;
+	orphanage->missed = false;
+	if (!orphanage->searches_once)
+		return;
+	/* What is known of former searches may be out of date. */
+	orphanage->reaper_count = 0;
+	orphanage->child_count = 0;
+	add_reaper(table, 1);
+}
+
+void table_end_orphans(struct process_table *table, bool complete)
+{
+	struct orphanage *orphanage = &table->orphanage;
+
+	/* Once more with the next refresh. */
+	orphanage->missed |= orphanage->searches_once && !complete;
+	orphanage->searches_once = false;
 }
 
 static int dismiss(void *data, long number)
@@ -343,6 +475,8 @@ static int dismiss_all(struct process_table *table)
 {
 	int result;
 
+	table->orphanage.searching = false;
+	table->orphanage.due = true;
 	table->orphanage.listed_count = 0;
 	result = each_child_of_reapers(table, dismiss, table);
 	if (result == 0)
@@ -376,7 +510,7 @@ bool table_search_orphans_at_once(struct process_table *table)
 	if (!table->orphanage.open)
 		return false;
 	table->pass++;
-	search_now(table, false);
+	search_now(table);
 	return true;
 }
 
@@ -384,6 +518,7 @@ void tree_begin_orphans(struct process_tree *tree, const struct process_stat *ro
 {
 	struct process_table *table = tree->table;
 
+	tree->begun = clock_now(CLOCK_BOOTTIME) / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 	if (!table->orphanage.open)
 		return;
 	/* A watch without orphans is better than none. */

@@ -297,7 +297,7 @@ void process_table_refresh_begin(struct process_table *table)
 		for (struct entry *entry = table->buckets[i]; entry; entry = entry->next)
 			table_queue(table, entry);
 	table->refreshing = true;
-	table->orphanage.due = true;
+	table_begin_orphans(table);
 	table->adoptions = 0;
 	table->error = 0;
 }
@@ -319,15 +319,14 @@ static bool adopt_more(struct process_table *table)
 	return true;
 }
 
-/* The same for orphans that became children of others. */
+/* The same for orphans that became children of others: looks at one of them. */
 static bool find_more(struct process_table *table)
 {
-	uint64_t before = table->changes;
-	int result = table_search_orphans(table, true);
+	int result = table_search_orphans_next(table);
 
 	if (result < 0 && table->error == 0)
 		table->error = result;
-	return table->changes != before;
+	return result > 0;
 }
 
 int process_table_refresh_continue(struct process_table *table, uint64_t deadline)
@@ -336,6 +335,7 @@ int process_table_refresh_continue(struct process_table *table, uint64_t deadlin
 		if (clock_now(CLOCK_MONOTONIC) >= deadline)
 			return 1;
 	table->refreshing = false;
+	table_end_orphans(table, table->error == 0);
 	end_refusals(table);
 	table->complete = table->begun;
 	return table->error;
@@ -349,7 +349,7 @@ int process_table_refresh(struct process_table *table)
 
 int process_table_find_delayed_orphans(struct process_table *table)
 {
-	int result = table_search_orphans(table, false), examined;
+	int result = table_search_orphans(table), examined;
 
 	/* And their children. */
 	examined = table->refreshing ? 0 : table_examine_queue(table);

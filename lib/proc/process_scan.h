@@ -20,7 +20,7 @@ void process_table_refresh_begin(struct process_table *table);
 int process_table_refresh_continue(struct process_table *table, uint64_t deadline);
 
 /* Looks now for the orphans (process_orphans.h) for whom that was put off because it would have
- * cost too much. */
+ * cost too much. -EAGAIN: there are so many to look at that a refresh, in slices, has to. */
 int process_table_find_delayed_orphans(struct process_table *table);
 
 /* A fork record: parent (a PID of any process) has forked child. Adds the child to the trees of the

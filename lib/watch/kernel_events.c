@@ -251,6 +251,7 @@ static void lost(void *data, uint64_t records)
 	events->context->stats[PORTWATCH_STAT_NOTIFIER_LOST]++;
 	events->context->forked = true;
 	events->refollow = true;
+	process_table_missed_forks(events->context->processes);
 	if (!context_is_notified(events->context, NOTIFIER_LISTEN))
 		return;
 	forget_all(events);

@@ -30,7 +30,8 @@ struct monitor {
 	struct recent_pids recent_pids;
 	uint64_t recheck;          /* when the trees are read, whether anything was forked or not */
 	uint64_t refresh_earliest; /* the trees are not read before */
-	uint64_t refresh_took;     /* CPU of the reading under way, in ns */
+	uint64_t refresh_took;     /* by the reading under way, in ns ... */
+	uint64_t refresh_cpu;      /* ... and of that, CPU time */
 	bool refreshing;           /* the trees are being read, a slice at each turn */
 	bool refresh_failed;       /* not all could be read: with the next poll again */
 };
@@ -188,7 +189,7 @@ static const struct netns_observer netns_observer = {
  * take at most a fifth of one CPU. */
 #define REFRESH_REST 4
 /* However quiet it seems, and whatever says so, the trees are read again after so long, and a pause
- * of so many times the length of the reading: 0.2% of one CPU. */
+ * of so many times the CPU time of the reading: 0.2% of one CPU. */
 #define RECHECK (10 * NSEC_PER_SEC)
 #define RECHECK_REST 500
 
@@ -206,8 +207,10 @@ static void touch_waiting(struct monitor *monitor)
 static void refresh_more(struct monitor *monitor)
 {
 	uint64_t before = clock_now(CLOCK_MONOTONIC), now, took;
+	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result = process_table_refresh_continue(monitor->context.processes, before + SLICE);
 
+	monitor->refresh_cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	now = clock_now(CLOCK_MONOTONIC);
 	took = now - before;
 	/* A slice can't last so long: the whole process was stopped meanwhile. */
@@ -219,11 +222,11 @@ static void refresh_more(struct monitor *monitor)
 	touch_waiting(monitor);
 	monitor->refresh_failed |= result < 0; /* with the next poll again */
 	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
-	monitor->recheck = now + RECHECK + monitor->refresh_took * RECHECK_REST;
+	monitor->recheck = now + RECHECK + monitor->refresh_cpu * RECHECK_REST;
 	/* Nothing says that nobody has forked: it is done in each cycle. */
 	if (monitor->recent_pids.last == 0)
 		monitor->schedule.scan_cost =
-			schedule_smooth(monitor->schedule.scan_cost, monitor->refresh_took);
+			schedule_smooth(monitor->schedule.scan_cost, monitor->refresh_cpu);
 }
 
 /* Begins to read the trees, or leaves it to a later turn. */
@@ -238,6 +241,7 @@ static void refresh(struct monitor *monitor)
 	monitor->context.forked = false;
 	monitor->context.exited = false;
 	monitor->refresh_took = 0;
+	monitor->refresh_cpu = 0;
 	kernel_events_before_scan(&monitor->events);
 	process_table_refresh_begin(monitor->context.processes);
 	refresh_more(monitor);
