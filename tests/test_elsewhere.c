@@ -5,16 +5,21 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "support/check_main.h"
 #include "support/collect.h"
+#include "support/fake_proc.h"
 #include "support/fixture.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
+#include "watch/elsewhere.h"
+#include "watch/subscription.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
@@ -167,10 +172,123 @@ START_TEST(a_port_that_nobody_seems_to_hold_is_logged_once)
 }
 END_TEST
 
+/* --- what each tree is sure of: two roots, of which the first has a thread that moves and listens
+ * all the time */
+
+#define HOG 10
+#define OTHER 20
+#define THREAD 11
+
+static struct fake_proc fake;
+static struct context context;
+static struct netns_table namespaces;
+static struct subscription_table subscriptions;
+static struct elsewhere elsewhere;
+static struct process_tree *trees[2];
+
+static void ignore(void *data, struct process_tree *tree, struct process *process)
+{
+	(void)data, (void)tree, (void)process;
+}
+
+static bool ignores_nobody(void *data, pid_t pid)
+{
+	(void)data, (void)pid;
+	return false;
+}
+
+static void set_up_trees(void)
+{
+	static const struct process_hooks hooks = {ignores_nobody, ignore, ignore, NULL};
+
+	fake_proc_setup(&fake, true);
+	fake_proc_add(&fake, 1, 0, 0);
+	fake_proc_add(&fake, HOG, 1, 100);
+	fake_proc_add(&fake, OTHER, 1, 200);
+	fake_proc_add(&fake, THREAD, 1, 110);
+	context = (struct context){.procfs = fake.procfs};
+	ck_assert_int_eq(process_table_new(&context.processes, &context.procfs, &hooks, NULL), 0);
+	netns_table_init(&namespaces, &context, NULL, NULL, NULL);
+	subscription_table_init(&subscriptions, &context, &namespaces);
+	elsewhere_init(&elsewhere, &subscriptions);
+	ck_assert_int_eq(process_tree_new(&trees[0], context.processes, HOG, 100, false, 9), 0);
+	ck_assert_int_eq(process_tree_new(&trees[1], context.processes, OTHER, 200, false, 9), 0);
+}
+
+static void tear_down_trees(void)
+{
+	elsewhere_clear(&elsewhere);
+	subscription_table_clear(&subscriptions);
+	netns_table_clear(&namespaces);
+	process_table_free(context.processes);
+	fake_proc_teardown(&fake);
+}
+
+static void move_and_listen(pid_t pid, const char *netns, uint64_t socket)
+{
+	struct tcp_change change = {
+		.listening = true,
+		.pid = pid,
+		.tid = THREAD,
+		.family = AF_INET,
+		.port = 80,
+		.socket = socket,
+	};
+
+	fake_proc_netns(&fake, THREAD, netns);
+	elsewhere_listened(&elsewhere, process_table_find(context.processes, pid), &change);
+}
+
+static size_t count_places_of(pid_t pid)
+{
+	const struct process *process = process_table_find(context.processes, pid);
+	struct place *place = NULL;
+	size_t count = 0;
+
+	while ((place = elsewhere_next(&elsewhere, process, place)))
+		count++;
+	return count;
+}
+
+static size_t count_listens_of(pid_t pid)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < elsewhere.listen_count; i++)
+		count += elsewhere.listens[i].pid == pid;
+	return count;
+}
+
+START_TEST(a_tree_takes_nothing_from_the_share_of_another)
+{
+	char netns[16];
+
+	move_and_listen(OTHER, "net:other", 1);
+	for (int i = 0; i < 2 * PLACES_MAX; i++) {
+		snprintf(netns, sizeof(netns), "net:%d", 100 + i);
+		move_and_listen(HOG, netns, 100 + (uint64_t)i);
+	}
+	ck_assert_uint_eq(count_places_of(OTHER), 1);
+	ck_assert_uint_eq(count_places_of(HOG), PLACES_MAX - 1);
+	ck_assert_uint_eq(count_listens_of(OTHER), 1);
+	ck_assert_uint_eq(count_listens_of(HOG), LISTENS_MAX - 1);
+	/* Its own oldest ones have made room: up to half of all it takes from the other. */
+	for (int i = 0; i < PLACES_MAX; i++) {
+		snprintf(netns, sizeof(netns), "net:%d", 10000 + i);
+		move_and_listen(OTHER, netns, 10000 + (uint64_t)i);
+	}
+	ck_assert_uint_eq(count_places_of(OTHER), PLACES_MAX / 2);
+	ck_assert_uint_eq(count_places_of(HOG), PLACES_MAX / 2);
+	ck_assert_uint_eq(count_listens_of(OTHER), LISTENS_MAX / 2);
+	ck_assert_uint_eq(count_listens_of(HOG), LISTENS_MAX / 2);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("elsewhere");
 	TCase *found = tcase_create("found"), *logged = tcase_create("logged");
+	TCase *shares = tcase_create("shares");
 
 	tcase_add_loop_test(found, a_thread_may_live_elsewhere, 0, 2);
 	tcase_add_test(found, none_of_many_threads_is_passed_over_for_ever);
@@ -179,6 +297,9 @@ static Suite *make(void)
 	tcase_add_test(logged, a_socket_that_is_nowhere_is_logged_once);
 	tcase_add_test(logged, a_port_that_nobody_seems_to_hold_is_logged_once);
 	suite_add_tcase(suite, logged);
+	tcase_add_checked_fixture(shares, set_up_trees, tear_down_trees);
+	tcase_add_test(shares, a_tree_takes_nothing_from_the_share_of_another);
+	suite_add_tcase(suite, shares);
 	return suite;
 }
 

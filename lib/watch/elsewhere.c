@@ -65,8 +65,43 @@ static struct place *find_place(const struct elsewhere *elsewhere, const struct 
 	return NULL;
 }
 
-/* The place of a process, made if there is none; the oldest of all makes room. NULL without memory.
- */
+/* The tree to which what a process needs is counted: one of them, where it belongs to several. */
+static const void *payer_of(const struct process *process)
+{
+	return process_tree_of(process, NULL);
+}
+
+static size_t count_places(const struct elsewhere *elsewhere, const void *tree)
+{
+	struct place *place;
+	size_t count = 0;
+
+	list_each (place, &elsewhere->places, struct place, link)
+		count += place->tree == tree;
+	return count;
+}
+
+/* The oldest place of the tree that has the most, which may be the one that wants another. */
+static struct place *find_dispensable(const struct elsewhere *elsewhere, const void *tree)
+{
+	struct place *place, *found = NULL;
+	size_t most = 0;
+
+	list_each (place, &elsewhere->places, struct place, link) {
+		size_t count;
+
+		if (found && place->tree == found->tree)
+			continue;
+		count = count_places(elsewhere, place->tree);
+		if (count > most || (count == most && place->tree == tree)) {
+			most = count;
+			found = place;
+		}
+	}
+	return found;
+}
+
+/* The place of a process, made if there is none. NULL without memory. */
 static struct place *add_place(struct elsewhere *elsewhere, const struct process *process,
                                const struct netns_id *id)
 {
@@ -78,7 +113,8 @@ static struct place *add_place(struct elsewhere *elsewhere, const struct process
 	if (!place)
 		return NULL;
 	if (elsewhere->count == PLACES_MAX)
-		forget(elsewhere, container_of(elsewhere->places.next, struct place, link));
+		forget(elsewhere, find_dispensable(elsewhere, payer_of(process)));
+	place->tree = payer_of(process);
 	place->pid = process->pid;
 	place->start_time = process->start_time;
 	place->id = *id;
@@ -253,6 +289,33 @@ static void drop_listen(struct elsewhere *elsewhere, size_t index)
 	        (elsewhere->listen_count - index) * sizeof(elsewhere->listens[0]));
 }
 
+static size_t count_listens(const struct elsewhere *elsewhere, const void *tree)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < elsewhere->listen_count; i++)
+		count += elsewhere->listens[i].tree == tree;
+	return count;
+}
+
+/* Makes room: drops the oldest one of the tree that has the most. */
+static void drop_dispensable_listen(struct elsewhere *elsewhere, const void *tree)
+{
+	const struct listen *listens = elsewhere->listens;
+	size_t most = 0, found = 0;
+
+	for (size_t i = 0; i < elsewhere->listen_count; i++) {
+		size_t count = count_listens(elsewhere, listens[i].tree);
+
+		if (count > most ||
+		    (count == most && listens[i].tree == tree && listens[found].tree != tree)) {
+			most = count;
+			found = i;
+		}
+	}
+	drop_listen(elsewhere, found);
+}
+
 static void end_probe(struct elsewhere *elsewhere)
 {
 	struct child child;
@@ -282,9 +345,10 @@ bool elsewhere_listened(struct elsewhere *elsewhere, const struct process *proce
 	/* A port that isn't known can't be distinguished from others. */
 	if (change->port != 0) {
 		if (elsewhere->listen_count == LISTENS_MAX)
-			drop_listen(elsewhere, 0);
+			drop_dispensable_listen(elsewhere, payer_of(process));
 		listen = &elsewhere->listens[elsewhere->listen_count++];
 		*listen = (struct listen){
+			.tree = payer_of(process),
 			.pid = process->pid,
 			.start_time = process->start_time,
 			.socket = change->socket,
@@ -518,46 +582,96 @@ static enum outcome conclude(struct elsewhere *elsewhere, const struct process *
 	return best;
 }
 
-/* Whether that was all. */
-static bool work_at(struct elsewhere *elsewhere, struct listen *listen, uint64_t now)
+enum next_step {
+	DONE,
+	WAIT,
+	ASK, /* the descriptor itself */
+};
+
+static enum next_step work_at(struct elsewhere *elsewhere, struct listen *listen, uint64_t now)
 {
 	const struct process *process = find_listener(elsewhere, listen);
 	bool last = now >= listen->reported + LISTEN_PAUSE;
 
 	if (!process)
-		return true;
+		return DONE;
 	switch (conclude(elsewhere, process, listen, last)) {
 	case HELD:
-		return true;
+		return DONE;
 	case UNHELD:
 		if (last)
-			return true;
+			return DONE;
 		/* fallthrough */
 	case PENDING:
 		listen->due = now + LISTEN_PAUSE;
-		return now >= listen->reported + LISTEN_MAX;
+		return now >= listen->reported + LISTEN_MAX ? DONE : WAIT;
 	case UNSEEN:
 		break;
 	}
-	if (elsewhere->probe || now < elsewhere->earliest) {
-		listen->due = elsewhere->earliest > now ? elsewhere->earliest : now + PROBE_REST;
-		return now >= listen->reported + LISTEN_MAX;
+	if (!elsewhere->probe && now >= elsewhere->earliest)
+		return ASK;
+	listen->due = elsewhere->earliest > now ? elsewhere->earliest : now + PROBE_REST;
+	return now >= listen->reported + LISTEN_MAX ? DONE : WAIT;
+}
+
+/* When a probe was made last for the tree of a process. */
+static uint64_t *last_probe(struct elsewhere *elsewhere, const struct listen *listen)
+{
+	const struct process *process = find_listener(elsewhere, listen);
+	struct subscription *subscription =
+		process ? subscription_of(elsewhere->subscriptions, process, NULL) : NULL;
+
+	return subscription ? &subscription->probed : NULL;
+}
+
+/* There is one probe at a time: for the tree that has waited longest, which the others can't delay
+ * by more than one each. */
+static void probe_next(struct elsewhere *elsewhere, uint64_t now)
+{
+	size_t chosen = elsewhere->listen_count;
+	uint64_t *last = NULL;
+	struct listen listen;
+
+	for (size_t i = 0; i < elsewhere->listen_count; i++) {
+		uint64_t *probed = elsewhere->listens[i].asks
+		                           ? last_probe(elsewhere, &elsewhere->listens[i])
+		                           : NULL;
+
+		if (!probed || (last && *probed >= *last))
+			continue;
+		last = probed;
+		chosen = i;
 	}
-	begin_probe(elsewhere, process, listen, now);
-	return true;
+	if (!last)
+		return;
+	*last = now;
+	listen = elsewhere->listens[chosen];
+	drop_listen(elsewhere, chosen);
+	begin_probe(elsewhere, find_listener(elsewhere, &listen), &listen, now);
 }
 
 void elsewhere_work(struct elsewhere *elsewhere, uint64_t now)
 {
+	bool asks = false;
 
 	verify(elsewhere, now);
 	if (elsewhere->probe && now >= elsewhere->deadline)
 		probe_ended(elsewhere, -ETIMEDOUT, NULL);
 	for (size_t i = elsewhere->listen_count; i-- > 0;) {
-		if (now >= elsewhere->listens[i].due &&
-		    work_at(elsewhere, &elsewhere->listens[i], now))
+		struct listen *listen = &elsewhere->listens[i];
+		enum next_step next = WAIT;
+
+		if (now >= listen->due)
+			next = work_at(elsewhere, listen, now);
+		listen->asks = next == ASK;
+		asks |= next == ASK;
+		if (next == ASK)
+			listen->due = now + PROBE_REST;
+		else if (next == DONE)
 			drop_listen(elsewhere, i);
 	}
+	if (asks)
+		probe_next(elsewhere, now);
 }
 
 uint64_t elsewhere_due(const struct elsewhere *elsewhere)

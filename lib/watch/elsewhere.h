@@ -26,13 +26,16 @@ struct netns_table;
 struct reader_target;
 struct subscription_table;
 
+/* For all watchers together. Where there are more, the tree that has the most of them loses its
+ * oldest one: a tree keeps as many as its share, whatever others do. */
 #define PLACES_MAX 256
-#define LISTENS_MAX 16
+#define LISTENS_MAX 64
 
 /* A namespace in which a process doesn't live. */
 struct place {
 	struct list link;
-	pid_t pid; /* of the process */
+	const void *tree; /* whose share it belongs to */
+	pid_t pid;        /* of the process */
 	uint64_t start_time;
 	struct netns_id id;
 	pid_t tid;       /* a thread of it that lives there; 0: none */
@@ -42,12 +45,14 @@ struct place {
 
 /* A listen(2) of a member that should have led to a port by `due`. */
 struct listen {
+	const void *tree; /* whose share it belongs to */
 	pid_t pid;
 	uint64_t start_time;
 	uint64_t socket; /* the kernel's address of it */
 	struct listener listener;
 	uint64_t reported; /* CLOCK_MONOTONIC */
 	uint64_t due;
+	bool asks; /* its descriptor is to be asked now */
 };
 
 struct elsewhere {

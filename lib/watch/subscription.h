@@ -79,6 +79,7 @@ struct subscription {
 	unsigned int hidden;     /* sockets whose ports are not reported: there are too many */
 	bool logged_members;     /* that there are too many */
 	bool logged_ports;
+	uint64_t probed; /* when the descriptors of a member were asked last, by elsewhere.c */
 	bool logged_unfollowed; /* that a member listens where it can't be followed */
 	bool logged_notifier; /* how the kernel reports events was logged, and these were the ways:
 	                       */
