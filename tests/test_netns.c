@@ -178,6 +178,60 @@ START_TEST(a_worker_whose_views_change_is_listed_once)
 }
 END_TEST
 
+/* A burst of a watcher that pays for it by this share. */
+static void begin(struct netns *ns, struct burst *burst, struct share *share, int64_t saved)
+{
+	*share = (struct share){.saved = saved, .filled = clock_now(CLOCK_MONOTONIC)};
+	*burst = (struct burst){.share = share};
+	list_init(&burst->link);
+	netns_begin_burst(ns, burst);
+}
+
+/* Works when the burst is due, and nothing else is. Returns whether the namespace was read. */
+static bool reads(struct netns *ns, const struct burst *burst)
+{
+	size_t before = entered;
+
+	ns->again = false;
+	ns->next = UINT64_MAX;
+	ns->improve = UINT64_MAX;
+	ns->earliest = 0;
+	netns_set_interval(ns, 0, true);
+	netns_table_work(&table, burst->next);
+	return entered > before && last_entered == ns;
+}
+
+/* A tree that forks without end spends what is common, and the share of its watcher. Another
+ * watcher has its own, in the same namespace too. */
+START_TEST(a_burst_does_not_wait_for_what_others_have_spent)
+{
+	struct netns *crowded = get(1), *quiet = get(2);
+	struct burst spent, beside, elsewhere;
+	struct share shares[3];
+	uint64_t begun;
+
+	schedule.resting = NSEC_PER_SEC;
+	schedule.sharers = 3;
+	netns_table_work(&table, clock_now(CLOCK_MONOTONIC));
+	begin(crowded, &spent, &shares[0], -(int64_t)NSEC_PER_MSEC);
+	begun = spent.begun;
+	ck_assert(!reads(crowded, &spent));
+	ck_assert_uint_gt(spent.next, begun + NSEC_PER_SEC);
+	begin(quiet, &elsewhere, &shares[1], NSEC_PER_MSEC);
+	ck_assert(reads(quiet, &elsewhere));
+	ck_assert_int_lt(shares[1].saved, (int64_t)NSEC_PER_MSEC);
+	begin(crowded, &beside, &shares[2], NSEC_PER_MSEC);
+	ck_assert(reads(crowded, &beside));
+	ck_assert_int_lt(shares[2].saved, (int64_t)NSEC_PER_MSEC);
+	ck_assert_ptr_eq(schedule.payer, &shares[2]);
+	/* What a cycle leaves is for all. */
+	schedule.allowance.saved = (int64_t)NSEC_PER_MSEC;
+	begin(crowded, &spent, &shares[0], -(int64_t)NSEC_PER_MSEC);
+	ck_assert(reads(crowded, &spent));
+	ck_assert_int_lt(schedule.allowance.saved, (int64_t)NSEC_PER_MSEC);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("netns");
@@ -189,6 +243,7 @@ static Suite *make(void)
 	tcase_add_test(all, an_expected_listener_does_not_wait_for_the_rest);
 	tcase_add_test(all, a_cycle_costs_what_its_reads_cost);
 	tcase_add_test(all, a_worker_whose_views_change_is_listed_once);
+	tcase_add_test(all, a_burst_does_not_wait_for_what_others_have_spent);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -70,80 +70,111 @@ START_TEST(no_pause_of_a_burst_is_longer_than_a_tenth_of_it)
 }
 END_TEST
 
+static struct allowance common;
+static struct share share;
+
 START_TEST(savings_are_there_from_the_start)
 {
-	struct allowance allowance;
-
-	allowance_open(&allowance, 5);
-	ck_assert_uint_eq(allowance_due(&allowance, 5, NSEC_PER_MSEC), 5);
+	allowance_open(&common, 5);
+	share_open(&share, 1, 5);
+	ck_assert_uint_eq(share_due(&share, &common, 1, 5, NSEC_PER_MSEC), 5);
 }
 END_TEST
 
-static void spend_all(struct allowance *allowance, uint64_t now)
+/* Exactly what can be saved, in common first. */
+static void spend_all(size_t sharers, uint64_t now)
 {
-	allowance_open(allowance, now);
-	for (int i = 0; i < 100; i++)
-		allowance_take(allowance, NSEC_PER_MSEC);
-	ck_assert_int_eq(allowance->saved, 0);
+	allowance_open(&common, now);
+	share_open(&share, sharers, now);
+	for (int i = 0; i < 25; i++) {
+		ck_assert_int_eq(common.saved, (25 - i) * (int64_t)NSEC_PER_MSEC);
+		share_take(&share, &common, NSEC_PER_MSEC);
+	}
+	while (share.saved > 0)
+		share_take(&share, &common, 100 * USEC);
+	ck_assert_int_eq(common.saved, 0);
+	ck_assert_int_eq(share.saved, 0);
 }
 
 /* A two thousandth at least: a quarter of 0.2%. */
 START_TEST(what_was_spent_is_saved_again)
 {
-	struct allowance allowance;
 	uint64_t now = NSEC_PER_SEC, due;
 
-	spend_all(&allowance, now);
-	due = allowance_due(&allowance, now, 100 * USEC);
+	spend_all(1, now);
+	due = share_due(&share, &common, 1, now, 100 * USEC);
 	ck_assert_uint_eq(due, now + 200 * NSEC_PER_MSEC);
-	ck_assert_uint_gt(allowance_due(&allowance, due - NSEC_PER_MSEC, 100 * USEC),
+	ck_assert_uint_gt(share_due(&share, &common, 1, due - NSEC_PER_MSEC, 100 * USEC),
 	                  due - NSEC_PER_MSEC);
-	ck_assert_uint_eq(allowance_due(&allowance, due, 100 * USEC), due);
-	allowance_take(&allowance, 100 * USEC);
-	ck_assert_uint_gt(allowance_due(&allowance, due, 100 * USEC), due);
+	ck_assert_uint_eq(share_due(&share, &common, 1, due, 100 * USEC), due);
+	share_take(&share, &common, 100 * USEC);
+	ck_assert_uint_gt(share_due(&share, &common, 1, due, 100 * USEC), due);
 }
 END_TEST
 
 /* ... and the whole of it where polling at rest costs nothing. */
 START_TEST(what_polling_at_rest_leaves_is_saved)
 {
-	struct allowance cheap, dear;
+	struct allowance cheap = {0}, dear = {0};
 	uint64_t now = 0;
 
-	spend_all(&cheap, now);
-	spend_all(&dear, now);
 	for (int i = 0; i < 20; i++) {
 		now += 50 * NSEC_PER_MSEC;
 		allowance_rest(&cheap, now, 0);
 		allowance_rest(&dear, now, NSEC_PER_SEC);
 	}
-	/* 0.2% and 0.05% of a second */
-	ck_assert_int_gt(cheap.saved, 1990 * (int64_t)USEC);
-	ck_assert_int_le(cheap.saved, 2000 * (int64_t)USEC);
-	ck_assert_int_gt(dear.saved, 490 * (int64_t)USEC);
-	ck_assert_int_le(dear.saved, 500 * (int64_t)USEC);
+	/* 0.15% of a second */
+	ck_assert_int_gt(cheap.saved, 1490 * (int64_t)USEC);
+	ck_assert_int_le(cheap.saved, 1500 * (int64_t)USEC);
+	ck_assert_int_eq(dear.saved, 0);
 }
 END_TEST
 
 START_TEST(savings_have_an_end)
 {
-	struct allowance allowance;
-
-	allowance_open(&allowance, 0);
-	allowance_rest(&allowance, 1000 * NSEC_PER_SEC, 0);
-	ck_assert_int_eq(allowance.saved, 50 * (int64_t)NSEC_PER_MSEC);
+	allowance_open(&common, 0);
+	share_open(&share, 1, 0);
+	allowance_rest(&common, 1000 * NSEC_PER_SEC, 0);
+	ck_assert_int_eq(common.saved, 25 * (int64_t)NSEC_PER_MSEC);
+	share_due(&share, &common, 1, 1000 * NSEC_PER_SEC, USEC);
+	ck_assert_int_eq(share.saved, 25 * (int64_t)NSEC_PER_MSEC);
+	share_due(&share, &common, 5, 2000 * NSEC_PER_SEC, USEC);
+	ck_assert_int_eq(share.saved, 5 * (int64_t)NSEC_PER_MSEC);
 }
 END_TEST
 
 /* ... and yet suffice, once in a while, for a read that costs more than they can be. */
 START_TEST(a_dear_read_waits_for_all_that_can_be_saved)
 {
-	struct allowance allowance;
+	spend_all(1, 0);
+	ck_assert_uint_eq(share_due(&share, &common, 1, 0, NSEC_PER_SEC), 50 * NSEC_PER_SEC);
+	ck_assert_uint_eq(share_due(&share, &common, 1, 50 * NSEC_PER_SEC, NSEC_PER_SEC),
+	                  50 * NSEC_PER_SEC);
+}
+END_TEST
 
-	spend_all(&allowance, 0);
-	ck_assert_uint_eq(allowance_due(&allowance, 0, NSEC_PER_SEC), 100 * NSEC_PER_SEC);
-	ck_assert_uint_eq(allowance_due(&allowance, 100 * NSEC_PER_SEC, NSEC_PER_SEC),
-	                  100 * NSEC_PER_SEC);
+/* One watcher spends all that is common, and its own share. What the other has is its own, and no
+ * more than a part of the whole. */
+START_TEST(each_has_a_share_of_its_own)
+{
+	struct share other;
+	uint64_t now = NSEC_PER_SEC, cost = 100 * USEC, spent = 0;
+
+	share_open(&other, 5, now);
+	spend_all(5, now);
+	ck_assert_uint_gt(share_due(&share, &common, 5, now, cost), now);
+	for (; share_due(&other, &common, 5, now, cost) == now; spent += cost)
+		share_take(&other, &common, cost);
+	ck_assert_uint_eq(spent, 5 * NSEC_PER_MSEC);
+	/* A ten thousandth. */
+	ck_assert_uint_eq(share_due(&other, &common, 5, now, cost), now + NSEC_PER_SEC);
+	/* What costs more than can be saved is owed. */
+	now += 1000 * NSEC_PER_SEC;
+	ck_assert_uint_eq(share_due(&other, &common, 5, now, NSEC_PER_SEC), now);
+	share_take(&other, &common, 10 * NSEC_PER_MSEC);
+	ck_assert_int_eq(other.saved, -5 * (int64_t)NSEC_PER_MSEC);
+	ck_assert_uint_eq(share_due(&other, &common, 5, now, cost),
+	                  now + 10000 * (5 * NSEC_PER_MSEC + cost));
 }
 END_TEST
 
@@ -165,6 +196,7 @@ static Suite *make_suite(void)
 	tcase_add_test(bursts, what_polling_at_rest_leaves_is_saved);
 	tcase_add_test(bursts, savings_have_an_end);
 	tcase_add_test(bursts, a_dear_read_waits_for_all_that_can_be_saved);
+	tcase_add_test(bursts, each_has_a_share_of_its_own);
 	suite_add_tcase(suite, bursts);
 	return suite;
 }

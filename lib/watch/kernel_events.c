@@ -212,10 +212,10 @@ static bool execed(void *data, pid_t pid)
 		return false;
 	count(events);
 	process_table_reread(events->context->processes, process);
-	if (process->netns_known)
-		netns_table_started(events->namespaces, &process->netns);
-	while ((subscription = subscription_of(events->subscriptions, process, subscription)))
+	while ((subscription = subscription_of(events->subscriptions, process, subscription))) {
+		view_started(subscription, process);
 		owners_execed(subscription, process);
+	}
 	return true;
 }
 

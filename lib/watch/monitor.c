@@ -53,19 +53,16 @@ static void joined(void *data, struct process_tree *tree, struct process *proces
 {
 	struct monitor *monitor = data;
 	struct subscription *subscription = subscription_find(&monitor->subscriptions, tree);
-	bool started = false;
-
 	if (monitor->context.notifier)
 		notifier_follow(monitor->context.notifier, process->pid);
 	for (; subscription; subscription = subscription_find_next(subscription)) {
-		started |= subscription->state != SUBSCRIPTION_STARTING;
+		if (subscription->state != SUBSCRIPTION_STARTING)
+			view_started(subscription, process);
 		placement_joined(subscription, process);
 		owners_joined(subscription, process);
 		log_write(&subscription->log, PORTWATCH_LOG_DEBUG, "process joined: PID %d (%s)",
 		          (int)process->pid, process->name);
 	}
-	if (started && process->netns_known)
-		netns_table_started(&monitor->namespaces, &process->netns);
 }
 
 static void left(void *data, struct process_tree *tree, struct process *process)
@@ -327,7 +324,7 @@ static void settle_events(struct monitor *monitor, bool poll)
 /* Looks after the trees, with each poll. */
 static void scan_trees(struct monitor *monitor, uint64_t now)
 {
-	uint64_t burst = monitor->schedule.bursting ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
+	uint64_t burst = monitor->schedule.payer ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
 	uint64_t before = schedule_measure(&monitor->schedule);
 	pid_t last = monitor->recent_pids.last;
 
@@ -342,9 +339,9 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 		monitor->schedule.scan_cost = schedule_smooth(
 			monitor->schedule.scan_cost, schedule_measure(&monitor->schedule) - before);
 	if (burst)
-		allowance_take(&monitor->schedule.allowance,
-		               clock_now(CLOCK_THREAD_CPUTIME_ID) - burst);
-	monitor->schedule.bursting = false;
+		share_take(monitor->schedule.payer, &monitor->schedule.allowance,
+		           clock_now(CLOCK_THREAD_CPUTIME_ID) - burst);
+	monitor->schedule.payer = NULL;
 }
 
 static bool refresh_is_due(const struct monitor *monitor, uint64_t now)

@@ -128,14 +128,16 @@ static void reschedule(struct netns *ns)
 	heap_set(&ns->workers->due, &ns->due, due(ns));
 }
 
-/* A namespace is new, or a member there has been forked or has called exec: the burst of reads
- * begins, or begins anew. */
-static void begin_burst(struct netns *ns, uint64_t now)
+/* Begins, or begins anew. */
+void netns_begin_burst(struct netns *ns, struct burst *burst)
 {
 	if (context_is_notified(ns->workers->context, NOTIFIER_LISTEN))
 		return;
-	ns->burst = now;
-	ns->burst_next = now + schedule_burst_pause(0);
+	burst->begun = clock_now(CLOCK_MONOTONIC);
+	burst->next = burst->begun + schedule_burst_pause(0);
+	list_remove(&burst->link);
+	list_append(&ns->bursts, &burst->link);
+	ns->burst_next = earlier(ns->burst_next, burst->next);
 	reschedule(ns);
 }
 
@@ -163,6 +165,7 @@ struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
 	ns->expected_at = UINT64_MAX;
 	ns->burst_next = UINT64_MAX;
 	list_init(&ns->views);
+	list_init(&ns->bursts);
 	list_init(&ns->helper);
 	list_init(&ns->views_changed);
 	list_append(&table->list, &ns->link);
@@ -170,7 +173,6 @@ struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
 	hash_add(&table->by_id, &ns->by_id, id->ino);
 	hash_add(&table->by_serial, &ns->by_serial, ns->serial);
 	reschedule(ns);
-	begin_burst(ns, clock_now(CLOCK_MONOTONIC));
 	return ns;
 }
 
@@ -457,40 +459,49 @@ void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set 
 	reschedule(ns);
 }
 
-void netns_table_started(struct netns_table *table, const struct netns_id *id)
+/* Whether the share of a burst pays for a read now. Otherwise it does later, or when the next cycle
+ * has left something. */
+static bool pays(struct burst *burst, struct schedule *schedule, uint64_t now, uint64_t cost)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
-	struct netns *ns;
+	uint64_t due = share_due(burst->share, &schedule->allowance, schedule->sharers, now, cost);
 
-	for (ns = netns_find(table, id); ns; ns = netns_find_next(ns))
-		begin_burst(ns, now);
+	if (due > now) {
+		burst->next = earlier(due, schedule->next > now ? schedule->next : due);
+		return false;
+	}
+	share_take(burst->share, &schedule->allowance, cost);
+	schedule->payer = burst->share;
+	return true;
 }
 
-/* Whether a read of the burst is due, which is paid then. Ends a burst whose pauses have reached
- * the interval at rest. */
+/* Whether a read of a burst is due, which is paid then. One read serves all bursts. Those whose
+ * pauses have reached the interval at rest end. */
 static bool burst_reads(struct netns *ns, uint64_t now)
 {
 	struct schedule *schedule = ns->workers->schedule;
 	uint64_t pause, cost = ns->cost ? ns->cost : ASSUMED_COST;
+	struct burst *burst;
+	bool reads = false;
 
 	if (ns->parked)
 		cost += HELPER_COST;
 	if (now < ns->burst_next)
 		return false;
-	pause = schedule_burst_pause(now - ns->burst);
-	if (!ns->adapts || pause >= schedule->resting ||
-	    context_is_notified(ns->workers->context, NOTIFIER_LISTEN)) {
-		ns->burst = 0;
-		ns->burst_next = UINT64_MAX;
-		return false;
+	ns->burst_next = UINT64_MAX;
+	list_each (burst, &ns->bursts, struct burst, link) {
+		pause = schedule_burst_pause(now - burst->begun);
+		if (!ns->adapts || pause >= schedule->resting ||
+		    context_is_notified(ns->workers->context, NOTIFIER_LISTEN)) {
+			list_remove(&burst->link);
+			continue;
+		}
+		if (now >= burst->next && (reads || pays(burst, schedule, now, cost))) {
+			reads = true;
+			burst->next = now + pause;
+		}
+		ns->burst_next = earlier(ns->burst_next, burst->next);
 	}
-	ns->burst_next = allowance_due(&schedule->allowance, now, cost);
-	if (ns->burst_next > now)
-		return false;
-	allowance_take(&schedule->allowance, cost);
-	schedule->bursting = true;
-	ns->burst_next = now + pause;
-	return true;
+	return reads;
 }
 
 static void work(struct netns *ns, uint64_t now)

@@ -21,6 +21,15 @@
 
 struct netns;
 
+/* Reads that follow each other quickly, because a member of one watcher has been forked or has
+ * called exec there. */
+struct burst {
+	struct list link;    /* in netns->bursts; by itself: it is over */
+	struct share *share; /* of the watcher, which pays for the reads */
+	uint64_t begun;      /* CLOCK_MONOTONIC */
+	uint64_t next;       /* of its next read */
+};
+
 /* Whom the workers report to, and ask. */
 struct netns_observer {
 	/* A listener has come or gone. */
@@ -109,8 +118,8 @@ struct netns {
 	uint64_t next; /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
 	uint64_t expected_at; /* of the next read for what is expected; UINT64_MAX: none */
 	uint64_t slot;        /* of the next read by the interval that was set */
-	uint64_t burst; /* when a member was forked or called exec, see netns_table_started() */
-	uint64_t burst_next; /* of the next read after that; UINT64_MAX: none */
+	struct list bursts;
+	uint64_t burst_next; /* of the next read of a burst, or earlier; UINT64_MAX: none */
 	uint64_t improve;    /* when a better reader is tried again; UINT64_MAX: this is the best */
 	uint64_t improve_delay;
 	uint64_t closes_retry; /* when its reader may report closed sockets again; 0: it may */
@@ -139,9 +148,6 @@ uint64_t netns_table_due(const struct netns_table *table);
 /* Begins a poll cycle: reads all that have no interval of their own. Returns what that costs, in ns
  * of CPU. */
 uint64_t netns_table_poll(struct netns_table *table);
-/* A process in the namespace has been forked, has been found or has called exec: servers usually
- * listen soon after they start. */
-void netns_table_started(struct netns_table *table, const struct netns_id *id);
 /* Whether the process is the helper of some worker. */
 bool netns_table_has_helper(const struct netns_table *table, pid_t pid);
 /* The first worker of a namespace; there is one for each way to read it. NULL: none. */
@@ -164,6 +170,9 @@ void netns_expect(struct netns *ns, const struct tcp_change *change);
 void netns_lost(struct netns *ns);
 /* These processes hold the socket with this inode: it may be one that is expected. */
 void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set *holders);
+/* The namespace is new, or a process there has been forked, has been found or has called exec:
+ * servers usually listen soon after they start. */
+void netns_begin_burst(struct netns *ns, struct burst *burst);
 /* A view has come or gone. */
 void netns_views_changed(struct netns *ns);
 /* How often it is read: interval in ms, 0: none is set; adapts: some watcher has set none. */

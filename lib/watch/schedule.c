@@ -15,8 +15,9 @@
 #define LONGEST_WITH_NOTIFIER (600 * NSEC_PER_SEC)
 /* What failed for want of memory or descriptors is tried again with the next round. */
 #define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
-/* What bursts may save up: some 500 reads of a small table, as many as ten of them take. */
-#define SAVED_MAX (50 * NSEC_PER_MSEC)
+/* What bursts may save up, in common, and in all shares together: some 250 reads of a small table
+ * each, as many as five of them take. */
+#define SAVED_MAX (25 * NSEC_PER_MSEC)
 /* The pauses within a burst grow to this, and later with the time since it began. A server is found
  * so much later than it listens at most, or a tenth of the time that it took to start. */
 #define BURST_PAUSE (4 * NSEC_PER_MSEC)
@@ -48,49 +49,68 @@ uint64_t schedule_smooth(uint64_t smoothed, uint64_t figure)
 
 /* --- bursts */
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void allowance_open(struct allowance *allowance, uint64_t now)
 {
-	*allowance = (struct allowance){.saved = SAVED_MAX, .filled = now, .rested = now};
-}
-
-static void save(struct allowance *allowance, uint64_t cpu)
-{
-	allowance->saved += (int64_t)cpu;
-	if (allowance->saved > (int64_t)SAVED_MAX)
-		allowance->saved = (int64_t)SAVED_MAX;
-}
-
-static void fill(struct allowance *allowance, uint64_t now)
-{
-	save(allowance, (now - allowance->filled) / SHARE_OF_BURSTS);
-	allowance->filled = now;
+	*allowance = (struct allowance){.saved = SAVED_MAX, .rested = now};
 }
 
 void allowance_rest(struct allowance *allowance, uint64_t now, uint64_t cost)
 {
 	uint64_t share = (now - allowance->rested) / SHARE;
 
-	fill(allowance, now);
 	allowance->rested = now;
 	if (share > cost)
-		save(allowance, share - cost);
+		allowance->saved += (int64_t)(share - cost);
+	if (allowance->saved > (int64_t)SAVED_MAX)
+		allowance->saved = (int64_t)SAVED_MAX;
 }
 
-uint64_t allowance_due(struct allowance *allowance, uint64_t now, uint64_t cost)
+/* How long a share takes to save up so much. */
+static uint64_t time_to_save(uint64_t cpu, size_t sharers)
 {
-	uint64_t most = cost < SAVED_MAX ? cost : SAVED_MAX;
+	return cpu * SHARE_OF_BURSTS * sharers;
+}
 
-	fill(allowance, now);
-	if (allowance->saved >= (int64_t)most)
+void share_open(struct share *share, size_t sharers, uint64_t now)
+{
+	*share = (struct share){.saved = (int64_t)(SAVED_MAX / sharers), .filled = now};
+}
+
+static void fill(struct share *share, size_t sharers, uint64_t now)
+{
+	int64_t most = (int64_t)(SAVED_MAX / sharers);
+
+	share->saved += (int64_t)((now - share->filled) / time_to_save(1, sharers));
+	share->filled = now;
+	if (share->saved > most)
+		share->saved = most;
+}
+
+uint64_t share_due(struct share *share, const struct allowance *common, size_t sharers,
+                   uint64_t now, uint64_t cost)
+{
+	int64_t most = (int64_t)smaller(cost, SAVED_MAX / sharers);
+
+	fill(share, sharers, now);
+	if (share->saved >= most || common->saved >= (int64_t)smaller(cost, SAVED_MAX))
 		return now;
-	return now + (most - (uint64_t)allowance->saved) * SHARE_OF_BURSTS;
+	return now + time_to_save((uint64_t)(most - share->saved), sharers);
 }
 
-void allowance_take(struct allowance *allowance, uint64_t cpu)
+void share_take(struct share *share, struct allowance *common, uint64_t cpu)
 {
-	allowance->saved -= cpu < SAVED_MAX ? (int64_t)cpu : (int64_t)SAVED_MAX;
-	if (allowance->saved < 0)
-		allowance->saved = 0;
+	int64_t cost = (int64_t)smaller(cpu, SAVED_MAX);
+
+	/* What is common serves everybody, and goes first. */
+	if (!share || common->saved >= cost)
+		common->saved = common->saved > cost ? common->saved - cost : 0;
+	else if (share->saved > -(int64_t)SAVED_MAX)
+		share->saved -= cost;
 }
 
 uint64_t schedule_burst_pause(uint64_t elapsed)

@@ -4,27 +4,38 @@
 #define SCHEDULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Bursts. Where nothing reports listen(2), a namespace is read again and again after a member was
  * forked or has called exec: servers usually listen soon after they start. */
 
-/* The CPU time that bursts may take, in ns: what polling at rest leaves of 0.2% of one CPU, and a
- * quarter of that at least. It is saved up while nothing is forked. */
+/* The CPU time that bursts of all watchers may take, in ns: what polling at rest leaves of three
+ * quarters of 0.2% of one CPU. It is saved up. */
 struct allowance {
 	int64_t saved;
+	uint64_t rested; /* CLOCK_MONOTONIC: the last cycle at rest */
+};
+
+/* What one watcher may take when that is spent: its part of the last quarter. Whatever the trees of
+ * others do, it is there. */
+struct share {
+	int64_t saved;   /* less than 0: it was overdrawn */
 	uint64_t filled; /* CLOCK_MONOTONIC: until then */
-	uint64_t rested; /* the last cycle at rest */
 };
 
 /* Begins with as much as can be saved. */
 void allowance_open(struct allowance *allowance, uint64_t now);
 /* A cycle at rest of this cost begins. */
 void allowance_rest(struct allowance *allowance, uint64_t now, uint64_t cost);
-/* When so much may be spent: now or later. */
-uint64_t allowance_due(struct allowance *allowance, uint64_t now, uint64_t cost);
-/* So much was spent. */
-void allowance_take(struct allowance *allowance, uint64_t cpu);
+
+/* The same for one of so many watchers. */
+void share_open(struct share *share, size_t sharers, uint64_t now);
+/* When so much may be spent, of what is common or of the share: now or later. */
+uint64_t share_due(struct share *share, const struct allowance *common, size_t sharers,
+                   uint64_t now, uint64_t cost);
+/* So much was spent. share NULL: on behalf of nobody. */
+void share_take(struct share *share, struct allowance *common, uint64_t cpu);
 
 /* When the next poll cycle begins, and what bursts may take. */
 struct schedule {
@@ -34,7 +45,9 @@ struct schedule {
 	uint64_t cycles;    /* begun */
 	uint64_t scan_cost; /* CPU of the look after the trees in a cycle, in ns, smoothed */
 	struct allowance allowance; /* for bursts */
-	bool bursting;              /* the look after the trees that is due belongs to one */
+	size_t sharers;             /* watchers that have a share of their own */
+	struct share *payer; /* the look after the trees that is due belongs to a burst, and this
+	                        share pays; NULL: it does not */
 };
 
 /* CPU time of the calling thread in ns; 0 where this round isn't measured: of those that adapt the

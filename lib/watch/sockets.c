@@ -492,12 +492,25 @@ struct view *view_get(struct subscription *subscription, struct netns *ns)
 	list_init(&view->sockets);
 	list_init(&view->dropped);
 	list_init(&view->of_dropping);
+	list_init(&view->burst.link);
+	view->burst.share = &subscription->share;
+	if (list_empty(&ns->views))
+		netns_begin_burst(ns, &view->burst);
 	list_append(&ns->views, &view->of_namespace);
 	list_append(&subscription->views, &view->of_subscription);
 	hash_add(&subscription->views_by_netns, &view->by_netns, ns->id.ino);
 	netns_views_changed(ns);
 	netns_read_now(ns);
 	return view;
+}
+
+void view_started(const struct subscription *subscription, const struct process *process)
+{
+	struct view *view =
+		process->netns_known ? view_find_netns(subscription, &process->netns) : NULL;
+
+	if (view)
+		netns_begin_burst(view->ns, &view->burst);
 }
 
 void view_free(struct view *view, bool close_ports)
@@ -516,6 +529,7 @@ void view_free(struct view *view, bool close_ports)
 		fd_close(view->exit.fd);
 	}
 	list_remove(&view->of_dropping);
+	list_remove(&view->burst.link);
 	netns_views_changed(view->ns);
 	hash_remove(&view->subscription->views_by_netns, &view->by_netns);
 	list_remove(&view->of_namespace);

@@ -13,6 +13,7 @@
 #include "watch/netns.h"
 #include "watch/ports.h"
 
+struct process;
 struct subscription;
 
 enum socket_state {
@@ -54,6 +55,7 @@ struct view {
 	void *tree;          /* tsearch(3): sockets by listener_compare() */
 	struct list sockets; /* in the order of their coming */
 	struct list dropped; /* those that listen no more, while their ports are still held */
+	struct burst burst;
 	uint64_t after; /* ready by the first complete read whose request has a higher number */
 	bool ready;
 	bool joined;    /* made when others were waited for already: nobody waits for this one */
@@ -72,6 +74,8 @@ struct view *view_find_netns(const struct subscription *subscription, const stru
 struct view *view_get(struct subscription *subscription, struct netns *ns);
 /* Closes all its ports, unless they are left open, and forgets it. */
 void view_free(struct view *view, bool close_ports);
+/* A member there was found, or has called exec: its namespace is read often for a while. */
+void view_started(const struct subscription *subscription, const struct process *process);
 /* What has changed in its namespace. */
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
 /* A complete read has been taken in. */

@@ -92,6 +92,7 @@ int subscription_new(struct subscription **subscription, struct subscription_tab
 	list_append(&table->list, &new->link);
 	table->changed = true;
 	subscription_touch(new);
+	share_open(&new->share, ++table->namespaces->schedule->sharers, new->created);
 	*subscription = new;
 	return 0;
 }
@@ -106,6 +107,8 @@ static void drop_views(struct subscription *subscription, bool close_ports)
 
 void subscription_free(struct subscription *subscription)
 {
+	struct schedule *schedule = subscription->table->namespaces->schedule;
+
 	if (subscription->state == SUBSCRIPTION_RUNNING)
 		unreadable_finish(subscription);
 	/* No port closes: the library only looks at them no longer. */
@@ -122,6 +125,9 @@ void subscription_free(struct subscription *subscription)
 	list_remove(&subscription->moved);
 	heap_remove(&subscription->table->due, &subscription->due);
 	subscription->table->changed = true;
+	schedule->sharers--;
+	if (schedule->payer == &subscription->share)
+		schedule->payer = NULL;
 	free(subscription);
 }
 

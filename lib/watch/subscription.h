@@ -70,6 +70,7 @@ struct subscription {
 	unsigned int pending;        /* ... and their number */
 	struct list changed_sockets; /* others hold them than before */
 	struct owners owners;
+	struct share share;   /* of what bursts of reads may take */
 	int scan_error;       /* why not all members could be asked; 0: they could */
 	bool attribute_again; /* some members couldn't be asked: with the next round again */
 	bool attribute;       /* there is a question that no member was asked yet */
