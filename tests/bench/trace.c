@@ -11,6 +11,7 @@
 #include <sys/ptrace.h>
 #include <linux/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "load.h"
