@@ -57,8 +57,10 @@ int check_main(int argc, char **argv, Suite *(*make)(void))
 	snprintf(limit, sizeof(limit), "%d", patience(300));
 	setenv("CK_DEFAULT_TIMEOUT", limit, 0);
 	skip_begin();
-	runner = srunner_create(make());
+	/* Before the suite is made, which may depend on it. */
+	runner = srunner_create(NULL);
 	forks = srunner_fork_status(runner) == CK_FORK;
+	srunner_add_suite(runner, make());
 	clean = run_all(runner, argc > 1 ? argv[1] : getenv("CK_RUN_CASE"));
 	run = srunner_ntests_run(runner);
 	failed = srunner_ntests_failed(runner);
