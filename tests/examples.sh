@@ -157,10 +157,16 @@ leave_out()
 	echo "left out: $*"
 }
 
+# Libraries and tools of this machine are of no use for another, or for another C library.
+is_foreign()
+{
+	grep -q '^cross_compiling = yes' "$builddir/Makefile"
+}
+
 # packages NAME...: whether pkg-config knows them.
 packages()
 {
-	"${PKG_CONFIG:-pkg-config}" --exists "$@" 2>/dev/null
+	! is_foreign && "${PKG_CONFIG:-pkg-config}" --exists "$@" 2>/dev/null
 }
 
 for example_name in thread epoll; do
@@ -202,6 +208,10 @@ case " ${AM_CFLAGS-} ${CFLAGS-} " in
 	examples=/nonexistent
 	;;
 esac
+if is_foreign; then
+	leave_out "watch.cpp, watch.py, watch.rs and go: the library was built for another machine"
+	examples=/nonexistent
+fi
 
 if [ ! -d "$examples" ]; then
 	:
