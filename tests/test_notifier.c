@@ -27,6 +27,7 @@
 #include "util/caps.h"
 #include "util/clock.h"
 #include "notify/notifier.h"
+#include "notify/tcp_tracepoint.h"
 #include "support/check_main.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
@@ -903,11 +904,9 @@ START_TEST(test_cpus_come_and_go)
 }
 END_TEST
 
-/* tracefs where it usually is mounted, and nowhere. */
-START_TEST(test_tracefs_mounted_or_not)
+/* In a child with mounts of its own. */
+static void unmount_tracefs(void)
 {
-	if (!in_child(0))
-		return;
 	if (!sandbox_own_mounts())
 		_exit(SKIP_STATUS);
 	while (umount2("/sys/kernel/debug/tracing", MNT_DETACH) == 0)
@@ -917,6 +916,37 @@ START_TEST(test_tracefs_mounted_or_not)
 	while (umount2("/sys/kernel/debug", MNT_DETACH) == 0)
 		;
 	ck_assert_int_ne(access("/sys/kernel/tracing/events", F_OK), 0);
+}
+
+/* Linux 7.2 crashes at the end of a mount of tracefs while it is locked down. */
+START_TEST(test_tracefs_is_not_mounted_under_lockdown)
+{
+	static const char said[] = "none integrity [confidentiality]\n";
+	char text[TRACEFS_FORMAT_MAX];
+	const char *step = NULL;
+	int fd;
+
+	if (!in_child(0))
+		return;
+	unmount_tracefs();
+	if (mount("none", "/sys/kernel/security", "tmpfs", 0, "") < 0)
+		_exit(SKIP_STATUS);
+	fd = open("/sys/kernel/security/lockdown", O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+	ck_assert_int_eq(write(fd, said, strlen(said)), (ssize_t)strlen(said));
+	close(fd);
+	ck_assert_int_eq(tracefs_read_format("sock/inet_sock_set_state", text, sizeof(text), &step),
+	                 -EPERM);
+	ck_assert_ptr_nonnull(strstr(step, "lockdown"));
+	_exit(0);
+}
+END_TEST
+
+/* tracefs where it usually is mounted, and nowhere. */
+START_TEST(test_tracefs_mounted_or_not)
+{
+	if (!in_child(0))
+		return;
+	unmount_tracefs();
 	begin_in_child(1);
 	ck_assert_int_ne(access("/sys/kernel/tracing/events", F_OK), 0);
 	end();
@@ -1260,6 +1290,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(world, test_pid_namespace, 0, SOCKET_WAYS);
 	tcase_add_loop_test(world, test_cpus_come_and_go, 0, SOCKET_WAYS);
 	tcase_add_test(world, test_tracefs_mounted_or_not);
+	tcase_add_test(world, test_tracefs_is_not_mounted_under_lockdown);
 	tcase_add_loop_test(world, test_leaves_nothing, 0, PROCESS_WAYS);
 	tcase_add_loop_test(world, test_descriptors, 0, 2 * PROCESS_WAYS);
 	tcase_add_test(world, test_refused);

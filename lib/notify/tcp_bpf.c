@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "proc/procfs.h"
+#include "notify/tcp_tracepoint.h"
 #include "util/fd.h"
 
 /* --- the program and its samples: pure */
@@ -218,15 +218,6 @@ static int load_any_program(int events)
 	return program;
 }
 
-/* Then the kernel doesn't refuse programs that read its memory, but knows no helper to read it. */
-static bool is_locked_down(void)
-{
-	char text[128];
-
-	return procfs_read(AT_FDCWD, "/sys/kernel/security/lockdown", text, sizeof(text)) > 0 &&
-	       strstr(text, "[confidentiality]");
-}
-
 static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 {
 	*step = "make a map of perf events (bpf)";
@@ -235,7 +226,8 @@ static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 		return made->events;
 	*step = "load a program (bpf)";
 	made->program = load_any_program(made->events);
-	if (made->program == -EINVAL && is_locked_down()) {
+	/* It doesn't refuse programs that read its memory, but knows no helper to read it. */
+	if (made->program == -EINVAL && lockdown_is_confidential()) {
 		*step = "let a program read memory of the kernel, which is locked down (bpf)";
 		return -EPERM;
 	}

@@ -17,6 +17,10 @@
  * mounted. */
 int tcp_tracepoint_open(struct tcp_source **source, const char **step);
 
+/* Whether the kernel hides its memory from root as well (lockdown=confidentiality), as far as can be
+ * seen from here. Then tracing of every kind is refused. */
+bool lockdown_is_confidential(void);
+
 /* --- what the kernel says about a tracepoint, in tracefs --- */
 
 /* Enough for any tracepoint that this library uses (inet_sock_set_state: 2 KiB). */
