@@ -219,14 +219,16 @@ static void add_socket(void *data, uint64_t inode)
 	*(uint64_t *)data += inode;
 }
 
-/* The sum of the inode numbers of the sockets, the same however the text is cut. */
-static uint64_t registered(const char *text)
+/* The sum of the inode numbers of the sockets, the same however the text is cut; and how many have
+ * no number. */
+static uint64_t registered_with(const char *text, unsigned int *unnamed)
 {
 	size_t size = strlen(text);
 	uint64_t whole = 0;
 	struct uring_files files = {0};
 
 	uring_files_feed(&files, text, size, add_socket, &whole);
+	*unnamed = files.unnamed;
 	for (size_t piece = 1; piece < size; piece++) {
 		uint64_t sum = 0;
 
@@ -235,9 +237,38 @@ static uint64_t registered(const char *text)
 			uring_files_feed(&files, text + at, size - at < piece ? size - at : piece,
 			                 add_socket, &sum);
 		ck_assert_uint_eq(sum, whole);
+		ck_assert_uint_eq(files.unnamed, *unnamed);
 	}
 	return whole;
 }
+
+static uint64_t registered(const char *text)
+{
+	unsigned int unnamed;
+	uint64_t sum = registered_with(text, &unnamed);
+
+	ck_assert_uint_eq(unnamed, 0);
+	return sum;
+}
+
+/* Linux 6.12 names the kind alone. */
+START_TEST(files_of_a_ring_without_names)
+{
+	unsigned int unnamed;
+
+	ck_assert_uint_eq(registered_with("UserFiles:\t6\n    0: <none>\n    1: TCP\n    2: TCPv6\n"
+	                                  "    3: MPTCP\n    4: UDP\n    5: status\nUserBufs:\t0\n"
+	                                  "    1: TCP\n",
+	                                  &unnamed),
+	                  0);
+	ck_assert_uint_eq(unnamed, 3);
+	ck_assert_uint_eq(
+		registered_with("UserFiles:\t3\n    0: /tmp/TCP\n    1: TCPx\n    2:TCP\n",
+	                        &unnamed),
+		0);
+	ck_assert_uint_eq(unnamed, 0);
+}
+END_TEST
 
 START_TEST(files_of_a_ring)
 {
@@ -252,8 +283,6 @@ START_TEST(files_of_a_ring)
 	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: socket:[7]\n"), 7);
 	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: socket:[7]"), 0);
 	ck_assert_uint_eq(registered("SQEs:\t1\n    0: socket:[7]\n"), 0);
-	/* An old kernel names the kind alone. */
-	ck_assert_uint_eq(registered("UserFiles:\t1\n    0: TCP\n"), 0);
 	ck_assert_uint_eq(registered("UserFiles:\t5\n    0: /tmp/socket:[7]\n    1: socket:[x]\n"
 	                             "    2:socket:[7]\n    socket:[7]\n     : socket:[7]\n"),
 	                  0);
@@ -377,6 +406,7 @@ static Suite *make(void)
 	tcase_add_test(other_case, loadavg);
 	tcase_add_test(other_case, link_texts);
 	tcase_add_test(other_case, files_of_a_ring);
+	tcase_add_test(other_case, files_of_a_ring_without_names);
 	tcase_add_test(other_case, lines_of_a_ring_are_bounded);
 	suite_add_tcase(suite, other_case);
 	tcase_add_test(maps_case, mappings);

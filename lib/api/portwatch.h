@@ -653,8 +653,9 @@ int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback on_po
  * @watcher: a started watcher
  * @reason: receives, in words, the first reason why it cannot: a limit (portwatch_set_limit()), a
  *   network namespace that no reader
- *   can read, or with PORTWATCH_SCOPE_TREE a member whose descriptors may not be read; "" if there
- *   is none; NULL if @size is 0
+ *   can read, or with PORTWATCH_SCOPE_TREE a member whose descriptors may not be read, or which has
+ *   TCP sockets in an io_uring that the kernel does not name (Linux 6.12 and older); "" if there is
+ *   none; NULL if @size is 0
  * @size: of @reason, in bytes; a longer text is cut
  *
  * The answer is that of this moment. The log reports the same, once.

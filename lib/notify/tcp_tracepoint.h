@@ -7,6 +7,7 @@
 #ifndef TCP_TRACEPOINT_H
 #define TCP_TRACEPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

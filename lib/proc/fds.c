@@ -194,6 +194,7 @@ static int read_ring(struct fds_scan *scan, struct step *step)
 	}
 	fd_close(scan->ring);
 	scan->ring = -1;
+	scan->unnamed += scan->files.unnamed;
 	return 1;
 }
 

@@ -42,6 +42,7 @@ struct fds_scan {
 	unsigned int ring_count;
 	int ring; /* what the kernel says of one of them; -1: none is read */
 	struct uring_files files;
+	unsigned int unnamed; /* TCP sockets of rings, of which the kernel doesn't say which */
 };
 
 /* One that nothing was begun with. */

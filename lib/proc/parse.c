@@ -131,27 +131,42 @@ bool procfs_parse_link(const char *text, const char *type, uint64_t *number)
 
 #define USER_FILES "UserFiles:"
 
-/* Takes "NUMBER: socket:[INODE]". */
-static bool take_socket(const char *at, const char *end, uint64_t *inode)
+/* Takes the file from "NUMBER: FILE"; NULL: the text has another form. */
+static const char *find_file(const char *at, const char *end)
 {
 	uint64_t number;
 
 	at += strspn(at, " ");
-	return decimal_parse(&at, end, &number) && strncmp(at, ": ", 2) == 0 &&
-	       procfs_parse_link(at + 2, "socket", inode);
+	return decimal_parse(&at, end, &number) && strncmp(at, ": ", 2) == 0 ? at + 2 : NULL;
+}
+
+/* Linux 6.12 and older say of a file the last part of its name, which is that of the protocol for
+ * a socket. */
+static bool is_unnamed_socket(const char *file)
+{
+	static const char *const protocols[] = {"TCP", "TCPv6", "MPTCP", "MPTCPv6"};
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (strcmp(file, protocols[i]) == 0)
+			return true;
+	return false;
 }
 
 static void end_line(struct uring_files *files, procfs_visit_socket visit, void *data)
 {
 	bool whole = files->used < sizeof(files->line) - 1;
+	const char *file = NULL;
 	uint64_t inode;
 
 	files->line[files->used] = '\0';
 	if (strchr(" 0123456789", files->line[0]) == NULL)
 		files->inside = strncmp(files->line, USER_FILES, strlen(USER_FILES)) == 0;
-	else if (files->inside && whole &&
-	         take_socket(files->line, files->line + files->used, &inode))
+	else if (files->inside && whole)
+		file = find_file(files->line, files->line + files->used);
+	if (file && procfs_parse_link(file, "socket", &inode))
 		visit(data, inode);
+	else if (file && is_unnamed_socket(file))
+		files->unnamed++;
 	files->used = 0;
 }
 

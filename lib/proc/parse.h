@@ -40,7 +40,8 @@ typedef void (*procfs_visit_socket)(void *data, uint64_t inode);
 /* Parses /proc/PID/fdinfo/N of an io_uring, cut anywhere: calls visit for each socket among the
  * files that are registered with the io_uring. To be zeroed at first. */
 struct uring_files {
-	bool inside; /* among the lines of these files */
+	bool inside;          /* among the lines of these files */
+	unsigned int unnamed; /* TCP sockets of which the kernel doesn't say which (Linux 6.12) */
 	size_t used;
 	char line[64]; /* its beginning: none that is looked for fills it */
 };

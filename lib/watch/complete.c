@@ -34,6 +34,53 @@ void complete_note_ports(struct subscription *subscription)
 	          subscription->options.ports);
 }
 
+/* --- members with sockets that can't be told apart --- */
+
+static const struct process *find_unnamed(const struct subscription *subscription)
+{
+	const struct unnamed *unnamed = &subscription->unnamed;
+	const struct process *process =
+		process_table_find(subscription->context->processes, unnamed->pid);
+
+	return process && process->start_time == unnamed->start_time &&
+	                       scope_contains(subscription->scope, process)
+	               ? process
+	               : NULL;
+}
+
+void unnamed_note(struct subscription *subscription, const struct process *process, bool has)
+{
+	struct unnamed *unnamed = &subscription->unnamed;
+	const struct process *known;
+
+	if (!has && unnamed->pid == 0)
+		return;
+	known = find_unnamed(subscription);
+	if (has && !known) {
+		unnamed->pid = process->pid;
+		unnamed->start_time = process->start_time;
+	} else if (!has && (!known || known == process)) {
+		unnamed->pid = 0;
+	}
+}
+
+void unnamed_warn(struct subscription *subscription, const struct listener *listener)
+{
+	const struct process *process;
+
+	if (subscription->logged_unfollowed || subscription->unnamed.pid == 0)
+		return;
+	process = find_unnamed(subscription);
+	if (!process)
+		return;
+	subscription->logged_unfollowed = true;
+	log_write(&subscription->log, PORTWATCH_LOG_WARNING,
+	          "port %u, which no process seems to hold, is not reported: PID %d (%s) may hold "
+	          "it, for it has TCP sockets in an io_uring, and this kernel does not say which; "
+	          "further ones are not logged",
+	          (unsigned int)listener->port, (int)process->pid, process->name);
+}
+
 static bool keeps_limits(const struct subscription *subscription, char reason[LOG_TEXT])
 {
 	if (scope_leaves_out(subscription->scope))
@@ -120,6 +167,19 @@ static bool reads_members(struct subscription *subscription, char reason[LOG_TEX
 	return false;
 }
 
+/* Where everybody counts, a port is reported without its owner. */
+static bool names_sockets(const struct subscription *subscription, char reason[LOG_TEXT])
+{
+	const struct process *process = find_unnamed(subscription);
+
+	if (!process || scope_counts_everybody(subscription->scope))
+		return true;
+	snprintf(reason, LOG_TEXT,
+	         "PID %d has TCP sockets in an io_uring, and this kernel does not say which",
+	         (int)process->pid);
+	return false;
+}
+
 bool complete_check(struct subscription *subscription, char reason[LOG_TEXT])
 {
 	reason[0] = '\0';
@@ -136,7 +196,8 @@ bool complete_check(struct subscription *subscription, char reason[LOG_TEXT])
 	}
 	if (!keeps_limits(subscription, reason))
 		return false;
-	if (!reads_all(subscription, reason) || !reads_members(subscription, reason))
+	if (!reads_all(subscription, reason) || !reads_members(subscription, reason) ||
+	    !names_sockets(subscription, reason))
 		return false;
 	if (subscription->scan_error == 0)
 		return true;

@@ -9,6 +9,7 @@
 
 #include "watch/log.h"
 
+struct listener;
 struct process;
 struct subscription;
 
@@ -45,6 +46,22 @@ void unreadable_note(struct subscription *subscription, const struct process *pr
 void unreadable_forget(struct subscription *subscription, const struct process *process);
 /* The subscription ends: whom it would have asked again is asked now. */
 void unreadable_finish(struct subscription *subscription);
+
+/* --- members with sockets that can't be told apart ---
+ *
+ * Linux 6.12 and older do not say which sockets are registered with an io_uring. A port that a
+ * member holds in no other way is nobody's then. */
+
+/* Zeroed: none. */
+struct unnamed {
+	pid_t pid; /* the first such member; 0: none is known */
+	uint64_t start_time;
+};
+
+/* A member has answered what it holds: it has such sockets, or has none. */
+void unnamed_note(struct subscription *subscription, const struct process *process, bool has);
+/* No member is known to hold a listener, and a member may: logged once. */
+void unnamed_warn(struct subscription *subscription, const struct listener *listener);
 
 /* What it takes to read the descriptors of a process that refuses, to append to a message. */
 const char *unreadable_remedy(void);

@@ -236,17 +236,21 @@ static void note_failure(struct subscription *subscription, const struct process
 }
 
 /* What the end of an answer means. One that was refused, or that failed, says nothing: what the
- * process was known to hold it still holds. -EAGAIN: it was broken off. */
+ * process was known to hold it still holds. So it does where the kernel doesn't say which sockets
+ * are registered with an io_uring of its. -EAGAIN: it was broken off. */
 static void end_answer(struct subscription *subscription, int result)
 {
 	struct owners *owners = &subscription->owners;
 	const struct process *member = find_member(subscription, owners->answer.pid);
+	bool named = owners->fds.unnamed == 0;
 	struct holder *holder;
 
 	if (is_refusal(result) && is_exiting(owners->directory))
 		result = -ESRCH;
-	if (holder_answer_end(&owners->answer, result == 0) < 0 && result == 0)
+	if (holder_answer_end(&owners->answer, result == 0 && named) < 0 && result == 0)
 		result = -ENOMEM;
+	if (result == 0 && member)
+		unnamed_note(subscription, member, !named);
 	if (result == -ESRCH) {
 		holders_exited(&owners->holders, owners->answer.pid, owners->answer.start_time);
 		subscription->context->exited |= member != NULL;
@@ -550,10 +554,12 @@ static void nobody_holds(struct socket *socket)
 		search_again(subscription);
 		return;
 	}
-	if (scope_counts_everybody(subscription->scope))
+	if (scope_counts_everybody(subscription->scope)) {
 		socket_show(socket);
-	else
+	} else {
 		socket_release(socket);
+		unnamed_warn(subscription, &socket->listener);
+	}
 }
 
 /* Everybody has been asked who may hold a socket that was pending then. */

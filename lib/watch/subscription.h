@@ -76,6 +76,7 @@ struct subscription {
 	bool attribute;       /* there is a question that no member was asked yet */
 	uint64_t verify;      /* when all members are asked about all sockets again */
 	struct unreadable unreadable;
+	struct unnamed unnamed;
 	unsigned int port_count; /* open ports */
 	unsigned int hidden;     /* sockets whose ports are not reported: there are too many */
 	bool logged_members;     /* that there are too many */
