@@ -19,6 +19,10 @@ if ! [ -e "$builddir/.libs/libportwatch.so" ]; then
 	echo "SKIP: no shared library was built, which the examples use"
 	exit 77
 fi
+if ! command -v "$(expr "${CC:-cc}" : '\([^ ]*\)')" >/dev/null; then
+	echo "SKIP: there is no compiler here"
+	exit 77
+fi
 work=$(mktemp -d "${TMPDIR:-$builddir}/examples.XXXXXX") || exit 99
 example=
 server=

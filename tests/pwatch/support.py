@@ -123,6 +123,15 @@ def wait_until(condition):
         select.select([], [], [], 0.005)
 
 
+def read_proc(name):
+    """The text of a file below /proc; nothing once its process or thread has exited."""
+    try:
+        with open(f'/proc/{name}') as text:
+            return text.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ''
+
+
 def in_initial_user_namespace():
     return os.stat('/proc/self/ns/user').st_ino == INITIAL_USER_NAMESPACE
 
@@ -196,8 +205,7 @@ class Case(unittest.TestCase):
         """The PIDs of its children."""
         found = []
         for task in os.listdir(f'/proc/{pwatch.pid}/task'):
-            with open(f'/proc/{pwatch.pid}/task/{task}/children') as children:
-                found += map(int, children.read().split())
+            found += map(int, read_proc(f'{pwatch.pid}/task/{task}/children').split())
         return found
 
     def once(self, *arguments, **options):

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 
-from support import Case, DEADLINE, main, read_line, SERVER_COMMAND, wait_until
+from support import Case, DEADLINE, main, read_line, read_proc, SERVER_COMMAND, wait_until
 
 QUIET = 'pwatch: nothing listens yet'
 # Leaves a child behind, whose name it is, and ends.
@@ -147,12 +147,7 @@ class Terminal(Case):
 
     def children(self, pwatch):
         """Those that have left their parent."""
-        found = []
-        for pid in self.helpers(pwatch):
-            with open(f'/proc/{pid}/comm') as comm:
-                if comm.read() == 'left\tone\n':
-                    found.append(pid)
-        return found
+        return [pid for pid in self.helpers(pwatch) if read_proc(f'{pid}/comm') == 'left\tone\n']
 
     @staticmethod
     def kill(pid):
