@@ -339,9 +339,11 @@ static void watch_a_hidden_member(void *unused)
 	fixture_hide(&child);
 	collect_watch(&collect, root.pid);
 	hidden = fixture_listen(&child, "127.0.0.1", 0);
+	/* At once, and when it has lasted. */
+	collect_wait_message(&collect, "ports that only it holds are not attributed");
 	collect_sync(&collect, &root, 4);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
-	ck_assert_uint_eq(collect_count_messages(&collect, "cannot read the descriptors"), 1);
+	ck_assert_uint_eq(collect_count_messages(&collect, "cannot read the descriptors"), 2);
 	collect_free(&collect);
 	fixture_end(&child);
 	fixture_end(&root);
