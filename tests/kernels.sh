@@ -231,8 +231,9 @@ guest()
 	log=$1
 	shift
 	# What stands after "--" are arguments of the first process. The mitigations cost much here and
-	# protect nothing, and all emulated processors have the same clock.
-	parameters="console=ttyS0 panic=-1 mitigations=off tsc=reliable $* rdinit=/bin/sh"
+	# protect nothing, and all emulated processors have the same clock. A kernel that has met a fault
+	# of its own ends at once.
+	parameters="console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable $* rdinit=/bin/sh"
 	exec timeout --foreground -k 10 "$timeout" qemu-system-x86_64 \
 		-accel tcg,thread=multi -cpu max -smp 2 -m 3072 -rtc base=utc \
 		-nodefaults -no-user-config -no-reboot -display none -monitor none \
