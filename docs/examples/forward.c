@@ -9,88 +9,116 @@
  * ./forward PID.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <portwatch.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FORWARDS_MAX 64
-#define CONNECTIONS_MAX 100 /* each takes six descriptors */
+#define CONNECTIONS_MAX 80 /* each takes two threads and seven descriptors */
 
-struct forward {
-	uint64_t id;  /* of the port */
-	int listener; /* here */
-	int netns;    /* there; keeps it alive until the port closes */
-	struct addrinfo *target;
+union address {
+	struct sockaddr any;
+	struct sockaddr_in inet;
+	struct sockaddr_in6 inet6;
 };
 
-/* One direction of a connection. Nothing is read before the other side has taken what was. */
-struct flow {
-	int from, to, pipe[2];
-	size_t held; /* in the pipe */
-	int ended;   /* the sender has said all ... */
-	int done;    /* ... and the receiver knows */
+struct forward {
+	uint64_t id;         /* of the port */
+	int listener, netns; /* here, and there: kept alive until the port closes */
+	union address target;
+};
+
+struct connection {
+	struct forward forward; /* its target, and a descriptor of its namespace */
+	int there[2], back[2];  /* from, to */
 };
 
 static struct forward forwards[FORWARDS_MAX + 1];
-static struct flow connections[CONNECTIONS_MAX][2];
-static int forward_count, connection_count, ended;
+static int forward_count, ended;
+static atomic_int connection_count;
 
-/* A socket stays in the namespace where it was made. The thread that enters it has no way back
- * where our own namespace is not ours to enter, and ends. */
-struct errand {
-	int netns, family, fd;
-};
-
-static void *make_socket(void *data)
+/* Nothing is read before the receiver has taken what was: so a slow one holds up the sender. */
+static void *carry(void *data)
 {
-	struct errand *errand = data;
+	const int *ends = data;
+	ssize_t held = -1, moved = 1;
+	int pipe[2], failed;
 
-	if (setns(errand->netns, CLONE_NEWNET) == 0)
-		errand->fd = socket(errand->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (pipe2(pipe, O_CLOEXEC) == 0) {
+		while (moved > 0 && (held = splice(ends[0], NULL, pipe[1], NULL, 65536, 0)) > 0)
+			for (; held > 0 && moved > 0; held -= moved)
+				moved = splice(pipe[0], NULL, ends[1], NULL, (size_t)held, 0);
+		close(pipe[0]);
+		close(pipe[1]);
+	}
+	/* The sender has said all, or after a failure the other direction ends too. */
+	failed = held != 0 || moved <= 0;
+	shutdown(ends[0], failed ? SHUT_RDWR : SHUT_RD);
+	shutdown(ends[1], failed ? SHUT_RDWR : SHUT_WR);
 	return NULL;
 }
 
-static int socket_in(int netns, int family)
+static void *end_connection(struct connection *connection)
 {
-	struct errand errand = {.netns = netns, .family = family, .fd = -1};
-	pthread_t thread;
-
-	if (pthread_create(&thread, NULL, make_socket, &errand) == 0)
-		pthread_join(thread, NULL);
-	return errand.fd;
+	close(connection->there[0]);
+	close(connection->there[1]);
+	close(connection->forward.netns);
+	free(connection);
+	connection_count--;
+	return NULL;
 }
 
-/* Who listens on any address is reached on the loopback interface. */
-static struct addrinfo *target_of(const struct portwatch_event *event)
+/* In a thread of its own, which has no way back where our own namespace is not ours to enter. The
+ * socket stays in the namespace where it was made. */
+static void *run_connection(void *data)
 {
-	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
-	const char *address = portwatch_event_get_address_text(event);
-	const char *loopback = portwatch_event_get_family(event) == AF_INET ? "127.0.0.1" : "::1";
-	int is_any = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
-	struct addrinfo *target = NULL;
-	char port[8];
+	struct connection *connection = data;
+	const union address *target = &connection->forward.target;
+	int server = -1;
+	pthread_t back;
 
-	snprintf(port, sizeof(port), "%u", (unsigned)portwatch_event_get_port(event));
-	getaddrinfo(is_any ? loopback : address, port, &hints, &target);
-	return target;
+	if (setns(connection->forward.netns, CLONE_NEWNET) == 0)
+		server = socket(target->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	connection->there[1] = connection->back[0] = server;
+	if (connect(server, &target->any, sizeof(*target)) == 0 &&
+	    pthread_create(&back, NULL, carry, connection->back) == 0) {
+		carry(connection->there);
+		pthread_join(back, NULL);
+	}
+	return end_connection(connection);
+}
+
+static void begin_connection(const struct forward *forward)
+{
+	struct connection *connection = malloc(sizeof(*connection));
+	int client = accept4(forward->listener, NULL, NULL, SOCK_CLOEXEC);
+	pthread_t thread;
+
+	if (!connection)
+		abort();
+	*connection = (struct connection){*forward, {client, -1}, {-1, client}};
+	connection->forward.netns = fcntl(forward->netns, F_DUPFD_CLOEXEC, 0);
+	connection_count++;
+	if (client >= 0 && pthread_create(&thread, NULL, run_connection, connection) == 0)
+		pthread_detach(thread);
+	else
+		end_connection(connection);
 }
 
 static void end_forward(struct forward *forward)
 {
 	close(forward->listener);
 	close(forward->netns);
-	if (forward->target)
-		freeaddrinfo(forward->target);
 	*forward = forwards[--forward_count];
 }
 
@@ -98,26 +126,31 @@ static void begin_forward(const struct portwatch_event *event)
 {
 	struct forward *forward = &forwards[forward_count++];
 	uint16_t port = portwatch_event_get_port(event);
-	struct sockaddr_in here = {.sin_family = AF_INET,
-	                           .sin_port = htons(port),
-	                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int one = 1;
+	struct sockaddr_in here = {AF_INET, htons(port), {htonl(INADDR_LOOPBACK)}, {0}};
 
-	forward->id = portwatch_event_get_id(event);
-	forward->target = target_of(event);
+	*forward = (struct forward){.id = portwatch_event_get_id(event)};
+	/* Linux connects to the loopback interface where the address is any. */
+	if (portwatch_event_get_family(event) == AF_INET) {
+		forward->target.inet = here;
+		memcpy(&forward->target.inet.sin_addr, portwatch_event_get_address(event), 4);
+	} else {
+		forward->target.inet6 =
+			(struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
+		memcpy(&forward->target.inet6.sin6_addr, portwatch_event_get_address(event), 16);
+	}
 	forward->netns = portwatch_event_open_netns(event);
 	forward->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	setsockopt(forward->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	setsockopt(forward->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
 	errno = forward->netns < 0 ? -forward->netns : ENOBUFS;
-	if (forward->netns >= 0 && forward->target && forward_count <= FORWARDS_MAX &&
-	    bind(forward->listener, (struct sockaddr *)&here, sizeof(here)) == 0 &&
-	    listen(forward->listener, SOMAXCONN) == 0) {
+	if (forward->netns < 0 || forward_count > FORWARDS_MAX ||
+	    bind(forward->listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
+	    listen(forward->listener, SOMAXCONN) < 0) {
+		/* In our own namespace the port itself is in the way, and reachable as it is. */
+		printf("port %d is not forwarded: %s\n", port, strerror(errno));
+		end_forward(forward);
+	} else {
 		printf("127.0.0.1:%d -> %s\n", port, portwatch_event_get_address_text(event));
-		return;
 	}
-	/* In our own namespace the port itself is in the way, and reachable as it is. */
-	printf("port %d is not forwarded: %s\n", port, strerror(errno));
-	end_forward(forward);
 }
 
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event, void *data)
@@ -134,67 +167,10 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 	fflush(stdout);
 }
 
-static void end_connection(struct flow flows[2])
-{
-	for (int i = 0; i < 2; i++) {
-		close(flows[i].pipe[0]);
-		close(flows[i].pipe[1]);
-		close(flows[i].from);
-	}
-	memmove(flows, connections[--connection_count], sizeof(connections[0]));
-}
-
-static void begin_connection(const struct forward *forward)
-{
-	int client = accept4(forward->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int server = client < 0 ? -1 : socket_in(forward->netns, forward->target->ai_family);
-	struct flow *flows = connections[connection_count++];
-
-	flows[0] = (struct flow){.from = client, .to = server, .pipe = {-1, -1}};
-	flows[1] = (struct flow){.from = server, .to = client, .pipe = {-1, -1}};
-	/* That nobody takes the connection shows with the first read or write. */
-	if (server < 0 || pipe2(flows[0].pipe, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    pipe2(flows[1].pipe, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    (connect(server, forward->target->ai_addr, forward->target->ai_addrlen) < 0 &&
-	     errno != EINPROGRESS))
-		end_connection(flows);
-}
-
-/* Moves what can be moved. False where the connection has failed. */
-static int move(struct flow *flow)
-{
-	ssize_t size = 0;
-
-	if (!flow->ended && flow->held == 0) {
-		size = splice(flow->from, NULL, flow->pipe[1], NULL, 65536, SPLICE_F_NONBLOCK);
-		flow->ended = size == 0;
-		flow->held = size > 0 ? (size_t)size : 0;
-	}
-	if (flow->held > 0) {
-		size = splice(flow->pipe[0], NULL, flow->to, NULL, flow->held, SPLICE_F_NONBLOCK);
-		flow->held -= size > 0 ? (size_t)size : 0;
-	} else if (flow->ended && !flow->done) {
-		flow->done = 1;
-		shutdown(flow->to, SHUT_WR);
-	}
-	return size >= 0 || errno == EAGAIN;
-}
-
-/* What is waited for on the socket that `in` is read from and `out` is written to. Where that is
- * nothing, a hang-up would be reported all the time. */
-static struct pollfd wait_for(const struct flow *in, const struct flow *out)
-{
-	int events = !in->ended && in->held == 0 ? POLLIN : 0;
-
-	if (out->held > 0 || (out->ended && !out->done))
-		events |= POLLOUT;
-	return (struct pollfd){events ? in->from : -1, (short)events, 0};
-}
-
 int main(int argc, char **argv)
 {
+	static struct pollfd ready[1 + FORWARDS_MAX];
 	struct portwatch *watcher;
-	static struct pollfd ready[1 + FORWARDS_MAX + 2 * CONNECTIONS_MAX];
 
 	signal(SIGPIPE, SIG_IGN);
 	if (argc != 2 || portwatch_new(&watcher, atoi(argv[1]), on_event, NULL) < 0)
@@ -206,25 +182,14 @@ int main(int argc, char **argv)
 	if (portwatch_start(watcher) < 0)
 		return 1;
 	while (!ended) {
-		int listeners = forward_count, room = connection_count < CONNECTIONS_MAX, count = 1;
-		struct pollfd *pair = &ready[1 + listeners];
+		/* Without room, clients wait until a connection has ended. */
+		int count = forward_count, room = connection_count < CONNECTIONS_MAX;
 
-		ready[0] = (struct pollfd){.fd = portwatch_get_fd(watcher), .events = POLLIN};
-		for (int i = 0; i < listeners; i++)
-			ready[count++] =
-				(struct pollfd){room ? forwards[i].listener : -1, POLLIN, 0};
-		for (int i = 0; i < connection_count; i++)
-			for (int k = 0; k < 2; k++)
-				ready[count++] = wait_for(&connections[i][k], &connections[i][!k]);
-		poll(ready, (nfds_t)count, -1);
-		for (int i = connection_count - 1; i >= 0; i--) {
-			struct flow *a = &connections[i][0], *b = &connections[i][1];
-
-			if ((pair[2 * i].revents || pair[2 * i + 1].revents) &&
-			    (!move(a) || !move(b) || (a->done && b->done)))
-				end_connection(connections[i]);
-		}
-		for (int i = 0; i < listeners && connection_count < CONNECTIONS_MAX; i++)
+		ready[0] = (struct pollfd){portwatch_get_fd(watcher), POLLIN, 0};
+		for (int i = 0; i < count; i++)
+			ready[1 + i] = (struct pollfd){room ? forwards[i].listener : -1, POLLIN, 0};
+		poll(ready, 1 + (nfds_t)count, room ? -1 : 100);
+		for (int i = 0; i < count && connection_count < CONNECTIONS_MAX; i++)
 			if (ready[1 + i].revents)
 				begin_connection(&forwards[i]);
 		portwatch_dispatch(watcher);
