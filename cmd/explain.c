@@ -9,6 +9,7 @@
 #include "message.h"
 #include "moment.h"
 #include "orphans.h"
+#include "port_hint.h"
 #include "text.h"
 
 /* How long nothing may happen before a line says so, in milliseconds. */
@@ -18,10 +19,13 @@ static const char *const choices[] = {"default", "loopback", "all"};
 
 void explain_init(struct explain *explain, const struct options *options)
 {
+	bool enabled = options->log_level >= PORTWATCH_LOG_WARNING && !options->live &&
+	               isatty(STDERR_FILENO);
+
 	*explain = (struct explain){
 		.options = options,
-		.enabled = options->log_level >= PORTWATCH_LOG_WARNING && !options->live &&
-	                   isatty(STDERR_FILENO),
+		.enabled = enabled,
+		.counts = enabled || options->live,
 		.told = options->addresses,
 	};
 }
@@ -51,7 +55,7 @@ bool explain_hides(struct explain *explain, const struct format_fields *fields)
 {
 	int choice;
 
-	if (!explain->enabled || fields->kind == PORTWATCH_EVENT_END)
+	if (!explain->counts || fields->kind == PORTWATCH_EVENT_END)
 		return false;
 	choice = find_choice(fields);
 	if (choice <= explain->options->addresses) {
@@ -105,7 +109,7 @@ static void add_count(struct text *text, size_t ports)
 		text_add(text, "%zu ports are open", ports);
 }
 
-static void add_hidden(struct text *text, const struct explain *explain)
+void explain_hidden(const struct explain *explain, struct text *text)
 {
 	if (explain->hidden == 0)
 		return;
@@ -153,7 +157,7 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t ta
 	if (!explain->options->command || explain->open + explain->hidden > 0) {
 		text_add(&text, "; ");
 		add_count(&text, explain->open);
-		add_hidden(&text, explain);
+		explain_hidden(explain, &text);
 	}
 	if (explain->hidden > 0 && explain->hidden_by > explain->told)
 		explain->told = explain->hidden_by;
@@ -168,7 +172,7 @@ void explain_listing(const struct explain *explain)
 	text_init(&text, buffer, sizeof(buffer));
 	if (explain->open == 0)
 		add_count(&text, 0);
-	add_hidden(&text, explain);
+	explain_hidden(explain, &text);
 	if (explain->enabled && text.length > 0)
 		message_error("%s", buffer);
 }
@@ -178,13 +182,23 @@ int64_t explain_next(const struct explain *explain)
 	return explain->enabled && explain->begun && !explain->idle ? explain->quiet_ms : 0;
 }
 
+/* A single process ID may have been meant as a port, also where there is such a process. */
+static bool means_port(const struct options *options, char hint[PORT_HINT_MAX])
+{
+	return options->pid_count == 1 && port_hint(options->pids[0], hint);
+}
+
 void explain_idle(struct explain *explain, int64_t now)
 {
+	char hint[PORT_HINT_MAX];
+
 	if (explain_next(explain) == 0 || now < explain->quiet_ms)
 		return;
 	explain->idle = true;
 	if (explain->options->wait_port != 0)
 		message_error("port %u is not open yet", explain->options->wait_port);
+	else if (explain->open == 0 && explain->hidden == 0 && means_port(explain->options, hint))
+		message_error("nothing listens yet; %s", hint);
 	else if (explain->open == 0)
 		message_error("nothing listens yet");
 }

@@ -13,10 +13,12 @@
 #include "format.h"
 #include "options.h"
 #include "portwatch.h"
+#include "text.h"
 
 struct explain {
 	const struct options *options;
 	bool enabled; /* standard error is a terminal, and nobody wants it quiet */
+	bool counts;  /* ports that are hidden are counted: for lines, or for the table of --live */
 	bool begun;   /* explain_begin() has said what is watched */
 	bool idle;    /* it was said that nothing listens */
 	int told;     /* the addresses that a line has named already, enum portwatch_addresses */
@@ -40,6 +42,9 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t co
 #define EXPLAIN_LINE_MAX 512
 void explain_watch(const struct options *options, struct portwatch *watcher, size_t count,
                    char line[EXPLAIN_LINE_MAX]);
+
+/* Appends how many ports are hidden, and the option that shows them; nothing where none is. */
+void explain_hidden(const struct explain *explain, struct text *text);
 
 /* --once has listed what is open: says what else there is, or that there is nothing. */
 void explain_listing(const struct explain *explain);

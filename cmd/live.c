@@ -234,7 +234,7 @@ static void put_line(int row, const char *line)
 		mvaddstr(row, 0, line);
 }
 
-static void draw_title(const struct live *live)
+static void draw_title(const struct live *live, const struct explain *explain)
 {
 	size_t first = live->top + 1, last = live->top + visible_rows();
 	char buffer[256];
@@ -246,6 +246,7 @@ static void draw_title(const struct live *live)
 		last = live->count;
 	if (last - live->top < live->count && last >= first)
 		text_add(&title, ", %zu to %zu are shown", first, last);
+	explain_hidden(explain, &title);
 	text_add(&title, "; q quits, j and k scroll; %s", live->way);
 	text_cut(&title, (size_t)COLS);
 	put_line(0, buffer);
@@ -273,7 +274,8 @@ static void draw_table(const struct live *live, const struct format_fields *cons
 	}
 }
 
-int live_draw(struct live *live, const struct listing *listing, int64_t now)
+int live_draw(struct live *live, const struct listing *listing, const struct explain *explain,
+              int64_t now)
 {
 	const struct format_fields **rows;
 
@@ -286,7 +288,7 @@ int live_draw(struct live *live, const struct listing *listing, int64_t now)
 	live->count = listing->count;
 	limit_top(live);
 	erase();
-	draw_title(live);
+	draw_title(live, explain);
 	draw_table(live, rows);
 	refresh();
 	free(rows);
@@ -411,10 +413,12 @@ int64_t live_next(const struct live *live)
 	return 0;
 }
 
-int live_draw(struct live *live, const struct listing *listing, int64_t now)
+int live_draw(struct live *live, const struct listing *listing, const struct explain *explain,
+              int64_t now)
 {
 	(void)live;
 	(void)listing;
+	(void)explain;
 	(void)now;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "explain.h"
 #include "format.h"
 #include "listing.h"
 
@@ -26,8 +27,9 @@ void live_change(struct live *live);
 /* When live_draw() has something to do, CLOCK_MONOTONIC in milliseconds; 0: not before a change. */
 int64_t live_next(const struct live *live);
 
-/* Draws the listing, if it is time. 0, or -ENOMEM. */
-int live_draw(struct live *live, const struct listing *listing, int64_t now);
+/* Draws the listing and how many ports are hidden, if it is time. 0, or -ENOMEM. */
+int live_draw(struct live *live, const struct listing *listing, const struct explain *explain,
+              int64_t now);
 
 /* Handles the keys that were pressed. Returns false if one of them ends it. */
 bool live_take_keys(struct live *live);

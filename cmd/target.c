@@ -8,8 +8,11 @@
 
 #include "message.h"
 #include "place.h"
+#include "port_hint.h"
 #include "privileges.h"
 #include "target.h"
+
+#define REASON_MAX (PORT_HINT_MAX + 64)
 
 /* Says why a process can't be watched, and what to do; --check does that itself. */
 static int complain(struct target *target, const struct options *options, int error,
@@ -49,16 +52,27 @@ static const char *hidden_reason(void)
 	return "/proc hides it (hidepid); run pwatch as its user or as root";
 }
 
+/* Whoever types a single number may mean a port. */
+static const char *missing_reason(const struct target *target, const struct options *options,
+                                  char buffer[REASON_MAX])
+{
+	char hint[PORT_HINT_MAX];
+
+	if (options->pid_count != 1 || target->pid > (pid_t)VALUES_PORT_MAX)
+		return "no such process; ps -e lists what runs";
+	if (!port_hint(target->pid, hint))
+		return "no such process; ps -e lists what runs; a port is chosen by --ports or "
+		       "--wait=PORT";
+	snprintf(buffer, REASON_MAX, "no such process; %s", hint);
+	return buffer;
+}
+
 static const char *open_reason(const struct target *target, const struct options *options,
-                               int error)
+                               int error, char buffer[REASON_MAX])
 {
 	switch (error) {
 	case -ESRCH:
-		/* Whoever types a single number may mean a port. */
-		if (options->pid_count == 1 && target->pid <= (pid_t)VALUES_PORT_MAX)
-			return "no such process; ps -e lists what runs; a port is chosen by "
-			       "--ports or --wait=PORT";
-		return "no such process; ps -e lists what runs";
+		return missing_reason(target, options, buffer);
 	case -EINVAL:
 		return "it is a thread; give the process it belongs to";
 	case -EACCES:
@@ -179,11 +193,13 @@ static int configure(const struct target *target, const struct options *options)
 
 int target_open(struct target *target, const struct options *options, portwatch_callback callback)
 {
+	char reason[REASON_MAX];
 	int result = portwatch_new(&target->watcher, target->pid, callback, target);
 
 	if (result < 0) {
 		target->watcher = NULL;
-		return complain(target, options, result, open_reason(target, options, result));
+		return complain(target, options, result,
+		                open_reason(target, options, result, reason));
 	}
 	result = configure(target, options);
 	if (result < 0)

@@ -181,7 +181,7 @@ static int open_targets(struct watch *watch)
 		target = &watch->targets[i];
 		target->pid = watch->options->command ? watch->run->pid : watch->options->pids[i];
 		target->adopts = watch->run->adopts;
-		target->explains = watch->explain.enabled;
+		target->explains = watch->explain.counts;
 		target->user_data = watch;
 		result = target_open(target, watch->options, take_event);
 		if (may_be_missing(watch, result))
@@ -511,7 +511,7 @@ static void draw(struct watch *watch)
 
 	if (!watch->table)
 		return;
-	result = live_draw(watch->table, &watch->printer.listing, now_ms());
+	result = live_draw(watch->table, &watch->printer.listing, &watch->explain, now_ms());
 	if (result < 0) {
 		message_error("cannot show a table: %s", strerror(-result));
 		watch->status = 1;

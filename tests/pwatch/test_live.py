@@ -89,6 +89,13 @@ class Live(Case):
             self.assertTrue(self.read(), (words, self.shown))
         self.shown = b''
 
+    def await_drawn(self, words):
+        """What has changed may be a part of these words: the whole is drawn until they are there."""
+        self.shown = b''
+        while words not in self.shown:
+            self.press(b'\x0c')  # draws all anew
+            self.assertTrue(self.read(), (words, self.shown))
+
     def press(self, key):
         os.write(self.terminal, key)
 
@@ -159,6 +166,20 @@ class Live(Case):
             self.await_shown(OTHER_SCREEN, address)
         self.press(b'q')
         self.assertEqual(self.finish(), 0)
+
+    def test_ports_that_are_hidden(self):
+        server, _ = self.serve('127.0.0.1', '127.0.0.2')
+        title = b'1 port is open; 1 more is hidden, --addresses=loopback shows it; q quits'
+        self.show(server.pid)
+        self.await_shown(title)
+        port = int(self.tell(server, 'open 127.0.0.3'))
+        self.await_drawn(b'2 more are hidden, --addresses=loopback shows them')
+        self.tell(server, f'close {port}')
+        self.await_drawn(title)
+        self.press(b'q')
+        self.assertEqual(self.finish(), 0)
+        self.show('-A', 'loopback', server.pid)
+        self.await_shown(b'2 ports are open; q quits', b'127.0.0.2')
 
     def test_scrolling(self):
         server, ports = self.serve(*['127.0.0.1'] * 30)

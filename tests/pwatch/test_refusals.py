@@ -37,6 +37,19 @@ class Refusals(Case):
     def test_a_port_for_a_process(self):
         pid = next(pid for pid in range(65535, 1, -1) if not os.path.exists(f'/proc/{pid}'))
         self.assert_refused(self.run_pwatch(pid), 1, b'no such process', b'--wait=PORT')
+        server, port = self.serve_where_no_process_is()
+        self.assert_refused(self.run_pwatch(port), 1, b'no such process; port %d is open, held by PID %d ('
+                            % (port, server.pid), b'): pwatch %d\n' % server.pid)
+        # Whoever gives several has process IDs.
+        result = self.run_pwatch(port, NO_SUCH_PID)
+        self.assertNotIn(b' is open', result.stderr)
+
+    def serve_where_no_process_is(self):
+        """A server whose port is no process ID."""
+        while True:
+            server, ports = self.serve('127.0.0.2')
+            if not os.path.exists(f'/proc/{ports[0]}'):
+                return server, ports[0]
 
     def test_some_that_have_gone(self):
         """The others are watched; which are missing is said before any event."""

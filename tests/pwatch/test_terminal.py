@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import sys
 
 from support import Case, DEADLINE, main, read_line, read_proc, SERVER_COMMAND, wait_until
@@ -75,6 +76,20 @@ class Terminal(Case):
         self.watch_there(f'--wait={port}', os.getpid())
         self.read()
         self.assertEqual(self.read(), f'pwatch: port {port} is not open yet')
+
+    def test_a_port_was_meant(self):
+        """There is such a process, and somebody else has the port of that number."""
+        server, _ = self.serve()
+        with socket.socket() as listener:
+            try:
+                listener.bind(('127.0.0.2', server.pid))
+            except (OSError, OverflowError) as error:  # in use, or no port number
+                self.skipTest(f'port {server.pid}: {error}')
+            listener.listen()
+            self.watch_there(server.pid)
+            self.assertRegex(self.read(), '; no port is open$')
+            self.assertRegex(self.read(), rf'^{QUIET}; port {server.pid} is open, held by PID {os.getpid()} '
+                             rf'\(.*\): pwatch {os.getpid()}$')
 
     def test_ports_that_are_hidden(self):
         server, _ = self.serve('127.0.0.2', '127.0.0.3')
