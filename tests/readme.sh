@@ -79,7 +79,8 @@ stand_in psql 'echo "psql $*"'
 stand_in curl 'exec python3 -c "import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1]).read().decode())" "$1"'
 stand_in pkg-config "echo -I$srcdir/lib/api -L$builddir/.libs -lportwatch"
-stand_in cc "exec ${CC:-cc} ${CPPFLAGS-} ${AM_CFLAGS-} ${CFLAGS-} \"\$@\" ${LDFLAGS-} -lpthread"
+# By its own name, cc, the stand-in would find itself.
+stand_in cc "PATH='${PATH#*:}' exec ${CC:-cc} ${CPPFLAGS-} ${AM_CFLAGS-} ${CFLAGS-} \"\$@\" ${LDFLAGS-} -lpthread"
 # A container is a process in a network namespace of its own.
 stand_in docker "cat $work/container"
 
