@@ -71,14 +71,14 @@ stand_in apt-get "echo \"\$*\" >>$work/installed"
 bootstrap
 [ "$status" -eq 0 ] || fail "bootstrap ends with $status: $(cat "$work/log")"
 
-# The compiler and the libraries of examples are for the tests.
+# The compiler and the libraries of examples, and what recipes use, are for the tests.
 rm "$work/tree/Makefile"
 # shellcheck disable=SC2016
 stand_in pkg-config 'case $2 in libcap | check) exit 0 ;; esac; exit 1'
 for program in ip nsenter python3; do stand_in "$program" 'exit 0'; done
 bootstrap check
 [ "$status" -eq 0 ] || fail "bootstrap check without what examples need ends with $status: $(cat "$work/log")"
-[ "$(id -u)" -ne 0 ] || grep -q "install -y.* g++ libncurses-dev libuv1-dev libglib2.0-dev" "$work/log" ||
+[ "$(id -u)" -ne 0 ] || grep -q "install -y.* g++ jq libncurses-dev libuv1-dev libglib2.0-dev" "$work/log" ||
 	fail "bootstrap check doesn't want what examples need: $(cat "$work/log")"
 rm "$work/bin/ip" "$work/bin/nsenter" "$work/bin/python3"
 # shellcheck disable=SC2016

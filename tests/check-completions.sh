@@ -12,25 +12,7 @@ if [ ! -x "$PWATCH" ]; then
 	echo "SKIP: pwatch isn't built on this system"
 	exit 77
 fi
-work=$(mktemp -d "${TMPDIR:-.}/completions.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-status=0
-
-fail()
-{
-	echo "FAIL: $*"
-	status=1
-}
-
-# compare WHAT EXPECTED ACTUAL
-compare()
-{
-	if ! [ -s "$2" ]; then
-		fail "$1: nothing found to compare"
-	elif ! diff -u "$2" "$3"; then
-		fail "$1"
-	fi
-}
+. "${srcdir:-.}/tests/support/checks.sh"
 
 # "A addresses default|loopback|all", "- fd value", "- wait optional", "1 once -".
 "$PWATCH" --help | sed -n \

@@ -10,26 +10,7 @@ page1=$srcdir/docs/pwatch.1
 page3=$srcdir/docs/libportwatch.3
 # The pages of the functions are the arguments.
 set -- "$srcdir"/docs/portwatch_*.3
-status=0
-
-work=$(mktemp -d "${TMPDIR:-.}/check-docs.XXXXXX") || exit 99
-trap 'rm -rf "$work"' EXIT
-
-fail()
-{
-	echo "FAIL: $*"
-	status=1
-}
-
-# compare WHAT EXPECTED ACTUAL: says where two lists differ
-compare()
-{
-	if ! [ -s "$2" ]; then
-		fail "$1: nothing found to compare"
-	elif ! diff -u "$2" "$3"; then
-		fail "$1"
-	fi
-}
+. "$srcdir/tests/support/checks.sh"
 
 # --- pwatch.1: "-e, --events=LIST", in the order of the help -----------------------------------
 
