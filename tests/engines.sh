@@ -19,27 +19,12 @@ packages="debootstrap docker.io podman runc conmon catatonit containerd systemd-
 # An ordinary user, who is in no file of this machine.
 user=64321
 parts="once systemd nspawn bubblewrap docker podman kubernetes containerd rootless gvisor calls"
-passed=0
-failed=0
 skipped=0
 containers=0
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
-# --- what is told --------------------------------------------------------------------------------
-
-pass()
-{
-	passed=$((passed + 1))
-	echo "PASS: $part: $*"
-}
-
-fail()
-{
-	failed=$((failed + 1))
-	echo "FAIL: $part: $*"
-	sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null | tail -n 30
-}
+. "$srcdir/tests/support/parts.sh"
 
 skip()
 {
@@ -49,33 +34,17 @@ skip()
 
 # --- what the document says ----------------------------------------------------------------------
 
-# block FENCE COMMENT: the block of that language whose first line is "# COMMENT", or the only one.
-block()
-{
-	awk -v fence="^\`\`\`$1\$" -v first="# $2" -v any="$2" '
-		!inside && $0 ~ fence { inside = 1; number = 0; next }
-		inside && /^```$/ { if (wanted) exit; inside = 0; next }
-		inside && ++number == 1 { wanted = any == "" || $0 == first }
-		inside && wanted
-	' "$document"
-}
-
 # recipe NUMBER: as $work/line, the block of README.md whose first line begins so.
 recipe()
 {
-	awk -v first="# $1. " '
-		/^```sh$/ { inside = 1; number = 0; next }
-		inside && /^```$/ { if (wanted) exit; inside = 0; next }
-		inside && ++number == 1 { wanted = index($0, first) == 1 }
-		inside && wanted
-	' "$srcdir/README.md" >"$work/line"
+	block "$srcdir/README.md" sh "# $1. " >"$work/line"
 	[ -s "$work/line" ] || { fail "README.md has no recipe $1"; return 1; }
 }
 
 # line COMMENT [NAME=VALUE...]: with what is to be filled in.
 line()
 {
-	block sh "$1" >"$work/line"
+	block "$document" sh "# $1" >"$work/line"
 	[ -s "$work/line" ] || { fail "$document doesn't say: $1"; return 1; }
 	shift
 	for filled; do
@@ -85,26 +54,10 @@ line()
 
 # --- waiting -------------------------------------------------------------------------------------
 
-# until_true COMMAND...: false if it takes half a minute.
-until_true()
-{
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 300 ] || return 1
-		sleep 0.1
-	done
-}
-
 # said EVENT PORT: whether the line has reported it, as JSON or as text, on either of its outputs.
 said()
 {
 	cat "$work/out" "$work/err" | grep -qE "\"event\":\"$1\".*\"port\":$2,| $1 +[^ ]*:$2 "
-}
-
-ended()
-{
-	! kill -0 "$1"
 }
 
 # --- what is watched -----------------------------------------------------------------------------
@@ -161,20 +114,6 @@ by_reader()
 
 # --- the place -----------------------------------------------------------------------------------
 
-install_packages()
-{
-	missing=
-	for package in $packages; do
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-			missing="$missing $package"
-	done
-	[ -n "$missing" ] || return 0
-	echo "installs:$missing"
-	apt-get -q update >/dev/null
-	# shellcheck disable=SC2086
-	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >/dev/null
-}
-
 # Listens on 8001; from SIGUSR1 to SIGUSR2 on 8002 too.
 write_server()
 {
@@ -198,12 +137,7 @@ END
 make_image()
 {
 	image=${ENGINES_IMAGE:-$work/image}
-	if [ ! -d "$image/etc" ]; then
-		echo "makes an image with debootstrap: $image"
-		suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-		debootstrap --variant=minbase --include=libcap2-bin,libncursesw6,systemd,systemd-sysv,dbus "$suite" \
-			"$image" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
-	fi
+	make_debian "$image" --include=libcap2-bin,libncursesw6,systemd,systemd-sysv,dbus || return 1
 	install -m 755 "$PWATCH" "$image/usr/local/bin/pwatch"
 	write_server "$image/usr/local/bin/server"
 }
@@ -226,16 +160,11 @@ END
 	tar -C "$work/archive" -cf "$work/image.tar" config.json manifest.json layer.tar
 }
 
-clean_up()
+clean_up_all()
 {
-	for pid in $daemons; do
-		kill -TERM "$pid" 2>/dev/null
-		until_true ended "$pid" || kill -KILL "$pid"
-	done
 	# Nobody else has this user: what podman keeps its namespaces with.
 	ps -o pid= -U $user | xargs -r kill -KILL
-	grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -r | xargs -r umount -l 2>/dev/null
-	rm -rf "$work"
+	clean_up
 }
 
 # --- the parts -----------------------------------------------------------------------------------
@@ -400,7 +329,7 @@ service_check()
 
 systemd()
 {
-	block ini '' >"$work/pwatch.service"
+	block "$document" ini '' >"$work/pwatch.service"
 	boot || { cp "$work/boot" "$work/err"; fail "doesn't boot"; return; }
 	inside sh -c 'cat >/etc/systemd/system/pwatch.service' <"$work/pwatch.service"
 	line systemd || return
@@ -445,16 +374,6 @@ systemd()
 }
 
 # --- docker
-
-docker_daemon()
-{
-	dockerd --data-root="$work/docker/data" --exec-root="$work/docker/exec" \
-		--host="unix://$work/docker/socket" --pidfile="$work/docker/pid" --bridge=none \
-		--iptables=false --ip6tables=false --ip-forward=false >"$work/docker.log" 2>&1 &
-	daemons="$daemons $!"
-	export DOCKER_HOST="unix://$work/docker/socket"
-	until_true docker version && docker load --quiet --input "$work/image.tar" >/dev/null
-}
 
 # engine_server ENGINE OPTION...: a container; sets $container and $server.
 engine_server()
@@ -572,7 +491,11 @@ in_docker()
 {
 	make_archive
 	mkdir "$work/docker"
-	docker_daemon || { cp "$work/docker.log" "$work/err"; fail "dockerd doesn't start"; return; }
+	if ! docker_daemon || ! docker load --quiet --input "$work/image.tar" >/dev/null; then
+		cp "$work/docker.log" "$work/err"
+		fail "dockerd doesn't start"
+		return
+	fi
 	engine_sees docker docker
 	engine_checks docker docker "$(by_reader setns diag)" "the setns reader"
 	engine_checks docker docker '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
@@ -638,7 +561,7 @@ in_kubernetes()
 	podman tag localhost/pwatch:test "$(sed -n 's/^ *image: //p' "$document")"
 	{
 		printf 'apiVersion: v1\nkind: Pod\n'
-		block yaml '' | sed -e '1,/^  template:/d' -e 's/^    //' -e 's/^metadata:/&\n  name: pwatch/' \
+		block "$document" yaml '' | sed -e '1,/^  template:/d' -e 's/^    //' -e 's/^metadata:/&\n  name: pwatch/' \
 			-e "s/\"--json\", \"1\"/\"--json\", \"$server\"/"
 	} >"$work/pod.yaml"
 	echo "podman play kube '$work/pod.yaml' && podman logs --follow pwatch-pwatch;
@@ -838,7 +761,7 @@ calls()
 	calls_of 0 --reader=nsenter
 	sort "$work/calls" | uniq -c | sort -rn >"$work/out"
 	sed 's/^/    /' "$work/out"
-	allowed=" $(block ini '' | sed -n 's/^SystemCallFilter=//p' | tr '\n' ' ')"
+	allowed=" $(block "$document" ini '' | sed -n 's/^SystemCallFilter=//p' | tr '\n' ' ')"
 	for group in @default $(echo "$allowed" | grep -o '@[a-z-]*'); do
 		allowed="$allowed $(systemd-analyze syscall-filter "$group" | tr '\n' ' ') "
 	done
@@ -885,7 +808,7 @@ chmod 755 "$work"
 daemons=
 as=
 part=install
-trap clean_up EXIT
+trap clean_up_all EXIT
 trap 'exit 1' INT TERM HUP
 install_packages && make_image || exit 1
 # Podman looks here for what to build.

@@ -14,33 +14,18 @@ document=$srcdir/docs/packaging/README.md
 packages="autopkgtest debhelper lintian dpkg-dev debootstrap rpm cpio po-debconf libcap-dev libncurses-dev check gcc make
 	pkg-config docker.io iproute2 python3"
 parts="source debian rpm apk static image"
-passed=0
-failed=0
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR
 
-# --- what is told --------------------------------------------------------------------------------
+. "$srcdir/tests/support/parts.sh"
 
-pass()
-{
-	passed=$((passed + 1))
-	echo "PASS: $part: $*"
-}
-
-fail()
-{
-	failed=$((failed + 1))
-	echo "FAIL: $part: $*"
-	tail -n 30 "$work/log" | sed 's/^/    /'
-}
-
-# check WHAT COMMAND...: what it says goes to $work/log.
+# check WHAT COMMAND...: what it says goes to $work/out.
 check()
 {
 	what=$1
 	shift
-	if "$@" >"$work/log" 2>&1; then
+	if "$@" >"$work/out" 2>&1; then
 		pass "$what"
 	else
 		fail "$what"
@@ -54,13 +39,8 @@ check()
 # the version filled in, and changed by sed.
 line()
 {
-	awk -v first="# $1" '
-		!inside && /^```sh$/ { inside = 1; number = 0; next }
-		inside && /^```$/ { if (wanted) exit; inside = 0; next }
-		inside && ++number == 1 { wanted = $0 == first }
-		inside && wanted
-	' "$document" | sed -e "s/VERSION/$version/g" -e "${2-}" >"$work/line"
-	[ -s "$work/line" ] || { : >"$work/log"; fail "$document doesn't say: $1"; return 1; }
+	block "$document" sh "# $1" | sed -e "s/VERSION/$version/g" -e "${2-}" >"$work/line"
+	[ -s "$work/line" ] || { : >"$work/out"; fail "$document doesn't say: $1"; return 1; }
 }
 
 # in_place DIRECTORY: $work/line, where nothing but the tarball is.
@@ -71,27 +51,10 @@ in_place()
 
 # --- the place -----------------------------------------------------------------------------------
 
-install_packages()
-{
-	missing=
-	for package in $packages; do
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-			missing="$missing $package"
-	done
-	[ -n "$missing" ] || return 0
-	echo "installs:$missing"
-	apt-get -q update >/dev/null
-	# shellcheck disable=SC2086
-	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >/dev/null
-}
-
 make_root()
 {
 	base=${PACKAGES_ROOT:-$work/base}
-	[ ! -d "$base/etc" ] || return 0
-	echo "makes a Debian with debootstrap: $base"
-	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-	debootstrap --variant=minbase "$suite" "$base" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
+	make_debian "$base"
 }
 
 # fresh_root: $root, with what programs expect of a system.
@@ -130,26 +93,17 @@ in_make()
 	"${MAKE:-make}" -s -C "$builddir" -f "$work/print.mk" print
 }
 
-clean_up()
-{
-	[ -z "$daemon" ] || { kill -TERM "$daemon" 2>/dev/null; wait "$daemon"; }
-	cd /
-	grep -o " $work/[^ ]*" /proc/self/mountinfo | sort -ru | xargs -r umount -l 2>/dev/null
-	rm -rf "$work"
-}
-
 # --- the parts -----------------------------------------------------------------------------------
 
 # In a Debian that knows nothing of the project: the README's program finds the library.
 from_source()
 {
 	fresh_root
-	in_root_install gcc libc6-dev libcap-dev make pkg-config >"$work/log" || { fail "packages"; return; }
+	in_root_install gcc libc6-dev libcap-dev make pkg-config >"$work/out" || { fail "packages"; return; }
 	tar -C "$root/tmp" --transform 's,^[^/]*,source,' -xzf "$work/$tarball"
 	check "configure, make, make install" in_root sh -ec \
 		'cd /tmp/source && ./configure --quiet && make -s -j2 && make -s install' || return
-	awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$srcdir/README.md" \
-		>"$root/tmp/example.c"
+	block "$srcdir/README.md" c "" >"$root/tmp/example.c"
 	# shellcheck disable=SC2016
 	check "a program that is built right after finds the library" in_root sh -ec 'cd /tmp
 		cc example.c -o example $(pkg-config --cflags --libs libportwatch)
@@ -190,7 +144,7 @@ answer()
 debconf_asks()
 {
 	all=cap_dac_read_search,cap_sys_ptrace,cap_sys_admin=p
-	in_root_install libcap2-bin >"$work/log"
+	in_root_install libcap2-bin >"$work/out"
 	check "it is installed" in_root sh -c 'apt-get -q install -y --no-install-recommends /tmp/pwatch_*.deb' || return
 	check "asked nothing, it has no capability" expect_pwatch "" 755 root
 	check "own processes" answer own && check "one capability" expect_pwatch cap_sys_admin=p 755 root
@@ -199,7 +153,7 @@ debconf_asks()
 		check "it still has them" expect_pwatch $all 750 pwatch
 	check "pwatch runs with them" in_root pwatch --version
 	check "no more" answer none && check "none are left" expect_pwatch "" 755 root
-	answer all >"$work/log" 2>&1
+	answer all >"$work/out" 2>&1
 	check "purged" in_root apt-get -q purge -y pwatch
 	check "nothing is left" in_root sh -c '! dpkg-statoverride --list | grep pwatch && ! test -e /usr/bin/pwatch'
 }
@@ -210,7 +164,7 @@ rpm_packages()
 	cd "$work/rpm" || return
 	for package in rpm/RPMS/*/*.rpm; do
 		mkdir -p root
-		rpm2cpio "$package" | (cd root && cpio -idm --quiet) 2>"$work/log" || fail "$package"
+		rpm2cpio "$package" | (cd root && cpio -idm --quiet) 2>"$work/out" || fail "$package"
 	done
 	check "pwatch runs" root/usr/bin/pwatch --version
 	for file in usr/bin/pwatch usr/include/portwatch.h usr/lib/systemd/system/pwatch.service; do
@@ -255,8 +209,8 @@ watches()
 		tries=$((tries + 1))
 		sleep 0.1
 	done
-	"$@" --once --json $server >"$work/log" 2>&1
-	if grep -q "\"event\":\"open\",.*\"port\":$(cat "$work/port"),.*\"pid\":$server," "$work/log"; then
+	"$@" --once --json $server >"$work/out" 2>&1
+	if grep -q "\"event\":\"open\",.*\"port\":$(cat "$work/port"),.*\"pid\":$server," "$work/out"; then
 		pass "it sees the port of a process"
 	else
 		fail "it doesn't see the port of a process"
@@ -265,25 +219,10 @@ watches()
 	rm -f "$work/port"
 }
 
-docker_daemon()
-{
-	dockerd --data-root="$work/docker/data" --exec-root="$work/docker/exec" \
-		--host="unix://$work/docker/socket" --pidfile="$work/docker/pid" --bridge=none \
-		--iptables=false --ip6tables=false --ip-forward=false >"$work/log" 2>&1 &
-	daemon=$!
-	export DOCKER_HOST="unix://$work/docker/socket"
-	tries=0
-	until docker version >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ $tries -lt 300 ] || return 1
-		sleep 0.1
-	done
-}
-
 image()
 {
-	docker_daemon || { fail "Docker doesn't start"; return; }
-	tar -C "$base" -c . | docker import - localhost/debian:base >"$work/log" || { fail "docker import"; return; }
+	docker_daemon || { cp "$work/docker.log" "$work/out"; fail "Docker doesn't start"; return; }
+	tar -C "$base" -c . | docker import - localhost/debian:base >"$work/out" || { fail "docker import"; return; }
 	line image 's/^docker build /&--network=host --build-arg BASE=localhost\/debian:base /' &&
 		check "docker build" in_place image || return
 	name=registry.example/pwatch:$version
@@ -307,7 +246,7 @@ if [ -z "${PACKAGES_INSIDE-}" ]; then
 fi
 work=$(mktemp -d /var/tmp/packages.XXXXXX)
 chmod 755 "$work"
-daemon=
+daemons=
 part=tarball
 trap clean_up EXIT
 trap 'exit 1' INT TERM HUP

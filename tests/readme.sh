@@ -11,6 +11,7 @@
 set -u
 builddir=$(cd "${builddir:-.}" && pwd)
 srcdir=$(cd "${srcdir:-.}" && pwd)
+. "$srcdir/tests/support/blocks.sh"
 . "$srcdir/tests/support/patience.sh"
 PATH=$PATH:/usr/sbin:/sbin
 if ! [ -x "${PWATCH-}" ]; then
@@ -99,11 +100,7 @@ start_container()
 recipe()
 {
 	number=$1
-	awk -v first="# $number. " '
-		/^```sh$/ { inside = 1; line = 0; next }
-		inside && /^```$/ { if (wanted) exit; inside = 0; next }
-		inside && ++line == 1 { wanted = index($0, first) == 1 }
-		inside && wanted' "$srcdir/README.md" >"$work/recipe.sh"
+	block "$srcdir/README.md" sh "# $number. " >"$work/recipe.sh"
 	[ -s "$work/recipe.sh" ] || { fail "README.md has no recipe $number"; return 1; }
 	name=$(sed -n '1s/^# //p' "$work/recipe.sh")
 	rm -f "$work/out" "$work/err"
@@ -225,7 +222,7 @@ fi
 # --- the program ---------------------------------------------------------------------------------
 
 name="the program in README.md"
-awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$srcdir/README.md" >"$work/example.c"
+block "$srcdir/README.md" c "" >"$work/example.c"
 if ! can_compile; then
 	left_out "of the program" "there is no compiler, or no shared library"
 elif ! "$work/bin/cc" "$work/example.c" -o "$work/example" -I"$srcdir/lib/api" -L"$builddir/.libs" -lportwatch \

@@ -10,6 +10,7 @@ status=0
 fail()
 {
 	echo "FAIL: $*"
+	# shellcheck disable=SC2034
 	status=1
 }
 
