@@ -11,6 +11,7 @@
 
 #include "api/event.h"
 #include "api/watcher.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/lock.h"
@@ -31,18 +32,14 @@ struct port_listing {
 
 static void add(struct port_listing *listing, const struct port *port)
 {
-	if (listing->count == listing->capacity) {
-		size_t capacity = listing->capacity ? listing->capacity * 2 : 64;
-		struct portwatch_event *rows =
-			realloc(listing->rows, capacity * sizeof(*listing->rows));
+	struct portwatch_event *rows =
+		array_grow(listing->rows, &listing->capacity, listing->count, sizeof(*rows));
 
-		if (!rows) {
-			listing->error = -ENOMEM;
-			return;
-		}
-		listing->rows = rows;
-		listing->capacity = capacity;
+	if (!rows) {
+		listing->error = -ENOMEM;
+		return;
 	}
+	listing->rows = rows;
 	outbox_describe(port, &listing->rows[listing->count++]);
 }
 
@@ -206,7 +203,7 @@ static bool lives_in(int directory, const struct portwatch_namespace *ns)
 {
 	struct netns_id id;
 
-	return procfs_netns(directory, &id) == 0 && id.ino == ns->id.ino && id.dev == ns->id.dev;
+	return procfs_netns(directory, &id) == 0 && netns_id_is_same(&id, &ns->id);
 }
 
 /* The process may leave the namespace at any time: what was opened is compared. */

@@ -9,10 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util/array.h"
 #include "util/caps.h"
 
-/* 0: the same, 1: less, 2: greater; another number, or a negative errno: not known. */
-static long compare_now(pid_t one, pid_t other)
+long fd_tables_compare(pid_t one, pid_t other)
 {
 	long result = -ENOSYS;
 
@@ -29,13 +29,13 @@ static long compare_now(pid_t one, pid_t other)
 
 static long compare(pid_t one, pid_t other, bool privileged)
 {
-	long result = compare_now(one, other);
+	long result = fd_tables_compare(one, other);
 
 	if (result == -EPERM && privileged) {
 		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken)
-			result = compare_now(one, other);
+			result = fd_tables_compare(one, other);
 		caps_end(taken);
 	}
 	return result;
@@ -106,22 +106,19 @@ void fd_tables_begin(struct fd_tables *tables, pid_t pid)
 void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
 {
 	struct fd_table *reading = &tables->reading;
+	struct fd_socket *sockets;
 
 	if (number < 0 || reading->count == FD_TABLES_SOCKETS)
 		reading->pid = 0; /* others read it again */
 	if (reading->pid == 0)
 		return;
-	if (reading->count == reading->capacity) {
-		size_t capacity = reading->capacity ? reading->capacity * 2 : 16;
-		struct fd_socket *sockets = realloc(reading->sockets, capacity * sizeof(*sockets));
-
-		if (!sockets) {
-			reading->pid = 0;
-			return;
-		}
-		reading->sockets = sockets;
-		reading->capacity = capacity;
+	sockets =
+		array_grow(reading->sockets, &reading->capacity, reading->count, sizeof(*sockets));
+	if (!sockets) {
+		reading->pid = 0;
+		return;
 	}
+	reading->sockets = sockets;
 	reading->sockets[reading->count++] = (struct fd_socket){number, inode};
 }
 

@@ -42,6 +42,10 @@ struct fd_tables {
 	struct fd_table reading; /* pid 0: none is being read */
 };
 
+/* Compares the tables of two processes or threads, by kcmp(2). 0: the same, 1: less, 2: greater;
+ * another number, or a negative errno: not known. */
+long fd_tables_compare(pid_t one, pid_t other);
+
 /* Forgets all tables. */
 void fd_tables_clear(struct fd_tables *tables);
 

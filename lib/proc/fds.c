@@ -2,7 +2,6 @@
 /* fds.c - which sockets a process holds */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +12,9 @@
 
 #include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/failure.h"
 #include "util/fd.h"
+#include "proc/fd_tables.h"
 #include "proc/fds.h"
 
 /* Whether the leader has exited before its other threads. */
@@ -50,10 +51,10 @@ static int try_thread(void *data, long tid)
 	struct fds_scan *scan = data;
 	CLEANUP_CLOSE int list = open_list(scan->process, tid);
 
-	if (list == -EACCES || list == -EPERM)
+	if (error_is_refusal(list))
 		scan->denied = true;
 	if (list < 0)
-		return list == -EMFILE || list == -ENFILE || list == -ENOMEM ? list : 0;
+		return error_is_shortage(list) ? list : 0;
 	if (procfs_list_some(list, find_any, NULL) != FOUND)
 		return 0;
 	/* From the start again. */
@@ -97,7 +98,7 @@ int fds_begin(struct fds_scan *scan, int process, pid_t pid)
 	int result = begin(scan, process, pid);
 	caps_set taken;
 
-	if (result != -EACCES && result != -EPERM)
+	if (!error_is_refusal(result))
 		return result;
 	taken = caps_begin(CAPS_READ_PROCESS);
 	if (taken)
@@ -174,7 +175,7 @@ static int open_ring(struct fds_scan *scan)
 	else
 		snprintf(path, sizeof(path), "fdinfo/%d", scan->rings[scan->ring_count]);
 	scan->ring = procfs_open_at(scan->process, path, O_RDONLY);
-	if (scan->ring == -EMFILE || scan->ring == -ENFILE || scan->ring == -ENOMEM)
+	if (error_is_shortage(scan->ring))
 		return scan->ring;
 	scan->files = (struct uring_files){.used = 0};
 	return 1;
@@ -204,13 +205,10 @@ static int read_ring(struct fds_scan *scan, struct step *step)
  * refuses it), whether they have different numbers of descriptors (Linux 6.2). */
 static bool differ(const struct fds_scan *scan, pid_t one, pid_t other)
 {
-	long result = -1;
+	long result = fd_tables_compare(one, other);
 	struct stat status[2];
 	char path[32];
 
-#ifdef SYS_kcmp
-	result = syscall(SYS_kcmp, one, other, KCMP_FILES, 0L, 0L);
-#endif
 	if (result >= 0)
 		return result > 0;
 	for (int i = 0; i < 2; i++) {
@@ -256,7 +254,7 @@ static int list_tables(struct fds_scan *scan)
 		if (scan->tables_listed)
 			return 1;
 		scan->tasks = procfs_open_at(scan->process, "task", O_RDONLY | O_DIRECTORY);
-		if (scan->tasks == -EMFILE || scan->tasks == -ENFILE || scan->tasks == -ENOMEM)
+		if (error_is_shortage(scan->tasks))
 			return scan->tasks;
 	}
 	result = scan->tasks < 0 ? 0 : procfs_list_some(scan->tasks, visit_task, scan);
@@ -276,7 +274,7 @@ static int open_table(struct fds_scan *scan)
 		return 0;
 	scan->tid = scan->tables[scan->table_next++];
 	scan->list = open_list(scan->process, scan->tid);
-	if (scan->list == -EMFILE || scan->list == -ENFILE || scan->list == -ENOMEM)
+	if (error_is_shortage(scan->list))
 		return scan->list;
 	return 1;
 }
@@ -320,7 +318,7 @@ int fds_next(struct fds_scan *scan, fds_visit visit, void *data)
 	int result = next(scan, &step);
 
 	caps_end(taken);
-	if ((result == -EACCES || result == -EPERM) && !scan->privileged && scan->list >= 0 &&
+	if (error_is_refusal(result) && !scan->privileged && scan->list >= 0 &&
 	    take_privilege(scan))
 		return 1;
 	return result;
@@ -453,7 +451,7 @@ int fds_open_socket_netns(const struct procfs *procfs, pid_t pid, uint64_t start
 	if (directory < 0)
 		return directory;
 	result = open_netns(pidfd, directory, inode);
-	if (result != -EACCES && result != -EPERM)
+	if (!error_is_refusal(result))
 		return result;
 	process = caps_begin(CAPS_READ_PROCESS);
 	network = caps_begin(CAPS_SOCKET_NETNS);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proc/inits.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fd.h"
@@ -52,15 +53,12 @@ static int compare(const void *left, const void *right)
 /* Without memory it is one init less: its members are as good an entry. */
 static void add(struct inits *inits, const struct init_process *process)
 {
-	if (inits->finding_count == inits->finding_capacity) {
-		size_t capacity = inits->finding_capacity ? inits->finding_capacity * 2 : 16;
-		void *grown = realloc(inits->finding, capacity * sizeof(*inits->finding));
+	void *grown = array_grow(inits->finding, &inits->finding_capacity, inits->finding_count,
+	                         sizeof(*inits->finding));
 
-		if (!grown)
-			return;
-		inits->finding = grown;
-		inits->finding_capacity = capacity;
-	}
+	if (!grown)
+		return;
+	inits->finding = grown;
 	inits->finding[inits->finding_count++] = *process;
 }
 

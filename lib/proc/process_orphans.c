@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "proc/process_inside.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -207,15 +208,12 @@ static bool was_listed(const struct orphanage *orphanage, pid_t pid)
 
 static int append(struct orphanage *orphanage, pid_t pid)
 {
-	if (orphanage->listed_count == orphanage->listed_capacity) {
-		size_t capacity = orphanage->listed_capacity ? orphanage->listed_capacity * 2 : 256;
-		void *grown = realloc(orphanage->listed, capacity * sizeof(*orphanage->listed));
+	void *grown = array_grow(orphanage->listed, &orphanage->listed_capacity,
+	                         orphanage->listed_count, sizeof(*orphanage->listed));
 
-		if (!grown)
-			return -ENOMEM;
-		orphanage->listed = grown;
-		orphanage->listed_capacity = capacity;
-	}
+	if (!grown)
+		return -ENOMEM;
+	orphanage->listed = grown;
 	orphanage->listed[orphanage->listed_count++] = pid;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/number.h"
@@ -72,15 +73,12 @@ static int discover(struct process_table *table, struct entry *parent, pid_t pid
  * memory the child is read at once. */
 static int add_found(struct process_table *table, const struct entry *parent, pid_t pid)
 {
-	if (table->found_count == table->found_capacity) {
-		size_t capacity = table->found_capacity ? table->found_capacity * 2 : 64;
-		void *rows = realloc(table->found, capacity * sizeof(*table->found));
+	void *rows = array_grow(table->found, &table->found_capacity, table->found_count,
+	                        sizeof(*table->found));
 
-		if (!rows)
-			return -ENOMEM;
-		table->found = rows;
-		table->found_capacity = capacity;
-	}
+	if (!rows)
+		return -ENOMEM;
+	table->found = rows;
 	table->found[table->found_count++] = (struct parentage){parent->process.pid, pid};
 	return 0;
 }

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/failure.h"
 #include "proc/process_inside.h"
 
 #define FIRST_BUCKETS 64
@@ -306,7 +308,7 @@ void tree_free(struct process_tree *tree, bool leave)
 
 static int classify(const struct process_table *table, pid_t pid, int error)
 {
-	if (error == -EACCES || error == -EPERM)
+	if (error_is_refusal(error))
 		return PROCESS_CLOSED;
 	if (error != -ESRCH)
 		return error;
@@ -400,7 +402,7 @@ static bool is_where_it_was(const struct process_table *table, const struct proc
 	struct netns_id netns = {0};
 
 	return process->netns_known && procfs_netns_of(table->procfs, process->pid, &netns) == 0 &&
-	       netns.dev == process->netns.dev && netns.ino == process->netns.ino;
+	       netns_id_is_same(&netns, &process->netns);
 }
 
 static int locate_anew(struct process_table *table, struct process *process)
@@ -415,8 +417,7 @@ static int locate_anew(struct process_table *table, struct process *process)
 	result = procfs_netns(directory, &netns);
 	if (result < 0)
 		return result;
-	if (process->netns_known && netns.dev == process->netns.dev &&
-	    netns.ino == process->netns.ino)
+	if (process->netns_known && netns_id_is_same(&netns, &process->netns))
 		return 0;
 	result = procfs_read_stat(directory, &stat);
 	if (result < 0)
@@ -450,15 +451,12 @@ static int compare_parents(const void *left, const void *right)
 
 static int add_row(struct parents *parents, pid_t parent, pid_t child)
 {
-	if (parents->count == parents->capacity) {
-		size_t capacity = parents->capacity ? parents->capacity * 2 : 256;
-		void *rows = realloc(parents->rows, capacity * sizeof(*parents->rows));
+	void *rows = array_grow(parents->rows, &parents->capacity, parents->count,
+	                        sizeof(*parents->rows));
 
-		if (!rows)
-			return -ENOMEM;
-		parents->rows = rows;
-		parents->capacity = capacity;
-	}
+	if (!rows)
+		return -ENOMEM;
+	parents->rows = rows;
 	parents->rows[parents->count++] = (struct parentage){parent, child};
 	return 0;
 }

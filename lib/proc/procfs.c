@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/failure.h"
 #include "util/number.h"
 #include "proc/procfs.h"
 #include "util/spawn.h"
@@ -524,7 +525,7 @@ int procfs_netns_inode(int process, uint64_t *inode)
 
 	*inode = 0;
 	result = through_threads(process, "ns/net", read_number, inode);
-	if (result == -EACCES || result == -EPERM)
+	if (error_is_refusal(result))
 		return 0;
 	return result < 0 ? result : 0;
 }

@@ -16,6 +16,7 @@
 #include "table/source.h"
 #include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/failure.h"
 #include "util/fd.h"
 #include "util/spawn.h"
 #include "util/sys.h"
@@ -296,7 +297,7 @@ int probe_start(struct probe **probe, const struct probe_target *target)
 	if (!sockets || !made)
 		return -ENOMEM;
 	result = list_sockets(&listing);
-	if (result == -EACCES || result == -EPERM) {
+	if (error_is_refusal(result)) {
 		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken)

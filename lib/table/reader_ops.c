@@ -65,7 +65,7 @@ int reader_check_netns(struct reader *reader, int process)
 
 	if (error < 0)
 		return reader_fail(reader, STEP_CHECK_NETNS, -error);
-	if (id.dev != reader->netns.dev || id.ino != reader->netns.ino)
+	if (!netns_id_is_same(&id, &reader->netns))
 		return reader_fail(reader, STEP_REACH_NETNS, ESTALE);
 	return 0;
 }

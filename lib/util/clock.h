@@ -19,4 +19,9 @@ static inline uint64_t clock_now(clockid_t id)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
+static inline uint64_t clock_earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
 #endif

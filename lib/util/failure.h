@@ -3,9 +3,24 @@
 #ifndef FAILURE_H
 #define FAILURE_H
 
+#include <errno.h>
+#include <stdbool.h>
+
 /* The greatest errno that the kernel knows (MAX_ERRNO in include/linux/err.h). What others say is
  * an errno is held against it. */
 #define ERRNO_MAX 4095
+
+/* Whether a negative errno says that something is not allowed, and won't be soon. */
+static inline bool error_is_refusal(int error)
+{
+	return error == -EACCES || error == -EPERM;
+}
+
+/* Whether a negative errno says that descriptors or memory are used up: nothing is known then. */
+static inline bool error_is_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
 
 /* A failed step. step is a static string that completes "cannot ..." for people, for example
  * "enter the network namespace (setns)"; error is a positive errno. {NULL, 0}: no failure. */

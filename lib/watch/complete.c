@@ -8,6 +8,7 @@
 #include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/failure.h"
 #include "util/fd.h"
 #include "watch/complete.h"
 #include "watch/subscription.h"
@@ -135,7 +136,7 @@ static int ask_again(const struct subscription *subscription, int i)
 	    stat.start_time != unreadable->members[i].start_time)
 		return 0;
 	result = fds_try(process);
-	return result == -EACCES || result == -EPERM ? result : 0;
+	return error_is_refusal(result) ? result : 0;
 }
 
 /* Asks those who refused lately again, and returns one who still refuses, with the negative errno;
@@ -237,7 +238,7 @@ static int find(const struct unreadable *unreadable, const struct process *proce
 
 static void warn(struct subscription *subscription, pid_t pid, const char *name, int error)
 {
-	bool refused = error == -EACCES || error == -EPERM;
+	bool refused = error_is_refusal(error);
 	struct failure failure = {.error = -error};
 
 	log_write(&subscription->log, PORTWATCH_LOG_WARNING,
@@ -253,7 +254,7 @@ void unreadable_note(struct subscription *subscription, const struct process *pr
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 	int i;
 
-	if (error != -EACCES && error != -EPERM) {
+	if (!error_is_refusal(error)) {
 		if (!unreadable->limited)
 			warn(subscription, process->pid, process->name, error);
 		unreadable->limited = true;

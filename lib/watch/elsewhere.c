@@ -45,15 +45,6 @@ static void forget(struct elsewhere *elsewhere, struct place *place)
 	free(place);
 }
 
-/* The views of a process' namespaces are to be placed again. */
-static void move(struct elsewhere *elsewhere, const struct process *process)
-{
-	struct subscription *subscription = NULL;
-
-	while ((subscription = subscription_of(elsewhere->subscriptions, process, subscription)))
-		subscription_move(subscription);
-}
-
 static struct place *find_place(const struct elsewhere *elsewhere, const struct process *process,
                                 const struct netns_id *id)
 {
@@ -122,7 +113,7 @@ static struct place *add_place(struct elsewhere *elsewhere, const struct process
 	place->verify = clock_now(CLOCK_MONOTONIC) + VERIFY_PAUSE;
 	list_append(&elsewhere->places, &place->link);
 	elsewhere->count++;
-	move(elsewhere, process);
+	subscription_move_all(elsewhere->subscriptions, process);
 	return place;
 }
 
@@ -242,7 +233,7 @@ static void verify(struct elsewhere *elsewhere, uint64_t now)
 		forget(elsewhere, place);
 		/* Those of a process that has left are placed again for that reason. */
 		if (process)
-			move(elsewhere, process);
+			subscription_move_all(elsewhere->subscriptions, process);
 	}
 }
 
@@ -479,7 +470,7 @@ static void take_place(struct elsewhere *elsewhere, const struct process *proces
 		place->descriptor = result->netns;
 		place->verify = clock_now(CLOCK_MONOTONIC) + KEPT;
 	}
-	move(elsewhere, process);
+	subscription_move_all(elsewhere->subscriptions, process);
 	for (ns = netns_find(elsewhere->namespaces, &result->id); ns; ns = netns_find_next(ns))
 		netns_read_now(ns);
 }

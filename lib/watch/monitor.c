@@ -32,7 +32,8 @@ struct monitor {
 	uint64_t refresh_earliest; /* the trees are not read before */
 	uint64_t refresh_took;     /* by the reading under way, in ns ... */
 	uint64_t refresh_cpu;      /* ... and of that, CPU time */
-	bool refreshing;           /* the trees are being read, a slice at each turn */
+	bool refreshing;           /* the trees are being read, a slice at each turn ... */
+	struct list waiting;       /* ... and these subscriptions, by `busy`, wait for the end */
 	bool refresh_failed;       /* not all could be read: with the next poll again */
 };
 
@@ -190,16 +191,6 @@ static const struct netns_observer netns_observer = {
 #define RECHECK (10 * NSEC_PER_SEC)
 #define RECHECK_REST 500
 
-/* The questions that have waited until the trees are read. */
-static void touch_waiting(struct monitor *monitor)
-{
-	struct subscription *subscription;
-
-	list_each (subscription, &monitor->subscriptions.list, struct subscription, link)
-		if (subscription->attribute)
-			subscription_touch(subscription);
-}
-
 /* Reads a slice of the trees. */
 static void refresh_more(struct monitor *monitor)
 {
@@ -216,7 +207,7 @@ static void refresh_more(struct monitor *monitor)
 	if (result > 0)
 		return;
 	kernel_events_after_scan(&monitor->events);
-	touch_waiting(monitor);
+	list_splice(&monitor->subscriptions.busy, &monitor->waiting);
 	monitor->refresh_failed |= result < 0; /* with the next poll again */
 	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
 	monitor->recheck = now + RECHECK + monitor->refresh_cpu * RECHECK_REST;
@@ -284,8 +275,10 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 	if (subscription->pending > 0 && check_forks(monitor, now))
 		refresh(monitor);
 	/* Where no event names the new processes, they are known when the reading has ended. */
-	if (monitor->refreshing && !context_is_notified(&monitor->context, NOTIFIER_PROCESSES))
+	if (monitor->refreshing && !context_is_notified(&monitor->context, NOTIFIER_PROCESSES)) {
+		list_append(&monitor->waiting, &subscription->busy);
 		return;
+	}
 	if (!owners_resolve(subscription, now))
 		subscription->attribute_again = true;
 }
@@ -416,11 +409,6 @@ static void work(struct monitor *monitor, uint64_t now)
 	serve_all(monitor, now);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* When there is something to do again. */
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
@@ -436,15 +424,15 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 	if (process_table_is_parting(monitor->context.processes) &&
 	    !kernel_events_is_behind(&monitor->events))
 		return 0;
-	due = earlier(due, netns_table_due(&monitor->namespaces));
-	due = earlier(due, elsewhere_due(&monitor->elsewhere));
-	due = earlier(due, heap_key(&monitor->subscriptions.due));
+	due = clock_earlier(due, netns_table_due(&monitor->namespaces));
+	due = clock_earlier(due, elsewhere_due(&monitor->elsewhere));
+	due = clock_earlier(due, heap_key(&monitor->subscriptions.due));
 	if (monitor->context.forked || monitor->context.exited)
-		due = earlier(due, monitor->refresh_earliest);
+		due = clock_earlier(due, monitor->refresh_earliest);
 	if (monitor->context.notifier)
-		due = earlier(due, notifier_due(monitor->context.notifier));
+		due = clock_earlier(due, notifier_due(monitor->context.notifier));
 	if (loop_reap_more(&monitor->context.loop))
-		due = earlier(due, now + 10 * NSEC_PER_MSEC);
+		due = clock_earlier(due, now + 10 * NSEC_PER_MSEC);
 	return due;
 }
 
@@ -524,6 +512,7 @@ static int monitor_new(struct monitor **monitor)
 	subscription_table_init(&new->subscriptions, &new->context, &new->namespaces);
 	elsewhere_init(&new->elsewhere, &new->subscriptions);
 	placement_init(&new->placement, &new->subscriptions, &new->elsewhere);
+	list_init(&new->waiting);
 	kernel_events_init(&new->events, &new->subscriptions, &new->placement, &new->elsewhere);
 	result = open_all(new);
 	if (result < 0)

@@ -97,28 +97,23 @@ struct netns *netns_find_serial(const struct netns_table *table, uint64_t serial
 	return link ? container_of(link, struct netns, by_serial) : NULL;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* When there is something to do next. */
 static uint64_t due(const struct netns *ns)
 {
-	uint64_t when = earlier(ns->next, ns->improve);
+	uint64_t when = clock_earlier(ns->next, ns->improve);
 
 	if (ns->pending)
 		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
 		return ns->next;
-	when = earlier(when, ns->expected_at);
-	when = earlier(when, ns->burst_next);
+	when = clock_earlier(when, ns->expected_at);
+	when = clock_earlier(when, ns->burst_next);
 	if (ns->again)
-		when = earlier(when, ns->earliest);
+		when = clock_earlier(when, ns->earliest);
 	if (ns->interval)
-		when = earlier(when, ns->slot);
+		when = clock_earlier(when, ns->slot);
 	if (ns->closes_retry)
-		when = earlier(when, ns->closes_retry);
+		when = clock_earlier(when, ns->closes_retry);
 	return when;
 }
 

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/failure.h"
 #include "util/fd.h"
 #include "watch/owners.h"
 #include "watch/schedule.h"
@@ -217,17 +219,12 @@ static bool is_exiting(int directory)
 	       stat.threads <= 1;
 }
 
-static bool is_refusal(int result)
-{
-	return result == -EACCES || result == -EPERM;
-}
-
 /* A refusal is for good, or for longer than it is worth to ask again soon. What else fails is. */
 static void note_failure(struct subscription *subscription, const struct process *member, int error)
 {
 	if (member)
 		unreadable_note(subscription, member, error);
-	if (is_refusal(error)) {
+	if (error_is_refusal(error)) {
 		subscription->owners.refused = true;
 		return;
 	}
@@ -245,7 +242,7 @@ static void end_answer(struct subscription *subscription, int result)
 	bool named = owners->fds.unnamed == 0;
 	struct holder *holder;
 
-	if (is_refusal(result) && is_exiting(owners->directory))
+	if (error_is_refusal(result) && is_exiting(owners->directory))
 		result = -ESRCH;
 	if (holder_answer_end(&owners->answer, result == 0 && named) < 0 && result == 0)
 		result = -ENOMEM;
@@ -660,16 +657,11 @@ static bool has_unattributed(const struct subscription *subscription)
 static int add_to_queue(void *data, long pid)
 {
 	struct owners *owners = data;
+	pid_t *queue = array_grow(owners->queue, &owners->capacity, owners->count, sizeof(*queue));
 
-	if (owners->count == owners->capacity) {
-		size_t capacity = owners->capacity ? owners->capacity * 2 : 64;
-		pid_t *queue = realloc(owners->queue, capacity * sizeof(*queue));
-
-		if (!queue)
-			return -ENOMEM;
-		owners->queue = queue;
-		owners->capacity = capacity;
-	}
+	if (!queue)
+		return -ENOMEM;
+	owners->queue = queue;
 	if (pid <= INT_MAX)
 		owners->queue[owners->count++] = (pid_t)pid;
 	return 0;
@@ -759,16 +751,6 @@ static bool enter_next_phase(struct subscription *subscription)
 	return true;
 }
 
-static bool reads_namespace(const struct subscription *subscription, const struct netns_id *id)
-{
-	struct view *view;
-
-	list_each (view, &subscription->views, struct view, of_subscription)
-		if (view->ns->id.ino == id->ino && view->ns->id.dev == id->dev)
-			return true;
-	return false;
-}
-
 /* Whether a process of the queue is to be asked. */
 static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 {
@@ -783,7 +765,7 @@ static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 		return false;
 	return holder || owners->phase == OWNERS_ANYWHERE ||
 	       (procfs_netns_of(&subscription->context->procfs, pid, &id) == 0 &&
-	        reads_namespace(subscription, &id));
+	        view_find_netns(subscription, &id));
 }
 
 /* Asks until the queue of the last phase is empty: true; or until the time is over. */

@@ -8,6 +8,7 @@
 #include "util/caps.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/failure.h"
 #include "watch/elsewhere.h"
 #include "watch/placement.h"
 #include "watch/subscription.h"
@@ -273,13 +274,10 @@ void placement_left(struct placement *placement, struct subscription *subscripti
 void placement_find(struct placement *placement, struct process *process)
 {
 	struct context *context = placement->context;
-	struct subscription *subscription = NULL;
 	int result = process_locate(context->processes, process);
 
 	if (result > 0)
-		while ((subscription =
-		                subscription_of(placement->subscriptions, process, subscription)))
-			subscription_move(subscription);
+		subscription_move_all(placement->subscriptions, process);
 	/* One that is nowhere has exited, which nothing else may report. */
 	context->exited |= result == -ENOENT ||
 	                   (result == -ESRCH && !procfs_is_hidden(&context->procfs, process->pid));
@@ -350,7 +348,7 @@ static pid_t consider(struct search *search, pid_t pid)
 	struct netns_id id;
 	pid_t innermost = 0;
 
-	if (process == -EMFILE || process == -ENFILE || process == -ENOMEM)
+	if (error_is_shortage(process))
 		search->error = process;
 	if (process < 0 || procfs_netns(process, &id) < 0 || !netns_id_is_same(&id, search->id) ||
 	    procfs_read_stat(process, &stat) < 0)
@@ -373,8 +371,7 @@ static void consider_members(struct search *search, struct netns *ns)
 
 		while (!search->best.init && left > 0 &&
 		       (process = scope_next(view->subscription->scope, process)))
-			if (process->netns_known && process->netns.ino == ns->id.ino &&
-			    process->netns.dev == ns->id.dev) {
+			if (process->netns_known && netns_id_is_same(&process->netns, &ns->id)) {
 				consider(search, process->pid);
 				left--;
 			}
@@ -451,7 +448,7 @@ static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id
 	uint64_t inode = 0;
 	struct netns_id own;
 
-	if (self < 0 || procfs_netns(self, &own) < 0 || own.ino != id->ino || own.dev != id->dev ||
+	if (self < 0 || procfs_netns(self, &own) < 0 || !netns_id_is_same(&own, id) ||
 	    procfs_netns_inode(self, &inode) < 0)
 		return 0;
 	return inode;

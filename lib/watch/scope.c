@@ -35,7 +35,7 @@ static bool reads_target(struct scope *scope, const struct process *member)
 		scope->target = member->netns;
 		scope->target_known = true;
 	}
-	return scope->target.ino == member->netns.ino && scope->target.dev == member->netns.dev;
+	return netns_id_is_same(&scope->target, &member->netns);
 }
 
 static const struct scope_rules tree_rules = {

@@ -8,6 +8,7 @@
 
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/failure.h"
 #include "watch/complete.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
@@ -63,6 +64,14 @@ struct subscription *subscription_of(const struct subscription_table *table,
 	while (!next && (tree = process_tree_of(process, tree)))
 		next = subscription_find(table, tree);
 	return next;
+}
+
+void subscription_move_all(const struct subscription_table *table, const struct process *process)
+{
+	struct subscription *subscription = NULL;
+
+	while ((subscription = subscription_of(table, process, subscription)))
+		subscription_move(subscription);
 }
 
 int subscription_new(struct subscription **subscription, struct subscription_table *table,
@@ -161,7 +170,7 @@ static bool root_is_ours(struct subscription *subscription)
 	if (process < 0)
 		return true; /* it has exited; its tree may live */
 	result = fds_try(process);
-	if (result != -EACCES && result != -EPERM)
+	if (!error_is_refusal(result))
 		return true;
 	/* What is on its way out belongs to root, whoever ran it. */
 	return procfs_read_stat(process, &stat) == 0 && (stat.exiting || procfs_is_dead(&stat));
@@ -322,7 +331,7 @@ uint64_t subscription_due(const struct subscription *subscription)
 	if (subscription->state == SUBSCRIPTION_STARTING)
 		due = subscription->scope || !subscription->retry ? subscription->deadline
 		                                                  : subscription->retry;
-	return owners_due(subscription) < due ? owners_due(subscription) : due;
+	return clock_earlier(owners_due(subscription), due);
 }
 
 void subscription_check_end(struct subscription *subscription)

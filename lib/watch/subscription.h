@@ -125,6 +125,9 @@ static inline void subscription_move(struct subscription *subscription)
 	list_append(&subscription->table->moved, &subscription->moved);
 }
 
+/* The same for all whose scopes contain the process. */
+void subscription_move_all(const struct subscription_table *table, const struct process *process);
+
 /* There is a question for the owners. */
 static inline void subscription_ask(struct subscription *subscription)
 {
