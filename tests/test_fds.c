@@ -2,13 +2,10 @@
 /* test_fds.c - who holds which sockets */
 #include <check.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/io_uring.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +19,7 @@
 #include "proc/fds.h"
 #include "proc/procfs.h"
 #include "support/check_main.h"
+#include "support/deny.h"
 #include "support/fake_proc.h"
 #include "support/puppet.h"
 #include "support/sandbox.h"
@@ -370,19 +368,11 @@ END_TEST
 /* Where nobody says whether two threads share a table, their sizes do. */
 START_TEST(real_table_without_kcmp)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kcmp, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 	struct stat status;
 	struct report report;
 	pid_t pid;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+	if (deny_call(SYS_kcmp, EPERM) < 0)
 		test_skip("no filter");
 	ck_assert_int_eq(stat("/proc/self/fd", &status), 0);
 	if (status.st_size == 0)

@@ -4,15 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +19,7 @@
 #include "notify/process_events.h"
 #include "proc/procfs.h"
 #include "support/check_main.h"
+#include "support/deny.h"
 #include "support/patience.h"
 #include "support/skip.h"
 #include "util/clock.h"
@@ -718,21 +716,6 @@ static const struct {
 	{SYS_setsockopt, EPERM}, {SYS_sendto, EPERM},  {SYS_recvfrom, EPERM},
 };
 
-static void deny(int call, int error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)error & 0xfff)),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		_exit(SKIP_STATUS);
-}
-
 START_TEST(a_filter_refuses)
 {
 	pid_t child;
@@ -740,7 +723,8 @@ START_TEST(a_filter_refuses)
 	begin();
 	child = fork();
 	if (child == 0) {
-		deny(denied[_i].call, denied[_i].error);
+		if (deny_call(denied[_i].call, denied[_i].error) < 0)
+			_exit(SKIP_STATUS);
 		expect_refusal(-denied[_i].error);
 	}
 	expect_success_of(child);

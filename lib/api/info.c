@@ -21,6 +21,20 @@
 #include "watch/netns_reader.h"
 #include "watch/subscription.h"
 
+/* Has the monitor thread answer. 0, or a negative errno without an answer. */
+static int ask(struct portwatch *watcher,
+               void (*serve)(struct subscription *subscription, void *data), void *data)
+{
+	int cancel, result;
+
+	if (watcher_is_inert(watcher))
+		return -ENOTCONN;
+	cancel = library_enter();
+	result = watcher_ask(watcher, serve, data);
+	library_leave(cancel);
+	return result;
+}
+
 /* --- what is open now */
 
 struct port_listing {
@@ -86,15 +100,11 @@ int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback callb
                         void *user_data)
 {
 	struct port_listing listing = {0};
-	int cancel, result;
+	int result;
 
 	if (!watcher || !callback)
 		return -EINVAL;
-	if (watcher_is_inert(watcher))
-		return -ENOTCONN;
-	cancel = library_enter();
-	result = watcher_ask(watcher, list_ports, &listing);
-	library_leave(cancel);
+	result = ask(watcher, list_ports, &listing);
 	if (result == 0)
 		result = listing.error;
 	if (result == 0)
@@ -152,15 +162,10 @@ int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_call
                              void *user_data)
 {
 	struct namespace_listing listing = {0};
-	int cancel;
 
 	if (!watcher || !callback)
 		return -EINVAL;
-	if (watcher_is_inert(watcher))
-		return 0;
-	cancel = library_enter();
-	watcher_ask(watcher, list_namespaces, &listing);
-	library_leave(cancel);
+	ask(watcher, list_namespaces, &listing); /* where nobody answers there are none */
 	for (int i = 0; i < listing.count; i++)
 		if (callback(&listing.rows[i], user_data) != 0)
 			listing.count = i + 1;
@@ -259,15 +264,11 @@ static void check_complete(struct subscription *subscription, void *data)
 int portwatch_get_complete(struct portwatch *watcher, char *reason, size_t size)
 {
 	struct complete_answer answer = {0};
-	int cancel, result;
+	int result;
 
 	if (!watcher || (!reason && size > 0))
 		return -EINVAL;
-	if (watcher_is_inert(watcher))
-		return -ENOTCONN;
-	cancel = library_enter();
-	result = watcher_ask(watcher, check_complete, &answer);
-	library_leave(cancel);
+	result = ask(watcher, check_complete, &answer);
 	if (result < 0)
 		return result;
 	if (size > 0)
@@ -359,15 +360,11 @@ int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice noti
                            size_t size)
 {
 	struct notifier_answer answer = {.notice = notice};
-	int result, cancel;
+	int result;
 
 	if (!watcher || (!reason && size > 0) || (unsigned int)notice > PORTWATCH_NOTICE_PROCESS)
 		return -EINVAL;
-	if (watcher_is_inert(watcher))
-		return -ENOTCONN;
-	cancel = library_enter();
-	result = watcher_ask(watcher, describe_notifier, &answer);
-	library_leave(cancel);
+	result = ask(watcher, describe_notifier, &answer);
 	if (result < 0)
 		return result;
 	if (size > 0)

@@ -28,117 +28,104 @@ static int begin_set(const struct portwatch *watcher, bool valid)
 	return result;
 }
 
+/* Ends what begin_set() has begun. */
+static int end_set(int result)
+{
+	if (result == 0)
+		library_unlock();
+	return result;
+}
+
 int portwatch_set_events(struct portwatch *watcher, unsigned int kinds)
 {
 	int result = begin_set(watcher, (kinds & ~(unsigned int)ALL_KINDS) == 0);
 
-	if (result < 0)
-		return result;
-	watcher->options.kinds = kinds;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.kinds = kinds;
+	return end_set(result);
 }
 
 int portwatch_set_interval(struct portwatch *watcher, unsigned int milliseconds)
 {
 	int result = begin_set(watcher, milliseconds <= INTERVAL_MAX);
 
-	if (result < 0)
-		return result;
-	watcher->options.interval = milliseconds;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.interval = milliseconds;
+	return end_set(result);
 }
 
 int portwatch_set_addresses(struct portwatch *watcher, enum portwatch_addresses addresses)
 {
 	int result = begin_set(watcher, addresses <= PORTWATCH_ADDRESSES_ALL);
 
-	if (result < 0)
-		return result;
-	watcher->options.addresses = addresses;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.addresses = addresses;
+	return end_set(result);
 }
 
 int portwatch_set_scope(struct portwatch *watcher, enum portwatch_scope scope)
 {
 	int result = begin_set(watcher, scope <= PORTWATCH_SCOPE_NETNS);
 
-	if (result < 0)
-		return result;
-	watcher->options.scope = scope;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.scope = scope;
+	return end_set(result);
 }
 
 int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader)
 {
 	int result = begin_set(watcher, reader <= PORTWATCH_READER_PROCFS);
 
-	if (result < 0)
-		return result;
-	watcher->options.reader = reader;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.reader = reader;
+	return end_set(result);
 }
 
 int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
 {
 	int result = begin_set(watcher, table <= PORTWATCH_TABLE_PROCFS);
 
-	if (result < 0)
-		return result;
-	watcher->options.table = table;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.table = table;
+	return end_set(result);
 }
 
 int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, unsigned int number)
 {
 	int result = begin_set(watcher, limit <= PORTWATCH_LIMIT_PORTS && number > 0);
 
-	if (result < 0)
-		return result;
-	if (limit == PORTWATCH_LIMIT_MEMBERS)
+	if (result == 0 && limit == PORTWATCH_LIMIT_MEMBERS)
 		watcher->options.members = number;
-	else
+	else if (result == 0)
 		watcher->options.ports = number;
-	library_unlock();
-	return 0;
+	return end_set(result);
 }
 
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled)
 {
 	int result = begin_set(watcher, true);
 
-	if (result < 0)
-		return result;
-	watcher->options.subreaper = enabled != 0;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.subreaper = enabled != 0;
+	return end_set(result);
 }
 
 int portwatch_set_notifier(struct portwatch *watcher, int enabled)
 {
 	int result = begin_set(watcher, true);
 
-	if (result < 0)
-		return result;
-	watcher->options.notifier = enabled != 0;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.notifier = enabled != 0;
+	return end_set(result);
 }
 
 int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery delivery)
 {
 	int result = begin_set(watcher, delivery <= PORTWATCH_DELIVERY_DISPATCH);
 
-	if (result < 0)
-		return result;
-	watcher->options.delivery = delivery;
-	library_unlock();
-	return 0;
+	if (result == 0)
+		watcher->options.delivery = delivery;
+	return end_set(result);
 }
 
 int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
@@ -146,15 +133,13 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
 {
 	bool valid = level == PORTWATCH_LOG_ERROR || level == PORTWATCH_LOG_WARNING ||
 	             level == PORTWATCH_LOG_INFO || level == PORTWATCH_LOG_DEBUG;
-	const char *debug = secure_getenv("PORTWATCH_DEBUG");
 	int result = begin_set(watcher, valid);
 
-	if (result < 0)
-		return result;
-	watcher->options.log_level = debug && *debug ? PORTWATCH_LOG_DEBUG : level;
-	watcher->options.log = callback;
-	library_unlock();
-	return 0;
+	if (result == 0) {
+		watcher->options.log_level = watcher_log_level(level);
+		watcher->options.log = callback;
+	}
+	return end_set(result);
 }
 
 pid_t portwatch_get_pid(const struct portwatch *watcher)

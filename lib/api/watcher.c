@@ -154,11 +154,11 @@ static int identify(pid_t pid, uint64_t *start_time)
 	return 0;
 }
 
-static enum portwatch_log_level initial_log_level(void)
+enum portwatch_log_level watcher_log_level(enum portwatch_log_level level)
 {
 	const char *debug = secure_getenv("PORTWATCH_DEBUG");
 
-	return debug && *debug ? PORTWATCH_LOG_DEBUG : PORTWATCH_LOG_WARNING;
+	return debug && *debug ? PORTWATCH_LOG_DEBUG : level;
 }
 
 static int make(struct portwatch **watcher, pid_t pid, uint64_t start_time,
@@ -177,7 +177,7 @@ static int make(struct portwatch **watcher, pid_t pid, uint64_t start_time,
 	new->options.notifier = true;
 	new->options.members = LIMIT_DEFAULT;
 	new->options.ports = LIMIT_DEFAULT;
-	new->options.log_level = initial_log_level();
+	new->options.log_level = watcher_log_level(PORTWATCH_LOG_WARNING);
 	new->references = 1;
 	new->release = release;
 	new->eventfd = -1;

@@ -59,6 +59,9 @@ struct portwatch {
 /* Whether the watcher is a copy that fork(2) has left in this process. */
 bool watcher_is_inert(const struct portwatch *watcher);
 
+/* The level of the messages, where the host has chosen one: the environment may ask for all. */
+enum portwatch_log_level watcher_log_level(enum portwatch_log_level level);
+
 /* Drops a reference; the last one frees. With the lock held, which is released and taken again
  * where it frees. */
 static inline void watcher_unref(struct portwatch *watcher)

@@ -7,6 +7,7 @@
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -26,18 +27,6 @@
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
 
-static const struct sock_filter bpf[] = {
-	LOAD(nr),
-	UNLESS(SYS_bpf, 1),
-	REFUSE,
-	ALLOW,
-};
-static const struct sock_filter perf[] = {
-	LOAD(nr),
-	UNLESS(SYS_perf_event_open, 1),
-	REFUSE,
-	ALLOW,
-};
 static const struct sock_filter connector[] = {
 	LOAD(nr),      UNLESS(SYS_socket, 5), LOAD(args[0]), UNLESS(AF_NETLINK, 3),
 	LOAD(args[2]), UNLESS(CONNECTOR, 1),  REFUSE,        ALLOW,
@@ -46,25 +35,6 @@ static const struct sock_filter closes[] = {
 	LOAD(nr),      UNLESS(SYS_setsockopt, 5),         LOAD(args[1]), UNLESS(SOL_NETLINK, 3),
 	LOAD(args[2]), UNLESS(NETLINK_ADD_MEMBERSHIP, 1), REFUSE,        ALLOW,
 };
-
-static const struct sock_filter tracefs[] = {
-	LOAD(nr),
-	UNLESS(SYS_fsopen, 1),
-	REFUSE,
-	ALLOW,
-};
-
-static const struct {
-	const struct sock_filter *code;
-	unsigned short length;
-} filters[] = {
-	{bpf, sizeof(bpf) / sizeof(*bpf)},
-	{perf, sizeof(perf) / sizeof(*perf)},
-	{connector, sizeof(connector) / sizeof(*connector)},
-	{closes, sizeof(closes) / sizeof(*closes)},
-	{tracefs, sizeof(tracefs) / sizeof(*tracefs)},
-};
-#define FILTERS (sizeof(filters) / sizeof(*filters))
 
 /* Who may not change mounts may not read what is mounted there either. */
 static void hide_tracefs(void)
@@ -78,20 +48,45 @@ static void hide_tracefs(void)
 			continue;
 }
 
+static int set_filter(const struct sock_filter *code, unsigned short length)
+{
+	struct sock_fprog program = {length, (struct sock_filter *)code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		return -errno;
+	return 0;
+}
+
+int deny_call(long number, int error)
+{
+	const struct sock_filter code[] = {
+		LOAD(nr),
+		UNLESS((uint32_t)number, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)error & 0xfff)),
+		ALLOW,
+	};
+
+	return set_filter(code, sizeof(code) / sizeof(*code));
+}
+
 int deny_quietly(unsigned int what)
 {
-	if (what & DENY_TRACEFS)
-		hide_tracefs();
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	for (size_t i = 0; i < FILTERS; i++) {
-		struct sock_fprog program = {filters[i].length,
-		                             (struct sock_filter *)filters[i].code};
+	int result = 0;
 
-		if (what & 1U << i && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-			return -errno;
+	if (what & DENY_TRACEFS) {
+		hide_tracefs();
+		result = deny_call(SYS_fsopen, EPERM);
 	}
-	return 0;
+	if (result == 0 && what & DENY_BPF)
+		result = deny_call(SYS_bpf, EPERM);
+	if (result == 0 && what & DENY_PERF)
+		result = deny_call(SYS_perf_event_open, EPERM);
+	if (result == 0 && what & DENY_CONNECTOR)
+		result = set_filter(connector, sizeof(connector) / sizeof(*connector));
+	if (result == 0 && what & DENY_CLOSES)
+		result = set_filter(closes, sizeof(closes) / sizeof(*closes));
+	return result;
 }
 
 void deny(unsigned int what)

@@ -11,7 +11,10 @@ enum deny {
 	DENY_TRACEFS = 16,  /* the tracepoints: fsopen(2), and what is mounted already */
 };
 
-/* From the calling thread and all that it starts, for good: each is refused with EPERM. 0, or a
+/* From the calling thread and all that it starts, for good: this system call is refused with the
+ * error. 0, or a negative errno where no filter can be set. */
+int deny_call(long number, int error);
+/* The same with these ways: each is refused with EPERM. 0, or a
  * negative errno where no filter can be set. */
 int deny_quietly(unsigned int what);
 /* The same for a case, which is skipped then. */
