@@ -132,7 +132,7 @@ void netns_begin_burst(struct netns *ns, struct burst *burst)
 	burst->next = burst->begun + schedule_burst_pause(0);
 	list_remove(&burst->link);
 	list_append(&ns->bursts, &burst->link);
-	ns->burst_next = earlier(ns->burst_next, burst->next);
+	ns->burst_next = clock_earlier(ns->burst_next, burst->next);
 	reschedule(ns);
 }
 
@@ -461,7 +461,7 @@ static bool pays(struct burst *burst, struct schedule *schedule, uint64_t now, u
 	uint64_t due = share_due(burst->share, &schedule->allowance, schedule->sharers, now, cost);
 
 	if (due > now) {
-		burst->next = earlier(due, schedule->next > now ? schedule->next : due);
+		burst->next = clock_earlier(due, schedule->next > now ? schedule->next : due);
 		return false;
 	}
 	share_take(burst->share, &schedule->allowance, cost);
@@ -494,7 +494,7 @@ static bool burst_reads(struct netns *ns, uint64_t now)
 			reads = true;
 			burst->next = now + pause;
 		}
-		ns->burst_next = earlier(ns->burst_next, burst->next);
+		ns->burst_next = clock_earlier(ns->burst_next, burst->next);
 	}
 	return reads;
 }
