@@ -14,9 +14,11 @@
 #include "watch/subscription.h"
 #include "support/check_main.h"
 #include "support/collect.h"
+#include "support/deny.h"
 #include "support/fixture.h"
 #include "support/patience.h"
 #include "support/process_list.h"
+#include "support/skip.h"
 #include "support/wrap.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
@@ -209,6 +211,38 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 }
 END_TEST
 
+/* What it hears of closed sockets comes when nothing is asked. It has no helper. */
+START_TEST(a_local_reader_says_why_it_breaks)
+{
+	struct fixture server = fixture_start(0);
+	struct fixture_socket socket;
+	struct collect collect;
+	char reason[256];
+
+	deny(DENY_BPF | DENY_PERF);
+	watch_by(&collect, server.pid, PORTWATCH_READER_LOCAL);
+	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_CLOSE, reason,
+	                           sizeof(reason)) != PORTWATCH_NOTIFIER_DESTROY)
+		test_skip("closed sockets are not reported here: %s", reason);
+	wrap_reset();
+	wrap_hasten(HASTE);
+	/* The failure may come to others that receive. */
+	for (int i = 0; collect_count_messages(&collect, "the local reader is started again") == 0;
+	     i++) {
+		ck_assert_int_lt(i, 100);
+		socket = fixture_listen(&server, "127.0.0.1", 0);
+		collect_wait(&collect, OPEN, NULL, socket.port);
+		wrap_fail("recv", WRAP_HOST, 1, 1, ENOTCONN);
+		fixture_close(&server, socket);
+		collect_wait(&collect, CLOSE, NULL, socket.port);
+	}
+	ck_assert_uint_eq(collect_count_messages(&collect, "helper"), 0);
+	wrap_reset();
+	collect_free(&collect);
+	fixture_end(&server);
+}
+END_TEST
+
 /* --- no memory for an event ------------------------------------------------------------------- */
 
 struct starved {
@@ -266,7 +300,7 @@ static Suite *make(void)
 {
 	Suite *suite = suite_create("faults");
 	TCase *helper = tcase_create("helper"), *calls = tcase_create("calls"),
-	      *memory = tcase_create("memory");
+	      *memory = tcase_create("memory"), *local = tcase_create("local");
 
 	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
 	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
@@ -276,6 +310,8 @@ static Suite *make(void)
 	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
 	                    2 * (int)TROUBLES);
 	suite_add_tcase(suite, calls);
+	tcase_add_test(local, a_local_reader_says_why_it_breaks);
+	suite_add_tcase(suite, local);
 	tcase_add_test(memory, an_event_waits_for_memory_and_the_library_does_not);
 	suite_add_tcase(suite, memory);
 	return suite;

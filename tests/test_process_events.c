@@ -553,6 +553,27 @@ START_TEST(a_stranger_with_its_number_is_left_alone)
 }
 END_TEST
 
+/* The same where that is a socket of the connector as well, to which nothing comes. */
+START_TEST(another_connector_with_its_number_is_left_alone)
+{
+	int fd, other;
+
+	begin();
+	fd = find_socket();
+	other = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, CONNECTOR);
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(dup2(other, fd), fd);
+	close(other);
+	ck_assert(!process_events_drain(events));
+	ck_assert_uint_eq(told.losses, 1);
+	end();
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+	fd_close_all();
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+	close(fd);
+}
+END_TEST
+
 START_TEST(too_many_new_ones_are_read_all)
 {
 	begin();
@@ -808,6 +829,7 @@ static Suite *make_suite(void)
 	tcase_add_test(losses, an_overrun_is_told_when_it_is_over);
 	tcase_add_test(losses, a_closed_socket_is_the_end);
 	tcase_add_test(losses, a_stranger_with_its_number_is_left_alone);
+	tcase_add_test(losses, another_connector_with_its_number_is_left_alone);
 	tcase_add_test(losses, too_many_new_ones_are_read_all);
 	tcase_add_test(losses, a_child_that_seems_old_means_a_loss);
 	tcase_add_test(losses, numbers_that_went_round_unseen_mean_a_loss);

@@ -211,6 +211,28 @@ static bool lives_in(int directory, const struct portwatch_namespace *ns)
 	return procfs_netns(directory, &id) == 0 && netns_id_is_same(&id, &ns->id);
 }
 
+/* Opens the namespace of a process that lives in the wanted one, where the inode of that is not
+ * known. The process may go elsewhere and come back meanwhile, so it counts when the process is
+ * found there before and after, and leads to the same namespace twice. */
+static int open_unknown(int directory, const struct portwatch_namespace *ns)
+{
+	CLEANUP_CLOSE int opened = -1;
+	uint64_t before = 0, after = 0;
+	int result;
+
+	if (procfs_netns_inode(directory, &before) < 0 || !lives_in(directory, ns))
+		return -ESRCH;
+	opened = procfs_open_netns(directory);
+	if (opened < 0)
+		return opened;
+	if (!lives_in(directory, ns) || procfs_netns_inode(directory, &after) < 0 ||
+	    before != after || !fd_has_inode(opened, before))
+		return -ESRCH;
+	result = opened;
+	opened = -1;
+	return result;
+}
+
 /* The process may leave the namespace at any time: what was opened is compared. */
 static int open_namespace(const struct portwatch_namespace *ns)
 {
@@ -225,10 +247,10 @@ static int open_namespace(const struct portwatch_namespace *ns)
 	procfs_close(&procfs);
 	if (directory < 0)
 		return directory;
-	opened = procfs_open_netns(directory);
+	opened = ns->inode ? procfs_open_netns(directory) : open_unknown(directory, ns);
 	if (opened < 0)
 		return opened;
-	if (ns->inode ? !fd_has_inode(opened, ns->inode) : !lives_in(directory, ns))
+	if (ns->inode && !fd_has_inode(opened, ns->inode))
 		return -ESRCH;
 	result = fd_give(opened);
 	opened = -1;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,7 +53,8 @@
 struct process_events {
 	struct process_events_hooks hooks;
 	void *data;
-	int socket; /* -1: failed for good */
+	int socket;     /* -1: failed for good */
+	uint64_t inode; /* of the socket */
 	int epoll;
 	bool silent;    /* the socket's readiness is not waited for: a pause */
 	bool empty;     /* the last drain took all there was */
@@ -218,6 +220,7 @@ static pid_t read_pid_max(void)
 
 static int set_up(struct process_events *events, const char **step)
 {
+	struct stat status;
 	int error;
 
 	*step = "open a socket for process events (NETLINK_CONNECTOR)";
@@ -225,6 +228,9 @@ static int set_up(struct process_events *events, const char **step)
 		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_CONNECTOR));
 	if (events->socket < 0)
 		return events->socket;
+	if (fstatat(events->socket, "", &status, AT_EMPTY_PATH) < 0)
+		return -errno;
+	events->inode = status.st_ino;
 	enlarge(events);
 	error = subscribe(events, step);
 	if (error < 0)
@@ -326,24 +332,27 @@ static bool take(struct process_events *events, const uint8_t *bytes, size_t siz
 	return true;
 }
 
-static bool is_connector(int fd)
+/* Whether the descriptor is still that of the socket: not where the host has closed it, and opened
+ * something else with its number, even another socket of the connector. */
+static bool is_ours(const struct process_events *events)
 {
-	int protocol = 0;
-	socklen_t size = sizeof(protocol);
+	struct stat status;
 
-	return raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
-	       protocol == NETLINK_CONNECTOR;
+	if (fstatat(events->socket, "", &status, AT_EMPTY_PATH) < 0)
+		return errno != EBADF; /* else there was no memory to look */
+	return status.st_ino == events->inode;
 }
 
 /* The host has closed it, or something as unforeseen. The number may be somebody else's by now:
  * then it isn't ours to close, here or in the child of a fork(2). */
 static void fail(struct process_events *events)
 {
-	epoll_ctl(events->epoll, EPOLL_CTL_DEL, events->socket, NULL);
-	if (is_connector(events->socket))
+	if (is_ours(events)) {
+		epoll_ctl(events->epoll, EPOLL_CTL_DEL, events->socket, NULL);
 		fd_close(events->socket);
-	else
+	} else {
 		fd_give(events->socket);
+	}
 	events->socket = -1;
 	events->silent = false; /* nothing is to be drained after a pause */
 	events->missed = true;
@@ -423,7 +432,9 @@ bool process_events_drain(struct process_events *events)
 
 	if (events->socket < 0)
 		return false;
-	if (take_all(events, begin, &followed) > 0)
+	if (!is_ours(events))
+		fail(events);
+	else if (take_all(events, begin, &followed) > 0)
 		pay(events, begin, followed ? REST : REST_OTHERS);
 	if (events->missed)
 		tell_lost(events);

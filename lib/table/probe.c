@@ -26,6 +26,8 @@
 #define SOCKETS_MAX 1024
 /* Copies that aren't closed: to do that could take long. */
 #define KEPT_MAX 32
+/* As many descriptors as there is room for with an answer, for alignment. */
+#define RIDERS_MAX ((CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int))
 
 struct probe {
 	struct child child;
@@ -323,16 +325,28 @@ pid_t probe_pid(const struct probe *probe)
 	return probe->child.pid;
 }
 
+/* The descriptor that came with an answer; -1: none, or more than one, which are closed. */
 static int take_rider(struct msghdr *message)
 {
 	struct cmsghdr *rider = CMSG_FIRSTHDR(message);
-	int fd;
+	int fds[RIDERS_MAX];
+	size_t count;
 
-	if (!rider || rider->cmsg_level != SOL_SOCKET || rider->cmsg_type != SCM_RIGHTS ||
-	    rider->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (!rider || rider->cmsg_level != SOL_SOCKET || rider->cmsg_type != SCM_RIGHTS)
 		return -1;
-	memcpy(&fd, CMSG_DATA(rider), sizeof(fd));
-	return fd_own(fd);
+	count = (rider->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count > RIDERS_MAX)
+		count = RIDERS_MAX;
+	memcpy(fds, CMSG_DATA(rider), count * sizeof(int));
+	for (size_t i = 0; i < count; i++)
+		fds[i] = fd_own(fds[i]);
+	for (size_t i = 1; i < count; i++)
+		fd_close(fds[i]);
+	if (count == 1)
+		return fds[0];
+	if (count > 1)
+		fd_close(fds[0]);
+	return -1;
 }
 
 int probe_take(struct probe *probe, struct probe_result *result)
@@ -347,17 +361,23 @@ int probe_take(struct probe *probe, struct probe_result *result)
 		.msg_controllen = sizeof(control),
 	};
 	long size = raw_call(SYS_recvmsg, probe->answers, &message, (long)MSG_CMSG_CLOEXEC);
+	int netns;
 
 	if (size == -EAGAIN || size == -EINTR)
 		return -EAGAIN;
 	if (size < 0)
 		return (int)size;
-	result->netns = take_rider(&message);
-	result->id = answer.id;
+	netns = take_rider(&message);
 	/* The end: it has died without a word. */
 	if (size != sizeof(answer) || answer.error < 0 || answer.error > ERRNO_MAX)
-		return -EPIPE;
-	return -answer.error;
+		answer.error = EPIPE;
+	if (answer.error) {
+		fd_close(netns);
+		return -answer.error;
+	}
+	result->netns = netns;
+	result->id = answer.id;
+	return 0;
 }
 
 void probe_close(struct probe *probe, struct child *child)

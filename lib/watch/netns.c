@@ -384,8 +384,11 @@ static void ready(struct source *source)
 		hear(ns);
 		take(ns, state);
 	} else if (reader_process(ns->reader) == READER_BROKEN) {
-		/* Nothing was asked: it has died. */
-		netns_reader_broke(ns, (struct failure){"keep the helper alive", EPIPE},
+		/* Nothing was asked: a helper has died. */
+		netns_reader_broke(ns,
+		                   reader_pid(ns->reader) > 0
+		                           ? (struct failure){"keep the helper alive", EPIPE}
+		                           : reader_failure(ns->reader),
 		                   clock_now(CLOCK_MONOTONIC));
 	}
 	heed(ns);
