@@ -197,9 +197,11 @@ void explain_idle(struct explain *explain, int64_t now)
 	explain->idle = true;
 	if (explain->options->wait_port != 0)
 		message_error("port %u is not open yet", explain->options->wait_port);
-	else if (explain->open == 0 && explain->hidden == 0 && means_port(explain->options, hint))
+	else if (explain->open + explain->hidden > 0)
+		return;
+	else if (means_port(explain->options, hint))
 		message_error("nothing listens yet; %s", hint);
-	else if (explain->open == 0)
+	else
 		message_error("nothing listens yet");
 }
 

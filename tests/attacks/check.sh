@@ -326,13 +326,15 @@ tracefs_that_is_not_mounted()
 	perfmon=+perfmon,+dac_read_search
 	set -- "$(command -v setpriv)" --reuid $mallory --regid $mallory --clear-groups --inh-caps=$perfmon \
 		--ambient-caps=$perfmon "$here/plain"
+	# shellcheck disable=SC2016
 	files='for place in /sys/kernel/debug/tracing /sys/kernel/debug /sys/kernel/tracing; do
 		while umount -l $place 2>/dev/null; do :; done; done'
 	with_files true || { skip "no mounts of our own"; return; }
+	with_files sh -c '! [ -e /sys/kernel/tracing/events ] && ! [ -e /sys/kernel/debug/tracing/events ]' ||
+		{ skip "tracefs can't be unmounted"; return; }
 	checks with_files "$@"
 	visible $?
 	notifier_is polling
-	grep -q '"name":"mount"' "$work/log" || { skip "tracefs can't be unmounted"; return; }
 	finding missing tracefs "at /sys/kernel/tracing"
 	files="$files; $(granted mount)"
 	with_files true || { skip "tracefs can't be mounted"; return; }

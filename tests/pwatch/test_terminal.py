@@ -95,14 +95,19 @@ class Terminal(Case):
         server, _ = self.serve('127.0.0.2', '127.0.0.3')
         pwatch = self.watch_there('-j', server.pid)
         self.assertRegex(self.read(), '; no port is open; 2 are hidden, --addresses=loopback shows them$')
-        self.assertEqual(self.read(), QUIET)
-        # What was explained is not explained again, and never printed.
+        # What was explained is not explained again, and never printed; and somebody listens there.
         self.tell(server, 'open 127.0.0.4')
         port = int(self.tell(server, 'open 127.0.0.1'))
         self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
         server.stdin.close()
         self.assertEqual(self.read_rest(), [])
         self.assertEqual(pwatch.stdout.read().count(b'\n'), 1)
+
+    def test_something_listens_that_is_hidden(self):
+        server, _ = self.serve('127.0.0.2')
+        pwatch = self.watch_there('-t', '2.5', server.pid)
+        self.assertRegex(self.read(), '; 1 is hidden, --addresses=loopback shows it$')
+        self.assertEqual((self.read_rest(), pwatch.wait(DEADLINE)), ([], 124))
 
     def test_ports_that_are_hidden_later(self):
         server, ports = self.serve('127.0.0.1')
