@@ -56,6 +56,14 @@ for page in "$@"; do
 	grep -qx "\.It Xr $name 3" "$page3" || fail "$page3 doesn't refer to $name(3)"
 done
 
+# "portwatch_new 0.1": since which version there is each function, in the header and under HISTORY.
+awk '/^\/\*\*$/ { getline; name = $2; sub(/:$/, "", name) }
+	/^ \* Since: / && name ~ /^portwatch_[a-z0-9_]+$/ { print name, $3; name = "" }' "$header" |
+	grep -Fwf "$work/functions" | sort >"$work/since"
+awk '/^\.Sh / { inside = /HISTORY/ } inside && /^\.It Since / { version = $3 }
+	inside && /^\.Fn / { print $2, version }' "$@" | sort >"$work/history"
+compare "portwatch.h and HISTORY in the manual pages differ" "$work/since" "$work/history"
+
 # Enumerators are alone in having a value.
 sed -n 's/^[[:space:]]*\(PORTWATCH_[A-Z0-9_]*\) = .*/\1/p' "$header" | sort >"$work/constants"
 sed -n '/^\.Sh CONSTANTS/,/^\.Sh EN/s/^\.\(It \)\{0,1\}Dv \(PORTWATCH_[A-Z0-9_]*\).*/\2/p' "$page3" |
