@@ -12,9 +12,9 @@ import subprocess
 from support import (Case, DEADLINE, F_SETPIPE_SZ, has_locale, main, NO_SUCH_PID, PWATCH, read_line,
                      SERVER_COMMAND, wait_until)
 
-# Options for which any text is good.
-# By glibc, and by musl.
+# In the words of glibc and in those of musl.
 NAME_TOO_LONG = b'name too long'
+# Options for which any text is good.
 ANY_TEXT = ('output', 'format', 'exec')
 BAD_VALUES = {
     'huge word': 'x' * 100000,
