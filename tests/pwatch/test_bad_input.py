@@ -166,13 +166,17 @@ class Outputs(Case):
     def test_a_locale_without_utf8(self):
         server, _ = self.serve('127.0.0.1')
         self.tell(server, 'name ' + 'é\u202e'.encode().hex() + 'ff')
-        for locale, shown in (('C', rb'\xc3\xa9\xe2\x80\xae\xff'),
-                              ('C.UTF-8', 'é'.encode() + rb'\xe2\x80\xae\xff'),
-                              ('no_such_locale', rb'\xc3\xa9\xe2\x80\xae\xff')):
+        ascii, utf8 = rb'\xc3\xa9\xe2\x80\xae\xff', 'é'.encode() + rb'\xe2\x80\xae\xff'
+        for locale in 'C', 'C.UTF-8', 'no_such_locale':
             if locale == 'C.UTF-8' and not has_locale(locale):
                 continue
             environment = dict(os.environ, LC_ALL=locale)
-            self.assertIn(b'  ' + shown + b'  ', self.run_pwatch('-1', server.pid, env=environment).stdout)
+            listing = self.run_pwatch('-1', server.pid, env=environment).stdout
+            shown = utf8 if locale == 'C.UTF-8' else ascii
+            # With musl one that there isn't is as good as C.UTF-8.
+            if locale == 'no_such_locale' and utf8 in listing:
+                shown = utf8
+            self.assertIn(b'  ' + shown + b'  ', listing)
             pwatch = self.watch(server.pid, env=environment)
             self.assertIn(shown.decode() + f'[{server.pid}]', read_line(pwatch.stdout))
             self.assertEqual(json.loads(self.run_pwatch('-1j', server.pid, env=environment).stdout)['process'],
