@@ -15,6 +15,7 @@
 #include "watch/kernel_events.h"
 #include "watch/placement.h"
 #include "watch/subscription.h"
+#include "watch/unseen.h"
 
 /* Sockets of members whose end may be reported of a non-member; with more, the list begins anew,
  * and leaves the ends of those that were dropped to the poll. */
@@ -137,8 +138,11 @@ static void member_changed(struct kernel_events *events, struct process *process
 	struct place *place = NULL;
 
 	placement_find(events->placement, process);
-	if (change->listening)
-		elsewhere_listened(events->elsewhere, process, change);
+	if (change->listening) {
+		unseen_listened(events->unseen, process, change);
+		if (change->tid != process->pid)
+			elsewhere_look_at(events->elsewhere, process, change->tid);
+	}
 	/* A process or a thread that moves and listens: its new namespace must have a worker first.
 	 */
 	placement_update(events->placement);
@@ -177,7 +181,7 @@ static void changed(void *data, const struct tcp_change *change)
 	if (netns || process)
 		count(events);
 	if (!change->listening)
-		elsewhere_ended(events->elsewhere, change->socket);
+		unseen_ended(events->unseen, change->socket);
 	if (netns && !(process && elsewhere_next(events->elsewhere, process, NULL))) {
 		ns = netns_find_serial(events->namespaces, netns);
 		if (ns)
@@ -509,14 +513,15 @@ void kernel_events_clear(struct kernel_events *events)
 }
 
 void kernel_events_init(struct kernel_events *events, struct subscription_table *subscriptions,
-                        struct placement *placement, struct elsewhere *elsewhere)
+                        struct placement *placement, struct unseen *unseen)
 {
 	*events = (struct kernel_events){
 		.context = subscriptions->context,
 		.namespaces = subscriptions->namespaces,
 		.subscriptions = subscriptions,
 		.placement = placement,
-		.elsewhere = elsewhere,
+		.unseen = unseen,
+		.elsewhere = unseen->elsewhere,
 		.ways = -1,
 	};
 }

@@ -18,12 +18,14 @@ struct elsewhere;
 struct netns_table;
 struct placement;
 struct subscription_table;
+struct unseen;
 
 struct kernel_events {
 	struct context *context; /* has the notifier */
 	struct netns_table *namespaces;
 	struct subscription_table *subscriptions;
 	struct placement *placement;
+	struct unseen *unseen;
 	struct elsewhere *elsewhere;
 	struct source source;  /* of the notifier */
 	bool more;             /* not all that it holds was handled */
@@ -37,7 +39,7 @@ struct kernel_events {
 };
 
 void kernel_events_init(struct kernel_events *events, struct subscription_table *subscriptions,
-                        struct placement *placement, struct elsewhere *elsewhere);
+                        struct placement *placement, struct unseen *unseen);
 void kernel_events_clear(struct kernel_events *events);
 /* Opens the notifier where some subscription wants it, closes it where none does. 0, or a negative
  * errno if the trees must be read again. */

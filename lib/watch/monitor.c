@@ -16,6 +16,7 @@
 #include "watch/placement.h"
 #include "watch/schedule.h"
 #include "watch/subscription.h"
+#include "watch/unseen.h"
 
 struct monitor {
 	bool quit; /* no watcher needs it any more */
@@ -25,6 +26,7 @@ struct monitor {
 	struct netns_table namespaces;
 	struct subscription_table subscriptions;
 	struct elsewhere elsewhere;
+	struct unseen unseen;
 	struct placement placement;
 	struct kernel_events events;
 	struct recent_pids recent_pids;
@@ -45,8 +47,7 @@ static bool is_helper(void *data, pid_t pid)
 	struct monitor *monitor = data;
 
 	return netns_table_has_helper(&monitor->namespaces, pid) ||
-	       elsewhere_is_child(&monitor->elsewhere, pid) ||
-	       loop_reaps(&monitor->context.loop, pid) ||
+	       unseen_is_child(&monitor->unseen, pid) || loop_reaps(&monitor->context.loop, pid) ||
 	       loop_has_reaped(&monitor->context.loop, pid);
 }
 
@@ -133,7 +134,7 @@ static void missed(void *data, struct netns *ns, const struct expectation *expec
 	struct monitor *monitor = data;
 
 	(void)ns;
-	elsewhere_missed(&monitor->elsewhere, expectation);
+	unseen_missed(&monitor->unseen, expectation);
 }
 
 static void log_for_all(void *data, struct netns *ns, enum portwatch_log_level level,
@@ -400,6 +401,8 @@ static void work(struct monitor *monitor, uint64_t now)
 	netns_table_work(&monitor->namespaces, now);
 	if (elsewhere_due(&monitor->elsewhere) <= now)
 		elsewhere_work(&monitor->elsewhere, now);
+	if (unseen_due(&monitor->unseen) <= now)
+		unseen_work(&monitor->unseen, now);
 	if (monitor->namespaces.polled)
 		scan_trees(monitor, now);
 	if (refresh_is_due(monitor, now))
@@ -426,6 +429,7 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 		return 0;
 	due = clock_earlier(due, netns_table_due(&monitor->namespaces));
 	due = clock_earlier(due, elsewhere_due(&monitor->elsewhere));
+	due = clock_earlier(due, unseen_due(&monitor->unseen));
 	due = clock_earlier(due, heap_key(&monitor->subscriptions.due));
 	if (monitor->context.forked || monitor->context.exited)
 		due = clock_earlier(due, monitor->refresh_earliest);
@@ -488,6 +492,7 @@ static int open_all(struct monitor *monitor)
 static void monitor_free(struct monitor *monitor)
 {
 	kernel_events_clear(&monitor->events);
+	unseen_clear(&monitor->unseen);
 	elsewhere_clear(&monitor->elsewhere);
 	netns_table_clear(&monitor->namespaces);
 	subscription_table_clear(&monitor->subscriptions);
@@ -511,9 +516,10 @@ static int monitor_new(struct monitor **monitor)
 	netns_table_init(&new->namespaces, &new->context, &new->schedule, &netns_observer, new);
 	subscription_table_init(&new->subscriptions, &new->context, &new->namespaces);
 	elsewhere_init(&new->elsewhere, &new->subscriptions);
+	unseen_init(&new->unseen, &new->elsewhere);
 	placement_init(&new->placement, &new->subscriptions, &new->elsewhere);
 	list_init(&new->waiting);
-	kernel_events_init(&new->events, &new->subscriptions, &new->placement, &new->elsewhere);
+	kernel_events_init(&new->events, &new->subscriptions, &new->placement, &new->unseen);
 	result = open_all(new);
 	if (result < 0)
 		monitor_free(new);

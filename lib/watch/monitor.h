@@ -11,8 +11,9 @@
  *   what was found.
  * - subscription.h: one started watcher. scope.h decides which processes count and which namespaces
  *   are read, complete.h says what cannot be seen, and log.h writes the messages.
- * - elsewhere.h: namespaces in which members listen and do not live. placement.h: which namespaces
- *   are read, and how each is entered. kernel_events.h: whom an event of the notifier concerns.
+ * - elsewhere.h: namespaces in which members listen and do not live. unseen.h: reported listen(2)
+ *   calls that lead to no port. placement.h: which namespaces are read, and how each is entered.
+ *   kernel_events.h: whom an event of the notifier concerns.
  * - monitor.c: the turns of the loop. Only the monitor knows all of these objects. A lower object
  *   reports to an upper one through an observer, or by a flag in the context (context.h).
  *

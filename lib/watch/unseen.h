@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* unseen.h - listen(2) calls of members that were reported and lead to no port
+ *
+ * The descriptor itself is asked in which network namespace its socket is (probe.h), and that is
+ * read from then on (elsewhere.h). Where this finds nothing either, it is logged once. */
+#ifndef UNSEEN_H
+#define UNSEEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "notify/tcp_state.h"
+#include "proc/process_tree.h"
+#include "table/probe.h"
+#include "table/snapshot.h"
+#include "util/loop.h"
+
+struct context;
+struct elsewhere;
+struct expectation;
+struct subscription_table;
+
+/* For all watchers together, each tree with its share (elsewhere.h). */
+#define LISTENS_MAX 64
+
+/* A listen(2) of a member that should have led to a port by `due`. */
+struct listen {
+	const void *tree; /* whose share it belongs to */
+	pid_t pid;
+	uint64_t start_time;
+	uint64_t socket; /* the kernel's address of it */
+	struct listener listener;
+	uint64_t reported; /* CLOCK_MONOTONIC */
+	uint64_t due;
+	bool asks; /* its descriptor is to be asked now */
+};
+
+struct unseen {
+	struct context *context;
+	struct subscription_table *subscriptions;
+	struct elsewhere *elsewhere;
+	struct listen listens[LISTENS_MAX];
+	size_t listen_count;
+	struct probe *probe; /* NULL: none is under way */
+	struct source source;
+	struct listen probed; /* that it asks for */
+	uint64_t deadline;
+	uint64_t earliest; /* no probe before */
+};
+
+void unseen_init(struct unseen *unseen, struct elsewhere *elsewhere);
+void unseen_clear(struct unseen *unseen);
+/* Whether a PID is that of the probe. */
+bool unseen_is_child(const struct unseen *unseen, pid_t pid);
+
+/* A member was reported to listen. */
+void unseen_listened(struct unseen *unseen, const struct process *process,
+                     const struct tcp_change *change);
+/* A socket was reported to listen no more. */
+void unseen_ended(struct unseen *unseen, uint64_t socket);
+/* No table shows what was expected in a namespace. */
+void unseen_missed(struct unseen *unseen, const struct expectation *expectation);
+
+/* Does what is due. */
+void unseen_work(struct unseen *unseen, uint64_t now);
+uint64_t unseen_due(const struct unseen *unseen);
+
+#endif
