@@ -27,7 +27,8 @@ harmless='
 	pthread_cond_broadcast pthread_cond_init pthread_cond_timedwait pthread_cond_wait
 	__pthread_cond_timedwait64 __pthread_cond_timedwait_time64
 	pthread_condattr_destroy pthread_condattr_init pthread_condattr_setclock
-	pthread_detach pthread_join pthread_setcancelstate pthread_mutex_lock pthread_mutex_unlock pthread_once
+	pthread_detach pthread_join pthread_setcancelstate pthread_once
+	pthread_cond_destroy pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 '
 # They return no error: exit_group doesn't return, geteuid has none.
 harmless_numbers='SYS_exit_group SYS_geteuid'

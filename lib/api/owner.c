@@ -10,15 +10,19 @@
 #include <string.h>
 
 #include "api/event.h"
-#include "proc/fds.h"
 #include "proc/procfs.h"
+#include "table/probe.h"
 #include "util/cleanup.h"
+#include "util/fd.h"
+#include "util/spawn.h"
 
 /* Longer command lines are cut. */
 #define COMMAND_LINE_MAX 4096
 #define STATUS_MAX 16384
 /* A line for each hierarchy, with a path of up to PATH_MAX. */
 #define CGROUP_MAX 65536
+/* How long a socket may take to lead to its namespace, in milliseconds. */
+#define ANSWER_TIMEOUT 2000
 
 /* Opens the directory of the owner, if it lives: a descriptor, or a negative errno. Whatever is
  * read through it afterwards is of this very process, or fails. */
@@ -199,12 +203,19 @@ static int open_netns_of_owner(const struct portwatch_event *event)
 static int open_netns_of_socket(const struct portwatch_event *event)
 {
 	struct procfs procfs;
+	struct probe_target target = {
+		.procfs = &procfs,
+		.pid = event->pid,
+		.start_time = event->start_time,
+		.inode = event->listener.inode,
+	};
+	struct child child;
 	int result = procfs_open(&procfs, "/proc");
 
 	if (result < 0)
 		return result;
-	result = fds_open_socket_netns(&procfs, event->pid, event->start_time,
-	                               event->listener.inode);
+	result = probe_open_netns(&target, ANSWER_TIMEOUT, &child);
+	spawn_reap_soon(&child);
 	procfs_close(&procfs);
 	return result;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/array.h"
+#include "util/aside.h"
 #include "util/caps.h"
 
 long fd_tables_compare(pid_t one, pid_t other)
@@ -49,33 +50,79 @@ static void drop(struct fd_tables *tables, size_t index)
 	        (tables->count - index) * sizeof(*tables->rows));
 }
 
+/* A search, which the processes that are compared can make last (aside.h). */
+struct search {
+	pid_t pid;
+	bool privileged;
+	pid_t rows[FD_TABLES_MAX];
+	size_t count;
+	int found; /* as search() returns it; GONE: the process of the row `index` has exited */
+	size_t index;
+};
+
+#define GONE 2
+
+static void run_search(void *argument)
+{
+	struct search *search = argument;
+	pid_t pid = search->pid;
+	size_t low = 0, high = search->count;
+
+	search->found = 0;
+	while (low < high && search->found == 0) {
+		size_t middle = low + (high - low) / 2;
+		long order = compare(pid, search->rows[middle], search->privileged);
+
+		search->index = middle;
+		if (order == -ESRCH && compare(pid, pid, search->privileged) == 0)
+			search->found = GONE;
+		else if (order == 0)
+			search->found = 1;
+		else if (order == 1)
+			high = middle;
+		else if (order == 2)
+			low = middle + 1;
+		else
+			search->found = -1;
+	}
+	if (search->found == 0)
+		search->index = low;
+}
+
+/* As search(), and GONE. */
+static int search_once(const struct fd_tables *tables, pid_t pid, bool privileged, size_t *index)
+{
+	static const struct aside aside = {.run = run_search, .dispose = free};
+	struct search *search = malloc(sizeof(*search));
+	int found;
+
+	if (!search)
+		return -1;
+	*search = (struct search){.pid = pid, .privileged = privileged, .count = tables->count};
+	for (size_t i = 0; i < tables->count; i++)
+		search->rows[i] = tables->rows[i].pid;
+	if (aside_call(&aside, search) < 0)
+		return -1;
+	*index = search->index;
+	found = search->found;
+	free(search);
+	return found;
+}
+
 /* Where the table of a process stands: 1 with its index, 0 with the index where it would stand, -1
  * where that isn't known. A row whose process has exited, or has another table now, is wrong: what
  * follows from it is at worst that a table is read once more. */
 static int search(struct fd_tables *tables, pid_t pid, bool privileged, size_t *index)
 {
-	size_t low = 0, high = tables->count;
+	int found = 0;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		long order = compare(pid, tables->rows[middle].pid, privileged);
-
-		if (order == -ESRCH && compare(pid, pid, privileged) == 0) {
-			drop(tables, middle); /* its process has exited */
-			high--;
-			continue;
-		}
-		*index = middle;
-		if (order == 0)
-			return 1;
-		if (order == 1)
-			high = middle;
-		else if (order == 2)
-			low = middle + 1;
-		else
-			return -1;
+	*index = 0;
+	while (tables->count > 0) {
+		found = search_once(tables, pid, privileged, index);
+		if (found != GONE)
+			return found;
+		drop(tables, *index);
 	}
-	*index = low;
 	return 0;
 }
 

@@ -2,10 +2,8 @@
 /* fds.c - which sockets a process holds */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -381,83 +379,4 @@ int fds_try(int process)
 		result = fds_next(&scan, visit_nothing, NULL);
 	fds_end(&scan);
 	return result < 0 ? result : 0;
-}
-
-/* --- the network namespace of a socket */
-
-struct socket_search {
-	int list;
-	uint64_t inode;
-	long descriptor;
-};
-
-static int find_socket(void *data, long number)
-{
-	struct socket_search *search = data;
-	uint64_t inode = 0;
-	char name[24];
-
-	snprintf(name, sizeof(name), "%ld", number);
-	if (procfs_read_link(search->list, name, "socket", &inode) <= 0 || inode != search->inode)
-		return 0;
-	search->descriptor = number;
-	return FOUND;
-}
-
-/* Copies a descriptor of a process, if it is that of the socket. */
-static int copy_socket(int pidfd, long descriptor, uint64_t inode)
-{
-	CLEANUP_CLOSE int copy = fd_own((int)syscall(SYS_pidfd_getfd, pidfd, (int)descriptor, 0));
-	struct stat status;
-	int kept = copy;
-
-	if (copy < 0)
-		return copy;
-	if (fstatat(copy, "", &status, AT_EMPTY_PATH) < 0)
-		return -errno;
-	if (!S_ISSOCK(status.st_mode) || status.st_ino != inode)
-		return -ENOENT;
-	copy = -1;
-	return kept;
-}
-
-static int open_netns(int pidfd, int directory, uint64_t inode)
-{
-	CLEANUP_CLOSE int list = open_list(directory, 0);
-	struct socket_search search = {.list = list, .inode = inode};
-	CLEANUP_CLOSE int copy = -1;
-	int result;
-
-	if (list < 0)
-		return list;
-	result = procfs_list_numbers(list, find_socket, &search);
-	if (result != FOUND)
-		return result < 0 ? result : -ENOENT;
-	copy = copy_socket(pidfd, search.descriptor, inode);
-	return copy < 0 ? copy : fd_own(ioctl(copy, SIOCGSKNS));
-}
-
-int fds_open_socket_netns(const struct procfs *procfs, pid_t pid, uint64_t start_time,
-                          uint64_t inode)
-{
-	CLEANUP_CLOSE int pidfd = procfs_open_pidfd(procfs, pid, start_time);
-	CLEANUP_CLOSE int directory = -1;
-	caps_set process, network;
-	int result;
-
-	if (pidfd < 0)
-		return pidfd;
-	directory = procfs_open_process(procfs, pid);
-	if (directory < 0)
-		return directory;
-	result = open_netns(pidfd, directory, inode);
-	if (!error_is_refusal(result))
-		return result;
-	process = caps_begin(CAPS_READ_PROCESS);
-	network = caps_begin(CAPS_SOCKET_NETNS);
-	if (process || network)
-		result = open_netns(pidfd, directory, inode);
-	caps_end(network);
-	caps_end(process);
-	return result;
 }

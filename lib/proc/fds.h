@@ -74,11 +74,4 @@ void fds_skip_first(struct fds_scan *scan);
  * is one matter, to read what they are another. */
 int fds_try(int process);
 
-/* Opens the network namespace in which a socket was made that a process holds, wherever the process
- * is now: through a copy of its descriptor (pidfd_getfd(2), SIOCGSKNS), first without and then with
- * the privileges that there are for it. Returns a descriptor, which keeps the namespace alive;
- * -ENOENT where the process holds it no longer; another negative errno. */
-int fds_open_socket_netns(const struct procfs *procfs, pid_t pid, uint64_t start_time,
-                          uint64_t inode);
-
 #endif

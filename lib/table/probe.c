@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <linux/stat.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "table/source.h"
 #include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/failure.h"
 #include "util/fd.h"
 #include "util/spawn.h"
@@ -28,6 +30,9 @@
 #define KEPT_MAX 32
 /* As many descriptors as there is room for with an answer, for alignment. */
 #define RIDERS_MAX ((CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int))
+/* Where the owner of a socket has made an answer last, nobody's socket is asked for so many
+ * seconds. */
+#define REST 10
 
 struct probe {
 	struct child child;
@@ -45,6 +50,7 @@ enum { ANSWERS, PROCESS, PROC, DESCRIPTORS };
 
 struct setup {
 	int descriptors[DESCRIPTORS];
+	uint64_t inode; /* 0: the port tells the socket */
 	uint16_t port;
 	const int *sockets; /* their descriptors in the process */
 	size_t count;
@@ -156,6 +162,29 @@ static int find_place(int socket, struct answer *answer, int *netns)
 	return answer->id.ino ? 0 : ENOENT;
 }
 
+/* What isn't a socket is not asked for its inode: its answer may take as long as its owner likes.
+ */
+static bool has_inode(int socket, uint64_t inode)
+{
+	struct statx status = {0};
+
+	return get_option(socket, SO_ACCEPTCONN) &&
+	       raw_call(SYS_statx, socket, "", AT_EMPTY_PATH, STATX_INO, &status) == 0 &&
+	       status.stx_ino == inode;
+}
+
+static bool is_wanted(const struct setup *setup, int socket)
+{
+	return setup->inode ? has_inode(socket, setup->inode) : listens_on(socket, setup->port);
+}
+
+/* As find_place(), for one who knows the place. */
+static int open_place(int socket, int *netns)
+{
+	*netns = open_netns(socket);
+	return *netns < 0 ? -*netns : 0;
+}
+
 /* True where that was the one. */
 static bool ask(struct search *search, int descriptor)
 {
@@ -166,8 +195,9 @@ static bool ask(struct search *search, int descriptor)
 		search->error = -copy;
 	if (copy < 0)
 		return false;
-	if (listens_on(copy, search->setup->port)) {
-		answer.error = find_place(copy, &answer, &netns);
+	if (is_wanted(search->setup, copy)) {
+		answer.error = search->setup->inode ? open_place(copy, &netns)
+		                                    : find_place(copy, &answer, &netns);
 		if (answer.error == 0)
 			send_answer(&answer, netns);
 		else
@@ -214,16 +244,17 @@ struct listing {
 static int visit(void *data, long number)
 {
 	struct listing *listing = data;
+	const struct probe_target *target = listing->target;
 	uint64_t inode = 0;
 	char name[24];
 
-	if (listing->seen++ == DESCRIPTORS_MAX || listing->count == SOCKETS_MAX)
+	if (!target->inode && listing->seen++ == DESCRIPTORS_MAX)
 		return 1;
 	snprintf(name, sizeof(name), "%ld", number);
 	if (procfs_read_link(listing->list, name, "socket", &inode) > 0 &&
-	    !listing->target->known(listing->target->data, inode))
+	    (target->inode ? inode == target->inode : !target->known(target->data, inode)))
 		listing->sockets[listing->count++] = (int)number;
-	return 0;
+	return listing->count == (target->inode ? 1 : SOCKETS_MAX);
 }
 
 /* The sockets of the process that nobody knows. 0 or a negative errno. */
@@ -265,6 +296,7 @@ static int start(struct probe *probe, const struct listing *listing)
 	CLEANUP_CLOSE int process =
 		procfs_open_pidfd(target->procfs, target->pid, target->start_time);
 	struct setup setup = {
+		.inode = target->inode,
 		.port = target->port,
 		.sockets = listing->sockets,
 		.count = listing->count,
@@ -389,4 +421,53 @@ void probe_close(struct probe *probe, struct child *child)
 	spawn_kill(child);
 	fd_close(probe->answers);
 	free(probe);
+}
+
+/* --- the namespace of a known socket */
+
+/* CLOCK_MONOTONIC in seconds: no question before. */
+static unsigned int earliest;
+
+static int ask_at_once(const struct probe_target *target, int timeout, struct child *child)
+{
+	struct probe_result result = {.netns = -1};
+	struct pollfd answer = {.events = POLLIN};
+	struct probe *probe;
+	int error = probe_start(&probe, target);
+
+	if (error < 0)
+		return error;
+	answer.fd = probe_fd(probe);
+	/* A signal of the host's ends the wait: then there is no answer either. */
+	poll(&answer, 1, timeout);
+	error = probe_take(probe, &result);
+	probe_close(probe, child);
+	if (error == 0)
+		return result.netns >= 0 ? result.netns : -EMFILE;
+	fd_close(result.netns);
+	return error == -EAGAIN ? -ETIMEDOUT : error;
+}
+
+int probe_open_netns(const struct probe_target *target, int timeout, struct child *child)
+{
+	unsigned int now = (unsigned int)(clock_now(CLOCK_MONOTONIC) / NSEC_PER_SEC);
+	int result;
+
+	*child = (struct child){0, -1};
+	if (now < __atomic_load_n(&earliest, __ATOMIC_RELAXED))
+		return -EBUSY;
+	result = ask_at_once(target, timeout, child);
+	if (result == -EACCES || result == -EPERM) {
+		/* What is in effect here is so in the child. */
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken) {
+			spawn_reap_soon(child);
+			result = ask_at_once(target, timeout, child);
+		}
+		caps_end(taken);
+	}
+	if (result == -ETIMEDOUT)
+		__atomic_store_n(&earliest, now + REST, __ATOMIC_RELAXED);
+	return result;
 }

@@ -3,7 +3,9 @@
  *
  * A socket belongs to the namespace that its maker lived in then, wherever it lives now. The socket
  * itself shows it (SIOCGSKNS), through a copy of its descriptor (pidfd_getfd(2)). The copies are
- * taken in a child process: to close one can take as long as its owner likes (SO_LINGER). */
+ * taken in a child process: to close one can take as long as its owner likes (SO_LINGER; or a file
+ * of FUSE, which the owner has put in the place of the socket meanwhile). Not even SIGKILL ends
+ * that. */
 #ifndef PROBE_H
 #define PROBE_H
 
@@ -20,7 +22,8 @@ struct probe_target {
 	const struct procfs *procfs;
 	pid_t pid; /* of the process */
 	uint64_t start_time;
-	uint16_t port; /* on which the socket listens, host order */
+	uint64_t inode; /* of the socket; 0: the port tells it */
+	uint16_t port;  /* on which the socket listens, host order */
 	/* Whether a socket is no secret: it isn't asked. */
 	bool (*known)(void *data, uint64_t inode);
 	void *data;
@@ -40,6 +43,12 @@ pid_t probe_pid(const struct probe *probe);
 /* Takes the answer, without blocking: 0 with *result set; -EAGAIN: there is none yet; -ENOENT: none
  * of the sockets listens there; another negative errno. */
 int probe_take(struct probe *probe, struct probe_result *result);
+/* Opens the namespace of the socket `inode`, wherever its holder is now; first without and then
+ * with the privileges that there are for it. Waits for the answer, at most so many milliseconds.
+ * Returns a descriptor, which keeps the namespace alive; -ENOENT where the process holds the socket
+ * no longer; -ETIMEDOUT, and -EBUSY for some seconds after it; another negative errno. *child is
+ * the caller's to reap. */
+int probe_open_netns(const struct probe_target *target, int timeout, struct child *child);
 /* Kills the child, which is the caller's to reap. NULL allowed. */
 void probe_close(struct probe *probe, struct child *child);
 

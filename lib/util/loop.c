@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* loop.c - descriptors and children that one thread waits for */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -11,9 +10,6 @@
 
 /* Events that one epoll_wait(2) reports. */
 #define BATCH 64
-/* 5 s in all. */
-#define REAP_ROUNDS 500
-#define REAP_ROUND_MSEC 10
 
 /* What epoll_wait(2) reports is a slot and its use, never a pointer: a process that gets hold of
  * the epoll descriptor can make it report any number. */
@@ -133,6 +129,7 @@ static void free_reaper(struct reaper *reaper)
 	if (reaper->source.fd >= 0)
 		loop_remove(reaper->loop, &reaper->source);
 	list_remove(&reaper->link);
+	reaper->loop->reaping_count--;
 	free(reaper);
 }
 
@@ -155,22 +152,6 @@ static void try_reap(struct source *source)
 	}
 }
 
-/* Where nobody will come back to it. A killed child takes no time worth a thought, but on a machine
- * with more to do than it can; one that is traced may never be ours to reap. */
-static void reap_now(struct child *child)
-{
-	struct pollfd exited = {.fd = child->pidfd, .events = POLLIN};
-
-	for (int i = 0; i < REAP_ROUNDS; i++) {
-		if (spawn_reap(child) == 0)
-			return;
-		/* Without a pidfd it only waits. */
-		poll(&exited, 1, REAP_ROUND_MSEC);
-	}
-	if (child->pidfd >= 0)
-		fd_close(child->pidfd);
-}
-
 void loop_reap(struct loop *loop, const struct child *child)
 {
 	struct child copy = *child;
@@ -184,7 +165,7 @@ void loop_reap(struct loop *loop, const struct child *child)
 	}
 	reaper = calloc(1, sizeof(*reaper));
 	if (!reaper) {
-		reap_now(&copy);
+		spawn_reap_soon(&copy);
 		note_reaped(loop, child->pid);
 		return;
 	}
@@ -192,6 +173,7 @@ void loop_reap(struct loop *loop, const struct child *child)
 	reaper->loop = loop;
 	reaper->source = (struct source){.fd = copy.pidfd, .ready = try_reap};
 	list_append(&loop->reaping, &reaper->link);
+	loop->reaping_count++;
 	if (copy.pidfd >= 0 && loop_add(loop, &reaper->source) < 0)
 		reaper->source.fd = -1;
 }
@@ -220,12 +202,17 @@ bool loop_reaps(const struct loop *loop, pid_t pid)
 	return false;
 }
 
+/* One that doesn't end keeps the others waiting once, not each of them. */
 static void reap_all(struct loop *loop)
 {
+	bool late = false;
 	struct reaper *reaper;
 
 	list_each (reaper, &loop->reaping, struct reaper, link) {
-		reap_now(&reaper->child);
+		if (late)
+			spawn_give_up(&reaper->child);
+		else
+			late = !spawn_reap_soon(&reaper->child);
 		reaper->source.fd = -1;
 		free_reaper(reaper);
 	}

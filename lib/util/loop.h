@@ -32,6 +32,8 @@ struct loop_slot;
 
 /* So many PIDs of children that were reaped are kept. */
 #define LOOP_REAPED_MAX 32
+/* So many children that were killed and don't end are too many to make more that may not. */
+#define REAPING_MAX 32
 
 struct loop {
 	int epoll;
@@ -39,6 +41,7 @@ struct loop {
 	uint32_t slot_count;
 	uint32_t slot_free;  /* the first free slot; slot_count: none */
 	struct list reaping; /* children that were killed */
+	unsigned int reaping_count;
 	pid_t reaped[LOOP_REAPED_MAX];
 	unsigned int reaped_count; /* in all; the last ones are kept */
 };

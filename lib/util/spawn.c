@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 #endif
 /* Not in the headers of every libc that has waitid(2). */
 #define SPAWN_P_PIDFD 3
+/* 5 s in all. */
+#define REAP_ROUNDS 500
+#define REAP_ROUND_MSEC 10
 
 /* fork(2) in all but name: no new stack, no shared memory. The order of the arguments is that of
  * the architecture (clone(2), "C library/kernel differences"). */
@@ -152,6 +156,26 @@ int spawn_reap(struct child *child)
 	child->pidfd = -1;
 	child->pid = 0;
 	return 0;
+}
+
+void spawn_give_up(struct child *child)
+{
+	fd_close(child->pidfd);
+	*child = (struct child){0, -1};
+}
+
+bool spawn_reap_soon(struct child *child)
+{
+	struct pollfd exited = {.fd = child->pidfd, .events = POLLIN};
+
+	for (int i = 0; i < REAP_ROUNDS; i++) {
+		if (spawn_reap(child) == 0)
+			return true;
+		/* Without a pidfd it only waits. */
+		poll(&exited, 1, REAP_ROUND_MSEC);
+	}
+	spawn_give_up(child);
+	return false;
 }
 
 uint64_t spawn_cpu_time(pid_t pid)

@@ -30,6 +30,13 @@ void spawn_kill(const struct child *child);
 /* Reaps without waiting: 0 when it is gone (also where the host program has taken its status) and
  * the pidfd closed, -EAGAIN while it still runs. */
 int spawn_reap(struct child *child);
+/* Waits for a child that was killed, some seconds at most, and takes its pidfd either way. A killed
+ * child takes no time worth a thought, but on a machine with more to do than it can. One that is
+ * traced may never be ours to reap, and one that closes a file of FUSE ends when the server of that
+ * file likes. False: it is left. */
+bool spawn_reap_soon(struct child *child);
+/* Leaves a child. */
+void spawn_give_up(struct child *child);
 
 /* CPU time of a child so far, in nanoseconds; 0 for pid 0 or where it can't be read. */
 uint64_t spawn_cpu_time(pid_t pid);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "util/caps.h"
+#include "table/probe.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/failure.h"
@@ -317,6 +318,8 @@ void placement_locate(struct placement *placement, uint64_t now)
 #define MEMBERS_MAX 64
 /* So many sockets are tried as ways into a namespace in which nobody lives. */
 #define SOCKETS_MAX 8
+/* How long a socket may keep the monitor waiting, in milliseconds; once in ten seconds. */
+#define ANSWER_TIMEOUT 200
 
 struct candidate {
 	pid_t pid;
@@ -397,6 +400,24 @@ static void consider_others(struct placement *placement, struct search *search, 
 			}
 }
 
+static int open_netns_of(struct context *context, const struct holder *holder, uint64_t inode)
+{
+	const struct probe_target target = {
+		.procfs = &context->procfs,
+		.pid = holder->pid,
+		.start_time = holder->start_time,
+		.inode = inode,
+	};
+	struct child child;
+	int result;
+
+	if (context->loop.reaping_count >= REAPING_MAX)
+		return -EBUSY;
+	result = probe_open_netns(&target, ANSWER_TIMEOUT, &child);
+	loop_reap(&context->loop, &child);
+	return result;
+}
+
 /* Where nobody lives there any more, a listening socket keeps it, and leads there where the kernel
  * lets us take it from its holder. A descriptor, or a negative errno. */
 static int enter_through_socket(struct netns *ns)
@@ -413,9 +434,9 @@ static int enter_through_socket(struct netns *ns)
 			if (!holder || left == 0)
 				continue;
 			left--;
-			result = fds_open_socket_netns(&ns->workers->context->procfs, holder->pid,
-			                               holder->start_time, socket->listener.inode);
-			if (result >= 0)
+			result =
+				open_netns_of(ns->workers->context, holder, socket->listener.inode);
+			if (result >= 0 || result == -EBUSY)
 				return result;
 		}
 	return result;

@@ -263,7 +263,9 @@ static void begin_probe(struct unseen *unseen, const struct process *process,
 		.known = is_known,
 		.data = unseen,
 	};
-	int result = probe_start(&unseen->probe, &target);
+	int result = unseen->context->loop.reaping_count < REAPING_MAX
+	                     ? probe_start(&unseen->probe, &target)
+	                     : -EBUSY;
 
 	unseen->earliest = now + PROBE_REST;
 	if (result == 0) {
