@@ -24,6 +24,7 @@ if ! command -v "$(expr "${CC:-cc}" : '\([^ ]*\)')" >/dev/null; then
 	exit 77
 fi
 work=$(mktemp -d "${TMPDIR:-$builddir}/examples.XXXXXX") || exit 99
+work=$(cd "$work" && pwd)
 example=
 server=
 cleanup()

@@ -181,6 +181,13 @@ class Case(unittest.TestCase):
             if stream:
                 stream.close()
 
+    @staticmethod
+    def kill(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def watch(self, *arguments, **options):
         return self.start([PWATCH, *map(str, arguments)], **options)
 

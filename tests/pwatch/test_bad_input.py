@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import re
-import signal
 import subprocess
 
 from support import (Case, DEADLINE, F_SETPIPE_SZ, has_locale, main, NO_SUCH_PID, PWATCH, read_line,
@@ -257,13 +256,6 @@ class Hooks(Case):
             self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
         pwatch.terminate()
         self.assertEqual(pwatch.wait(DEADLINE), 0)
-
-    @staticmethod
-    def kill(pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 if __name__ == '__main__':

@@ -4,7 +4,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -81,13 +80,6 @@ class Exec(Case):
         pwatch.terminate()
         self.assertEqual(read_line(pwatch.stderr), 'pwatch: the command of --exec still runs\n')
         self.assertEqual(pwatch.wait(DEADLINE), 0)
-
-    @staticmethod
-    def kill(pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def test_what_it_leaves_is_not_commands(self):
         """A server that it starts is not watched, and doesn't keep pwatch from its end."""

@@ -171,13 +171,6 @@ class Terminal(Case):
         """Those that have left their parent."""
         return [pid for pid in self.helpers(pwatch) if read_proc(f'{pid}/comm') == 'left\tone\n']
 
-    @staticmethod
-    def kill(pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
 
 if __name__ == '__main__':
     main()
