@@ -11,6 +11,9 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+/* Who waits is to be woken when the lock is released. Woken while it is held, a thread on a busy
+ * CPU runs at once, only to wait for the lock. */
+static bool notified;
 /* Who registers the fork handlers: 0 for nobody yet, the PID of the process in which a thread is
  * registering them, or REGISTERED. */
 static pid_t registrar;
@@ -73,7 +76,12 @@ void library_lock(void)
 
 void library_unlock(void)
 {
+	bool wakes = notified;
+
+	notified = false;
 	pthread_mutex_unlock(&lock);
+	if (wakes)
+		pthread_cond_broadcast(&changed);
 }
 
 int library_enter(void)
@@ -93,10 +101,13 @@ void library_leave(int cancel_state)
 
 void library_wait(void)
 {
+	if (notified)
+		pthread_cond_broadcast(&changed);
+	notified = false;
 	pthread_cond_wait(&changed, &lock);
 }
 
 void library_notify(void)
 {
-	pthread_cond_broadcast(&changed);
+	notified = true;
 }

@@ -22,6 +22,7 @@ void library_leave(int cancel_state);
 
 /* Waits for library_notify() with the lock released meanwhile. Wakes without reason, too. */
 void library_wait(void);
+/* Wakes all who wait, when the lock is released that the caller holds. */
 void library_notify(void);
 
 /* How often this process and its ancestors have forked since the handlers were registered, as seen
