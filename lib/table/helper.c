@@ -214,6 +214,7 @@ static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t 
 struct service {
 	struct table_source *source;
 	int closes;          /* where the kernel reports closed sockets; -1: nowhere */
+	bool unheard;        /* it may have reported something that was not taken yet */
 	bool reported;       /* that was sent since the last request */
 	struct closes heard; /* since the last answer */
 };
@@ -237,10 +238,11 @@ static int take_closes(struct service *service)
 static int answer_closes(struct service *service, struct answer *answer)
 {
 	struct frame frame = {FRAME_CLOSED, answer->sequence, 0, 0};
-	int error = closes_take(service->closes, &service->heard);
+	int error = service->unheard ? closes_take(service->closes, &service->heard) : 0;
 
 	if (error < 0)
 		return error;
+	service->unheard = false;
 	frame.argument = (uint32_t)service->heard.samples;
 	service->heard = (struct closes){0};
 	service->reported = false;
@@ -307,6 +309,8 @@ static int wait_for_request(struct service *service)
 		error = raw_call(SYS_ppoll, ready, 2L, NULL, NULL, 0L);
 		if (error == -EINTR)
 			continue;
+		/* Where it was not waited for, nobody has looked. */
+		service->unheard = service->reported || ready[1].revents;
 		if (error < 0 || ready[0].revents)
 			return error < 0 ? (int)error : 0;
 		error = take_closes(service);
