@@ -180,9 +180,9 @@ bool spawn_reap_soon(struct child *child)
 
 uint64_t spawn_cpu_time(pid_t pid)
 {
-	clockid_t clock;
+	/* The number that the kernel gives the clock (linux/posix-timers.h). clock_getcpuclockid(3)
+	 * makes the same, and a system call to look whether there is such a process. */
+	clockid_t clock = ~(clockid_t)pid * 8 + 2;
 
-	if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0)
-		return 0;
-	return clock_now(clock);
+	return pid <= 0 ? 0 : clock_now(clock);
 }

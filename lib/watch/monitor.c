@@ -315,7 +315,7 @@ static void settle_events(struct monitor *monitor, bool poll)
 		kernel_events_settle(&monitor->events, poll);
 }
 
-/* Looks after the trees, with each poll. */
+/* Looks after the trees, with each read. */
 static void scan_trees(struct monitor *monitor, uint64_t now)
 {
 	uint64_t burst = monitor->schedule.payer ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
@@ -323,6 +323,7 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 	pid_t last = monitor->recent_pids.last;
 
 	monitor->namespaces.polled = false;
+	monitor->namespaces.prompted = false;
 	check_forks(monitor, now);
 	if (process_table_find_delayed_orphans(monitor->context.processes) < 0)
 		monitor->refresh_failed = true;
@@ -410,6 +411,8 @@ static void work(struct monitor *monitor, uint64_t now)
 	placement_update(&monitor->placement);
 	check_adapting(monitor);
 	serve_all(monitor, now);
+	if (monitor->namespaces.prompted)
+		scan_trees(monitor, now);
 }
 
 /* When there is something to do again. */

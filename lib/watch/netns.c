@@ -9,6 +9,9 @@
 /* How long a reader may do nothing while an answer is due; doubled with each failure, up to eight
  * times. */
 #define ANSWER_PAUSE (2 * NSEC_PER_SEC)
+/* What it does is looked at only when it has not answered for so long. */
+#define ANSWER_USUAL (100 * NSEC_PER_MSEC)
+#define PROGRESS_UNKNOWN UINT64_MAX
 /* The child's clock doesn't count what its own children do, such as the programs that the script
  * behind nsenter runs. Each of them takes about as long as the start of nsenter itself, so the
  * longest silence so far, times this, is no reason to give up. */
@@ -291,25 +294,45 @@ static void note_cost(struct netns *ns, uint64_t now)
 		ns->cost = schedule_smooth(ns->cost, ns->spent + netns_helper_cost(ns, now));
 }
 
+/* The time that this thread has spent; 0: it is not measured. */
+static uint64_t measure(const struct netns *ns)
+{
+	return ns->prompted ? 0 : schedule_measure(ns->workers->schedule);
+}
+
 /* Adds what this thread has spent since `before`, where that is measured. */
 static void spend(struct netns *ns, uint64_t before)
 {
-	uint64_t after = schedule_measure(ns->workers->schedule);
+	uint64_t after = measure(ns);
 
 	if (before && after)
 		ns->spent += after - before;
 }
 
+static void set_deadline(struct netns *ns, uint64_t when)
+{
+	uint64_t last = ns->requested + ANSWER_MAX;
+
+	ns->deadline = when < last ? when : last;
+}
+
+/* The reader was asked, or has said something. */
+static void expect_answer(struct netns *ns, uint64_t now)
+{
+	ns->heard = now;
+	ns->progress = PROGRESS_UNKNOWN;
+	set_deadline(ns, now + ANSWER_USUAL);
+}
+
 /* The reader has another while to do something. */
-static void set_deadline(struct netns *ns, uint64_t now)
+static void extend_deadline(struct netns *ns, uint64_t now, uint64_t progress)
 {
 	uint64_t pause = ANSWER_PAUSE << (ns->failures < 3 ? ns->failures : 3);
-	uint64_t last = ns->requested + ANSWER_MAX;
 
 	if (pause < ns->slowest * SILENCE_TIMES)
 		pause = ns->slowest * SILENCE_TIMES;
-	ns->progress = reader_progress(ns->reader);
-	ns->deadline = now + pause < last ? now + pause : last;
+	ns->progress = progress;
+	set_deadline(ns, now + pause);
 }
 
 /* A part of an answer has come, unless the reader only woke us. */
@@ -323,19 +346,21 @@ static void hear(struct netns *ns)
 	ns->received = received;
 	if (now - ns->heard > ns->slowest)
 		ns->slowest = now - ns->heard;
-	ns->heard = now;
-	set_deadline(ns, now);
+	expect_answer(ns, now);
 }
 
 /* Whether the reader has let its time pass. A slow machine is no reason to give up a child that is
  * at work. */
 static bool is_overdue(struct netns *ns, uint64_t now)
 {
+	uint64_t progress;
+
 	if (now < ns->deadline)
 		return false;
-	if (now >= ns->requested + ANSWER_MAX || reader_progress(ns->reader) == ns->progress)
+	progress = reader_progress(ns->reader);
+	if (now >= ns->requested + ANSWER_MAX || progress == ns->progress)
 		return true;
-	set_deadline(ns, now);
+	extend_deadline(ns, now, progress);
 	return false;
 }
 
@@ -348,6 +373,7 @@ static void take(struct netns *ns, enum reader_state state)
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
 	ns->changed = false;
+	ns->workers->prompted |= ns->prompted;
 	/* The second look may have come without a pause of its own: that is made up for. */
 	ns->earliest = now + rest_after(ns, now, ns->confirming ? 2 * REST : REST);
 	if (state == READER_COMPLETE)
@@ -375,7 +401,7 @@ static void ready(struct source *source)
 {
 	struct netns *ns = container_of(source, struct netns, source);
 
-	uint64_t before = schedule_measure(ns->workers->schedule);
+	uint64_t before = measure(ns);
 	enum reader_state state;
 
 	if (ns->pending) {
@@ -415,12 +441,12 @@ static void request(struct netns *ns, uint64_t now)
 	netns_note_use(ns);
 	ns->pending = true;
 	ns->requested = now;
-	ns->heard = now;
-	set_deadline(ns, now);
+	expect_answer(ns, now);
 	ns->requests++;
-	ns->workers->polled = true;
+	ns->prompted = ns->begun > 0 || ns->ended > 0 || (ns->confirming && ns->prompted);
+	ns->workers->polled |= !ns->prompted;
 	ns->spent = 0;
-	before = schedule_measure(ns->workers->schedule);
+	before = measure(ns);
 	if (before)
 		netns_helper_cost(ns, now);
 	state = reader_request(ns->reader);

@@ -68,6 +68,7 @@ struct netns_table {
 	uint64_t visits;           /* of workers by netns_table_work(), for the tests */
 	uint64_t serial;           /* of the worker made last */
 	bool polled;               /* some table was asked for: look after the trees as well */
+	bool prompted; /* ... because the kernel has reported something: that is passed on first */
 };
 
 struct netns {
@@ -96,6 +97,7 @@ struct netns {
 	bool pending;          /* a request is under way */
 	bool again;            /* something has happened since it was made: ask once more at once */
 	bool confirming;       /* the next read is the second look at missing rows */
+	bool prompted;         /* the request was made because the kernel has reported something */
 	bool exhausted;        /* no reader works */
 	uint64_t requested;    /* when the pending request was made */
 	uint64_t deadline;     /* of the pending request */

@@ -56,7 +56,7 @@ struct owners {
 	struct holder_answer answer;
 	bool holds_pending;          /* it has named a socket that is pending */
 	uint64_t took;               /* by the search so far, in ns */
-	uint64_t cpu;                /* of that, CPU time */
+	uint64_t cpu;                /* of that, CPU time; only where it verifies */
 	uint64_t verify_cost;        /* CPU time of a search that verifies, smoothed */
 	uint64_t earliest;           /* CLOCK_MONOTONIC: no other search before */
 	uint64_t newcomers_earliest; /* none of newcomers */

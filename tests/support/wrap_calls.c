@@ -90,7 +90,6 @@ WRAP(int, errno, pthread_create,
      thread, attributes, start, data)
 WRAP(int, errno, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*child)(void)),
      before, parent, child)
-WRAP(int, errno, clock_getcpuclockid, (pid_t pid, clockid_t *clock), pid, clock)
 WRAP(int, errno, pthread_getcpuclockid, (pthread_t thread, clockid_t *clock), thread, clock)
 
 WRAP_SIZED(read, read, (int fd, void *buffer, size_t size), fd, buffer, size)

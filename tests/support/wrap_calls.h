@@ -53,7 +53,6 @@
 	X(cap_set_flag, -1)                                                                        \
 	X(pthread_create, -1)                                                                      \
 	X(pthread_atfork, -1)                                                                      \
-	X(clock_getcpuclockid, -1)                                                                 \
 	X(pthread_getcpuclockid, -1)                                                               \
 	X(fork, WRAP_FORK)                                                                         \
 	X(waitpid, -1)                                                                             \

@@ -24,7 +24,6 @@ static const struct {
 	{"cap_set_proc", {EPERM, ENOMEM}},
 	{"pthread_atfork", {ENOMEM}},
 	{"pthread_create", {EAGAIN, EPERM}},
-	{"clock_getcpuclockid", {ENOSYS, EPERM, ESRCH}},
 	{"pthread_getcpuclockid", {ENOENT, ESRCH}},
 	{"fork", {EAGAIN, ENOMEM, ENOSYS}},
 	{"clone", {EAGAIN, EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM}},
