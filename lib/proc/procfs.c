@@ -243,24 +243,33 @@ pid_t procfs_last_pid(struct procfs *procfs)
 
 /* --- one process, its threads and its children */
 
-int procfs_read_stat(int process, struct process_stat *stat)
+int procfs_open_stat(int process)
 {
-	CLEANUP_CLOSE int fd = procfs_open_at(process, "stat", O_RDONLY);
+	int fd = procfs_open_at(process, "stat", O_RDONLY);
+
+	return fd == -ENOENT ? -ESRCH : fd;
+}
+
+int procfs_reread_stat(int fd, struct process_stat *stat)
+{
 	char text[2048];
-	ssize_t size = fd;
+	ssize_t size;
 
 	/* The kernel makes it whole in one call (fs/proc/array.c): there is no need to look for its
 	 * end. */
-	if (fd >= 0) {
-		do
-			size = read(fd, text, sizeof(text));
-		while (size < 0 && errno == EINTR);
-		if (size < 0)
-			size = -errno;
-	}
+	do
+		size = pread(fd, text, sizeof(text), 0);
+	while (size < 0 && errno == EINTR);
 	if (size < 0)
-		return size == -ENOENT ? -ESRCH : (int)size;
+		return errno == ENOENT ? -ESRCH : -errno;
 	return procfs_parse_stat(text, (size_t)size, stat);
+}
+
+int procfs_read_stat(int process, struct process_stat *stat)
+{
+	CLEANUP_CLOSE int fd = procfs_open_stat(process);
+
+	return fd < 0 ? fd : procfs_reread_stat(fd, stat);
 }
 
 typedef int (*attempt_file)(int process, const char *path, void *data);

@@ -51,6 +51,10 @@ ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
 
 /* Reads and parses stat. Returns 0; -ESRCH if the process is gone; another negative errno. */
 int procfs_read_stat(int process, struct process_stat *stat);
+/* The same through its stat that the caller has opened: a descriptor of that process alone, whoever
+ * gets its number. */
+int procfs_open_stat(int process);
+int procfs_reread_stat(int fd, struct process_stat *stat);
 /* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and how deep that
  * is (number of fields). Returns 0 or a negative errno. */
 int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth);

@@ -137,7 +137,8 @@ void owners_init(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
 
-	*owners = (struct owners){.directory = -1, .fds = FDS_SCAN_NONE, .ask_all_members = true};
+	*owners = (struct owners){
+		.directory = -1, .stat = -1, .fds = FDS_SCAN_NONE, .ask_all_members = true};
 	holders_init(&owners->holders, changed, forgotten, subscription);
 	list_init(&owners->watches);
 	hash_init(&subscription->sockets);
@@ -316,6 +317,22 @@ static void take_name(struct owners *owners, const struct process_stat *stat)
 	holders_touch(&owners->holders, holder);
 }
 
+/* The descriptor is kept until the search has ended: the owner is looked at again before an event
+ * names it, and most often is the process that was asked last. */
+static int read_stat(struct owners *owners, pid_t pid, struct process_stat *stat)
+{
+	fd_close(owners->stat);
+	owners->asked = pid;
+	owners->stat = procfs_open_stat(owners->directory);
+	return owners->stat < 0 ? owners->stat : procfs_reread_stat(owners->stat, stat);
+}
+
+static void forget_asked(struct owners *owners)
+{
+	fd_close(owners->stat);
+	owners->stat = -1;
+}
+
 /* Begins to ask a process. False where there is nobody to ask. */
 static bool begin_answer(struct subscription *subscription, pid_t pid)
 {
@@ -324,8 +341,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	int result;
 
 	owners->directory = procfs_open_process(&subscription->context->procfs, pid);
-	result = owners->directory < 0 ? owners->directory
-	                               : procfs_read_stat(owners->directory, &stat);
+	result = owners->directory < 0 ? owners->directory : read_stat(owners, pid, &stat);
 	if (result < 0 || procfs_is_dead(&stat)) {
 		const struct process *member = find_member(subscription, pid);
 
@@ -482,6 +498,7 @@ static void ask_candidates(struct subscription *subscription, uint64_t now)
 	owners->candidate_count = 0;
 	fd_tables_clear(&owners->tables);
 	hold_found(subscription);
+	forget_asked(owners);
 	rest(owners, now);
 }
 
@@ -840,6 +857,7 @@ static void finish(struct subscription *subscription)
 		if (owners->verify_cost * VERIFY_SHARE > VERIFY_INTERVAL)
 			subscription->verify = now + owners->verify_cost * VERIFY_SHARE;
 	}
+	forget_asked(owners);
 	fd_tables_clear(&owners->tables);
 	free(owners->queue);
 	owners->queue = NULL;
@@ -898,6 +916,7 @@ void owners_clear(struct subscription *subscription)
 
 	fds_end(&owners->fds);
 	fd_close(owners->directory);
+	fd_close(owners->stat);
 	fd_tables_clear(&owners->tables);
 	free(owners->queue);
 	holders_clear(&owners->holders);

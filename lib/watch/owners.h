@@ -51,6 +51,8 @@ struct owners {
 	size_t count;
 	size_t next;
 	int directory; /* /proc/PID of the one who is being asked; -1: nobody is */
+	pid_t asked;   /* who was asked last, in the search under way */
+	int stat;      /* stat of that process; -1: not known */
 	struct fds_scan fds;
 	struct fd_tables tables; /* that this search has read */
 	struct holder_answer answer;

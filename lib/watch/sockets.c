@@ -118,16 +118,33 @@ bool socket_is_named(const struct socket *socket)
 	return socket->port && named_socket(socket->port) == socket;
 }
 
+/* Reads what a process is now: through the stat that is open, where the process was asked last. */
+static int read_stat(const struct subscription *subscription, pid_t pid, struct process_stat *stat)
+{
+	const struct owners *owners = &subscription->owners;
+	CLEANUP_CLOSE int process = -1;
+
+	/* Where it has exited, its number may be that of another process. */
+	if (owners->stat >= 0 && owners->asked == pid) {
+		int result = procfs_reread_stat(owners->stat, stat);
+
+		if (result != -ESRCH)
+			return result;
+	}
+	process = procfs_open_process(&subscription->context->procfs, pid);
+	return process < 0 ? process : procfs_read_stat(process, stat);
+}
+
 /* Reads the name that a process has now. False where it has exited. What is unknown (no
  * descriptors left) is no exit, and leaves the name as it is. */
-static bool read_name(const struct procfs *procfs, pid_t pid, uint64_t start_time, char name[64])
+static bool read_name(const struct subscription *subscription, pid_t pid, uint64_t start_time,
+                      char name[64])
 {
-	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
 	struct process_stat stat;
-	int result = process < 0 ? process : procfs_read_stat(process, &stat);
+	int result = read_stat(subscription, pid, &stat);
 
 	if (result < 0)
-		return result != -ESRCH || procfs_is_hidden(procfs, pid);
+		return result != -ESRCH || procfs_is_hidden(&subscription->context->procfs, pid);
 	if (procfs_is_dead(&stat) || stat.start_time != start_time)
 		return false;
 	memcpy(name, stat.name, sizeof(stat.name));
@@ -141,8 +158,7 @@ static struct holder *find_owner(struct socket *socket)
 	struct holder *holder;
 
 	while ((holder = holder_set_first(&socket->holders)) &&
-	       !read_name(&subscription->context->procfs, holder->pid, holder->start_time,
-	                  holder->name)) {
+	       !read_name(subscription, holder->pid, holder->start_time, holder->name)) {
 		subscription->context->exited = true; /* if it is a member, that is news */
 		holders_exited(&subscription->owners.holders, holder->pid, holder->start_time);
 	}
@@ -320,7 +336,7 @@ static void close_port(struct socket *socket)
 
 	memcpy(name, event->process, sizeof(name));
 	if (event->pid)
-		read_name(&subscription->context->procfs, event->pid, event->start_time, name);
+		read_name(subscription, event->pid, event->start_time, name);
 	if (subscription->state == SUBSCRIPTION_RUNNING)
 		log_write(&subscription->log, PORTWATCH_LOG_INFO, "port closed: %s port %u",
 		          event->address, (unsigned int)socket->listener.port);
