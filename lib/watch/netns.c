@@ -429,7 +429,7 @@ static void request(struct netns *ns, uint64_t now)
 	ns->again = false;
 	ns->next = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
-	if (!ns->reader && !netns_make_room(ns)) {
+	if (!ns->reader && !netns_make_room(ns, now)) {
 		ns->again = true;
 		ns->earliest = now + ROOM_PAUSE;
 		return;

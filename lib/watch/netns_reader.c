@@ -137,7 +137,14 @@ static bool has_room(const struct netns_table *table)
 	return count == 0 || (count < HELPERS_MAX && fd_room() >= HELPER_DESCRIPTORS);
 }
 
-bool netns_make_room(struct netns *ns)
+/* Whether the helper is at work, or will be in this turn: in a poll cycle those with helpers are
+ * read first. Otherwise they would all take the helpers of others that are to be read next. */
+static bool is_needed(const struct netns *ns, uint64_t now)
+{
+	return ns->pending || (ns->again && ns->earliest <= now);
+}
+
+bool netns_make_room(struct netns *ns, uint64_t now)
 {
 	struct netns_table *table = ns->workers;
 	struct netns *other;
@@ -145,7 +152,7 @@ bool netns_make_room(struct netns *ns)
 	list_each (other, &table->helpers, struct netns, helper) {
 		if (has_room(table))
 			break;
-		if (other->pending)
+		if (is_needed(other, now))
 			continue;
 		/* Nothing is lost with the helper: what it has read is known, and the cookie of the
 		 * namespace shows whether the next helper enters the same one. */

@@ -17,7 +17,7 @@ bool netns_open_reader(struct netns *ns);
 void netns_close_reader(struct netns *ns);
 /* Before a reader is opened: where there are as many helpers as there may be, the namespace that
  * was read longest ago gives up its own. False while all of them are busy. */
-bool netns_make_room(struct netns *ns);
+bool netns_make_room(struct netns *ns, uint64_t now);
 /* It is about to be read: its helper is the last to be given up. */
 void netns_note_use(struct netns *ns);
 /* No way is left: pause, then begin with the best again. */
