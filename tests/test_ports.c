@@ -165,6 +165,27 @@ START_TEST(owners_are_reported_where_that_is_wanted)
 }
 END_TEST
 
+/* Such as that of a server which has closed its socket and listens on another. What only a later
+ * read shows of the same socket is no change. */
+START_TEST(another_socket_of_the_same_owner_is_reported)
+{
+	struct portwatch_event event = make_event(80, 1);
+	struct port *port = open_port(80);
+
+	ports.reports_owners = true;
+	expect(PORTWATCH_EVENT_OPEN, 80, 1);
+	event.listener.cookie = 5;
+	ck_assert(!ports_owner(&ports, port, &event));
+	ck_assert_str_eq(told(), "");
+	ck_assert_uint_eq(port->event.listener.cookie, 5);
+	event.listener.inode++;
+	ck_assert(ports_owner(&ports, port, &event));
+	ck_assert_str_eq(told(), "=80");
+	ck_assert(!ports_owner(&ports, port, &event));
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
 START_TEST(a_close_names_the_last_owner_with_its_socket)
 {
 	struct port *port = open_port(80);
@@ -406,6 +427,7 @@ static Suite *make_suite(void)
 	tcase_add_test(dispatch, keeps_the_order);
 	tcase_add_test(dispatch, forgets_what_is_closed_and_told);
 	tcase_add_test(dispatch, owners_are_reported_where_that_is_wanted);
+	tcase_add_test(dispatch, another_socket_of_the_same_owner_is_reported);
 	tcase_add_test(dispatch, a_close_names_the_last_owner_with_its_socket);
 	tcase_add_test(dispatch, a_close_has_the_name_of_its_time);
 	tcase_add_test(dispatch, one_id_from_the_open_to_the_close);

@@ -214,9 +214,10 @@ static bool same_owner(const struct portwatch_event *a, const struct portwatch_e
 bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_event *event)
 {
 	struct portwatch_event *known = &port->event;
+	bool same = same_owner(known, event);
 
 	known->listener = event->listener; /* a later read may know its cookie */
-	if (same_owner(known, event))
+	if (same)
 		return false;
 	known->pid = event->pid;
 	known->start_time = event->start_time;
