@@ -236,15 +236,9 @@ static int open_unknown(int directory, const struct portwatch_namespace *ns)
 /* The process may leave the namespace at any time: what was opened is compared. */
 static int open_namespace(const struct portwatch_namespace *ns)
 {
-	CLEANUP_CLOSE int directory = -1, opened = -1;
-	struct procfs procfs;
+	CLEANUP_CLOSE int directory = procfs_open_own(ns->pid), opened = -1;
 	int result;
 
-	result = procfs_open(&procfs, "/proc");
-	if (result < 0)
-		return result;
-	directory = procfs_is_ours(&procfs) ? procfs_open_process(&procfs, ns->pid) : -ENOENT;
-	procfs_close(&procfs);
 	if (directory < 0)
 		return directory;
 	opened = ns->inode ? procfs_open_netns(directory) : open_unknown(directory, ns);

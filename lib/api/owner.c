@@ -29,16 +29,11 @@
 static int open_owner(const struct portwatch_event *event)
 {
 	struct process_stat stat;
-	struct procfs procfs;
 	int directory, result;
 
 	if (event->pid <= 0 || event->start_time == 0)
 		return -ESRCH;
-	result = procfs_open(&procfs, "/proc");
-	if (result < 0)
-		return result;
-	directory = procfs_is_ours(&procfs) ? procfs_open_process(&procfs, event->pid) : -ENOENT;
-	procfs_close(&procfs);
+	directory = procfs_open_own(event->pid);
 	if (directory < 0)
 		return directory;
 	result = procfs_read_stat(directory, &stat);

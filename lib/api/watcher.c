@@ -125,26 +125,18 @@ static int identify(pid_t pid, uint64_t *start_time)
 {
 	CLEANUP_CLOSE int pidfd = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
 	CLEANUP_CLOSE int process = -1;
-	struct procfs procfs;
 	struct process_stat stat;
 	int result;
 
 	/* No such call, or a filter refuses it. */
 	if (pidfd < 0 && pidfd != -ENOSYS && pidfd != -EPERM && pidfd != -EACCES)
 		return pidfd == -EINVAL || pidfd == -ENOENT ? -EINVAL : pidfd;
-	result = procfs_open(&procfs, "/proc");
-	if (result < 0)
-		return result == -ENOTDIR ? -ENOENT : result;
-	if (procfs_is_ours(&procfs))
-		process = procfs_open_process(&procfs, pid);
-	else
-		process = -ENOENT;
-	procfs_close(&procfs);
+	process = procfs_open_own(pid);
 	/* /proc hides it, if it lives: as if it were not there (hidepid=2), or with EPERM (1). */
 	if (process == -ESRCH && pidfd >= 0)
 		return has_exited(pidfd) ? -ESRCH : -EACCES;
 	if (process < 0)
-		return process == -EPERM ? -EACCES : process;
+		return process == -EPERM ? -EACCES : process == -ENOTDIR ? -ENOENT : process;
 	result = procfs_read_stat(process, &stat);
 	if (result < 0)
 		return result == -EPERM ? -EACCES : result;

@@ -87,6 +87,18 @@ int procfs_open_process(const struct procfs *procfs, pid_t pid)
 	return fd == -ENOENT ? -ESRCH : fd;
 }
 
+int procfs_open_own(pid_t pid)
+{
+	struct procfs procfs;
+	int result = procfs_open(&procfs, "/proc");
+
+	if (result < 0)
+		return result;
+	result = procfs_is_ours(&procfs) ? procfs_open_process(&procfs, pid) : -ENOENT;
+	procfs_close(&procfs);
+	return result;
+}
+
 ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size)
 {
 	CLEANUP_CLOSE int fd = procfs_open_at(directory, name, O_RDONLY);

@@ -41,6 +41,10 @@ bool procfs_is_ours(const struct procfs *procfs);
  * to mean another process, and keeps no namespace alive. */
 int procfs_open_process(const struct procfs *procfs, pid_t pid);
 
+/* The same by /proc itself, where a struct procfs is at hand nowhere: -ENOENT where /proc shows
+ * another PID namespace than ours. */
+int procfs_open_own(pid_t pid);
+
 /* Opens name below directory (O_CLOEXEC, never 0 to 2) with the flags of open(2). ENOENT of a
  * process that is gone becomes -ESRCH only where the kernel says so. */
 int procfs_open_at(int directory, const char *name, int flags);
