@@ -175,6 +175,12 @@ host_server()
 	unshare --net setpriv --reuid $user --regid $user --clear-groups \
 		"$image/usr/local/bin/server" &
 	server=$!
+	until_true has_moved "$server"
+}
+
+has_moved()
+{
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
 }
 
 once()
