@@ -121,11 +121,12 @@ static void end_rescue(void)
  */
 
 /* The description of the terminal is the system's, not one that a less privileged caller has made:
- * ncurses reads it with all that pwatch may do. */
+ * ncurses reads it with all that pwatch may do. The size is that of the terminal: LINES and COLUMNS
+ * could ask for a screen of gigabytes. */
 static void distrust_environment(void)
 {
-	static const char *const names[] = {"TERMINFO", "TERMINFO_DIRS", "TERMCAP",
-	                                    "TERMPATH", "HOME",          "NCURSES_TRACE"};
+	static const char *const names[] = {"TERMINFO", "TERMINFO_DIRS", "TERMCAP", "TERMPATH",
+	                                    "HOME",     "NCURSES_TRACE", "LINES",   "COLUMNS"};
 
 	if (getauxval(AT_SECURE) == 0)
 		return;
