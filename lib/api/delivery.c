@@ -11,21 +11,21 @@
 #include "util/fd.h"
 #include "util/lock.h"
 
-/* Events of one watcher before the next one's turn. */
-#define TURN 64
-/* Unwanted events that are passed over before the lock is released. */
+/* The most events of one watcher before the next watcher is served. */
+#define BATCH 64
+/* The most unwanted events that are skipped before the lock is released. */
 #define PASSED_MAX 256
-/* Pause of the delivery thread where there is no memory for an event, in milliseconds. */
+/* The pause of the delivery thread if there is no memory for an event, in milliseconds. */
 #define MEMORY_PAUSE 10
 
 /* Guarded by the library's lock. */
 static struct {
 	struct list
-		waiting; /* watchers whose outboxes hold something, in the order of their turns */
+		waiting; /* watchers with waiting events, in the order in which they are served */
 	unsigned int users; /* between delivery_enter() and delivery_leave() */
-	bool running;       /* the thread exists and hasn't announced its end */
-	bool joinable;      /* nobody has joined or detached it */
-	bool busy;          /* it is in a callback */
+	bool running;       /* the thread exists and has not announced its end */
+	bool joinable;      /* the thread is neither joined nor detached */
+	bool busy;          /* the thread is in a callback */
 	pthread_t thread;
 } delivery = {.waiting = {&delivery.waiting, &delivery.waiting}};
 
@@ -43,8 +43,8 @@ void delivery_wake(struct outbox *outbox, void *data)
 	library_notify();
 }
 
-/* The next event that the callback wants. NULL when there is none, or the watcher was stopped; and
- * without memory: watcher->event is NULL then. */
+/* Returns the next event that the callback wants. NULL if there is none, if the watcher was
+ * stopped, or without memory; in the last case watcher->event is NULL. */
 static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 {
 	struct portwatch_event event;
@@ -59,7 +59,8 @@ static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 			event_fill(watcher->event, &event);
 			return watcher->event;
 		}
-		/* Nobody waits for the lock while thousands of events are passed over. */
+		/* The lock is released regularly, so that no thread waits while thousands of events
+		 * are skipped. */
 		if (!any || ++passed % PASSED_MAX == 0) {
 			library_unlock();
 			library_lock();
@@ -68,8 +69,8 @@ static const struct portwatch_event *take_wanted(struct portwatch *watcher)
 	return NULL;
 }
 
-/* There was no memory for an event, and it is tried again at once: without a pause the thread would
- * never release the lock. Who dispatches releases it in between. */
+/* Pauses after there was no memory for an event. Without the pause the delivery thread would try
+ * again at once and never release the lock. A thread that dispatches releases it in between. */
 static void rest_without_memory(const struct portwatch *watcher)
 {
 	if (watcher->event || watcher->eventfd >= 0)
@@ -95,14 +96,14 @@ int delivery_run(struct portwatch *watcher, size_t most)
 		watcher->callback(watcher, event, watcher->user_data);
 		library_lock();
 		count++;
-		/* The callback has forked, and this is the child: there is no monitor here. */
+		/* The callback has forked and this is the child, which has no monitor. */
 		if (generation != library_generation())
 			break;
 	}
 	rest_without_memory(watcher);
 	watcher->dispatching = false;
-	/* Without memory for an event the next poll cycle wakes, and not this thread itself at
-	 * once. */
+	/* If there is no memory for an event, the next poll cycle wakes the thread, instead of the
+	 * thread itself. */
 	if (watcher->event && watcher->state == WATCHER_STARTED &&
 	    outbox_waiting(watcher->outbox)) {
 		watcher->outbox->woken = true;
@@ -113,8 +114,8 @@ int delivery_run(struct portwatch *watcher, size_t most)
 	return (int)count;
 }
 
-/* The watcher whose turn it is. One whose start still delivers, or whose callback runs in
- * portwatch_start(), wakes again after that. */
+/* Returns the watcher that is served next. A watcher whose portwatch_start() still delivers wakes
+ * the thread again afterwards. */
 static struct portwatch *next_waiting(void)
 {
 	struct portwatch *watcher;
@@ -142,7 +143,7 @@ static void *run(void *data)
 			continue;
 		}
 		delivery.busy = true;
-		delivery_run(watcher, TURN);
+		delivery_run(watcher, BATCH);
 		delivery.busy = false;
 	}
 	if (generation == library_generation()) {
@@ -163,7 +164,7 @@ static void join(void)
 	library_lock();
 }
 
-/* All signals are blocked in it: those of the host are the host's. */
+/* The thread blocks all signals, so that the signals of the host reach only its own threads. */
 static int create(void)
 {
 	sigset_t all, before;
@@ -185,8 +186,8 @@ int delivery_enter(void)
 	delivery.users++;
 	while (!delivery.running && delivery.joinable)
 		join();
-	/* One that is in the callback of a stopped watcher goes on for this one: two threads could
-	 * call one callback at once. */
+	/* A thread that is in the callback of a stopped watcher continues for this watcher: with a
+	 * second thread, two callbacks could run at once. */
 	if (!delivery.running)
 		result = create();
 	if (result < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* event.c - an event as the host has it: its life, and what it says */
+/* event.c - an event as the host sees it: its life cycle and its getters */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,9 +7,9 @@
 #include "api/event.h"
 #include "util/list.h"
 
-/* --- its life */
+/* --- life cycle */
 
-/* What is delivered: the event, and what it needs as an object of its own. */
+/* A delivered event: the event, and its life cycle data. */
 struct delivered {
 	struct portwatch_event event;
 	struct event_life life;
@@ -68,7 +68,7 @@ void portwatch_event_unref(const struct portwatch_event *event)
 	free(container_of(event->life, struct delivered, life));
 }
 
-/* --- what it says */
+/* --- getters */
 
 enum portwatch_event_kind portwatch_event_get_kind(const struct portwatch_event *event)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* event.h - an event as the host has it
+/* event.h - an event as the host sees it
  *
- * An event that waits is a plain value (watch/event.h). For the callback it becomes an object with
- * references, so that the host can keep it. The same object serves for the next event unless the
- * host has kept it. */
+ * An event in the queue is a plain value (watch/ports.h). For the callback it becomes a
+ * reference-counted object, so that the host can keep it. The object is reused for the next event
+ * unless the host has kept it. */
 #ifndef API_EVENT_H
 #define API_EVENT_H
 
 #include "watch/ports.h"
 
-/* What is read of the owner when it is asked for. */
+/* Properties of the owner that are read on request. */
 enum event_fact {
 	EVENT_COMMAND_LINE,
 	EVENT_UID,
@@ -18,16 +18,16 @@ enum event_fact {
 };
 
 struct event_life {
-	unsigned int references;  /* atomic, as are these pointers, which are set once: */
-	void *facts[EVENT_FACTS]; /* malloc()ed; NULL: not asked for yet */
+	unsigned int references;  /* atomic, like these pointers, which are set once: */
+	void *facts[EVENT_FACTS]; /* malloc()ed; NULL: not read yet */
 };
 
 /* An empty event, with a reference for the caller; NULL without memory. */
 struct portwatch_event *event_new(void);
-/* An empty event in the place of one that was delivered: the same where nobody has kept that. The
- * caller's reference moves to it. event NULL: a new one. NULL without memory. */
+/* Returns an empty event in place of a delivered one: the same object unless the host has kept it.
+ * The caller's reference moves to it. event NULL: a new one. Returns NULL without memory. */
 struct portwatch_event *event_renew(struct portwatch_event *event);
-/* Makes it say what the content says. */
+/* Copies the content into the event. */
 void event_fill(struct portwatch_event *event, const struct portwatch_event *content);
 
 #endif

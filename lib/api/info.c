@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* info.c - what a host may ask: what is open, where, whether all is seen, what has failed, what it
- * costs
+/* info.c - queries of a host: open ports, namespaces, completeness, failures, notifier, statistics
  *
- * The monitor thread makes a copy, and the host's thread calls back, without a lock. */
+ * The monitor thread copies the data, and the host's thread calls the callback without a lock. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -35,7 +34,7 @@ static int ask(struct portwatch *watcher,
 	return result;
 }
 
-/* --- what is open now */
+/* --- open ports */
 
 struct port_listing {
 	struct portwatch_event *rows; /* malloc()ed */
@@ -66,7 +65,7 @@ static void add_sockets(struct port_listing *listing, const struct list *sockets
 			add(listing, socket->port);
 }
 
-/* A port may still be held by a socket that listens no more, while others are asked about. */
+/* A port may still be held by a dropped socket while other sockets on the port are pending. */
 static void list_ports(struct subscription *subscription, void *data)
 {
 	struct view *view;
@@ -115,7 +114,7 @@ int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback callb
 
 /* --- namespaces */
 
-/* What a host sees of a namespace: a copy, made by the monitor thread. */
+/* A namespace as the host sees it: a copy that the monitor thread has made. */
 struct portwatch_namespace {
 	uint64_t inode;
 	uint64_t cookie;
@@ -203,7 +202,7 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
 	return ns->reason;
 }
 
-/* Whether a directory of /proc is that of a process in the namespace. */
+/* Whether the process of a /proc directory lives in the namespace. */
 static bool lives_in(int directory, const struct portwatch_namespace *ns)
 {
 	struct netns_id id;
@@ -233,7 +232,8 @@ static int open_unknown(int directory, const struct portwatch_namespace *ns)
 	return result;
 }
 
-/* The process may leave the namespace at any time: what was opened is compared. */
+/* Opens the namespace of a process. The process may leave it at any time, so the result is
+ * compared. */
 static int open_namespace(const struct portwatch_namespace *ns)
 {
 	CLEANUP_CLOSE int directory = procfs_open_own(ns->pid), opened = -1;
@@ -263,7 +263,7 @@ int portwatch_namespace_open(const struct portwatch_namespace *ns)
 	return result;
 }
 
-/* --- what is not seen, and what has failed */
+/* --- completeness and failures */
 
 struct complete_answer {
 	bool complete;
@@ -332,7 +332,7 @@ static enum portwatch_notifier public_name(enum notifier_way way)
 	return names[way];
 }
 
-/* The readers of all namespaces must report it. */
+/* Closes count as reported only if the readers of all namespaces report them. */
 static void describe_closes(const struct subscription *subscription, struct notifier_answer *answer)
 {
 	struct view *view;
@@ -347,13 +347,13 @@ static void describe_closes(const struct subscription *subscription, struct noti
 		answer->notifier = PORTWATCH_NOTIFIER_NONE;
 		if (reports < 0 && answer->reason[0] == '\0')
 			snprintf(answer->reason, sizeof(answer->reason),
-			         "destroy: cannot receive what the kernel reports of closed "
+			         "destroy: cannot receive the kernel's reports of closed "
 			         "sockets (sock_diag) in namespace %llu: %s",
 			         (unsigned long long)view->ns->inode, strerrordesc_np(-reports));
 	}
 }
 
-/* A source that reports the beginning reports the end as well. */
+/* A mechanism that reports listen(2) reports the end of listening as well. */
 static void describe_notifier(struct subscription *subscription, void *data)
 {
 	const struct context *context = subscription->context;
@@ -364,7 +364,7 @@ static void describe_notifier(struct subscription *subscription, void *data)
 	if (context->notifier)
 		answer->notifier = public_name(notifier_way(context->notifier, kind));
 	if (!context->notifier && !subscription->options.notifier)
-		snprintf(answer->reason, sizeof(answer->reason), "it is not wanted");
+		snprintf(answer->reason, sizeof(answer->reason), "disabled");
 	else if (answer->notice == PORTWATCH_NOTICE_CLOSE && subscription->options.notifier &&
 	         answer->notifier == PORTWATCH_NOTIFIER_NONE)
 		describe_closes(subscription, answer);
@@ -388,17 +388,17 @@ int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice noti
 	return (int)answer.notifier;
 }
 
-/* --- what watching costs */
+/* --- statistics */
 
 struct stat_answer {
 	enum portwatch_stat stat;
 	uint64_t value;
 };
 
-/* Of the monitor thread, which is the one that asks. */
+/* The CPU time of the monitor thread, which is the calling thread, and of the helpers. */
 static uint64_t cpu(const struct subscription_table *table)
 {
-	uint64_t sum = table->context->stats[PORTWATCH_STAT_CPU]; /* of helpers that are gone */
+	uint64_t sum = table->context->stats[PORTWATCH_STAT_CPU]; /* of helpers that have exited */
 	struct netns *ns;
 
 	sum += clock_now(CLOCK_THREAD_CPUTIME_ID);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - what is set between portwatch_new() and portwatch_start() */
+/* options.c - options that are set between portwatch_new() and portwatch_start() */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -11,8 +11,7 @@
 #define ALL_KINDS                                                                                  \
 	(PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END | PORTWATCH_EVENT_OWNER)
 
-/* Whether an option may be set to a value that is `valid`; then the lock is held until the value is
- * set. */
+/* Checks whether an option may be set. Returns 0 with the lock held, or a negative errno. */
 static int begin_set(const struct portwatch *watcher, bool valid)
 {
 	int result;

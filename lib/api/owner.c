@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.c - what an event can say of its owner beyond what it has brought
+/* owner.c - properties of an event's owner that are read on request
  *
- * Read from /proc when the host asks, in the thread of the host: nobody else pays for it, and the
- * monitor never reads the memory of a stranger, who can make that last. An answer is kept with the
- * event. The start time excludes another process with the same PID. */
+ * They are read from /proc in the thread of the host, so that only this host pays for them, and so
+ * that the monitor never reads the memory of an untrusted process, which can delay the read. The
+ * answer is stored in the event. The start time excludes another process with the same PID. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,16 +16,16 @@
 #include "util/fd.h"
 #include "util/spawn.h"
 
-/* Longer command lines are cut. */
+/* The length at which command lines are cut. */
 #define COMMAND_LINE_MAX 4096
 #define STATUS_MAX 16384
-/* A line for each hierarchy, with a path of up to PATH_MAX. */
+/* The file has a line for each hierarchy, with a path of up to PATH_MAX. */
 #define CGROUP_MAX 65536
 /* How long a socket may take to lead to its namespace, in milliseconds. */
 #define ANSWER_TIMEOUT 2000
 
-/* Opens the directory of the owner, if it lives: a descriptor, or a negative errno. Whatever is
- * read through it afterwards is of this very process, or fails. */
+/* Opens the directory of the owner. Returns a descriptor, or a negative errno if the owner has
+ * exited. Reads through the descriptor return data of this process only, or fail. */
 static int open_owner(const struct portwatch_event *event)
 {
 	struct process_stat stat;
@@ -45,7 +45,7 @@ static int open_owner(const struct portwatch_event *event)
 	return result;
 }
 
-/* A copy of so many bytes, NUL-terminated. */
+/* Returns a NUL-terminated copy of `size` bytes. */
 static void *copy(const char *text, size_t size)
 {
 	char *result = malloc(size + 1);
@@ -57,8 +57,8 @@ static void *copy(const char *text, size_t size)
 	return result;
 }
 
-/* Reads the arguments, each of which ends with a NUL byte; a process may have put other text in
- * their place. */
+/* Reads the arguments, each of which ends with a NUL byte. A process may have replaced them with
+ * other text. */
 static void *read_command_line(int directory)
 {
 	char text[COMMAND_LINE_MAX];
@@ -97,8 +97,8 @@ static void *read_uid(int directory)
 	return uid;
 }
 
-/* The line of the unified hierarchy is "0::PATH"; where there is none, systemd has one of its own,
- * "N:name=systemd:PATH". */
+/* The line of the unified hierarchy is "0::PATH". If there is none, the hierarchy of systemd is
+ * used, "N:name=systemd:PATH". */
 static void *read_cgroup(int directory)
 {
 	CLEANUP_FREE char *text = malloc(CGROUP_MAX);
@@ -133,7 +133,8 @@ static void *read_fact(const struct portwatch_event *event, enum event_fact whic
 	}
 }
 
-/* Returns what is known, or NULL. Of two threads that ask at once, the first one's answer stays. */
+/* Returns a property, or NULL if it is not known. If two threads ask at once, the first answer is
+ * stored. */
 static const void *get_fact(const struct portwatch_event *event, enum event_fact which)
 {
 	void **place, *fact, *seen = NULL;
@@ -178,7 +179,7 @@ const char *portwatch_event_get_cgroup(const struct portwatch_event *event)
 	return text ? text : "";
 }
 
-/* The namespace in which the owner lives now, if that is the namespace of the event. */
+/* Opens the present namespace of the owner if it is the namespace of the event. */
 static int open_netns_of_owner(const struct portwatch_event *event)
 {
 	CLEANUP_CLOSE int directory = open_owner(event), opened = -1;
@@ -194,7 +195,8 @@ static int open_netns_of_owner(const struct portwatch_event *event)
 	return kept;
 }
 
-/* A socket stays in the namespace in which it was made, wherever its owner goes. */
+/* Opens the namespace of the socket itself: a socket stays in the namespace in which it was
+ * created, even if its owner moves. */
 static int open_netns_of_socket(const struct portwatch_event *event)
 {
 	struct procfs procfs;

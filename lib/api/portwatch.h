@@ -2,8 +2,8 @@
 /**
  * portwatch.h - watch process trees for listening TCP ports
  *
- * A watcher follows one process and everything that the process starts, into whatever network
- * namespace they go, and reports each TCP port on which one of them starts or stops listening.
+ * A watcher follows one process and all its descendants, in all network namespaces that they enter,
+ * and reports each TCP port on which one of them starts or stops listening.
  *
  *     #include <portwatch.h>
  *     #include <semaphore.h>
@@ -42,15 +42,16 @@
  *   failure. The value of errno itself is undefined afterwards.
  * - Every function may be called from any thread, also from inside an event callback, unless its
  *   documentation says otherwise. A log callback must not call this library.
- * - Process IDs, given and reported, are those of the caller's PID namespace.
+ * - All process IDs are those of the caller's PID namespace.
  * - Ports are in host byte order, addresses in network byte order.
  * - The library has one thread while a watcher is started, and a second one while a started watcher
  *   uses PORTWATCH_DELIVERY_THREAD. Both have all signals blocked.
  * - The library never changes the signal dispositions, capabilities, environment or umask of the
- *   process, and never writes anywhere. Its child processes are invisible to the caller's wait(2)
- *   and SIGCHLD handler.
+ *   process, and prints nothing. Its child processes are invisible to the caller's wait(2) and
+ *   SIGCHLD handler.
  * - In the child of a fork(2) the watchers of the parent are inert: every function may be called on
- *   them and only frees memory, and no callback is called. The child may make new watchers.
+ *   them, none does more than free memory, and no callback is called. The child may create new
+ *   watchers.
  */
 #ifndef PORTWATCH_H
 #define PORTWATCH_H
@@ -63,7 +64,8 @@
 extern "C" {
 #endif
 
-/* What is declared here is exported; everything else is built with -fvisibility=hidden. */
+/* The declarations of this header are exported; everything else is built with
+ * -fvisibility=hidden. */
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
 #endif
@@ -84,7 +86,7 @@ struct portwatch;
 struct portwatch_event;
 
 /**
- * struct portwatch_namespace: what is known of one watched network namespace, opaque. Owned by the
+ * struct portwatch_namespace: the properties of one watched network namespace, opaque. Owned by the
  * library, valid during portwatch_each_namespace().
  *
  * Since: 0.1
@@ -95,15 +97,16 @@ struct portwatch_namespace;
  * enum portwatch_event_kind: what happened. The values are bits, for portwatch_set_events().
  *
  * A *port* is (network namespace, address, port number). A port is open while at least one
- * listening socket in the watcher's scope holds it. An open port is reported once, whoever owns it.
- * After its close the same port is a new one.
+ * listening socket in the watcher's scope holds it. An open port is reported once, no matter how
+ * many processes hold it. If a closed port opens again, it is a new port.
  *
- * @PORTWATCH_EVENT_OPEN: a port has been opened.
- * @PORTWATCH_EVENT_CLOSE: an open port has been closed: two complete reads did not show it.
+ * @PORTWATCH_EVENT_OPEN: a port has opened.
+ * @PORTWATCH_EVENT_CLOSE: a port has closed: two complete reads did not show it.
  * @PORTWATCH_EVENT_END: the last process of the tree has exited. This is the last event of a
- *   watcher. Ports that others still hold then (PORTWATCH_SCOPE_NETNS) are not closed.
- * @PORTWATCH_EVENT_OWNER: the port stays open, and its owner is not the one that the last event
- *   named: another process, another name, another number of holders, or another socket. For
+ *   watcher. Ports that other processes still hold (PORTWATCH_SCOPE_NETNS) are not reported as
+ *   closed.
+ * @PORTWATCH_EVENT_OWNER: the port stays open, and its owner differs from the owner in the last
+ *   event: another process, another name, another number of holders, or another socket. For
  *   example, the first process of a daemon has left the port to its child.
  *
  * Since: 0.1
@@ -136,8 +139,9 @@ enum portwatch_addresses {
  *
  * @PORTWATCH_SCOPE_TREE: ports that a process of the tree holds.
  * @PORTWATCH_SCOPE_NETNS: every listening port in the network namespace of the watched process. The
- *   owner is named if the caller may read it, whoever it is. When the process enters another
- *   namespace, that one is watched, too. The former one is watched until all its ports are closed.
+ *   owner may be any process; it is reported if the caller may read it. When the watched process
+ *   enters another namespace, the library watches that namespace too. It watches the former
+ *   namespace until all ports there are closed.
  *
  * Since: 0.1
  */
@@ -166,11 +170,11 @@ enum portwatch_reader {
 };
 
 /**
- * enum portwatch_table: in which form the library requests the table from the kernel.
+ * enum portwatch_table: the form in which the library requests the table from the kernel.
  *
- * @PORTWATCH_TABLE_AUTO: diag if it works, else procfs.
- * @PORTWATCH_TABLE_DIAG: a sock_diag(7) dump of the listening sockets alone. Needs the kernel's
- *   module tcp_diag, which the kernel loads itself if it may.
+ * @PORTWATCH_TABLE_AUTO: diag if it works, procfs otherwise.
+ * @PORTWATCH_TABLE_DIAG: a sock_diag(7) dump of the listening sockets only. Needs the kernel module
+ *   tcp_diag, which the kernel loads on demand where loading modules is allowed.
  * @PORTWATCH_TABLE_PROCFS: the text of /proc/net/tcp and /proc/net/tcp6, proc_net(5).
  *
  * Since: 0.1
@@ -184,17 +188,19 @@ enum portwatch_table {
 /**
  * enum portwatch_delivery: how events reach the callback.
  *
- * @PORTWATCH_DELIVERY_THREAD: a thread of the library calls it, one call at a time for all watchers
- *   of the process. portwatch_start() itself calls it for ports that are open already.
- * @PORTWATCH_DELIVERY_DISPATCH: portwatch_dispatch() calls it. portwatch_get_fd() shows when.
+ * @PORTWATCH_DELIVERY_THREAD: a thread of the library calls the callback, one call at a time for
+ *   all watchers of the process. portwatch_start() itself calls the callback for ports that are
+ *   already open.
+ * @PORTWATCH_DELIVERY_DISPATCH: portwatch_dispatch() calls the callback. The descriptor of
+ *   portwatch_get_fd() is readable while events wait.
  *
  * Since: 0.1
  */
 enum portwatch_delivery { PORTWATCH_DELIVERY_THREAD = 0, PORTWATCH_DELIVERY_DISPATCH = 1 };
 
 /**
- * enum portwatch_notice: what the kernel may report by itself. The library polls for what the
- * kernel does not report.
+ * enum portwatch_notice: the changes that the kernel may report. The library polls for changes that
+ * the kernel does not report.
  *
  * @PORTWATCH_NOTICE_LISTEN: a process starts listening.
  * @PORTWATCH_NOTICE_CLOSE: a listening socket is closed.
@@ -209,22 +215,23 @@ enum portwatch_notice {
 };
 
 /**
- * enum portwatch_notifier: the mechanism by which the kernel reports.
+ * enum portwatch_notifier: the mechanism by which the kernel reports changes.
  *
- * The first three need CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3 or more on kernels of
- * Debian and Ubuntu. The first two do not work on a kernel with lockdown=confidentiality.
+ * BPF, TRACEPOINT and PERF need CAP_SYS_ADMIN where kernel.perf_event_paranoid is 3 or more on
+ * kernels of Debian and Ubuntu. BPF and TRACEPOINT do not work on a kernel with
+ * lockdown=confidentiality.
  *
  * @PORTWATCH_NOTIFIER_NONE: none: the library polls.
  * @PORTWATCH_NOTIFIER_BPF: a BPF program on the tracepoint inet_sock_set_state, for listen and
  *   close. Needs CAP_SYS_ADMIN, or CAP_BPF and CAP_PERFMON; Linux 4.18.
  * @PORTWATCH_NOTIFIER_TRACEPOINT: the same tracepoint by perf_event_open(2). Needs CAP_PERFMON or
- *   CAP_SYS_ADMIN, and access to tracefs: CAP_DAC_READ_SEARCH unless root, and where it is not
- *   mounted, as in most containers, CAP_SYS_ADMIN.
+ *   CAP_SYS_ADMIN, and access to tracefs: CAP_DAC_READ_SEARCH unless root, and CAP_SYS_ADMIN where
+ *   tracefs is not mounted, as in most containers.
  * @PORTWATCH_NOTIFIER_PERF: perf_event_open(2), for processes. Needs CAP_PERFMON or CAP_SYS_ADMIN.
  * @PORTWATCH_NOTIFIER_CONNECTOR: the process connector, for processes. Needs the initial PID, user
- *   and network namespaces; no capability since Linux 6.6, CAP_NET_ADMIN before.
+ *   and network namespaces, and before Linux 6.6 also CAP_NET_ADMIN.
  * @PORTWATCH_NOTIFIER_DESTROY: the multicast groups of sock_diag(7) that report destroyed sockets,
- *   for close. Needs nothing.
+ *   for close. Needs no privilege.
  *
  * Since: 0.1
  */
@@ -238,15 +245,15 @@ enum portwatch_notifier {
 };
 
 /**
- * PORTWATCH_STAT_UNKNOWN: what portwatch_get_stat() returns where a figure is not known.
+ * PORTWATCH_STAT_UNKNOWN: portwatch_get_stat() returns this value for a figure that is not known.
  *
  * Since: 0.1
  */
 #define PORTWATCH_STAT_UNKNOWN ((uint64_t)-1)
 
 /**
- * enum portwatch_limit: what a watcher may have at most, so that a hostile process cannot make the
- * library take memory without end. See portwatch_set_limit().
+ * enum portwatch_limit: the limits of a watcher, so that a hostile process cannot make the library
+ * use memory without bound. See portwatch_set_limit().
  *
  * @PORTWATCH_LIMIT_MEMBERS: processes in the tree
  * @PORTWATCH_LIMIT_PORTS: open ports
@@ -256,7 +263,7 @@ enum portwatch_notifier {
 enum portwatch_limit { PORTWATCH_LIMIT_MEMBERS = 0, PORTWATCH_LIMIT_PORTS = 1 };
 
 /**
- * enum portwatch_log_level: how serious a message is; the numbers are those of syslog(3).
+ * enum portwatch_log_level: the severity of a message; the numbers are those of syslog(3).
  *
  * Since: 0.1
  */
@@ -268,26 +275,26 @@ enum portwatch_log_level {
 };
 
 /**
- * enum portwatch_stat: what portwatch_get_stat() returns. The figures count for all watchers of the
- * process, since the first of them was started, unless they say that they are of one watcher.
+ * enum portwatch_stat: the figures of portwatch_get_stat(). A figure covers all watchers of the
+ * process since the first of them was started, unless its description names this watcher.
  *
  * @PORTWATCH_STAT_READS: complete reads of a namespace's table
- * @PORTWATCH_STAT_FAILED_READS: reads that gave no information
+ * @PORTWATCH_STAT_FAILED_READS: reads that failed
  * @PORTWATCH_STAT_ROWS: listening sockets in these tables
  * @PORTWATCH_STAT_EVENTS: calls of this watcher's callback
  * @PORTWATCH_STAT_WAKEUPS: how often the monitor thread of the library has woken up
  * @PORTWATCH_STAT_TREE_READS: how often the process trees were read from /proc
  * @PORTWATCH_STAT_SCANS: processes whose descriptors were read
- * @PORTWATCH_STAT_NOTIFIER_RECORDS: reports of the kernel about what is watched
- * @PORTWATCH_STAT_NOTIFIER_LOST: how often the kernel has dropped some of its reports
+ * @PORTWATCH_STAT_NOTIFIER_RECORDS: reports of the kernel about watched processes and namespaces
+ * @PORTWATCH_STAT_NOTIFIER_LOST: how often the kernel has dropped reports
  * @PORTWATCH_STAT_HELPERS: helpers that were started
  * @PORTWATCH_STAT_RESTARTS: readers that were opened again after a failure
  * @PORTWATCH_STAT_CPU: CPU time of the monitor thread and the helpers, in nanoseconds
  * @PORTWATCH_STAT_MEMBERS: processes that belong to this watcher's tree now
  * @PORTWATCH_STAT_PORTS: ports of this watcher that are open now
- * @PORTWATCH_STAT_MEMBERS_LEFT_OUT: how often a process was left out for PORTWATCH_LIMIT_MEMBERS;
- *   the same process may count again
- * @PORTWATCH_STAT_SOCKETS_LEFT_OUT: listening sockets whose ports are not reported now for
+ * @PORTWATCH_STAT_MEMBERS_LEFT_OUT: how often a process was left out because of
+ *   PORTWATCH_LIMIT_MEMBERS; one process may count several times
+ * @PORTWATCH_STAT_SOCKETS_LEFT_OUT: listening sockets whose ports are not reported now because of
  *   PORTWATCH_LIMIT_PORTS
  *
  * Since: 0.1
@@ -330,13 +337,13 @@ typedef void (*portwatch_callback)(struct portwatch *watcher, const struct portw
 /**
  * portwatch_log_callback: receives one message.
  * @watcher: the watcher which the message concerns
- * @level: how serious it is
+ * @level: the severity
  * @message: one line without newline, printable; valid until the callback returns
  * @user_data: as given to portwatch_new()
  *
- * The monitor thread of the library calls it. The callback must return soon, because nothing is
- * watched meanwhile, and must not call the library. The child of a fork(2) in the callback must not
- * return from it.
+ * The monitor thread of the library calls the callback. The callback must return soon, because the
+ * library watches nothing until then, and must not call the library. If the callback calls fork(2),
+ * the child must not return from the callback.
  *
  * Since: 0.1
  */
@@ -351,7 +358,7 @@ typedef void (*portwatch_log_callback)(struct portwatch *watcher, enum portwatch
  * Runs in the thread that called portwatch_each_namespace(). The library holds no lock during the
  * call, and the callback may call every function of the library.
  *
- * Returns: 0 to go on; another value to end the listing.
+ * Returns: 0 to continue; another value to end the listing.
  * Since: 0.1
  */
 typedef int (*portwatch_namespace_callback)(const struct portwatch_namespace *ns, void *user_data);
@@ -365,7 +372,7 @@ typedef int (*portwatch_namespace_callback)(const struct portwatch_namespace *ns
  * Runs in the thread that called portwatch_each_port(). The library holds no lock during the call,
  * and the callback may call every function of the library.
  *
- * Returns: 0 to go on; another value to end the listing.
+ * Returns: 0 to continue; another value to end the listing.
  * Since: 0.1
  */
 typedef int (*portwatch_port_callback)(const struct portwatch_event *port, void *user_data);
@@ -379,10 +386,10 @@ typedef int (*portwatch_port_callback)(const struct portwatch_event *port, void 
 const char *portwatch_version(void);
 
 /**
- * portwatch_new: makes a watcher of a process and all its descendants. The watcher does nothing
+ * portwatch_new: creates a watcher for a process and all its descendants. The watcher does nothing
  * until portwatch_start().
  * @watcher: receives the new watcher; to be freed with portwatch_free()
- * @pid: the process. The watcher follows this very process, never a later one with the same PID.
+ * @pid: the process. The watcher never follows a later process with the same PID.
  * @on_event: receives the events
  * @user_data: passed to every callback
  *
@@ -395,14 +402,14 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback on_e
                   void *user_data);
 
 /**
- * portwatch_new_pidfd: makes a watcher of the process of a pidfd (pidfd_open(2)).
+ * portwatch_new_pidfd: creates a watcher for the process of a pidfd (pidfd_open(2)).
  * @watcher: receives the new watcher; to be freed with portwatch_free()
- * @pidfd: the descriptor. It stays the caller's, and may be closed afterwards.
+ * @pidfd: the descriptor. The caller keeps it and may close it afterwards.
  * @on_event: receives the events
  * @user_data: passed to every callback
  *
- * Returns: as portwatch_new(); -EBADF (not open); -EINVAL (no pidfd, or that of a thread); -ENOENT
- * (/proc is not mounted, or the process is in another PID namespace).
+ * Returns: as portwatch_new(); -EBADF (not open); -EINVAL (not a pidfd, or the pidfd of a thread);
+ *   -ENOENT (/proc is not mounted, or the process is in another PID namespace).
  * Since: 0.1
  */
 int portwatch_new_pidfd(struct portwatch **watcher, int pidfd, portwatch_callback on_event,
@@ -421,12 +428,12 @@ int portwatch_set_events(struct portwatch *watcher, unsigned int kinds);
 /**
  * portwatch_set_interval: sets the time between two reads of the tables.
  * @watcher: a watcher that is not started yet
- * @milliseconds: 1 to 86,400,000; kept exactly. 0, the default, adapts: at most a second, less
- *   where reading is cheap and for a while after a process has started, and up to ten minutes
- *   where the notifier reports changes.
+ * @milliseconds: 1 to 86,400,000; the library keeps to this interval exactly. 0, the default, lets
+ *   the library adapt the interval: at most one second, less where a read is cheap and shortly
+ *   after a process has started, and up to ten minutes where the notifier reports changes.
  *
- * A listening socket that another process passes to a member may be seen up to five seconds later,
- * or more in very large trees.
+ * A listening socket that another process passes to a member may be reported up to five seconds
+ * late, or later in very large trees.
  *
  * Returns: 0; -EINVAL (out of range, or NULL); -EBUSY (started).
  * Since: 0.1
@@ -474,14 +481,14 @@ int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader
 int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 
 /**
- * portwatch_set_limit: sets how many processes or ports the watcher may have.
+ * portwatch_set_limit: sets the largest number of processes or ports of the watcher.
  * @watcher: a watcher that is not started yet
- * @limit: of what
- * @number: the most that there may be, at least 1; default 65,536
+ * @limit: which limit
+ * @number: the largest number, at least 1; default 65,536
  *
- * What comes beyond the limit is left out, with a warning in the log and an answer of
- * portwatch_get_complete(), and taken in when there is room again, if it is still there. A process
- * whose parent has exited by then may stay unseen.
+ * Processes and ports beyond the limit are left out. The log reports this as a warning, and
+ * portwatch_get_complete() as a reason. The library includes them when there is room again. A
+ * process whose parent has exited by then may never be found.
  *
  * Returns: 0; -EINVAL (unknown value, 0, or NULL); -EBUSY (started).
  * Since: 0.1
@@ -493,9 +500,9 @@ int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, u
  * @watcher: a watcher that is not started yet
  * @enabled: nonzero to count every new child process of the caller as a member of the tree
  *
- * For a process that has made itself a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)) and has
- * no children outside the watched tree. A daemon that the tree detaches becomes a child of the
- * caller, and the library finds it there, however quickly it detaches. Default 0.
+ * Meant for a process that has made itself a child subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)) and
+ * has no children outside the watched tree. A daemon that detaches from the tree becomes a child of
+ * the caller, and the library finds it there, no matter how quickly it detaches. Default 0.
  *
  * Returns: 0; -EINVAL (NULL); -EBUSY (started).
  * Since: 0.1
@@ -503,11 +510,11 @@ int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, u
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled);
 
 /**
- * portwatch_set_notifier: selects whether the kernel reports what happens, by the mechanisms of
- * enum portwatch_notifier.
+ * portwatch_set_notifier: selects whether the kernel reports changes, by the mechanisms of enum
+ * portwatch_notifier.
  * @watcher: a watcher that is not started yet
- * @enabled: 0 to poll only. Default 1: the library uses each mechanism that the kernel allows, for
- *   which CAP_SYS_ADMIN is enough.
+ * @enabled: 0 to poll only. Default 1: the library uses each mechanism that the kernel allows.
+ *   CAP_SYS_ADMIN is sufficient for all of them.
  *
  * All watchers of the process share one notifier, which is open while one of them wants it.
  *
@@ -533,11 +540,12 @@ int portwatch_set_delivery(struct portwatch *watcher, enum portwatch_delivery de
  *   PORTWATCH_DEBUG (secure_getenv(3)) makes it PORTWATCH_LOG_DEBUG.
  * @on_message: receives the messages; NULL for none
  *
- * Errors say what has failed and what to do. Warnings report, once each, a reader that has failed,
- * and lasting conditions under which ports may stay unseen. Information reports each port, and by
- * which reader each namespace is read and why. Debugging reports the rest, for example members that
- * join and addresses that are skipped. A watcher gets at most ten warnings at once and then one a
- * second; the next warning says how many were left out.
+ * Errors report what has failed and what to do. Warnings report, once each, a reader that has
+ * failed, and lasting conditions under which ports may be missed. Information messages report each
+ * port, and by which reader each namespace is read and why. Debug messages report the rest, for
+ * example members that join and addresses that are skipped. A watcher gets at most ten warnings at
+ * once and then one per second; the next warning includes the number of warnings that were left
+ * out.
  *
  * Returns: 0; -EINVAL (unknown value, or NULL); -EBUSY (started).
  * Since: 0.1
@@ -549,20 +557,20 @@ int portwatch_set_log(struct portwatch *watcher, enum portwatch_log_level level,
  * portwatch_start: starts a watcher. A watcher starts once in its life.
  * @watcher: the watcher
  *
- * Ports that are open already are reported first, marked initial. With PORTWATCH_DELIVERY_THREAD
+ * Ports that are already open are reported first, marked initial. With PORTWATCH_DELIVERY_THREAD
  * the calling thread calls the callback for each of them before the function returns. With
- * PORTWATCH_DELIVERY_DISPATCH the events wait for portwatch_dispatch(). The function returns after
- * ten seconds without those network namespaces of the tree that take longer to be read.
+ * PORTWATCH_DELIVERY_DISPATCH the events wait for portwatch_dispatch(). The function does not wait
+ * longer than ten seconds for the first read of every network namespace of the tree.
  *
  * Returns: 0; -EINVAL (NULL); -EALREADY (started before); -ESRCH (the process has exited, and no
- * descendant is known); -EACCES (its descriptors cannot be read, and the scope is
- * PORTWATCH_SCOPE_TREE; or its network namespace cannot be read at all); -EPERM (no reader may
- * enter its network namespace); -EXDEV (PORTWATCH_READER_LOCAL for another namespace); -ENOTSUP
- * (the selected reader does not have the selected table); -ENOENT (/proc is not mounted or belongs
- * to another PID namespace; the selected nsenter(1) is not installed); -ETIMEDOUT (no complete read
- * within ten seconds, or within a minute while a helper is at work on a slow machine); -ECANCELED
- * (another thread has stopped the watcher); or another error of the last reader that was tried;
- * -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread).
+ *   descendant is known); -EACCES (its descriptors cannot be read, and the scope is
+ *   PORTWATCH_SCOPE_TREE; or its network namespace cannot be read at all); -EPERM (no reader may
+ *   enter its network namespace); -EXDEV (PORTWATCH_READER_LOCAL for another namespace); -ENOTSUP
+ *   (the selected reader does not have the selected table); -ENOENT (/proc is not mounted or
+ *   belongs to another PID namespace; the selected nsenter(1) is not installed); -ETIMEDOUT (no
+ *   complete read within ten seconds, or within a minute while a helper is at work on a slow
+ *   machine); -ECANCELED (another thread has stopped the watcher); or another error of the last
+ *   reader that was tried; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN (no thread).
  *
  * After a failure the watcher can only be freed. The log has the details.
  * Since: 0.1
@@ -573,9 +581,9 @@ int portwatch_start(struct portwatch *watcher);
  * portwatch_stop: stops a watcher.
  * @watcher: the watcher
  *
- * Waits for a callback of this watcher that runs in another thread: afterwards no callback runs.
- * Inside that callback the function does not wait, and the running call is the last. Events that
- * are not delivered yet are dropped.
+ * If a callback of this watcher runs in another thread, the function waits for its return, so that
+ * no callback runs afterwards. If the callback itself calls the function, the function does not
+ * wait, and the running call is the last. Events that are not delivered yet are dropped.
  *
  * Returns: 0, also if the watcher was never started or is stopped already; -EINVAL (NULL).
  * Since: 0.1
@@ -594,7 +602,7 @@ int portwatch_stop(struct portwatch *watcher);
 void portwatch_free(struct portwatch *watcher);
 
 /**
- * portwatch_get_fd: a descriptor for poll(2), epoll(7) and the like, readable when
+ * portwatch_get_fd: a descriptor for poll(2), epoll(7) and similar functions, readable when
  * portwatch_dispatch() has something to do.
  * @watcher: a watcher with PORTWATCH_DELIVERY_DISPATCH, started
  *
@@ -617,7 +625,7 @@ int portwatch_get_fd(struct portwatch *watcher);
 int portwatch_dispatch(struct portwatch *watcher);
 
 /**
- * portwatch_get_pid: the process that the watcher was made for.
+ * portwatch_get_pid: the process for which the watcher was created.
  * @watcher: the watcher
  *
  * Returns: its process ID.
@@ -635,14 +643,14 @@ pid_t portwatch_get_pid(const struct portwatch *watcher);
 void *portwatch_get_user_data(const struct portwatch *watcher);
 
 /**
- * portwatch_each_port: lists the ports that are open now, as far as the library knows: also those
- * whose events wait for delivery.
+ * portwatch_each_port: lists the ports that the library knows to be open now, including ports whose
+ * events still wait for delivery.
  * @watcher: a started watcher
- * @on_port: called once for each, before the function returns
+ * @on_port: called once for each port, before the function returns
  * @user_data: passed to @on_port
  *
  * Returns: how many times @on_port was called; -EINVAL (NULL); -ENOTCONN (not started, or stopped);
- * -ENOMEM.
+ *   -ENOMEM.
  * Since: 0.1
  */
 int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback on_port,
@@ -652,25 +660,25 @@ int portwatch_each_port(struct portwatch *watcher, portwatch_port_callback on_po
  * portwatch_get_complete: whether the library can see everything in the watcher's scope.
  * @watcher: a started watcher
  * @reason: receives, in words, the first reason why it cannot: a limit (portwatch_set_limit()), a
- *   network namespace that no reader
- *   can read, or with PORTWATCH_SCOPE_TREE a member whose descriptors may not be read, or which has
- *   TCP sockets in an io_uring that the kernel does not name (Linux 6.12 and older); "" if there is
- *   none; NULL if @size is 0
- * @size: of @reason, in bytes; a longer text is cut
+ *   network namespace that no reader can read, or with PORTWATCH_SCOPE_TREE a member whose
+ *   descriptors may not be read, or that has TCP sockets in an io_uring which the kernel does not
+ *   name (Linux 6.12 and older); "" if there is none; NULL if @size is 0
+ * @size: the size of @reason in bytes; a longer text is cut
  *
- * The answer is that of this moment. The log reports the same, once.
+ * The answer is valid at the time of the call. The log reports each reason once.
  *
- * Returns: 1 if it can, 0 if it cannot; -EINVAL (NULL); -ENOTCONN (not started, or stopped).
+ * Returns: 1 if the library can see everything, 0 if it cannot; -EINVAL (NULL); -ENOTCONN (not
+ *   started, or stopped).
  * Since: 0.1
  */
 int portwatch_get_complete(struct portwatch *watcher, char *reason, size_t size);
 
 /**
- * portwatch_get_error: the last failure in words: the last error or warning that the log function
- * has received, or would have.
+ * portwatch_get_error: the last failure in words. This is the last error or warning of the log,
+ * also without a log function.
  * @watcher: the watcher, also after portwatch_start() has failed
  * @text: receives the text; "" if nothing has failed; NULL if @size is 0
- * @size: of @text, in bytes; a longer text is cut
+ * @size: the size of @text in bytes; a longer text is cut
  *
  * Returns: 1 if something has failed, 0 if not; -EINVAL (NULL).
  * Since: 0.1
@@ -679,11 +687,11 @@ int portwatch_get_error(struct portwatch *watcher, char *text, size_t size);
 
 /**
  * portwatch_get_stat: what watching has cost so far.
- * @watcher: a started watcher that was not stopped
+ * @watcher: a started watcher that is not stopped
  * @stat: which figure
  *
- * Returns: the figure; PORTWATCH_STAT_UNKNOWN if there is none: the watcher is not running or
- * @stat is not one of enum portwatch_stat.
+ * Returns: the figure; PORTWATCH_STAT_UNKNOWN if the watcher is not running or @stat is not a value
+ *   of enum portwatch_stat.
  * Since: 0.1
  */
 uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat);
@@ -699,16 +707,16 @@ uint64_t portwatch_get_stat(struct portwatch *watcher, enum portwatch_stat stat)
 const char *portwatch_stat_name(enum portwatch_stat stat);
 
 /**
- * portwatch_get_notifier: the mechanism by which the kernel reports something now, see
+ * portwatch_get_notifier: the mechanism by which the kernel reports a kind of change now, see
  * portwatch_set_notifier().
  * @watcher: a started watcher
- * @notice: what the kernel is to report
- * @reason: receives, in words, why the better mechanisms do not work (all of them where the library
+ * @notice: the kind of change
+ * @reason: receives, in words, why the better mechanisms do not work (all mechanisms if the library
  *   polls); "" if there is no better one; NULL if @size is 0
- * @size: of @reason, in bytes; a longer text is cut
+ * @size: the size of @reason in bytes; a longer text is cut
  *
  * Returns: a value of enum portwatch_notifier, PORTWATCH_NOTIFIER_NONE (0) if the library polls;
- * -EINVAL (NULL, an unknown @notice); -ENOTCONN (not started).
+ *   -EINVAL (NULL, an unknown @notice); -ENOTCONN (not started).
  * Since: 0.1
  */
 int portwatch_get_notifier(struct portwatch *watcher, enum portwatch_notice notice, char *reason,
@@ -730,12 +738,12 @@ const char *portwatch_notifier_name(enum portwatch_notifier notifier);
  * The library uses CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_BPF, CAP_PERFMON,
  * CAP_NET_ADMIN, and CAP_SETPCAP, with which a helper empties its bounding set.
  *
- * Without CAP_SYS_PTRACE, the kernel lets only those examine a process who have all capabilities of
- * that process. In this case the other capabilities stay permitted, out of effect, and the library
- * takes them into effect for each refused access alone. A program with file capabilities gives them
- * up nevertheless.
+ * Without CAP_SYS_PTRACE, a process can examine another process only if it has all capabilities of
+ * the other process. In this case the function keeps the other capabilities permitted but not
+ * effective, and the library makes them effective only to repeat an access that was refused. In a
+ * program with file capabilities the function gives them up nevertheless.
  *
- * For programs that do nothing but watch. Call it before the first watcher is started.
+ * Meant for programs that only watch. Call the function before the first watcher is started.
  *
  * Returns: 0; -ENOMEM; -EPERM.
  * Since: 0.1
@@ -745,11 +753,11 @@ int portwatch_limit_privileges(void);
 /**
  * portwatch_each_namespace: lists the network namespaces that are watched for a watcher.
  * @watcher: a started watcher
- * @on_namespace: called once for each, before the function returns
+ * @on_namespace: called once for each namespace, before the function returns
  * @user_data: passed to @on_namespace
  *
  * Returns: how many times @on_namespace was called; 0 if the watcher is not running; -EINVAL
- * (NULL); -ENOMEM.
+ *   (NULL); -ENOMEM.
  * Since: 0.1
  */
 int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_callback on_namespace,
@@ -766,8 +774,8 @@ int portwatch_each_namespace(struct portwatch *watcher, portwatch_namespace_call
 uint64_t portwatch_namespace_get_inode(const struct portwatch_namespace *ns);
 
 /**
- * portwatch_namespace_get_cookie: the cookie of the namespace, which the kernel does not reuse
- * until the system restarts (SO_NETNS_COOKIE, socket(7)).
+ * portwatch_namespace_get_cookie: the cookie of the namespace (SO_NETNS_COOKIE, socket(7)), which
+ * is unique until the system restarts.
  * @ns: the namespace
  *
  * Returns: the cookie; 0 if it is not known.
@@ -777,7 +785,8 @@ uint64_t portwatch_namespace_get_cookie(const struct portwatch_namespace *ns);
 
 /**
  * portwatch_namespace_get_pid: the process through which the library enters the namespace: the
- * process that is PID 1 there, else the oldest known process in the namespace.
+ * process that is PID 1 in its PID namespace, or else the oldest known process in the network
+ * namespace.
  * @ns: the namespace
  *
  * Returns: its process ID; 0 if none is left.
@@ -786,7 +795,7 @@ uint64_t portwatch_namespace_get_cookie(const struct portwatch_namespace *ns);
 pid_t portwatch_namespace_get_pid(const struct portwatch_namespace *ns);
 
 /**
- * portwatch_namespace_get_reader: the reader of the namespace now.
+ * portwatch_namespace_get_reader: the current reader of the namespace.
  * @ns: the namespace
  *
  * Returns: the reader; PORTWATCH_READER_AUTO while none works.
@@ -795,7 +804,7 @@ pid_t portwatch_namespace_get_pid(const struct portwatch_namespace *ns);
 enum portwatch_reader portwatch_namespace_get_reader(const struct portwatch_namespace *ns);
 
 /**
- * portwatch_namespace_get_table: the form of the table now.
+ * portwatch_namespace_get_table: the current form of the table.
  * @ns: the namespace
  *
  * Returns: the form; PORTWATCH_TABLE_AUTO while none works.
@@ -807,7 +816,7 @@ enum portwatch_table portwatch_namespace_get_table(const struct portwatch_namesp
  * portwatch_namespace_get_reason: why no better reader or form is in use, in words.
  * @ns: the namespace
  *
- * Returns: a string that is valid as long as @ns; "" if there is no better one.
+ * Returns: a string that is valid as long as @ns; "" if there is no better reader or form.
  * Since: 0.1
  */
 const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns);
@@ -818,8 +827,9 @@ const char *portwatch_namespace_get_reason(const struct portwatch_namespace *ns)
  *
  * The descriptor keeps the namespace alive until the caller closes it.
  *
- * Returns: a descriptor with the close-on-exec flag, the caller's; -EACCES or -EPERM (not allowed);
- * -ESRCH (nobody is known to live there any more); -EINVAL (NULL); -EMFILE, -ENFILE, -ENOMEM.
+ * Returns: a descriptor with the close-on-exec flag, owned by the caller; -EACCES or -EPERM (not
+ *   allowed); -ESRCH (no process is known in the namespace any more); -EINVAL (NULL); -EMFILE,
+ *   -ENFILE, -ENOMEM.
  * Since: 0.1
  */
 int portwatch_namespace_open(const struct portwatch_namespace *ns);
@@ -849,14 +859,14 @@ const char *portwatch_table_name(enum portwatch_table table);
  * The getters may be called in any thread as long as there is a reference, also after
  * portwatch_free().
  *
- * Returns: @event, with one reference more, to be given back with portwatch_event_unref().
+ * Returns: @event, with one more reference, which the caller releases with portwatch_event_unref().
  * Since: 0.1
  */
 const struct portwatch_event *portwatch_event_ref(const struct portwatch_event *event);
 
 /**
- * portwatch_event_unref: gives back a reference of portwatch_event_ref(). The last one frees the
- * event and all that its getters have returned.
+ * portwatch_event_unref: releases a reference of portwatch_event_ref(). With the last reference,
+ * the event and everything that its getters have returned are freed.
  * @event: the event, or NULL
  *
  * Since: 0.1
@@ -873,7 +883,7 @@ void portwatch_event_unref(const struct portwatch_event *event);
 enum portwatch_event_kind portwatch_event_get_kind(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_id: the number of this opening of the port.
+ * portwatch_event_get_id: the number that identifies the open port.
  * @event: the event
  *
  * All events of the port from PORTWATCH_EVENT_OPEN to PORTWATCH_EVENT_CLOSE have the same number,
@@ -934,8 +944,8 @@ int portwatch_event_get_v6only(const struct portwatch_event *event);
  * portwatch_event_get_pid: the owner: the oldest process in the scope that holds the socket.
  * @event: the event
  *
- * Returns: its process ID; 0 if it is not known. For PORTWATCH_EVENT_CLOSE the last known owner,
- * which may have exited; for PORTWATCH_EVENT_END the watched process.
+ * Returns: its process ID; 0 if it is not known. For PORTWATCH_EVENT_CLOSE: the last known owner,
+ *   which may have exited. For PORTWATCH_EVENT_END: the watched process.
  * Since: 0.1
  */
 pid_t portwatch_event_get_pid(const struct portwatch_event *event);
@@ -951,27 +961,26 @@ pid_t portwatch_event_get_pid(const struct portwatch_event *event);
 const char *portwatch_event_get_process(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_start_time: when the owner was started. With its process ID, the time
- * identifies the process.
+ * portwatch_event_get_start_time: the start time of the owner. Process ID and start time together
+ * identify a process.
  * @event: the event
  *
- * Returns: clock ticks (sysconf(_SC_CLK_TCK)) since the system was started, as in field 22 of
- * /proc/PID/stat (proc(5)); 0 if it is not known.
+ * Returns: clock ticks (sysconf(_SC_CLK_TCK)) since the system start, as in field 22 of
+ *   /proc/PID/stat (proc(5)); 0 if it is not known.
  * Since: 0.1
  */
 uint64_t portwatch_event_get_start_time(const struct portwatch_event *event);
 
 /**
  * portwatch_event_get_command_line: the arguments of the owner, as in /proc/PID/cmdline, with a
- * blank in the place of each NUL byte. The process chooses the bytes: escape them before you print
- * them.
+ * blank instead of each NUL byte. The process chooses the bytes: escape them before you print them.
  * @event: the event
  *
  * This function, portwatch_event_get_uid() and portwatch_event_get_cgroup() read /proc in the
- * calling thread when they are called first, and keep the answer with the event. So the answer is
- * that of this moment, and it is not known once the owner has exited, as often for
- * PORTWATCH_EVENT_CLOSE. Another process with the same process ID is never mistaken for the owner.
- * The arguments lie in the memory of the process, which can delay the read.
+ * calling thread at their first call, and store the answer in the event. The answer is therefore
+ * the state at the first call, and it is not known if the owner has exited by then, as is common
+ * for PORTWATCH_EVENT_CLOSE. Another process with the same process ID is never mistaken for the
+ * owner. The arguments are in the memory of the process, which can delay the read.
  *
  * Returns: a string that is valid as long as @event, cut after 4,096 bytes; "" if it is not known.
  * Since: 0.1
@@ -989,11 +998,12 @@ uid_t portwatch_event_get_uid(const struct portwatch_event *event);
 
 /**
  * portwatch_event_get_cgroup: the control group of the owner (cgroups(7)), as in /proc/PID/cgroup:
- * in the unified hierarchy, or else in that of systemd. Escape it before you print it.
+ * in the unified hierarchy, or else in the hierarchy of systemd. Escape the path before you print
+ * it.
  * @event: the event; see portwatch_event_get_command_line()
  *
  * Returns: a path, such as "/system.slice/nginx.service", that is valid as long as @event; "" if it
- * is not known.
+ *   is not known.
  * Since: 0.1
  */
 const char *portwatch_event_get_cgroup(const struct portwatch_event *event);
@@ -1028,17 +1038,18 @@ uint64_t portwatch_event_get_netns(const struct portwatch_event *event);
 uint64_t portwatch_event_get_netns_cookie(const struct portwatch_event *event);
 
 /**
- * portwatch_event_open_netns: opens the network namespace of the port, for setns(2): that in which
- * the socket was made, wherever its owner is now.
- * @event: an event of a port whose owner lives
+ * portwatch_event_open_netns: opens the network namespace of the port, for setns(2). This is the
+ * namespace in which the socket was created; its owner may have moved to another one.
+ * @event: an event of a port whose owner is alive
  *
  * The descriptor keeps the namespace alive until the caller closes it. To connect to the port,
- * enter the namespace in a thread or process of your own, and make a socket there: the socket stays
- * in the namespace when its maker leaves.
+ * enter the namespace in a thread or process of your own, and create a socket there. The socket
+ * stays in the namespace when its creator leaves.
  *
- * Returns: a descriptor with the close-on-exec flag, the caller's; -EACCES or -EPERM (not allowed);
- * -ESRCH (the owner is not known or has exited); -ENOENT (it has left the namespace, and holds the
- * socket no longer); -EINVAL (NULL, or PORTWATCH_EVENT_END); -EMFILE, -ENFILE, -ENOMEM.
+ * Returns: a descriptor with the close-on-exec flag, owned by the caller; -EACCES or -EPERM (not
+ *   allowed); -ESRCH (the owner is not known or has exited); -ENOENT (the owner has left the
+ *   namespace, and no longer holds the socket); -EINVAL (NULL, or PORTWATCH_EVENT_END); -EMFILE,
+ *   -ENFILE, -ENOMEM.
  * Since: 0.1
  */
 int portwatch_event_open_netns(const struct portwatch_event *event);
@@ -1053,7 +1064,7 @@ int portwatch_event_open_netns(const struct portwatch_event *event);
 uint64_t portwatch_event_get_inode(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_realtime: the time of the event, for people.
+ * portwatch_event_get_realtime: the time of the event, for display.
  * @event: the event
  *
  * Returns: CLOCK_REALTIME (clock_gettime(2)) in nanoseconds.
@@ -1062,7 +1073,7 @@ uint64_t portwatch_event_get_inode(const struct portwatch_event *event);
 uint64_t portwatch_event_get_realtime(const struct portwatch_event *event);
 
 /**
- * portwatch_event_get_monotonic: the time of the event, for measuring.
+ * portwatch_event_get_monotonic: the time of the event, for measurements.
  * @event: the event
  *
  * Returns: CLOCK_MONOTONIC (clock_gettime(2)) in nanoseconds.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unsupported.c - the public functions where the system isn't Linux: there are no watchers */
+/* unsupported.c - the public functions on other systems than Linux: no watcher can be created */
 #include <errno.h>
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watcher.c - the life of the public object */
+/* watcher.c - the life cycle of the public object */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -26,7 +26,7 @@
 #include "config.h"
 #endif
 
-/* Of members and ports, see portwatch_set_limit(). */
+/* The default limits of members and ports, see portwatch_set_limit(). */
 #define LIMIT_DEFAULT 65536
 
 const char *portwatch_version(void)
@@ -59,9 +59,9 @@ static void release(struct portwatch *watcher)
 	library_lock();
 }
 
-/* The threads that were doing something with the watchers are gone, but for the calling one, which
- * may be in a callback or a log callback. The subscriptions were the monitor's: the outboxes keep
- * the reference of what is abandoned with it. */
+/* Runs in the child of a fork(2). Only the calling thread exists there, possibly inside a callback
+ * or log callback. The subscriptions are abandoned with the monitor, so the outboxes keep the
+ * references of the subscriptions. */
 static void forked(void)
 {
 	struct portwatch *watcher;
@@ -91,7 +91,7 @@ static bool has_exited(int pidfd)
 	return poll(&wait, 1, 0) > 0;
 }
 
-/* Finds the process of a pidfd. 0 or a negative errno. */
+/* Finds the PID of a pidfd. Returns 0 or a negative errno. */
 static int resolve(int pidfd, pid_t *pid)
 {
 	char name[48], text[1024];
@@ -112,15 +112,15 @@ static int resolve(int pidfd, pid_t *pid)
 	if (!line)
 		return -EINVAL;
 	at = line + 6;
-	/* "-1" of a process that was reaped; 0 of one in another PID namespace. */
+	/* The PID is "-1" if the process was reaped, and 0 if it is in another PID namespace. */
 	if (!decimal_parse(&at, text + size, &number) || number > INT_MAX)
 		return -ESRCH;
 	*pid = (pid_t)number;
 	return number == 0 ? -ENOENT : 0;
 }
 
-/* Reads the start time of pid. The pidfd, opened before, shows that it is still the same process.
- */
+/* Reads the start time of `pid`. A pidfd that was opened before shows that the process is still the
+ * same. */
 static int identify(pid_t pid, uint64_t *start_time)
 {
 	CLEANUP_CLOSE int pidfd = fd_own((int)syscall(SYS_pidfd_open, pid, 0));
@@ -128,11 +128,11 @@ static int identify(pid_t pid, uint64_t *start_time)
 	struct process_stat stat;
 	int result;
 
-	/* No such call, or a filter refuses it. */
+	/* The kernel lacks the call, or a filter refuses it. */
 	if (pidfd < 0 && pidfd != -ENOSYS && pidfd != -EPERM && pidfd != -EACCES)
 		return pidfd == -EINVAL || pidfd == -ENOENT ? -EINVAL : pidfd;
 	process = procfs_open_own(pid);
-	/* /proc hides it, if it lives: as if it were not there (hidepid=2), or with EPERM (1). */
+	/* If the process is alive, /proc hides it: with ENOENT (hidepid=2) or EPERM (hidepid=1). */
 	if (process == -ESRCH && pidfd >= 0)
 		return has_exited(pidfd) ? -ESRCH : -EACCES;
 	if (process < 0)
@@ -193,7 +193,7 @@ int portwatch_new(struct portwatch **watcher, pid_t pid, portwatch_callback call
 	return result < 0 ? result : make(watcher, pid, start_time, callback, user_data);
 }
 
-/* What has not exited by the end had its number and its start time all the while. */
+/* A process that has not exited by the end had the same PID and start time all the time. */
 int portwatch_new_pidfd(struct portwatch **watcher, int pidfd, portwatch_callback callback,
                         void *user_data)
 {
@@ -290,7 +290,7 @@ static bool uses_thread(const struct portwatch *watcher)
 
 static int open_outbox(struct portwatch *watcher)
 {
-	/* So that a start that succeeds can deliver. */
+	/* Allocated here, so that a successful start can deliver events. */
 	watcher->event = event_new();
 	watcher->outbox = outbox_new(delivery_wake, watcher);
 	if (!watcher->event || !watcher->outbox)
@@ -329,16 +329,16 @@ static int ask_start(struct portwatch *watcher)
 	return start.result;
 }
 
-/* A watcher that another thread stops meanwhile was never started. */
+/* If another thread stops the watcher meanwhile, the start fails. */
 static int await_decision(const struct portwatch *watcher)
 {
 	while (watcher->state == WATCHER_STARTED && !watcher->outbox->decided)
-		library_wait(); /* the subscription has a deadline of its own */
+		library_wait(); /* the subscription has a deadline */
 	return watcher->outbox->decided ? watcher->outbox->result : -ECANCELED;
 }
 
-/* The callbacks for what is open at the start run in this thread: the delivery thread may be busy
- * with the callback of another watcher for as long as that takes. */
+/* The callbacks for ports that are open at the start run in this thread, because the delivery
+ * thread may be busy with a slow callback of another watcher. */
 static void deliver_initial(struct portwatch *watcher)
 {
 	size_t left = watcher->outbox->initial;
@@ -352,8 +352,8 @@ static void deliver_initial(struct portwatch *watcher)
 	}
 }
 
-/* Ends what start() began: the monitor's part, then the threads that nobody needs any more. The
- * subscription is taken out first, so that of two threads one does it. */
+/* Undoes start(): ends the subscription, and then the threads that no other watcher needs. The
+ * subscription pointer is cleared first, so that only one of two threads does this. */
 static void end(struct portwatch *watcher)
 {
 	struct question question = {
@@ -453,7 +453,7 @@ static int stop(struct portwatch *watcher)
 		outbox_shut(watcher->outbox);
 	library_notify();
 	while (is_dispatching_elsewhere(watcher))
-		library_wait(); /* as long as the callback takes */
+		library_wait(); /* until the callback returns */
 	end(watcher);
 	return 0;
 }

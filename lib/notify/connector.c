@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connector.c - the messages of the process connector, and which of them a socket receives */
+/* connector.c - the messages of the process connector, and the filter that selects them */
 #include "notify/connector.h"
 
 #include <arpa/inet.h>
@@ -11,14 +11,14 @@
 
 /* --- the messages */
 
-/* What a request consists of behind the headers. */
+/* The body of a request, after the headers. */
 struct request_body {
 	uint32_t request;
 	uint32_t mask;
 };
 
-/* Takes the headers and the event out of a datagram, which need not be aligned. False where it is
- * no whole message of the process connector. */
+/* Copies the headers and the event from a datagram, which may be unaligned. Returns false if it is
+ * not a complete message of the process connector. */
 static bool unpack(const void *bytes, size_t size, struct cn_msg *connector,
                    struct process_record *record)
 {
@@ -56,7 +56,7 @@ int process_message_parse(const void *bytes, size_t size, struct process_event *
 	case PROCESS_FORK:
 		if (record.child_tid != record.child_pid)
 			return 0;
-		/* A parent of 0 is the kernel's own: the idle task. */
+		/* A parent of 0 is the idle task of the kernel. */
 		if (!is_number(record.child_pid) || record.pid > INT_MAX)
 			return -EBADMSG;
 		event->child = (pid_t)record.child_pid;
@@ -101,8 +101,8 @@ bool process_message_is_ack(const void *bytes, size_t size, uint32_t number, int
 	struct process_record record;
 	struct cn_msg connector;
 
-	/* The kernel adds one (drivers/connector/cn_proc.c). Where the number of the event would
-	 * stand, an acknowledgement has its error. */
+	/* The kernel adds one (drivers/connector/cn_proc.c). An acknowledgement has its error in
+	 * the field of the event number. */
 	if (!unpack(bytes, size, &connector, &record) || record.what != PROCESS_ACK ||
 	    connector.ack != number + 1)
 		return false;
@@ -122,7 +122,7 @@ void process_filter_clear(struct process_filter *filter)
 	filter->mark = 0;
 }
 
-/* Takes out range i + 1, which range i has reached. */
+/* Merges range i + 1, which range i has reached, into range i. */
 static void close_gap(struct process_filter *filter, size_t i)
 {
 	filter->ranges[i].last = filter->ranges[i + 1].last;
@@ -199,13 +199,13 @@ static void add_result(struct program *program, uint32_t result)
 	add(program, BPF_RET | BPF_K, result, 0, 0);
 }
 
-/* Loads a word as it lies in the message; to be compared with htonl() of a number. */
+/* Loads a word in the byte order of the message, to be compared with htonl() of a number. */
 static void load_word(struct program *program, uint32_t offset)
 {
 	add(program, BPF_LD | BPF_W | BPF_ABS, offset, 0, 0);
 }
 
-/* Drops the message where two of its words differ. */
+/* Drops the message if two of its words differ. */
 static void require_same(struct program *program, uint32_t one, uint32_t other)
 {
 	load_word(program, one);
@@ -215,8 +215,8 @@ static void require_same(struct program *program, uint32_t one, uint32_t other)
 	add_result(program, DROP);
 }
 
-/* Loads a number, to be compared with others as greater or less. The program's own loads take what
- * they read for big-endian. */
+/* Loads a number for comparisons of order. The load instructions of the program assume big-endian
+ * data. */
 static void load_number(struct program *program, uint32_t offset)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -232,7 +232,8 @@ static void load_number(struct program *program, uint32_t offset)
 #endif
 }
 
-/* Begins what is asked of one kind of events alone. Returns the place of the jump past it. */
+/* Begins the part of the program for one kind of events. Returns the position of the jump past
+ * it. */
 static unsigned short begin_kind(struct program *program, enum process_what what)
 {
 	load_word(program, AT(what));
@@ -245,7 +246,7 @@ static void end_kind(struct program *program, unsigned short jump)
 	program->code[jump].jf = (uint8_t)(program->count - jump - 1);
 }
 
-/* Drops all other kinds: before Linux 6.6 the kernel sends them whatever it is asked for. */
+/* Drops all other kinds, which kernels before 6.6 send regardless of the request. */
 static void require_kinds(struct program *program)
 {
 	load_word(program, AT(what));
@@ -255,7 +256,7 @@ static void require_kinds(struct program *program)
 	add_result(program, DROP);
 }
 
-/* Ends with what is left: events of watched processes pass. */
+/* Ends the program: the remaining events pass if their process is watched. */
 static void end_with_watched(struct program *program, const struct process_filter *filter)
 {
 	load_number(program, AT(pid));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* connector.h - the messages of the process connector, and which of them a socket receives
+/* connector.h - the messages of the process connector, and the filter that selects them
  *
- * Pure: no I/O. The kernel's header linux/cn_proc.h differs from release to release; what crosses
- * the socket does not. */
+ * Pure: no I/O. The kernel's header linux/cn_proc.h differs between releases; the messages do
+ * not. */
 #ifndef CONNECTOR_H
 #define CONNECTOR_H
 
@@ -21,13 +21,13 @@ enum process_what {
 	PROCESS_EXIT = INT32_MIN, /* the highest of 32 bits */
 };
 
-/* An event as it crosses the socket, behind a struct nlmsghdr and a struct cn_msg. */
+/* An event in a message, after a struct nlmsghdr and a struct cn_msg. */
 struct process_record {
 	uint32_t what;
 	uint32_t cpu;
 	uint64_t time; /* CLOCK_MONOTONIC, in ns */
-	/* Of the process that it is about: of a fork its parent. The kernel names the child's
-	 * parent, which with CLONE_PARENT is the parent of the process that forks. */
+	/* Of the process of the event; of a fork: the parent. The kernel names the parent of the
+	 * child, which with CLONE_PARENT is the parent of the process that forks. */
 	uint32_t tid;
 	uint32_t pid;
 	uint32_t child_tid; /* of a fork */
@@ -42,16 +42,16 @@ struct process_record {
  * initial PID namespace. */
 struct process_event {
 	enum process_what what;
-	pid_t pid;   /* of a fork the parent */
-	pid_t child; /* of a fork; else 0 */
+	pid_t pid;   /* of a fork: the parent */
+	pid_t child; /* of a fork; otherwise 0 */
 	uint64_t time;
 };
 
 /* Reads a datagram. Returns 1; 0 for a message about something else; -EBADMSG. */
 int process_message_parse(const void *bytes, size_t size, struct process_event *event);
 
-/* Requests. LISTEN with PROCESS_ALL is acknowledged by every kernel; that with a mask is
- * understood since Linux 6.6 and ignored before, and no acknowledgement passes its mask. */
+/* Requests. Every kernel acknowledges LISTEN with PROCESS_ALL. LISTEN with another mask is
+ * supported since Linux 6.6 and ignored before, and its mask suppresses the acknowledgement. */
 enum process_request {
 	PROCESS_LISTEN = 1,
 	PROCESS_IGNORE = 2,
@@ -62,44 +62,45 @@ enum process_request {
 /* Writes a request; number comes back in its acknowledgement. Returns its size. */
 size_t process_message_request(uint8_t bytes[PROCESS_MESSAGE_MAX], enum process_request request,
                                uint32_t mask, uint32_t number);
-/* Whether a datagram is the acknowledgement of that request: then *error is what the kernel says,
- * 0 or a positive errno. */
+/* Whether a datagram is the acknowledgement of this request: then *error is the kernel's answer, 0
+ * or a positive errno. */
 bool process_message_is_ack(const void *bytes, size_t size, uint32_t number, int *error);
 
-/* --- which of them a socket receives ---
+/* --- the filter ---
  *
- * A classic BPF program (SO_ATTACH_FILTER). The connector reports every process of the host, and
- * to wake up for each costs more than to watch. The kernel runs the program in the process that
- * forks, and drops what nobody waits for.
+ * A classic BPF program (SO_ATTACH_FILTER). The connector reports every process of the host, and a
+ * wake-up for each report costs more than the rest of watching. The kernel runs the program in the
+ * process that forks, and drops the other reports.
  *
- * A process that was just forked by a watched one may fork at once, before the program knows its
- * number. Numbers are given out upwards. So the program also passes the forks of all processes that
- * are younger than a mark. */
+ * A new child of a watched process may fork at once, before the program includes its PID. PIDs are
+ * assigned in ascending order, so the program also passes the forks of all processes with a PID
+ * above a mark. */
 
 #define PROCESS_FILTER_RANGES 32
 #define PROCESS_FILTER_MAX (4 * PROCESS_FILTER_RANGES + 64) /* instructions */
 
-/* Watched processes. Where there are more than fit, ranges that lie close together become one: some
- * strangers pass as well, but no watched process is missed. */
+/* Watched processes. If there are too many ranges, neighbouring ones are merged: events of some
+ * other processes then pass as well, but no watched process is missed. */
 struct process_filter {
 	struct {
 		pid_t first;
 		pid_t last;
 	} ranges[PROCESS_FILTER_RANGES]; /* ascending, not adjacent */
 	size_t count;
-	pid_t mark; /* forks of processes with higher numbers pass; 0: the forks of all */
+	pid_t mark; /* forks of processes with higher PIDs pass; 0: all forks pass */
 };
 
-/* Begins with no process, and the forks of all. */
+/* Starts without a watched process; all forks pass. */
 void process_filter_clear(struct process_filter *filter);
 /* pid is greater than 0. */
 void process_filter_add(struct process_filter *filter, pid_t pid);
 
-/* Writes the program: forks of processes (not of threads) by watched or young ones, execs of
- * watched processes, and exits of their main threads. Returns the number of instructions. */
+/* Writes the program: it passes forks of processes (not of threads) by watched or young processes,
+ * execs of watched processes, and exits of their main threads. Returns the number of
+ * instructions. */
 unsigned short process_filter_make(const struct process_filter *filter,
                                    struct sock_filter code[PROCESS_FILTER_MAX]);
-/* The same for a program that passes nothing but acknowledgements. */
+/* The same for a program that passes only acknowledgements. */
 unsigned short process_filter_make_ack(struct sock_filter code[PROCESS_FILTER_MAX]);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "util/number.h"
 
-/* Takes the first range off the front of [*at, end). False at the end of the list, and at anything
- * that is not one. */
+/* Parses the first range at the front of [*at, end). Returns false at the end of the list, and for
+ * invalid text. */
 static inline bool cpu_list_next(const char **at, const char *end, uint64_t *first, uint64_t *last)
 {
 	if (!decimal_parse(at, end, first))
@@ -20,7 +20,7 @@ static inline bool cpu_list_next(const char **at, const char *end, uint64_t *fir
 		if (!decimal_parse(at, end, last) || *last < *first)
 			return false;
 	}
-	if (*last == UINT64_MAX) /* no limit could be above it */
+	if (*last == UINT64_MAX) /* no limit can be above it */
 		return false;
 	if (*at < end && **at == ',')
 		(*at)++;

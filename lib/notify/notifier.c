@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* notifier.c - kernel events that say "look now" */
+/* notifier.c - kernel events that arrive without polling */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,22 +13,23 @@
 #include "util/clock.h"
 #include "util/fd.h"
 
-/* Between two looks at which CPUs are online. */
+/* The pause between two checks which CPUs are online. */
 #define CPUS_INTERVAL NSEC_PER_SEC
-/* A drain takes no longer, asked after so many records. */
+/* The longest drain; the time is checked after DRAIN_CHECK records. */
 #define DRAIN_TIME (2 * NSEC_PER_MSEC)
 #define DRAIN_CHECK 32
 
-/* What listen events may cost: 2% of a CPU, of which 20 ms may be saved up. A wake-up and an event
- * are taken to cost so much. After more the descriptor keeps silent, long enough to be worth it and
- * not so long that a ring overflows or that it is noticed. */
+/* The CPU time that listen events may cost: 2% of a CPU, of which up to 20 ms accumulate.
+ * WAKE_UP_COST and EVENT_COST are the assumed costs of a wake-up and an event. When the allowance
+ * is spent, the descriptor stays silent, for a time that is long enough to save wake-ups, and too
+ * short for a ring to overflow. */
 #define SHARE 50
 #define SAVED_MAX (20 * NSEC_PER_MSEC)
 #define WAKE_UP_COST UINT64_C(10000)
 #define EVENT_COST UINT64_C(300)
 #define SILENCE_MIN NSEC_PER_MSEC
 #define SILENCE_MAX (5 * NSEC_PER_MSEC)
-/* After the connector was lost, before it is tried again. */
+/* The pause after the connector was lost, before it is opened again. */
 #define CONNECTOR_PAUSE NSEC_PER_SEC
 
 struct notifier {
@@ -37,14 +38,14 @@ struct notifier {
 	unsigned int wanted; /* ways, as bits */
 	enum notifier_way in_use[NOTIFIER_KINDS];
 	struct failure failures[NOTIFIER_WAYS];
-	int epoll;                             /* readable when the next is, but in silence */
-	int events;                            /* an epoll: the perf events */
-	uint64_t silent_until;                 /* CLOCK_MONOTONIC; UINT64_MAX: not silent */
-	int64_t saved;                         /* see SHARE, in ns */
-	uint64_t saved_at;                     /* CLOCK_MONOTONIC */
-	uint64_t changes;                      /* listen events so far */
-	struct tcp_source *source;             /* of listen events; NULL: none */
-	struct perf_cpus *perf_cpus;           /* NULL: none */
+	int epoll;                   /* readable when `events` is, except during silence */
+	int events;                  /* an epoll: the perf events */
+	uint64_t silent_until;       /* CLOCK_MONOTONIC; UINT64_MAX: not silent */
+	int64_t saved;               /* see SHARE, in ns */
+	uint64_t saved_at;           /* CLOCK_MONOTONIC */
+	uint64_t changes;            /* listen events so far */
+	struct tcp_source *source;   /* of listen events; NULL: none */
+	struct perf_cpus *perf_cpus; /* NULL: none */
 	struct process_events *process_events; /* the connector; NULL: not in use */
 	uint64_t connector_retry;              /* CLOCK_MONOTONIC; 0: it was not lost */
 	uint64_t records;
@@ -71,7 +72,7 @@ static int open_tracepoint(struct notifier *notifier, const char **step)
 	return tcp_tracepoint_open(&notifier->source, step);
 }
 
-/* Records of processes alone. */
+/* Opens perf events for records of processes only. */
 static int open_no_source(struct notifier *notifier, const char **step)
 {
 	(void)notifier, (void)step;
@@ -85,7 +86,7 @@ static void close_source(struct notifier *notifier)
 	notifier->source = NULL;
 }
 
-/* Tries one way; the failure of the one before it is no reason for this one. */
+/* Tries one mechanism. The failure of the one before it does not matter. */
 static bool try_way(struct notifier *notifier, enum notifier_way way,
                     int (*open)(struct notifier *notifier, const char **step))
 {
@@ -170,8 +171,8 @@ static void close_connector(struct notifier *notifier)
 	notifier->in_use[NOTIFIER_PROCESSES] = NOTIFIER_NONE;
 }
 
-/* Whichever opens the perf events also gets the records of processes by them. Without listen events
- * the connector is better than these: it says what happens to whom, at once. */
+/* The mechanism that opens the perf events also provides the records of processes. Without listen
+ * events the connector is better than perf records, because it reports at once. */
 static void open_ways(struct notifier *notifier)
 {
 	bool open = try_way(notifier, NOTIFIER_BPF, open_bpf) ||
@@ -184,7 +185,7 @@ static void open_ways(struct notifier *notifier)
 		try_way(notifier, NOTIFIER_PERF, open_no_source);
 }
 
-/* Whether the descriptor follows the perf events. 0 or a negative errno. */
+/* Sets whether the descriptor is readable with the perf events. Returns 0 or a negative errno. */
 static int wait_on_events(struct notifier *notifier, int operation, bool wait)
 {
 	struct epoll_event event = {.events = wait ? EPOLLIN : 0};
@@ -295,8 +296,8 @@ uint64_t notifier_due(const struct notifier *notifier)
 	return due < notifier->silent_until ? due : notifier->silent_until;
 }
 
-/* Pays for a wake-up with so many listen events, and falls silent where there is not enough saved.
- * What the hooks do is not counted: how much that may be is decided elsewhere. */
+/* Takes the cost of a wake-up with `changes` listen events from the allowance, and starts silence
+ * if it is spent. The work of the hooks is not counted, because it has its own bounds. */
 static void pay(struct notifier *notifier, uint64_t changes, uint64_t now)
 {
 	uint64_t silence;
@@ -306,7 +307,7 @@ static void pay(struct notifier *notifier, uint64_t changes, uint64_t now)
 	if (notifier->saved > (int64_t)SAVED_MAX)
 		notifier->saved = SAVED_MAX;
 	notifier->saved -= (int64_t)(WAKE_UP_COST + changes * EVENT_COST);
-	/* What no silence would save is not owed. */
+	/* The debt is limited to the length of a silence. */
 	if (notifier->saved < -(int64_t)(SILENCE_MAX / SHARE))
 		notifier->saved = -(int64_t)(SILENCE_MAX / SHARE);
 	if (notifier->saved >= 0 || notifier->silent_until != UINT64_MAX ||
@@ -322,7 +323,7 @@ static void end_silence(struct notifier *notifier, uint64_t now)
 		return;
 	notifier->silent_until = UINT64_MAX;
 	if (wait_on_events(notifier, EPOLL_CTL_MOD, true) < 0)
-		notifier->silent_until = now + SILENCE_MAX; /* drained then, all the same */
+		notifier->silent_until = now + SILENCE_MAX; /* drained then in any case */
 }
 
 /* --- the records */
@@ -359,7 +360,7 @@ static int handle_name(struct notifier *notifier, const struct perf_record *reco
 	return 0;
 }
 
-/* Reads a PERF_RECORD_SAMPLE of the source. 0 or -EBADMSG. */
+/* Decodes a PERF_RECORD_SAMPLE of the source. Returns 0 or -EBADMSG. */
 static int decode_change(const struct tcp_source *source, const struct perf_record *record,
                          struct tcp_change *change)
 {
@@ -420,11 +421,11 @@ static void handle(struct notifier *notifier, const struct perf_record *record)
 		tell_lost(notifier, 0);
 }
 
-/* Whether a record was written after the rings were looked at. What led to it may stand in a ring
- * that was looked at before, and not have been seen. A time that lies far off is no time. */
-static bool is_later(const struct perf_record *record, uint64_t looked)
+/* Whether a record is later than `limit`, the time of the read of the rings. Its cause may be in a
+ * ring that was read before, so the record is left for the next read. An absurd time is ignored. */
+static bool is_later(const struct perf_record *record, uint64_t limit)
 {
-	return record->time > looked && record->time - looked < NSEC_PER_SEC;
+	return record->time > limit && record->time - limit < NSEC_PER_SEC;
 }
 
 /* Whether a drain has done enough. */
@@ -481,15 +482,15 @@ void notifier_reset(struct notifier *notifier)
 		process_events_reset(notifier->process_events);
 }
 
-bool notifier_is_unsettled(const struct notifier *notifier)
+bool notifier_is_unapplied(const struct notifier *notifier)
 {
-	return notifier->process_events && process_events_is_unsettled(notifier->process_events);
+	return notifier->process_events && process_events_is_unapplied(notifier->process_events);
 }
 
-void notifier_settle(struct notifier *notifier, pid_t last)
+void notifier_apply(struct notifier *notifier, pid_t last)
 {
 	if (notifier->process_events)
-		process_events_settle(notifier->process_events, last);
+		process_events_apply(notifier->process_events, last);
 }
 
 bool notifier_is_behind(const struct notifier *notifier)
@@ -497,7 +498,7 @@ bool notifier_is_behind(const struct notifier *notifier)
 	return notifier->process_events && !process_events_is_empty(notifier->process_events);
 }
 
-/* A socket that has failed may be opened again: the host has closed it by mistake. */
+/* A socket that has failed is opened again, because the host may have closed it by mistake. */
 static void drain_connector(struct notifier *notifier, uint64_t now)
 {
 	if (notifier->process_events && !process_events_drain(notifier->process_events)) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* notifier.h - kernel events that arrive without polling
  *
- * The layer notify hears from the kernel that a process listens, forks, executes a program or
- * exits. An event is a hint: the tables and /proc are the truth, and a lost event costs only time.
+ * The layer `notify` receives reports from the kernel that a process listens, forks, executes a
+ * program or exits. An event is a hint: the tables and /proc are the truth, and a lost event costs
+ * only time.
  *
  * Samples about sockets (tcp_state.h) come from a BPF program (tcp_bpf.h) or from a tracepoint
  * (tcp_tracepoint.h). They arrive in the rings of perf events, one on each CPU (perf_cpus.h), and
  * perf.h has the records of all rings in the order of their times. The same rings have forks, execs
- * and exits. Where perf events are refused, the process connector reports these
- * (process_events.h, with a filter in the kernel that connector.h writes).
+ * and exits. If perf events are refused, the process connector reports these (process_events.h,
+ * with a filter in the kernel that connector.h generates).
  *
- * Each way is tried by itself. The best that works is used, and the reason why another does not
- * work can be asked for. Only the monitor thread calls these functions. In the child of a fork(2)
- * the rings are not mapped: there a notifier may neither be used nor closed. */
+ * Each mechanism is tried separately. The best one that works is used, and the reason why another
+ * one does not work is stored. Only the monitor thread calls these functions. In the child of a
+ * fork(2) the rings are not mapped: there a notifier may neither be used nor closed. */
 #ifndef NOTIFIER_H
 #define NOTIFIER_H
 
@@ -23,14 +24,14 @@
 #include "notify/tcp_state.h"
 #include "util/failure.h"
 
-/* What the kernel reports. */
+/* The kinds of events. */
 enum notifier_kind {
 	NOTIFIER_LISTEN,    /* TCP sockets that start or stop listening, of any process */
 	NOTIFIER_PROCESSES, /* fork, exec, exit, of any process */
 	NOTIFIER_KINDS
 };
 
-/* By what it does, the better ways first. */
+/* The mechanisms, best first. */
 enum notifier_way {
 	NOTIFIER_NONE,       /* the library has to poll */
 	NOTIFIER_BPF,        /* listen: a BPF program on a raw tracepoint */
@@ -40,32 +41,32 @@ enum notifier_way {
 	NOTIFIER_WAYS
 };
 
-/* For notifier_open(): all that there are, or those alone that a test wants. */
+/* For notifier_open(): all mechanisms, or only those that a test selects. */
 #define NOTIFIER_ALL_WAYS (~0U)
 #define NOTIFIER_ONLY(way) (1U << (way))
 
 struct notifier;
 
-/* They may call notifier_follow() alone. All are set. */
+/* The hooks may call only notifier_follow(). All are set. */
 struct notifier_hooks {
 	void (*changed)(void *data, const struct tcp_change *change);
-	/* These three return whether it was about a process that is followed. Processes only, not
-	 * threads. parent is who called fork (by the connector: whose child it is); 0: not in our
-	 * PID namespace. */
+	/* These three return whether the event was about a followed process. They are called for
+	 * processes only, not for threads. parent: the process that has called fork (with the
+	 * connector: the parent of the child); 0: not in the caller's PID namespace. */
 	bool (*forked)(void *data, pid_t parent, pid_t child);
 	bool (*execed)(void *data, pid_t pid);
-	/* Some thread of the process is about to exit, the process perhaps with it: a hint. */
+	/* A thread of the process is about to exit, and possibly the process: a hint. */
 	bool (*exited)(void *data, pid_t pid);
-	/* All about a process that was followed lately is reported from now on: what it did before
-	 * is to be read. */
+	/* From now on all events of a newly followed process are reported. Earlier changes must be
+	 * read from /proc. */
 	void (*followed)(void *data, pid_t pid);
-	/* Records were dropped, or may have been: look at everything again. 0: how many is not
-	 * known. */
+	/* Records were dropped, or may have been: everything must be read again. 0: their number is
+	 * unknown. */
 	void (*lost)(void *data, uint64_t records);
 };
 
-/* Opens what works. That may be nothing: then all kinds are by NOTIFIER_NONE. Returns 0, or a
- * negative errno with *failure set where it has neither memory nor a descriptor for itself. */
+/* Opens the mechanisms that work. If there are none, all kinds have NOTIFIER_NONE. Returns 0, or a
+ * negative errno with *failure set if there is no memory or descriptor for the notifier itself. */
 int notifier_open(struct notifier **notifier, const struct notifier_hooks *hooks, void *data,
                   unsigned int ways, struct failure *failure);
 void notifier_close(struct notifier *notifier); /* NULL allowed */
@@ -95,8 +96,8 @@ void notifier_follow(struct notifier *notifier, pid_t pid);
 void notifier_keep(struct notifier *notifier, pid_t pid);
 void notifier_widen(struct notifier *notifier);
 void notifier_reset(struct notifier *notifier);
-bool notifier_is_unsettled(const struct notifier *notifier);
-void notifier_settle(struct notifier *notifier, pid_t last);
+bool notifier_is_unapplied(const struct notifier *notifier);
+void notifier_apply(struct notifier *notifier, pid_t last);
 
 /* Hands waiting records to the hooks, in the order of their times across the rings: at most so
  * many, and no longer than about two milliseconds. Returns whether more are left: then it is to be

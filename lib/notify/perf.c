@@ -88,7 +88,7 @@ int perf_ring_next(struct perf_ring *ring, struct perf_record *record)
 	return 1;
 }
 
-/* Takes back that it was read: the record that perf_ring_next() returned last is the next again. */
+/* Undoes the last perf_ring_next(): its record is returned again. */
 static void unread(struct perf_ring *ring, const struct perf_record *record)
 {
 	ring->at -= sizeof(struct perf_event_header) + record->size;
@@ -100,8 +100,9 @@ bool perf_ring_end(struct perf_ring *ring)
 
 	if (ring->at == tail)
 		return false;
-	/* Only when all is copied may the kernel write there again. And whatever it dropped before
-	 * it saw this tail it dropped at a head that is seen here. */
+	/* The kernel may write to this part of the ring only after all of it is copied. If the
+	 * kernel has dropped records before it saw this tail, the head that is read next shows
+	 * it. */
 	__atomic_store_n(&ring->page->data_tail, ring->at, __ATOMIC_SEQ_CST);
 	head = __atomic_load_n(&ring->page->data_head, __ATOMIC_SEQ_CST);
 	return head - tail + PERF_RECORD_MAX > ring->size;
@@ -136,7 +137,7 @@ int perf_record_task(const struct perf_record *record, struct perf_task *task)
 
 int perf_record_name(const struct perf_record *record, struct perf_name *name)
 {
-	/* What follows is a text of 8 or 16 bytes, NUL-terminated. */
+	/* A text of 8 or 16 bytes follows, NUL-terminated. */
 	if (record->size < sizeof(*name) + sizeof(uint64_t) + sizeof(struct sample_id))
 		return -EBADMSG;
 	memcpy(name, record->body, sizeof(*name));
@@ -163,7 +164,7 @@ static bool earlier(struct perf_merge *merge, const struct perf_stream *left,
 	return left->record.time < right->record.time;
 }
 
-/* Puts a stream at place, or where one of its ancestors is. */
+/* Puts a stream at `place`, or at the place of one of its ancestors. */
 static void sift_up(struct perf_merge *merge, size_t place, struct perf_stream *stream)
 {
 	struct perf_stream **heap = merge->heap;
@@ -176,7 +177,7 @@ static void sift_up(struct perf_merge *merge, size_t place, struct perf_stream *
 	heap[place] = stream;
 }
 
-/* Puts a stream at the top, or where one of the others is. */
+/* Puts a stream at the top, or at the place of another stream. */
 static void sift_down(struct perf_merge *merge, struct perf_stream *stream)
 {
 	struct perf_stream **heap = merge->heap;

@@ -18,18 +18,18 @@
 #include "util/cleanup.h"
 #include "util/fd.h"
 
-/* --- a perf event on one CPU, with the ring that its records go to --- */
+/* --- a perf event on one CPU, with its ring --- */
 
 struct perf_event {
-	void *mapping; /* NULL: it is not open */
+	void *mapping; /* NULL: not open */
 	struct tcp_source *source;
 	unsigned int cpu;
 	size_t length;
 	struct perf_stream stream;
 };
 
-/* 1,000 samples, or 800 processes that come and go. A user without CAP_IPC_LOCK gets 129 pages a
- * CPU for all his rings (kernel.perf_event_mlock_kb). */
+/* Room for 1,000 samples, or 800 forks and exits of processes. A user without CAP_IPC_LOCK gets 129
+ * pages per CPU for all rings (kernel.perf_event_mlock_kb). */
 #define RING_PAGES 32
 
 static int open_event(const struct tcp_source *source, unsigned int cpu)
@@ -45,8 +45,8 @@ static int open_event(const struct tcp_source *source, unsigned int cpu)
 		.comm = 1,
 		.comm_exec = 1,
 		.sample_id_all = 1,
-		/* Counts samples alone; all records count towards half a ring, which wakes as well.
-	         */
+		/* Counts only samples. All records count towards half a ring, which also causes a
+	         * wake-up. */
 		.wakeup_events = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
@@ -56,7 +56,7 @@ static int open_event(const struct tcp_source *source, unsigned int cpu)
 		(int)syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
-/* A smaller ring where the user may not lock more memory: it only overflows sooner. */
+/* If the user may not lock enough memory, a smaller ring is used, which only overflows sooner. */
 static int map_ring(struct perf_event *event, int fd)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages;
@@ -75,8 +75,8 @@ static int map_ring(struct perf_event *event, int fd)
 	return 0;
 }
 
-/* The epoll set has it before it can report: to add it later would take the first report for known.
- */
+/* The event is added to the epoll set before it is enabled: otherwise the first report would cause
+ * no wake-up. */
 static int set_up(struct perf_event *event, int fd, struct tcp_source *source, unsigned int cpu,
                   int epoll, const char **step)
 {
@@ -99,7 +99,7 @@ static int set_up(struct perf_event *event, int fd, struct tcp_source *source, u
 	return ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
 }
 
-/* May be called on a closed one. */
+/* May be called on a closed event. */
 static void close_event(struct perf_event *event)
 {
 	if (!event->mapping)
@@ -116,9 +116,9 @@ static void close_event(struct perf_event *event)
  * errno (-ENODEV: the CPU is offline) with *step set to what failed, as in failure.h; then it is
  * closed.
  *
- * No descriptor stays open: the mapping alone keeps the event, its place in the epoll set and in a
- * map of the source's. So it costs none of the host's descriptors, and no child that the host forks
- * gets a copy. */
+ * No descriptor stays open: the mapping keeps the event, its place in the epoll set, and its place
+ * in a map of the source. The event therefore uses none of the host's descriptors, and no child of
+ * the host inherits a copy. */
 static int open_on_cpu(struct perf_event *event, struct tcp_source *source, unsigned int cpu,
                        int epoll, const char **step)
 {
@@ -170,7 +170,8 @@ static bool is_online(const struct perf_cpus *perf_cpus, size_t cpu)
 	return cpu_list_has(perf_cpus->online, perf_cpus->online + perf_cpus->online_length, cpu);
 }
 
-/* A CPU may have gone since the list was read; but without any there is nothing to hear. */
+/* A CPU may have gone offline since the list was read. It is an error if no event can be opened at
+ * all. */
 static int open_all(struct perf_cpus *perf_cpus, const char **step)
 {
 	size_t opened = 0, cpu;
@@ -210,7 +211,7 @@ int perf_cpus_possible(const char **step)
 	return limit == 0 || limit > CPUS_MAX ? -EPROTO : (int)limit;
 }
 
-/* Room for all CPUs that may ever come, so that nothing is allocated when one does. */
+/* Allocates room for all possible CPUs, so that no memory is needed when one comes online. */
 static struct perf_cpus *allocate(size_t cpus)
 {
 	struct perf_cpus *made = calloc(1, sizeof(*made) + cpus * sizeof(made->each[0]));
@@ -259,7 +260,8 @@ void perf_cpus_close(struct perf_cpus *perf_cpus)
 	free(perf_cpus);
 }
 
-/* 1: one came; 0: none; a negative errno: one came and could not be opened. */
+/* Returns 1: an event was opened; 0: none; a negative errno: the event of a new CPU could not be
+ * opened. */
 static int follow_cpu(struct perf_cpus *perf_cpus, size_t cpu)
 {
 	bool online = is_online(perf_cpus, cpu), open = is_open(perf_cpus, cpu);
@@ -294,7 +296,7 @@ bool perf_cpus_update(struct perf_cpus *perf_cpus)
 
 		came |= result > 0;
 		if (result < 0)
-			perf_cpus->online_length = 0; /* for another try, next time */
+			perf_cpus->online_length = 0; /* so that the next call tries again */
 	}
 	return came;
 }

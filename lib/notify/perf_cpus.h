@@ -11,22 +11,22 @@
 
 struct perf_cpus;
 
-/* How many CPUs there may ever be. A negative errno, with *step set as in failure.h. */
+/* The number of possible CPUs, or a negative errno with *step set as in failure.h. */
 int perf_cpus_possible(const char **step);
 
-/* Opens events on all CPUs that are online, of the source (NULL: for records of processes alone).
+/* Opens events of the source on all CPUs that are online (NULL: for records of processes only).
  * The epoll set becomes readable with a sample, or when a ring is half full. The source must
  * outlive it. Returns 0 or a negative errno with *step set, as in failure.h. */
 int perf_cpus_open(struct perf_cpus **perf_cpus, struct tcp_source *source, int epoll,
                    const char **step);
 void perf_cpus_close(struct perf_cpus *perf_cpus); /* NULL allowed */
 
-/* Closes those of CPUs that went, opens those of CPUs that came. Returns whether one was opened:
- * what happened there before is not known. */
+/* Closes the events of CPUs that have gone offline, and opens events for new ones. Returns whether
+ * one was opened: earlier events on this CPU were missed. */
 bool perf_cpus_update(struct perf_cpus *perf_cpus);
 
-/* Begins to take records out of the rings, up to perf_cpus_end(). Returns them, to be taken by
- * perf_merge_next(); *damaged: some ring held what is no record. */
+/* Starts to read the rings, until perf_cpus_end(). Returns the merged records; *damaged: a ring had
+ * invalid data. */
 struct perf_merge *perf_cpus_begin(struct perf_cpus *perf_cpus, bool *damaged);
 /* Returns whether records may have been dropped. */
 bool perf_cpus_end(struct perf_cpus *perf_cpus);

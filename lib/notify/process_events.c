@@ -27,25 +27,26 @@
 /* An event takes 768 bytes of it. Without CAP_NET_ADMIN net.core.rmem_max is the limit, on many
  * systems 208 KiB: room for 550 events. */
 #define BUFFER (4 * 1024 * 1024)
-/* One call takes no longer, and so many events at least. */
+/* The longest call of a drain, which handles at least SLICE_EVENTS events. */
 #define SLICE (2 * NSEC_PER_MSEC)
 #define SLICE_EVENTS 32
-/* After work for followed processes a pause of so many times its length, after work for others
- * alone of so many: a fifth and half a percent of one CPU. What was saved up makes a few wake-ups
- * in a row possible. Never longer than PAUSE_MAX, in which the smallest buffer does not overflow at
- * 5,000 forks a second. */
+/* After work for followed processes a pause of REST times its length; after work only for other
+ * processes a pause of REST_OTHERS times its length: a fifth, or half a percent, of one CPU. Unused
+ * time allows a few wake-ups in a row. A pause is at most PAUSE_MAX, in which the smallest buffer
+ * does not overflow at 5,000 forks per second. */
 #define REST 4
 #define REST_OTHERS 200
 #define SAVED (2 * NSEC_PER_MSEC)
 #define PAUSE_MAX (20 * NSEC_PER_MSEC)
-/* What a wake-up costs beside what is measured here. */
+/* The cost of a wake-up that is not measured here. */
 #define WAKE_COST UINT64_C(5000)
-/* So many events of others are worth a new filter. */
+/* After this many events of other processes, a new filter pays off. */
 #define OTHERS_MAX 16
-/* A number is given out before the fork is told. The mark of a filter is a number that is at least
- * so old. */
+/* A PID is assigned before the fork is reported. The mark of a filter is a PID that is at least
+ * this old. */
 #define MARK_AGE (20 * NSEC_PER_MSEC)
-/* Processes followed since the filter was set; of more, all are read again. */
+/* The most processes that are followed before the filter is set; with more, all processes are read
+ * again. */
 #define FRESH_MAX 64
 #define PID_MAX_FILE "/proc/sys/kernel/pid_max"
 #define PID_MAX_DEFAULT 32768
@@ -56,19 +57,19 @@ struct process_events {
 	int socket;     /* -1: failed for good */
 	uint64_t inode; /* of the socket */
 	int epoll;
-	bool silent;    /* the socket's readiness is not waited for: a pause */
-	bool empty;     /* the last drain took all there was */
+	bool silent;    /* the socket is not in the epoll set: a pause */
+	bool empty;     /* the last drain has taken all events */
 	bool overrun;   /* the kernel has dropped events, and drops all until the socket is empty */
-	bool unsettled; /* the filter is not that for what is followed */
-	bool missed;    /* hooks.lost is to be called */
-	uint64_t paid;  /* CLOCK_MONOTONIC: the time for which the work until now counts */
+	bool unapplied; /* the filter does not match the followed processes */
+	bool missed;    /* hooks.lost must be called */
+	uint64_t paid;  /* CLOCK_MONOTONIC: the work so far is paid up to this time */
 	struct process_filter filter;
-	pid_t sample;     /* the last PID given out ... */
+	pid_t sample;     /* the last assigned PID ... */
 	uint64_t sampled; /* ... at this time */
-	pid_t step;       /* how many were given out between the last two looks */
-	pid_t seen;       /* the last PID given out at the last look */
+	pid_t step;       /* number of PIDs assigned between the last two checks */
+	pid_t seen;       /* the last assigned PID at the last check */
 	pid_t pid_max;
-	unsigned int others; /* events since the filter was set */
+	unsigned int others; /* events of other processes since the filter was set */
 	pid_t fresh[FRESH_MAX];
 	unsigned int fresh_count;
 	struct process_events_counts counts;
@@ -90,8 +91,8 @@ static int attach_filter(const struct process_events *events)
 	return attach(events, code, process_filter_make(&events->filter, code));
 }
 
-/* One datagram. Returns its size, 0 where it is not the kernel's, or a negative errno; -EAGAIN:
- * there is none. */
+/* Receives one datagram. Returns its size, 0 if it is not from the kernel, or a negative errno;
+ * -EAGAIN: there is none. */
 static long receive(const struct process_events *events, uint8_t bytes[PROCESS_MESSAGE_MAX])
 {
 	struct sockaddr_nl from = {0};
@@ -104,10 +105,11 @@ static long receive(const struct process_events *events, uint8_t bytes[PROCESS_M
 	} while (got == -EINTR);
 	if (got < 0)
 		return got;
-	/* The host has closed the descriptor, and its number is that of another socket. */
+	/* The host has closed the descriptor, and its number belongs to another socket. */
 	if (from.nl_family != AF_NETLINK)
 		return -ENOTSOCK;
-	/* CAP_NET_ADMIN may send here as well, but only the kernel is 0. */
+	/* A process with CAP_NET_ADMIN may send to this socket as well, but only the kernel has the
+	 * address 0. */
 	return from.nl_pid == 0 ? got : 0;
 }
 
@@ -128,8 +130,8 @@ static int send_request(const struct process_events *events, enum process_reques
 	return sent < 0 ? (int)sent : 0;
 }
 
-/* The kernel has answered before sendto(2) returns. Acknowledgements of others' requests arrive as
- * well, so the bound is only against a flood of them. */
+/* The kernel answers before sendto(2) returns. Acknowledgements of other processes' requests arrive
+ * as well; the bound only protects against a flood of them. */
 static int await_ack(const struct process_events *events, uint32_t number)
 {
 	uint8_t bytes[PROCESS_MESSAGE_MAX];
@@ -163,7 +165,8 @@ static int subscribe(struct process_events *events, const char **step)
 	struct sock_filter code[PROCESS_FILTER_MAX];
 	int error;
 
-	/* Events may come as soon as it is in the group, where others have subscribed. */
+	/* Events may arrive as soon as the socket is in the group, if other processes have
+	 * subscribed. */
 	*step = "filter process events (SO_ATTACH_FILTER)";
 	error = attach(events, code, process_filter_make_ack(code));
 	if (error < 0)
@@ -172,11 +175,11 @@ static int subscribe(struct process_events *events, const char **step)
 	error = join(events);
 	if (error < 0)
 		return error;
-	*step = "subscribe to process events (in the initial network namespace alone)";
+	*step = "subscribe to process events (in the initial network namespace only)";
 	error = send_request(events, PROCESS_LISTEN, PROCESS_ALL, number);
 	if (error < 0)
 		return error;
-	*step = "subscribe to process events (in the initial PID and user namespaces alone)";
+	*step = "subscribe to process events (in the initial PID and user namespaces only)";
 	error = await_ack(events, number);
 	if (error < 0)
 		return error;
@@ -256,7 +259,7 @@ int process_events_open(struct process_events **events, const struct process_eve
 		made->data = data;
 		made->socket = -1;
 		made->epoll = -1;
-		made->unsettled = true;
+		made->unapplied = true;
 		process_filter_clear(&made->filter);
 		taken = caps_begin(CAPS_PROCESS_EVENTS);
 		error = set_up(made, &step);
@@ -277,8 +280,8 @@ void process_events_close(struct process_events *events)
 
 	if (!events)
 		return;
-	/* Else the kernel goes on making up events for nobody: it counts who has asked, and doesn't
-	 * notice who is gone. */
+	/* Otherwise the kernel would continue to generate events: it counts subscribers, and does
+	 * not notice that one has gone. */
 	if (events->socket >= 0) {
 		taken = caps_begin(CAPS_PROCESS_EVENTS);
 		send_request(events, PROCESS_IGNORE, PROCESS_ALL, 0);
@@ -301,8 +304,8 @@ struct process_events_counts process_events_counts(const struct process_events *
 
 /* --- taking events */
 
-/* A number that the filter takes for old belongs to a new process: the numbers have gone round, or
- * the fork was told late. Its own forks may have been dropped. */
+/* Checks for a new process whose PID the filter treats as old: the PIDs have wrapped around, or the
+ * fork was reported late. Its own forks may have been dropped. */
 static void check_child(struct process_events *events, const struct process_event *event)
 {
 	if (event->what == PROCESS_FORK && event->child <= events->filter.mark) {
@@ -311,7 +314,7 @@ static void check_child(struct process_events *events, const struct process_even
 	}
 }
 
-/* Returns whether it was about a followed process. */
+/* Handles one event. Returns whether it was about a followed process. */
 static bool take(struct process_events *events, const uint8_t *bytes, size_t size)
 {
 	struct process_event event;
@@ -324,7 +327,7 @@ static bool take(struct process_events *events, const uint8_t *bytes, size_t siz
 	if (!events->hooks.happened(events->data, &event)) {
 		events->counts.others++;
 		events->others++;
-		events->unsettled |= events->others >= OTHERS_MAX;
+		events->unapplied |= events->others >= OTHERS_MAX;
 		return false;
 	}
 	events->counts.followed++;
@@ -343,8 +346,9 @@ static bool is_ours(const struct process_events *events)
 	return status.st_ino == events->inode;
 }
 
-/* The host has closed it, or something as unforeseen. The number may be somebody else's by now:
- * then it isn't ours to close, here or in the child of a fork(2). */
+/* The host has closed the descriptor, or another unexpected error has happened. The number may
+ * belong to another file by now: then the library must not close it, neither here nor in the child
+ * of a fork(2). */
 static void fail(struct process_events *events)
 {
 	if (is_ours(events)) {
@@ -354,7 +358,7 @@ static void fail(struct process_events *events)
 		fd_give(events->socket);
 	}
 	events->socket = -1;
-	events->silent = false; /* nothing is to be drained after a pause */
+	events->silent = false; /* there is no drain after a pause any more */
 	events->missed = true;
 }
 
@@ -365,8 +369,8 @@ static void tell_lost(struct process_events *events)
 	events->hooks.lost(events->data);
 }
 
-/* Takes what is there. Returns how many events; *followed: whether any was about a followed
- * process. */
+/* Handles the events that have arrived. Returns their number; *followed: whether any was about a
+ * followed process. */
 static unsigned int take_all(struct process_events *events, uint64_t begin, bool *followed)
 {
 	uint8_t bytes[PROCESS_MESSAGE_MAX];
@@ -378,7 +382,7 @@ static unsigned int take_all(struct process_events *events, uint64_t begin, bool
 
 		if (got == -EAGAIN) {
 			events->empty = true;
-			/* Until now the kernel has dropped everything since the overrun. */
+			/* The kernel has dropped all events since the overrun until now. */
 			events->missed |= events->overrun;
 			events->overrun = false;
 			break;
@@ -407,7 +411,7 @@ static void set_silent(struct process_events *events, bool silent)
 		events->silent = silent;
 }
 
-/* Pays for work that began then. */
+/* Computes the pause after work that began at `begin`. */
 static void pay(struct process_events *events, uint64_t begin, unsigned int rest)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -452,7 +456,7 @@ bool process_events_is_empty(const struct process_events *events)
 void process_events_keep(struct process_events *events, pid_t pid)
 {
 	process_filter_add(&events->filter, pid);
-	events->unsettled = true;
+	events->unapplied = true;
 }
 
 void process_events_follow(struct process_events *events, pid_t pid)
@@ -465,11 +469,11 @@ void process_events_follow(struct process_events *events, pid_t pid)
 
 void process_events_widen(struct process_events *events)
 {
-	events->unsettled = true;
+	events->unapplied = true;
 	if (events->filter.mark == 0 || events->socket < 0)
 		return;
 	events->filter.mark = 0;
-	/* Without memory for it forks may be dropped until it is settled. */
+	/* If the filter cannot be attached, forks may be dropped until process_events_apply(). */
 	if (attach_filter(events) < 0)
 		events->missed = true;
 }
@@ -477,17 +481,17 @@ void process_events_widen(struct process_events *events)
 void process_events_reset(struct process_events *events)
 {
 	process_filter_clear(&events->filter);
-	events->filter.mark = 1; /* widened at any rate */
+	events->filter.mark = 1; /* widened in any case */
 	process_events_widen(events);
 }
 
-bool process_events_is_unsettled(const struct process_events *events)
+bool process_events_is_unapplied(const struct process_events *events)
 {
-	return events->unsettled;
+	return events->unapplied;
 }
 
-/* Whether the numbers will soon begin anew from below, or, by how many were given out since the
- * last look, before the next. */
+/* Whether the PIDs will soon wrap around, or, judging by the number assigned since the last check,
+ * before the next check. */
 static bool is_near_the_end(const struct process_events *events, pid_t last)
 {
 	pid_t left = events->pid_max - last;
@@ -495,15 +499,15 @@ static bool is_near_the_end(const struct process_events *events, pid_t last)
 	return left < events->pid_max / 8 || left / 2 < events->step;
 }
 
-/* Takes a new look at the numbers. Returns the mark of a filter made now. */
+/* Checks the last assigned PID. Returns the mark of a filter that is made now. */
 static pid_t look(struct process_events *events, pid_t last)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 	pid_t mark = events->filter.mark;
 
 	if (last < events->seen) {
-		/* They have gone round. Where that was unforeseen, forks of processes with small
-		 * numbers were dropped. */
+		/* The PIDs have wrapped around. If this was not expected, forks of processes with
+		 * small PIDs were dropped. */
 		events->missed |= mark > 0;
 		mark = 0;
 		events->step = 0;
@@ -537,23 +541,25 @@ static void tell_followed(struct process_events *events)
 		events->hooks.followed(events->data, fresh[i]);
 }
 
-void process_events_settle(struct process_events *events, pid_t last)
+void process_events_apply(struct process_events *events, pid_t last)
 {
 	uint64_t begin = clock_now(CLOCK_MONOTONIC);
-	/* A new filter against events of others is no work for followed processes. */
+	/* A new filter against events of other processes does not count as work for followed
+	 * processes. */
 	unsigned int rest =
 		events->fresh_count == 0 && events->others >= OTHERS_MAX ? REST_OTHERS : REST;
 	pid_t mark;
 
-	/* Forks that were not taken yet would make processes followed that the filter drops. */
+	/* Forks that are not handled yet may add followed processes, whose events a new filter
+	 * would drop. */
 	if (events->socket < 0 || !events->empty)
 		return;
 	mark = last > 0 ? look(events, last) : 0;
-	if (events->unsettled || (mark == 0) != (events->filter.mark == 0)) {
+	if (events->unapplied || (mark == 0) != (events->filter.mark == 0)) {
 		events->filter.mark = mark;
 		if (attach_filter(events) < 0)
-			return; /* no memory: another time */
-		events->unsettled = false;
+			return; /* no memory: tried again later */
+		events->unapplied = false;
 		events->others = 0;
 		tell_followed(events);
 		pay(events, begin, rest);

@@ -48,11 +48,12 @@
 #define SAMPLE (-(int)sizeof(struct tcp_sample))
 #define IN_SAMPLE(field) (SAMPLE + (int)offsetof(struct tcp_sample, field))
 
-_Static_assert(sizeof(struct tcp_sample) == 24 + TCP_SOCK_SIZE + 8, "no padding: nobody fills it");
+_Static_assert(sizeof(struct tcp_sample) == 24 + TCP_SOCK_SIZE + 8,
+               "no padding, because nothing would fill it");
 
-/* Where things lie in struct sock_common (include/net/sock.h). What comes before the first pointer
- * has lain there for more than a decade; the address of IPv6 lies behind four pointers (two of
- * skc_bind_node, skc_prot, skc_net) and another address. */
+/* Offsets in struct sock_common (include/net/sock.h). The members before the first pointer have not
+ * moved for more than a decade. The IPv6 address follows four pointers (two of skc_bind_node,
+ * skc_prot, skc_net) and another address. */
 #define SOCK_ADDRESS 4
 #define SOCK_PORT 14 /* host order */
 #define SOCK_FAMILY 16
@@ -67,16 +68,15 @@ static size_t append(struct bpf_insn *program, size_t at, const struct bpf_insn 
 
 #define APPEND(at, more) append(program, at, more, sizeof(more) / sizeof((more)[0]))
 
-/* Of the transitions, those to LISTEN, and from there to CLOSE, which is the only way out. Not all
- * that leave it: each connection that a listener accepts begins as its copy, and so leaves that
- * state as well.
- *
- * The protocol can't be asked without knowing this kernel's struct sock: listeners of SCTP, DCCP
- * and MPTCP are reported as well. They are rare, and a report is only a hint. */
+/* The program reports the transitions to LISTEN, and from LISTEN to CLOSE, which is how a listener
+ * ends. It does not report other transitions from LISTEN, because each accepted connection starts
+ * as a copy of its listener and leaves this state too. The protocol cannot be checked without the
+ * layout of this kernel's struct sock, so listeners of SCTP, DCCP and MPTCP are reported as well.
+ * They are rare, and a report is only a hint. */
 size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read, int events,
                          size_t pointer)
 {
-	/* A jump counts from the instruction behind it. */
+	/* A jump is relative to the next instruction. */
 	enum { TO_OUT_FIRST = 4, TO_OUT_SECOND = 5, REPORT = 6 };
 	const struct bpf_insn begin[] = {
 		MOVE(CONTEXT, BPF_REG_1),
@@ -85,7 +85,7 @@ size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read,
 		JUMP(BPF_JEQ, NEW, TCP_LISTEN, REPORT - 4),
 		JUMP(BPF_JNE, NEW, TCP_CLOSE, 0),
 		JUMP(BPF_JNE, OLD, TCP_LISTEN, 0),
-		/* REPORT: what can't be read becomes zeros. */
+		/* REPORT: unreadable memory becomes zeros. */
 		LOAD(SOCK, CONTEXT, 0),
 		MOVE(BPF_REG_1, BPF_REG_10),
 		ADD(BPF_REG_1, IN_SAMPLE(sock)),
@@ -96,8 +96,7 @@ size_t tcp_program_write(struct bpf_insn program[TCP_PROGRAM_MAX], int32_t read,
 	const struct bpf_insn long_pointers[] = {
 		SET(BPF_REG_3, SOCK_ADDRESS6(8)),
 	};
-	/* Where this program is a 32-bit one, the kernel may be a 64-bit one all the same: then it
-	 * is above 4 GiB. */
+	/* A 32-bit process may run on a 64-bit kernel, whose pointers are above 4 GiB. */
 	const struct bpf_insn any_pointers[] = {
 		MOVE(BPF_REG_3, SOCK),          SHIFT_RIGHT(BPF_REG_3, 32),
 		JUMP(BPF_JNE, BPF_REG_3, 0, 2), SET(BPF_REG_3, SOCK_ADDRESS6(4)),
@@ -146,8 +145,8 @@ int tcp_program_decode(const struct perf_sample *sample, struct tcp_change *chan
 		return -EBADMSG;
 	memcpy(&body, sample->raw, sizeof(body));
 	memcpy(&family, body.sock + SOCK_FAMILY, sizeof(family));
-	/* The tracepoint is passed before the state is set. A kernel that lays it out otherwise
-	 * would fail here, and be polled. */
+	/* The tracepoint is hit before the state is set. A kernel with another layout fails here,
+	 * and is polled. */
 	if (body.sock[SOCK_STATE] != body.old_state || (family != AF_INET && family != AF_INET6))
 		return -EBADMSG;
 	change->listening = body.new_state == TCP_LISTEN;
@@ -168,8 +167,8 @@ int tcp_program_decode(const struct perf_sample *sample, struct tcp_change *chan
 
 struct tcp_bpf {
 	struct tcp_source source; /* first */
-	int events;               /* the map: a perf event for each CPU */
-	int program;              /* -1 once it is attached, which keeps it */
+	int events;               /* the map: one perf event for each CPU */
+	int program;              /* -1 after it is attached, because the link keeps it */
 	int link;                 /* the program runs while this is open */
 };
 
@@ -201,14 +200,14 @@ static int load_program(int events, int32_t read)
 	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
 	attr.insns = (uintptr_t)program;
 	attr.insn_cnt = (uint32_t)count;
-	/* The helpers are for programs that the GPL covers as well. */
+	/* The kernel allows these helpers only for GPL-compatible programs. */
 	attr.license = (uintptr_t) "Dual MIT/GPL";
 	memcpy(attr.prog_name, NAME, sizeof(NAME));
 	return fd_own(bpf(BPF_PROG_LOAD, &attr));
 }
 
-/* The newer helper first: on architectures where an address of the kernel may be one of a user as
- * well, the older one is gone. Before Linux 5.5 there was the older one alone. */
+/* Tries the newer helper first: architectures whose kernel and user addresses overlap have no older
+ * one. Kernels before 5.5 have only the older one. */
 static int load_any_program(int events)
 {
 	int program = load_program(events, TCP_PROGRAM_READ_KERNEL);
@@ -226,7 +225,8 @@ static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 		return made->events;
 	*step = "load a program (bpf)";
 	made->program = load_any_program(made->events);
-	/* It doesn't refuse programs that read its memory, but knows no helper to read it. */
+	/* A locked-down kernel does not refuse such programs; it lacks the helper, which gives
+	 * EINVAL. */
 	if (made->program == -EINVAL && lockdown_is_confidential()) {
 		*step = "let a program read memory of the kernel, which is locked down (bpf)";
 		return -EPERM;
@@ -249,7 +249,7 @@ static int connect_event(struct tcp_source *source, int event, unsigned int cpu,
 	return bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0 ? -errno : 0;
 }
 
-/* The map keeps an event that nobody else has any more, and the epoll set keeps what the map keeps.
+/* The map would keep the event alive, and the epoll set keeps an event as long as the map does.
  */
 static void disconnect(struct tcp_source *source, unsigned int cpu)
 {

@@ -35,7 +35,7 @@ static int read_below(int directory, const char *tracepoint, char *text, size_t 
 	return (int)procfs_read(directory, path, text, size);
 }
 
-/* -ENOENT also where the directory is there and nothing is mounted on it. */
+/* Returns -ENOENT also if the directory exists and nothing is mounted there. */
 static int read_mounted(const char *tracepoint, char *text, size_t size)
 {
 	int result = -ENOENT;
@@ -58,14 +58,14 @@ static bool says(const char *path, const char *word)
 	return size > 0 && memmem(text, (size_t)size, word, strlen(word));
 }
 
-/* In a container the first is hidden. The second doesn't know of what was set later. */
+/* A container hides the first file. The second one does not show a later setting. */
 bool lockdown_is_confidential(void)
 {
 	return says("/sys/kernel/security/lockdown", "[confidentiality]") ||
 	       says("/proc/cmdline", "lockdown=confidentiality");
 }
 
-/* Without options: these would become those of every mount of tracefs. */
+/* No options are set, because they would apply to every mount of tracefs. */
 static int mount_detached(const char **step)
 {
 	CLEANUP_CLOSE int context = -1;
@@ -90,8 +90,8 @@ int tracefs_read_format(const char *tracepoint, char *text, size_t size, const c
 	result = read_mounted(tracepoint, text, size);
 	if (result != -ENOENT)
 		return result;
-	/* Its files are closed then. Nothing else keeps the file system, so that the end of our
-	 * mount is the end of it, at which Linux 7.2 crashes. */
+	/* A locked-down kernel refuses to open the files of tracefs. This mount may also be the
+	 * only one, and Linux 7.2 crashes when the last mount ends. */
 	if (lockdown_is_confidential()) {
 		*step = "mount tracefs, which the kernel's lockdown closes";
 		return -EPERM;
@@ -103,7 +103,7 @@ int tracefs_read_format(const char *tracepoint, char *text, size_t size, const c
 	return read_below(mount, tracepoint, text, size);
 }
 
-/* The number that stands behind a label in [line, end). */
+/* Parses the number after a label in [line, end). */
 static int parse_number(const char *line, const char *end, const char *label, uint64_t *number)
 {
 	const char *at = memmem(line, (size_t)(end - line), label, strlen(label));
@@ -161,10 +161,10 @@ int tracefs_parse_field(const char *text, const char *name, struct tracefs_field
 
 /* --- the tracepoint --- */
 
-/* TCP alone (6), sockets that start listening (10) or go from there to closed (7), which is the
- * only way out. Not all that leave it: each connection that a listener accepts begins as its copy,
- * and so "leaves" that state as well. MPTCP listens on a TCP socket, which is what the tables show.
- */
+/* Only TCP (6), and sockets that start listening (10) or go from there to closed (7), which is how
+ * a listener ends. Other transitions from LISTEN are left out, because each accepted connection
+ * starts as a copy of its listener and leaves this state too. MPTCP listens on a TCP socket, which
+ * the tables show. */
 #define FILTER "protocol == 6 && (newstate == 10 || (oldstate == 10 && newstate == 7))"
 
 /* size 0: a number of 1, 2, 4 or 8 bytes. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp_tracepoint.h - the tracepoint sock:inet_sock_set_state as the source of reports
  *
- * The kernel does not promise how it lays out the samples: the layout is read from tracefs each
- * time.
- */
+ * The kernel does not promise the layout of the samples, so the layout is read from tracefs each
+ * time. */
 #ifndef TCP_TRACEPOINT_H
 #define TCP_TRACEPOINT_H
 
@@ -18,28 +17,28 @@
  * mounted. */
 int tcp_tracepoint_open(struct tcp_source **source, const char **step);
 
-/* Whether the kernel hides its memory from root as well (lockdown=confidentiality), as far as can be
- * seen from here. Then tracing of every kind is refused. */
+/* Whether the kernel protects its memory from root (lockdown=confidentiality), as far as this
+ * process can see. In this case all tracing is refused. */
 bool lockdown_is_confidential(void);
 
-/* --- what the kernel says about a tracepoint, in tracefs --- */
+/* --- the description of a tracepoint in tracefs --- */
 
-/* Enough for any tracepoint that this library uses (inet_sock_set_state: 2 KiB). */
+/* Sufficient for every tracepoint that this library uses (inet_sock_set_state: 2 KiB). */
 #define TRACEFS_FORMAT_MAX 8192
 
-/* Reads the file format of the tracepoint ("sock/inet_sock_set_state") as NUL-terminated text. From
- * where tracefs usually is mounted, else from a mount of our own that nobody else sees and that is
- * gone before this returns. Returns the size or a negative errno, with *step set to what failed, as
- * in failure.h. */
+/* Reads the file format of the tracepoint ("sock/inet_sock_set_state") as NUL-terminated text.
+ * Reads it where tracefs is usually mounted, or else from a private mount that ends before the
+ * function returns. Returns the size or a negative errno, with *step set to what failed, as in
+ * failure.h. */
 int tracefs_read_format(const char *tracepoint, char *text, size_t size, const char **step);
 
-/* Where a field lies in a raw sample. */
+/* The position of a field in a raw sample. */
 struct tracefs_field {
 	uint16_t offset;
 	uint16_t size;
 };
 
-/* Pure parsers of that text: 0, or -EPROTO where it isn't there or makes no sense. */
+/* Pure parsers of the text: 0, or -EPROTO if the item is missing or invalid. */
 int tracefs_parse_id(const char *text, uint64_t *id);
 int tracefs_parse_field(const char *text, const char *name, struct tracefs_field *field);
 
@@ -60,10 +59,10 @@ struct state_format {
 	struct tracefs_field fields[STATE_FIELDS];
 };
 
-/* Takes the format from the text of tracefs. 0 or -EPROTO. */
+/* Parses the format from the text of tracefs. Returns 0 or -EPROTO. */
 int state_format_parse(struct state_format *format, const char *text);
 
-/* Reads the raw data of a sample. 0 or -EBADMSG. */
+/* Decodes the raw data of a sample. Returns 0 or -EBADMSG. */
 int state_format_decode(const struct state_format *format, const struct perf_sample *sample,
                         struct tcp_change *change);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fd_tables.c - descriptor tables that several processes share and that were read */
+/* fd_tables.c - descriptor tables that several processes share, as read */
 #include "proc/fd_tables.h"
 
 #include <errno.h>
@@ -109,9 +109,9 @@ static int search_once(const struct fd_tables *tables, pid_t pid, bool privilege
 	return found;
 }
 
-/* Where the table of a process stands: 1 with its index, 0 with the index where it would stand, -1
- * where that isn't known. A row whose process has exited, or has another table now, is wrong: what
- * follows from it is at worst that a table is read once more. */
+/* Searches the table of a process. Returns 1 with its index, 0 with the index at which it would be
+ * inserted, -1 if this is unknown. A row whose process has exited or has another table now is
+ * wrong; in the worst case a table is read once more. */
 static int search(struct fd_tables *tables, pid_t pid, bool privileged, size_t *index)
 {
 	int found = 0;
@@ -156,7 +156,7 @@ void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
 	struct fd_socket *sockets;
 
 	if (number < 0 || reading->count == FD_TABLES_SOCKETS)
-		reading->pid = 0; /* others read it again */
+		reading->pid = 0; /* the table is read again for other processes */
 	if (reading->pid == 0)
 		return;
 	sockets =
@@ -169,7 +169,7 @@ void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode)
 	reading->sockets[reading->count++] = (struct fd_socket){number, inode};
 }
 
-/* Makes a row of what was read. Without memory it is not kept. */
+/* Adds a row for the table that was read. Without memory the table is not kept. */
 static void keep(struct fd_tables *tables, size_t index)
 {
 	if (!tables->rows)

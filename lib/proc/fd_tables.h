@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fd_tables.h - descriptor tables that several processes share (CLONE_FILES) and that were read
+/* fd_tables.h - descriptor tables that several processes share (CLONE_FILES), as read
  *
- * A thousand processes can share one table of a million descriptors. What the first of them was
- * found to hold the others hold as well: kcmp(2) says whether two tables are the same, and orders
- * them, so that a few calls find one among many. Only large tables are kept: a small one is read
- * sooner than compared. */
+ * A thousand processes can share one table of a million descriptors. They all hold the sockets that
+ * were found for the first of them. kcmp(2) compares and orders tables, so that a few calls find
+ * one among many. Only large tables are kept, because a small one is read faster than compared. */
 #ifndef FD_TABLES_H
 #define FD_TABLES_H
 
@@ -15,27 +14,27 @@
 
 /* A table with fewer descriptors is not kept. */
 #define FD_TABLES_LARGE 256
-/* So many are kept at once. */
+/* The most tables that are kept. */
 #define FD_TABLES_MAX 256
-/* A table with more sockets is not kept: to make sure of them takes a slice of the monitor's time,
- * and who has so many in each of many tables must not take memory without end. */
+/* A table with more sockets is not kept: their verification takes a slice of the monitor's time,
+ * and processes with many such tables must not use memory without bound. */
 #define FD_TABLES_SOCKETS 4096
 
-/* A socket that somebody wants to know of. */
+/* A socket that the search wants. */
 struct fd_socket {
 	int number; /* of the descriptor */
 	uint64_t inode;
 };
 
-/* What was found in one table. */
+/* The sockets in one table. */
 struct fd_table {
-	pid_t pid; /* a process that has it */
+	pid_t pid; /* a process that has the table */
 	struct fd_socket *sockets;
 	size_t count;
 	size_t capacity;
 };
 
-/* Zeroed it is empty. */
+/* Zero bytes mean empty. */
 struct fd_tables {
 	struct fd_table *rows; /* in the order of kcmp(2) */
 	size_t count;
@@ -46,18 +45,18 @@ struct fd_tables {
  * another number, or a negative errno: not known. */
 long fd_tables_compare(pid_t one, pid_t other);
 
-/* Forgets all tables. */
+/* Drops all tables. */
 void fd_tables_clear(struct fd_tables *tables);
 
-/* The table of a process, if that of another process is the same; NULL: unknown. The other may have
- * got another table since it was read, so each socket is to be made sure of. A process that exits
- * has no table, and must not be asked for. privileged: it takes the privilege that there is to look
- * at the process. */
+/* Returns the table of a process if it is the table of another, known process; NULL: unknown. The
+ * other process may have another table by now, so the caller verifies each socket. An exiting
+ * process has no table and must not be passed. privileged: the examination of the process needs the
+ * available privilege. */
 const struct fd_table *fd_tables_find(struct fd_tables *tables, pid_t pid, bool privileged);
 
-/* The table of a process is read; a socket was found in it (number -1: not as a descriptor, and the
- * table is not kept); all was read, so many descriptors, or
- * the reading has failed (complete false). */
+/* fd_tables_begin() is called before the table of a process is read; the second function for each
+ * socket in it (number -1: not a descriptor, and the table is not kept); the third after all
+ * descriptors were read, with their number, or after a failure (complete false). */
 void fd_tables_begin(struct fd_tables *tables, pid_t pid);
 void fd_tables_add(struct fd_tables *tables, int number, uint64_t inode);
 void fd_tables_end(struct fd_tables *tables, bool complete, size_t descriptors, bool privileged);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fds.c - which sockets a process holds */
+/* fds.c - the sockets that a process holds */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static bool is_headless(int process)
 	return procfs_read_stat(process, &stat) == 0 && stat.state == 'Z' && !procfs_is_dead(&stat);
 }
 
-/* Tells a list that has something in it. */
+/* Returned by a list that has an entry. */
 #define FOUND 2
 
 static int find_any(void *data, long number)
@@ -33,7 +33,7 @@ static int find_any(void *data, long number)
 	return FOUND;
 }
 
-/* The list of the leader (tid 0), or of a thread. */
+/* Opens the list of descriptors of the leader (tid 0) or of a thread. */
 static int open_list(int process, long tid)
 {
 	char path[32] = "fd";
@@ -43,7 +43,7 @@ static int open_list(int process, long tid)
 	return procfs_open_at(process, path, O_RDONLY | O_DIRECTORY);
 }
 
-/* Takes the list of a thread, if there is a descriptor in it. 1, 0 or a negative errno. */
+/* Uses the list of a thread if it has a descriptor. Returns 1, 0 or a negative errno. */
 static int try_thread(void *data, long tid)
 {
 	struct fds_scan *scan = data;
@@ -55,14 +55,14 @@ static int try_thread(void *data, long tid)
 		return error_is_shortage(list) ? list : 0;
 	if (procfs_list_some(list, find_any, NULL) != FOUND)
 		return 0;
-	/* From the start again. */
+	/* Opens the list again, to read from its start. */
 	scan->list = open_list(scan->process, tid);
 	scan->tid = tid;
 	return scan->list >= 0;
 }
 
-/* Looks for a thread that has descriptors: a leader that has exited lists none, and belongs to root
- * whoever ran it. 0, or a negative errno; without such a thread there is no list. */
+/* Finds a thread that has descriptors: the list of a leader that has exited is empty, and belongs
+ * to root. Returns 0 or a negative errno; without such a thread there is no list. */
 static int find_thread(struct fds_scan *scan)
 {
 	int result = procfs_each_number(scan->process, "task", try_thread, scan);
@@ -142,7 +142,7 @@ static void close_list(struct fds_scan *scan)
 	scan->list = -1;
 }
 
-/* 1: there may be more. */
+/* Returns 1 if there may be more. */
 static int read_list(struct fds_scan *scan, struct step *step)
 {
 	int result = procfs_list_some(scan->list, visit_descriptor, step);
@@ -157,9 +157,10 @@ static int read_list(struct fds_scan *scan, struct step *step)
 	return result < 0 ? result : 1;
 }
 
-/* --- what is registered with an io_uring --- */
+/* --- files that are registered with an io_uring --- */
 
-/* A ring that is closed by now, or can't be looked into, is passed over. 0: no ring is left. */
+/* Opens the next ring. A ring that is closed by now or cannot be read is skipped. Returns 0 if no
+ * ring is left. */
 static int open_ring(struct fds_scan *scan)
 {
 	char path[64];
@@ -199,8 +200,8 @@ static int read_ring(struct fds_scan *scan, struct step *step)
 
 /* --- threads with a table of their own --- */
 
-/* Whether two threads have different tables. Where that is unknown (no kcmp(2), or a filter
- * refuses it), whether they have different numbers of descriptors (Linux 6.2). */
+/* Whether two threads have different tables. If this is unknown (no kcmp(2), or a filter refuses
+ * it): whether they have different numbers of descriptors (Linux 6.2). */
 static bool differ(const struct fds_scan *scan, pid_t one, pid_t other)
 {
 	long result = fd_tables_compare(one, other);
@@ -224,7 +225,7 @@ static int visit_task(void *data, long number)
 
 	if (scan->table_count == FDS_TABLES_MAX || !differ(scan, scan->tables[0], tid))
 		return 0;
-	/* Those that it has started share its table with it. */
+	/* Threads that share a table were compared with its first thread already. */
 	for (unsigned int i = 1; i < scan->table_count; i++)
 		if (!differ(scan, scan->tables[i], tid))
 			return 0;
@@ -240,7 +241,7 @@ static bool has_threads(const struct fds_scan *scan)
 	return fstatat(scan->process, "task", &status, 0) == 0 && status.st_nlink > 3;
 }
 
-/* The first is the table that was read already. */
+/* Finds the tables of the threads. The first is the table that was read already. */
 static int list_tables(struct fds_scan *scan)
 {
 	int result;
@@ -265,7 +266,8 @@ static int list_tables(struct fds_scan *scan)
 	return 1;
 }
 
-/* One whose thread has exited is passed over. 0: no table is left. */
+/* Opens the next table. A table whose thread has exited is skipped. Returns 0 if no table is
+ * left. */
 static int open_table(struct fds_scan *scan)
 {
 	if (scan->table_next >= scan->table_count)
@@ -277,7 +279,7 @@ static int open_table(struct fds_scan *scan)
 	return 1;
 }
 
-/* One step. Returns as fds_next(). */
+/* Does one step. Returns the same as fds_next(). */
 static int next(struct fds_scan *scan, struct step *step)
 {
 	int result;
@@ -294,8 +296,8 @@ static int next(struct fds_scan *scan, struct step *step)
 	return open_table(scan);
 }
 
-/* Whether there is a privilege that may help. The list is begun again then: to see it is one
- * matter, to read its links another. */
+/* Raises a privilege if one may help. The list is then read again from its start, because opening
+ * the list and reading its links need different rights. */
 static bool take_privilege(struct fds_scan *scan)
 {
 	caps_set taken = caps_begin(CAPS_READ_PROCESS);
@@ -368,13 +370,13 @@ static void visit_nothing(void *data, uint64_t inode)
 int fds_try(int process)
 {
 	struct fds_scan scan;
-	/* The threads are not reached, so that nobody asks for the PID. */
+	/* The scan ends before the threads, so the PID is not used. */
 	int result = fds_begin(&scan, process, 0);
 
 	if (result < 0)
 		return result;
 	result = fds_next(&scan, visit_nothing, NULL);
-	/* It may have begun again, with privilege. */
+	/* The scan may have started again with privilege. */
 	if (result > 0)
 		result = fds_next(&scan, visit_nothing, NULL);
 	fds_end(&scan);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inits.c - which processes are PID 1 of a PID namespace below ours */
+/* inits.c - the init processes (PID 1) of PID namespaces below the caller's */
 #include <fcntl.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "util/clock.h"
 #include "util/fd.h"
 
-/* A walk answers for so long, and for so many times what it took. */
+/* How long the result of a walk is used: this time, and FRESH_TIMES the length of the walk. */
 #define FRESH (100 * NSEC_PER_MSEC)
 #define FRESH_SHARE 4
 /* The first slice, in the middle of other work. */
@@ -23,11 +23,11 @@ void inits_init(struct inits *inits, const struct procfs *procfs)
 static void end_walk(struct inits *inits)
 {
 	fd_close(inits->list);
-	free(inits->finding);
+	free(inits->partial);
 	inits->list = -1;
-	inits->finding = NULL;
-	inits->finding_count = 0;
-	inits->finding_capacity = 0;
+	inits->partial = NULL;
+	inits->partial_count = 0;
+	inits->partial_capacity = 0;
 }
 
 void inits_clear(struct inits *inits)
@@ -50,16 +50,16 @@ static int compare(const void *left, const void *right)
 	return (a->ino > b->ino) - (a->ino < b->ino);
 }
 
-/* Without memory it is one init less: its members are as good an entry. */
+/* Without memory the init process is left out. The members of its namespace can be used instead. */
 static void add(struct inits *inits, const struct init_process *process)
 {
-	void *grown = array_grow(inits->finding, &inits->finding_capacity, inits->finding_count,
-	                         sizeof(*inits->finding));
+	void *grown = array_grow(inits->partial, &inits->partial_capacity, inits->partial_count,
+	                         sizeof(*inits->partial));
 
 	if (!grown)
 		return;
-	inits->finding = grown;
-	inits->finding[inits->finding_count++] = *process;
+	inits->partial = grown;
+	inits->partial[inits->partial_count++] = *process;
 }
 
 static int visit(void *data, long pid)
@@ -79,9 +79,9 @@ static int visit(void *data, long pid)
 static void finish(struct inits *inits)
 {
 	free(inits->found);
-	inits->found = inits->finding;
-	inits->count = inits->finding_count;
-	inits->finding = NULL;
+	inits->found = inits->partial;
+	inits->count = inits->partial_count;
+	inits->partial = NULL;
 	inits->walked = inits->began;
 	inits->took = inits->spent;
 	end_walk(inits);

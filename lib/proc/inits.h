@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* inits.h - which processes are PID 1 of a PID namespace below ours, by their network namespaces
+/* inits.h - the init processes (PID 1) of PID namespaces below the caller's, by network namespace
  *
- * /proc lists no such processes: all of them have to be read. One walk serves every question for a
- * while, and is made in slices. */
+ * To find them, all processes must be read. The result of one walk is used for a while, and a walk
+ * is divided into slices. */
 #ifndef INITS_H
 #define INITS_H
 
@@ -19,27 +19,27 @@ struct init_process {
 
 struct inits {
 	const struct procfs *procfs;
-	struct init_process *found; /* of the last whole walk, sorted by namespace */
+	struct init_process *found; /* result of the last complete walk, sorted by namespace */
 	size_t count;
-	struct init_process *finding; /* of the walk under way */
-	size_t finding_count;
-	size_t finding_capacity;
-	int list;        /* the directory that is walked; -1: no walk is under way */
-	uint64_t began;  /* CLOCK_MONOTONIC of that walk */
-	uint64_t walked; /* CLOCK_MONOTONIC when the last whole walk began; 0: there was none */
-	uint64_t took;   /* by all its slices */
-	uint64_t spent;  /* by the slices of the walk under way */
+	struct init_process *partial; /* of the walk under way */
+	size_t partial_count;
+	size_t partial_capacity;
+	int list;        /* the directory of the present walk; -1: none */
+	uint64_t began;  /* CLOCK_MONOTONIC: when the present walk began */
+	uint64_t walked; /* CLOCK_MONOTONIC: when the last complete walk began; 0: none */
+	uint64_t took;   /* total length of its slices */
+	uint64_t spent;  /* length of the slices of the present walk so far */
 };
 
 void inits_init(struct inits *inits, const struct procfs *procfs);
 void inits_clear(struct inits *inits);
 
-/* The process that is PID 1 of its PID namespace and lives in the network namespace; 0 where none
- * is known. Begins a walk where the last one is too old for the answer, and makes a first slice of
- * it. */
+/* Returns the init process (PID 1 of its PID namespace) that lives in the network namespace; 0 if
+ * none is known. If the last walk is too old, starts a new one and does its first slice. */
 pid_t inits_find(struct inits *inits, const struct netns_id *netns);
 
-/* Goes on with a walk until the deadline (CLOCK_MONOTONIC). True while there is more to do. */
+/* Continues a walk until the deadline (CLOCK_MONOTONIC). Returns true if the walk is not
+ * finished. */
 bool inits_walk(struct inits *inits, uint64_t deadline);
 
 #endif

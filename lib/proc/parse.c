@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parse.c - what the texts of /proc mean */
+/* parse.c - parsers of the files of /proc */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static const char *last_parenthesis(const char *start, const char *end)
 	return NULL;
 }
 
-/* The name stands between the first "(" and the last ")", whatever is in it. */
+/* The name is between the first "(" and the last ")", and may contain any byte. */
 static bool take_name(const char **at, const char *end, struct process_stat *stat)
 {
 	const char *close = last_parenthesis(*at, end);
@@ -54,7 +54,7 @@ static bool take_name(const char **at, const char *end, struct process_stat *sta
 	return true;
 }
 
-/* Fields that don't matter may be negative. */
+/* Fields that are not used may be negative. */
 static bool take_field(const char **at, const char *end, uint64_t *value)
 {
 	return take(at, end, ' ') && (take(at, end, '-') || true) && decimal_parse(at, end, value);
@@ -94,8 +94,8 @@ int procfs_parse_stat(const char *text, size_t size, struct process_stat *stat)
 
 bool procfs_is_dead(const struct process_stat *stat)
 {
-	/* A leader that has exited before its other threads looks the same, but for their number.
-	 */
+	/* A leader that has exited before its other threads has the same state, but the number of
+	 * threads is greater. */
 	return (stat->state == 'Z' || stat->state == 'X' || stat->state == 'x') &&
 	       stat->threads <= 1;
 }
@@ -218,7 +218,7 @@ bool mapping_parse(const char *line, struct mapping *mapping)
 	if (!read_hex(&line, ' ', &ignored) || !read_hex(&line, ':', &ignored) ||
 	    !read_hex(&line, ' ', &ignored))
 		return false;
-	/* Decimal, but only told apart from others and from 0. */
+	/* The number is decimal, but is only compared with others and with 0. */
 	if (!read_hex(&line, ' ', &mapping->inode))
 		return false;
 	line += strspn(line, " ");

@@ -19,12 +19,12 @@ struct entry {
 	struct entry *next;     /* in its bucket */
 	struct list memberships;
 	struct list queued;
-	struct list parting; /* in process_table.parting; else by itself */
-	uint64_t pass;       /* the last one that found it alive, the same process as before */
-	pid_t group;         /* when it was read last */
+	struct list dropping; /* in process_table.dropping, or unlinked */
+	uint64_t pass;        /* the last pass that found this same process alive */
+	pid_t group;          /* as it was read last */
 	pid_t session;
 	bool start_known; /* process.start_time is set */
-	bool exited;      /* before it could be read: known by a fork record alone */
+	bool exited;      /* exited before it could be read: known only from a fork record */
 };
 
 struct membership {
@@ -34,17 +34,17 @@ struct membership {
 	struct process_tree *tree;
 };
 
-/* A child of ours that was there before the tree, and so is no orphan of it. */
+/* A child of the calling process that existed before the tree, and is therefore not its orphan. */
 struct preexisting {
 	pid_t pid;
 	uint64_t start_time;
 };
 
-/* A session or process group that none but descendants of the root belong to. */
+/* A session or process group to which only descendants of the root belong. */
 struct kinship {
 	pid_t id;
 	bool group;
-	pid_t witness; /* a member that belonged to it ... */
+	pid_t member;  /* a member that belonged to it ... */
 	uint64_t pass; /* ... in this pass, the last in which any did */
 };
 
@@ -56,20 +56,21 @@ struct process_tree {
 	size_t preexisting_count;
 	size_t count;
 	uint64_t start_time;
-	uint64_t begun; /* when it was made, as start times are given */
+	uint64_t begun; /* when it was created, in the unit of start times */
 	pid_t root;
 	struct kinship *kinships;
 	size_t kinship_count;
 	size_t limit;            /* of members */
-	uint64_t refused;        /* how often a process did not become a member for that */
+	uint64_t refused;        /* how often a process was refused because of the limit */
 	uint64_t refused_before; /* when the last refresh, or the one before, began */
 	uint64_t refused_then;   /* when the last refresh began */
-	bool owns_group; /* nobody but the root and its descendants is in the group that it leads */
+	bool owns_group; /* only the root and its descendants are in the group that the root leads
+	                  */
 	unsigned references;
 	bool adopts_orphans;
 };
 
-/* Who is whose child, for kernels that don't list children. */
+/* The parents of all processes, for kernels that do not list children. */
 struct parentage {
 	pid_t parent;
 	pid_t child;
@@ -79,18 +80,18 @@ struct parents {
 	struct parentage *rows; /* sorted by parent */
 	size_t count;
 	size_t capacity;
-	uint64_t pass; /* in which it was read */
+	uint64_t pass; /* the pass in which it was read */
 };
 
-/* Processes to whom orphans may come, and the children that they had when they were listed last. */
+/* The processes that may adopt orphans, and their children as listed last. */
 struct orphanage {
-	bool open;   /* orphans are looked for, since nothing reports forks */
-	bool missed; /* reports of forks were lost: they are looked for by the next refresh */
+	bool open;          /* the search is enabled, because the kernel does not report forks */
+	bool missed;        /* reports of forks were lost: the next refresh searches for orphans */
 	bool searches_once; /* ... by the one that is under way */
-	bool due;           /* something may have come since */
-	bool searching;     /* a search is under way */
-	uint64_t earliest;  /* CLOCK_MONOTONIC: not before */
-	uint64_t left;      /* members that had left then */
+	bool due;           /* new orphans may exist */
+	bool searching;     /* a search is in progress */
+	uint64_t earliest;  /* CLOCK_MONOTONIC: earliest time of the next search */
+	uint64_t left;      /* members that had left at the last search */
 	pid_t *reapers;
 	size_t reaper_count;
 	pid_t *children; /* sorted */
@@ -110,28 +111,28 @@ struct process_table {
 	void *data;
 	struct list trees;
 	struct list queue;
-	struct list parting; /* those that have exited, and leave with process_table_part() */
-	bool defers;         /* such are kept until then */
+	struct list dropping; /* exited members, which leave with process_table_drop_exited() */
+	bool defers;          /* exited members are kept until then */
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t count;
 	uint64_t pass;
-	uint64_t changes; /* processes that came, went, or were gone when they were looked at */
-	pid_t self;       /* as /proc knows the calling process, once it was asked */
+	uint64_t changes; /* processes that joined, left, or were gone when they were examined */
+	pid_t self;       /* the PID of the calling process in /proc, after its first use */
 	bool lists_no_children; /* the kernel has no task/TID/children */
 	struct parents parents;
-	/* The scan that is under way, see process_scan.c. */
+	/* The present scan, see process_scan.c. */
 	bool refreshing;
 	int error;                /* the first one of it */
-	int adoptions;            /* how often it has listed our own children */
+	int adoptions;            /* how often it has listed the children of the calling process */
 	uint64_t changes_adopted; /* `changes` before the last time */
-	struct parentage *found;  /* children to be read next: */
+	struct parentage *found;  /* children that are read next */
 	size_t found_next;        /* from this one on */
 	size_t found_count;
 	size_t found_capacity;
 	uint64_t left;     /* members that have left */
-	uint64_t begun;    /* with which pass the last refresh began */
-	uint64_t complete; /* ... and the last that was complete */
+	uint64_t begun;    /* the pass with which the last refresh began */
+	uint64_t complete; /* ... and the last complete refresh */
 	struct orphanage orphanage;
 };
 

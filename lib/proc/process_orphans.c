@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* process_orphans.c - members of a tree whose parent has exited before anybody saw them
+/* process_orphans.c - members of a tree whose parents have exited before a scan found them
  *
- * --- orphans whose session or process group shows whose they are
+ * --- orphans whose session or process group shows their descent
  *
- * Where nothing reports forks, a process may have lost its parent before it is seen for the first
- * time: as a child of the init, or of another ancestor of the root that takes orphans. What still
- * shows its descent then is what it has inherited.
+ * If the kernel does not report forks, a process may have lost its parent before a scan finds it
+ * for the first time. It is then a child of the init process, or of another ancestor of the root
+ * that adopts orphans. Its inherited session or process group may still show its descent.
  *
- * - A session consists of its leader and of processes that were forked in it: there is no other way
- *   in. Where a member leads it, all of them descend from that member.
- * - A process group consists of what was forked in it, and of what was put there by setpgid(2):
- *   by the process itself or its parent, a shell. Where a member leads it that has come after the
- *   root, that parent is a member. Into the root's own group the root's parent may have put others
- *   (`root | other`): it counts where none such was there when the tree was made.
+ * - A session consists of its leader and of processes that were forked in it. A process cannot
+ *   enter it in another way. If a member leads it, all of them descend from this member.
+ * - A process group consists of processes that were forked in it, and of processes that they
+ *   themselves or their parents, such as a shell, have put there by setpgid(2). If a member other
+ *   than the root leads it, these parents are members. The root's parent may have put other
+ *   processes into the root's own group (`root | other`): the group counts if there was no such
+ *   process when the tree was created.
  *
- * The kernel gives the number of a session or group to nobody else while any process is in it
- * (kernel/pid.c). So a member that was in it and still is proves that it is the same.
+ * The kernel does not reuse the number of a session or group while any process is in it
+ * (kernel/pid.c). A member that was in it and still is therefore proves that it is the same.
  *
- * Where forks are reported, and some reports were lost, the same search is made once. */
+ * If the kernel reports forks and some reports were lost, the same search is made once. */
 #include "proc/process_orphans.h"
 
 #include <errno.h>
@@ -33,16 +34,16 @@
 
 #define KINSHIPS_MAX 64
 #define REAPERS_MAX 1024
-/* How far up the ancestors of a root are looked for. */
+/* The most ancestors of a root that are examined. */
 #define ANCESTORS 64
-/* After a search, a pause of so many times the CPU time that it took: 0.2% of one CPU. Its length
- * would count how long others kept the CPU, and make the watcher deaf on a busy machine. */
+/* After a search, a pause of this many times its CPU time: 0.2% of one CPU. The elapsed time would
+ * include the CPU time of other processes, and would make the pauses too long on a busy machine. */
 #define REST 500
-/* So many that were not listed before are looked at in one piece; more are left to a refresh, which
- * is made in slices. */
+/* The most new children that are examined in one piece. More are left to a refresh, which is
+ * divided into slices. */
 #define AT_ONCE_MAX 64
 
-/* --- who takes orphans */
+/* --- processes that adopt orphans */
 
 static bool is_reaper(const struct orphanage *orphanage, pid_t pid)
 {
@@ -68,8 +69,8 @@ static int add_reaper(struct process_table *table, pid_t pid)
 	return 0;
 }
 
-/* Any ancestor may take orphans (PR_SET_CHILD_SUBREAPER), which nothing shows; else the init
- * does. */
+/* Any ancestor may adopt orphans (PR_SET_CHILD_SUBREAPER), and /proc does not show which; otherwise
+ * the init process does. */
 static int add_ancestors(struct process_table *table, pid_t pid)
 {
 	int result = add_reaper(table, 1);
@@ -96,7 +97,8 @@ static struct kinship *find_kinship(const struct process_tree *tree, pid_t id, b
 	return NULL;
 }
 
-/* A place for one more; the one that was seen least lately goes where there are too many. */
+/* Returns a place for a new kinship. If there are too many, the one that was seen longest ago is
+ * dropped. */
 static struct kinship *make_kinship(struct process_tree *tree)
 {
 	struct kinship *oldest;
@@ -133,19 +135,19 @@ void table_note_kinship(struct process_table *table, const struct entry *entry)
 
 	if (table->orphanage.searches_once && !table_find(table, entry->process.ppid) &&
 	    !is_reaper(&table->orphanage, entry->process.ppid))
-		add_ancestors(table, entry->process.ppid); /* as many as there is memory for */
+		add_ancestors(table, entry->process.ppid); /* as many as memory allows */
 	list_each (membership, &entry->memberships, struct membership, of_process) {
 		struct process_tree *tree = membership->tree;
 		bool owns_group = pid != tree->root || tree->owns_group;
 
 		note(tree, entry, entry->session, false, entry->session == pid);
-		/* A leader of a session leads a group within it. */
+		/* The leader of a session also leads a group within it. */
 		if (entry->session != pid)
 			note(tree, entry, entry->group, true, entry->group == pid && owns_group);
 	}
 }
 
-/* Whether a process is a member, lives, and is in it. */
+/* Whether a process is a live member and is in the session or group. */
 static bool is_in(const struct process_tree *tree, pid_t pid, const struct kinship *kinship)
 {
 	const struct entry *entry = table_find(tree->table, pid);
@@ -158,16 +160,16 @@ static bool is_in(const struct process_tree *tree, pid_t pid, const struct kinsh
 	       (kinship->group ? stat.group : stat.session) == kinship->id;
 }
 
-/* Whether the member that was in it last still is, or its leader. */
-static bool is_witnessed(const struct process_tree *tree, const struct kinship *kinship)
+/* Whether the last known member, or the leader, is still in it. */
+static bool has_member(const struct process_tree *tree, const struct kinship *kinship)
 {
-	return is_in(tree, kinship->witness, kinship) ||
-	       (kinship->id != kinship->witness && is_in(tree, kinship->id, kinship));
+	return is_in(tree, kinship->member, kinship) ||
+	       (kinship->id != kinship->member && is_in(tree, kinship->id, kinship));
 }
 
-/* Whether the process is in it, and it is the one that was meant. In a fresh look a member that was
- * in it at the last one, but is gone by now, is proof enough: nobody gives out all the numbers that
- * there are in the meantime. */
+/* Whether the process is in the session or group, and its number was not reused. In a fresh search
+ * a member that was in it at the last search, and is gone now, is proof enough, because the kernel
+ * cannot assign all numbers in the meantime. */
 static bool proves(const struct process_tree *tree, const struct kinship *kinship,
                    const struct process_stat *stat, bool fresh)
 {
@@ -176,12 +178,12 @@ static bool proves(const struct process_tree *tree, const struct kinship *kinshi
 	if ((kinship->group ? stat->group : stat->session) != kinship->id)
 		return false;
 	return (fresh && table->orphanage.open && kinship->pass >= table->complete) ||
-	       is_witnessed(tree, kinship);
+	       has_member(tree, kinship);
 }
 
 static bool is_kin(const struct process_tree *tree, const struct process_stat *stat, bool fresh)
 {
-	/* Who was an orphan before the tree was made doesn't count. */
+	/* A process that was an orphan before the tree was created does not count. */
 	if (!tree->table->orphanage.open && stat->start_time < tree->begun)
 		return false;
 	for (size_t i = 0; i < tree->kinship_count; i++)
@@ -190,7 +192,7 @@ static bool is_kin(const struct process_tree *tree, const struct process_stat *s
 	return false;
 }
 
-/* --- whom they have */
+/* --- their children */
 
 static int compare_pids(const void *left, const void *right)
 {
@@ -218,7 +220,7 @@ static int append(struct orphanage *orphanage, pid_t pid)
 	return 0;
 }
 
-/* What was listed is what was listed last from now on. */
+/* Stores the present list as the last list. */
 static void keep_listed(struct orphanage *orphanage)
 {
 	free(orphanage->children);
@@ -231,8 +233,8 @@ static void keep_listed(struct orphanage *orphanage)
 	orphanage->listed_capacity = 0;
 }
 
-/* Calls visit for the children of all who take orphans; those of them that are gone are forgotten.
- */
+/* Calls `visit` for the children of all processes that may adopt orphans; drops adopters that are
+ * gone. */
 static int each_child_of_reapers(struct process_table *table, procfs_visit visit, void *data)
 {
 	struct orphanage *orphanage = &table->orphanage;
@@ -281,7 +283,7 @@ static int take_in(struct search *search, pid_t pid, const struct process_stat *
 	return result;
 }
 
-/* Whether it is in a session or group of a member. */
+/* Whether the process is in a session or group of a member. */
 static bool is_related(const struct process_table *table, const struct process_stat *stat)
 {
 	const struct process_tree *tree;
@@ -293,7 +295,7 @@ static bool is_related(const struct process_table *table, const struct process_s
 	return false;
 }
 
-static int look_at(void *data, long number)
+static int examine(void *data, long number)
 {
 	struct search *search = data;
 	struct process_table *table = search->table;
@@ -311,11 +313,11 @@ static int look_at(void *data, long number)
 		result = take_in(search, pid, &stat, directory);
 		if (result < 0)
 			return result;
-		/* A fresh look may prove it. */
+		/* A fresh search may prove it. */
 		if (!search->fresh && !table_find(table, pid) && is_related(table, &stat))
 			return 0;
 	}
-	/* Those that could not be read are looked at again. */
+	/* Processes that could not be read are examined again. */
 	if (result >= 0)
 		table->orphanage.listed[table->orphanage.kept++] = pid;
 	return 0;
@@ -332,7 +334,7 @@ static int list_child(void *data, long pid)
 	return append(orphanage, (pid_t)pid);
 }
 
-/* Lists whom to look at. 0, or the first error. */
+/* Lists the processes to examine. Returns 0 or the first error. */
 static int begin_search(struct process_table *table)
 {
 	struct orphanage *orphanage = &table->orphanage;
@@ -361,7 +363,8 @@ static void end_search(struct process_table *table)
 	keep_listed(orphanage);
 }
 
-/* Looks at the next one. 1; 0: that was all; or a negative errno: then the search is over. */
+/* Examines the next process. Returns 1; 0 after the last; or a negative errno, which ends the
+ * search. */
 static int search_next(struct process_table *table, bool fresh)
 {
 	struct orphanage *orphanage = &table->orphanage;
@@ -373,13 +376,13 @@ static int search_next(struct process_table *table, bool fresh)
 		end_search(table);
 		return 0;
 	}
-	result = look_at(&search, orphanage->listed[orphanage->next++]);
+	result = examine(&search, orphanage->listed[orphanage->next++]);
 	orphanage->searching = result >= 0;
 	orphanage->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	return result < 0 ? result : 1;
 }
 
-/* 0, or the first error. */
+/* Does a whole search. Returns 0 or the first error. */
 static int search_now(struct process_table *table)
 {
 	int result = begin_search(table);
@@ -395,7 +398,7 @@ static bool is_wanted(const struct process_table *table)
 
 	if (!orphanage->due)
 		return false;
-	/* Whoever leaves may leave orphans, and be the last member that is known. */
+	/* A member that leaves may leave orphans, and may be the last known member. */
 	return orphanage->searches_once ||
 	       (orphanage->open && (clock_now(CLOCK_MONOTONIC) >= orphanage->earliest ||
 	                            orphanage->left != table->left));
@@ -446,7 +449,7 @@ void table_begin_orphans(struct process_table *table)
 	orphanage->missed = false;
 	if (!orphanage->searches_once)
 		return;
-	/* What is known of former searches may be out of date. */
+	/* The results of former searches may be out of date. */
 	orphanage->reaper_count = 0;
 	orphanage->child_count = 0;
 	add_reaper(table, 1);
@@ -456,7 +459,7 @@ void table_end_orphans(struct process_table *table, bool complete)
 {
 	struct orphanage *orphanage = &table->orphanage;
 
-	/* Once more with the next refresh. */
+	/* The next refresh repeats the search. */
 	orphanage->missed |= orphanage->searches_once && !complete;
 	orphanage->searches_once = false;
 }
@@ -468,7 +471,7 @@ static int dismiss(void *data, long number)
 	return number > INT_MAX ? 0 : append(&table->orphanage, (pid_t)number);
 }
 
-/* Whoever is there already doesn't count. */
+/* Marks all present orphans: they do not count. */
 static int dismiss_all(struct process_table *table)
 {
 	int result;
@@ -482,7 +485,7 @@ static int dismiss_all(struct process_table *table)
 	return result;
 }
 
-/* Whether nobody who was put there by the root's parent is in the group that the root leads. */
+/* Whether the group that the root leads has no process that the root's parent has put there. */
 static bool owns_group(const struct process_tree *tree, const struct process_stat *root)
 {
 	const struct orphanage *orphanage = &tree->table->orphanage;
@@ -519,7 +522,7 @@ void tree_begin_orphans(struct process_tree *tree, const struct process_stat *ro
 	tree->begun = clock_now(CLOCK_BOOTTIME) / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
 	if (!table->orphanage.open)
 		return;
-	/* A watch without orphans is better than none. */
+	/* If this fails, the tree is watched without orphans. */
 	if (add_ancestors(table, root->ppid) == 0 && dismiss_all(table) == 0)
 		tree->owns_group = owns_group(tree, root);
 }
@@ -634,12 +637,12 @@ static int adopt(void *data, long pid)
 	if (pid > INT_MAX || table->hooks.ignored(table->data, (pid_t)pid))
 		return 0;
 	entry = table_find(table, (pid_t)pid);
-	/* Whose orphan it is is known: other trees have no claim to it. */
+	/* The tree of the orphan is known, so it does not join other trees. */
 	if (entry && has_adopting_tree(entry))
 		return 0;
 	result = process_read(table, (pid_t)pid, &directory, &stat);
 	if (result == PROCESS_GONE)
-		table->changes++; /* its own children are ours now */
+		table->changes++; /* its own children are children of the calling process now */
 	if (result != PROCESS_ALIVE)
 		return result < 0 ? result : 0;
 	if (stat.ppid != table->self || (entry && !entry_is(entry, &stat)))

@@ -1,42 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* process_orphans.h - members whose parents have exited before anybody saw them */
+/* process_orphans.h - members whose parents have exited before a scan found them */
 #ifndef PROCESS_ORPHANS_H
 #define PROCESS_ORPHANS_H
 
 #include "proc/process_table.h"
 
-/* Says whether orphans are looked for with each refresh and scan, because nothing reports forks:
- * processes whose parents have exited before anybody saw them, and whose session or process group
- * shows beyond doubt that they descend from the root. Those that were orphans already when this was
- * said, or when the tree was made, don't count. Not where they have made a session of their own:
- * nothing shows then whose they are. 0 or a negative errno, as from process_table_refresh(). */
+/* Enables or disables the search for orphans in each refresh and scan, because the kernel does not
+ * report forks. Orphans are processes whose parents have exited before a scan found them, and whose
+ * session or process group proves that they descend from the root. Processes that were orphans
+ * already when the search was enabled, or when the tree was created, do not count. An orphan that
+ * has created a session of its own is not found, because nothing shows its descent. Returns 0 or a
+ * negative errno, as process_table_refresh(). */
 int process_table_find_orphans(struct process_table *table, bool find);
-/* Reports of forks were lost: the next refresh looks for orphans as well, once. The proof is a
- * member that is alive; those that were orphans already when the tree was made don't count. */
+/* Reports of forks were lost: the next refresh also searches for orphans, once. A live member is
+ * required as proof. Processes that were orphans already when the tree was created do not count. */
 void process_table_missed_forks(struct process_table *table);
 
-/* --- orphans that became children of others: for the files process_*.c alone --- */
+/* --- orphans that became children of other processes: for the files process_*.c only --- */
 
-/* Searches now for the orphans of the trees that exist: they join, and are to be examined. False if
- * orphans are not looked for. */
+/* Searches now for orphans of the existing trees: they join, and are queued for examination.
+ * Returns false if the search is disabled. */
 bool table_search_orphans_at_once(struct process_table *table);
-/* Before the root joins: notes who takes orphans, and whose there are already. */
+/* Called before the root joins: notes the processes that may adopt orphans, and their present
+ * children. */
 void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
-/* A member was found alive: notes which sessions and groups are those of its trees. */
+/* A member was found alive: notes the sessions and groups of its trees. */
 void table_note_kinship(struct process_table *table, const struct entry *entry);
-/* Looks for orphans if that is due; they join, and are to be examined. 0, or the first error;
- * -EAGAIN: there are too many to look at them in one piece. */
+/* Searches for orphans if a search is due: they join, and are queued for examination. Returns 0 or
+ * the first error; -EAGAIN: there are too many processes to examine in one piece. */
 int table_search_orphans(struct process_table *table);
-/* The same within a refresh, when all members have been looked at: looks at one. 1 if there may be
- * more to look at, 0 if not, or a negative errno: then it is over. */
+/* The same within a refresh, after all members were examined: examines one process. Returns 1 if
+ * there may be more, 0 if not, or a negative errno, which ends the search. */
 int table_search_orphans_next(struct process_table *table);
-/* A refresh begins, ends. */
+/* Called at the beginning and at the end of a refresh. */
 void table_begin_orphans(struct process_table *table);
 void table_end_orphans(struct process_table *table, bool complete);
 
 /* --- orphans that became children of the calling process --- */
 
-/* Notes who is no orphan of this tree. */
+/* Notes the present children of the calling process, which are not orphans of this tree. */
 int tree_note_preexisting(struct process_tree *tree);
 int table_adopt_orphans(struct process_table *table);
 

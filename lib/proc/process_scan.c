@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_scan.c - which processes join and leave the trees: from /proc, and from fork records */
+/* process_scan.c - finds processes that join and leave the trees, in /proc and in fork records */
 #include "proc/process_scan.h"
 
 #include <errno.h>
@@ -17,12 +17,12 @@
 #include "proc/process_inside.h"
 #include "proc/process_orphans.h"
 
-/* How far up an orphan may find a new parent. */
+/* The most ancestors of an exiting process that may adopt its children. */
 #define ANCESTORS 64
-/* How often our own children are listed in one pass, at most. */
+/* How often the children of the calling process are listed in one pass at most. */
 #define ADOPTIONS 8
 
-/* The children of one member, which this pass has found alive. */
+/* The children of one live member. */
 struct children {
 	struct process_table *table;
 	struct entry *parent;
@@ -48,8 +48,8 @@ static int add_child(struct process_table *table, struct entry *parent, pid_t pi
 	return result;
 }
 
-/* A child that the table doesn't know. Where it says that it has another parent, either its own has
- * exited just now, or it has, and another process got its number. */
+/* Adds a child that is not in the table. If the child names another parent, its own parent has
+ * exited meanwhile; or the child itself has, and another process has its number. */
 static int discover(struct process_table *table, struct entry *parent, pid_t pid)
 {
 	CLEANUP_CLOSE int directory = -1;
@@ -69,8 +69,8 @@ static int discover(struct process_table *table, struct entry *parent, pid_t pid
 	return add_child(table, parent, pid, &stat, directory);
 }
 
-/* Notes a child for the next step of the scan: one process may have thousands of them. Without
- * memory the child is read at once. */
+/* Queues a child for the next step of the scan, because one process may have thousands of children.
+ * Without memory the child is read at once. */
 static int add_found(struct process_table *table, const struct entry *parent, pid_t pid)
 {
 	void *rows = array_grow(table->found, &table->found_capacity, table->found_count,
@@ -85,9 +85,9 @@ static int add_found(struct process_table *table, const struct entry *parent, pi
 
 static int visit_child(void *data, long pid);
 
-/* Takes in the child that was noted first. Its parent can't have left meanwhile: the members leave
- * when they are examined, and that comes after this. Other parts of the library may have replaced
- * it between two slices: then the child is found by the parent that it has now. */
+/* Examines the first queued child. Its parent cannot have left meanwhile, because members leave
+ * when they are examined, which happens later. If another file has replaced the parent between two
+ * slices, the child is found through its present parent. */
 static int examine_found(struct process_table *table)
 {
 	struct parentage found = table->found[table->found_next++];
@@ -116,14 +116,13 @@ static int visit_child(void *data, long pid)
 		return add_found(table, children->parent, (pid_t)pid);
 	if (was_found_alive(table, child))
 		return tree_inherit(child, children->parent);
-	/* Perhaps the number of an old member: that is found out when it is examined, and so is its
-	 * parent. */
+	/* The PID may be that of an old member. The examination determines this, and the parent. */
 	table_queue(table, child);
 	return 0;
 }
 
-/* The parent that a process says it has, if that is a member. Not one that is still to be examined:
- * that will find its child itself. */
+/* Returns the parent that a process names, if the parent is a member. A parent that is still queued
+ * is not returned, because its examination finds the child. */
 static struct entry *find_parent(struct process_table *table, pid_t ppid)
 {
 	struct entry *parent = table_find(table, ppid);
@@ -131,8 +130,8 @@ static struct entry *find_parent(struct process_table *table, pid_t ppid)
 	return parent && was_found_alive(table, parent) ? parent : NULL;
 }
 
-/* The children of a process that exits go to the nearest of its ancestors that takes orphans:
- * those that were listed before its exit was known are listed once more. */
+/* The children of an exiting process go to its nearest ancestor that adopts orphans, so ancestors
+ * that were listed before the exit was known are listed again. */
 static void queue_ancestors(struct process_table *table, const struct entry *entry)
 {
 	for (int i = 0; i < ANCESTORS; i++) {
@@ -151,19 +150,19 @@ static void leave(struct process_table *table, struct entry *entry)
 	table_leave(table, entry);
 }
 
-/* It has exited. Where forks are reported, it may have forked children of which the report was not
- * taken in yet: until then it stays what it is. */
-static void part(struct process_table *table, struct entry *entry)
+/* Handles the exit of a member. If forks are reported, the reports of its children may not be
+ * handled yet. Until then it stays a member. */
+static void member_exited(struct process_table *table, struct entry *entry)
 {
 	if (!table->defers) {
 		leave(table, entry);
-	} else if (list_empty(&entry->parting)) {
+	} else if (list_empty(&entry->dropping)) {
 		queue_ancestors(table, entry);
-		list_append(&table->parting, &entry->parting);
+		list_append(&table->dropping, &entry->dropping);
 	}
 }
 
-/* The process in the table has exited, another one has its number. */
+/* Replaces a process in the table that has exited by another one that has its PID. */
 static int replace(struct process_table *table, struct entry *entry,
                    const struct process_stat *stat, int directory)
 {
@@ -177,8 +176,7 @@ static int replace(struct process_table *table, struct entry *entry,
 	return add_child(table, parent, pid, stat, directory);
 }
 
-/* Whether it is the one that a fork record has named, for a process whose start time isn't known
- * yet. */
+/* Whether a process whose start time is not known yet is the one that a fork record has named. */
 static int is_as_told(struct process_table *table, const struct entry *entry,
                       const struct process_stat *stat)
 {
@@ -217,7 +215,7 @@ static int examine(struct process_table *table, struct entry *entry)
 	int told;
 
 	if (result == PROCESS_GONE || (result == PROCESS_CLOSED && entry->exited)) {
-		part(table, entry);
+		member_exited(table, entry);
 		return 0;
 	}
 	if (result != PROCESS_ALIVE)
@@ -230,7 +228,8 @@ static int examine(struct process_table *table, struct entry *entry)
 	return examine_living(table, entry, &stat, directory);
 }
 
-/* One step: a child that was found, or the next process of the queue. False when there is none. */
+/* Does one step: a queued child, or the next process of the queue. Returns false if there is
+ * none. */
 static bool step(struct process_table *table)
 {
 	struct entry *entry;
@@ -252,8 +251,8 @@ static bool step(struct process_table *table)
 	return true;
 }
 
-/* Ends: a process is examined once, and again only when another has exited or it has got another
- * tree. */
+/* The loop terminates: a process is examined once, and again only if another one has exited or if
+ * it has joined another tree. */
 int table_examine_queue(struct process_table *table)
 {
 	int result;
@@ -266,8 +265,8 @@ int table_examine_queue(struct process_table *table)
 	return result;
 }
 
-/* Whom the limit keeps out is found, and refused, once more by each refresh: what the present one
- * doesn't find is known when it is complete. */
+/* Each refresh finds processes beyond the limit again and refuses them again. After a complete
+ * refresh it is known whether any are left out. */
 static void begin_refusals(struct process_table *table)
 {
 	struct process_tree *tree;
@@ -300,8 +299,9 @@ void process_table_refresh_begin(struct process_table *table)
 	table->error = 0;
 }
 
-/* Orphans come to us while we look, when their parents exit: until nothing moves any more. Last,
- * when it is known whose children have become ours. False when that is so. */
+/* Lists the children of the calling process again, until no new orphan appears, because parents may
+ * exit during the scan. This is the last step, when the parents of the orphans are known. Returns
+ * false if no orphan has appeared. */
 static bool adopt_more(struct process_table *table)
 {
 	int result;
@@ -317,7 +317,7 @@ static bool adopt_more(struct process_table *table)
 	return true;
 }
 
-/* The same for orphans that became children of others: looks at one of them. */
+/* The same for orphans that became children of other processes: examines one of them. */
 static bool find_more(struct process_table *table)
 {
 	int result = table_search_orphans_next(table);
@@ -349,19 +349,19 @@ int process_table_find_delayed_orphans(struct process_table *table)
 {
 	int result = table_search_orphans(table), examined;
 
-	/* And their children. */
+	/* Then their children are examined. */
 	examined = table->refreshing ? 0 : table_examine_queue(table);
 	return result < 0 ? result : examined;
 }
 
-/* --- takes in the fork records of the kernel
+/* --- handles the fork records of the kernel
  *
  * A record is read some time after the fork. By then either process may have exited, and another
  * may have its number. */
 
-/* Whether a child that names the parent, which is dead, is another one's: it was read before the
- * parent died, or another process has the parent's number. The kernel gives children away before it
- * shows their parent as dead. */
+/* Whether a child that names a dead parent belongs to another process: either the child was read
+ * before the parent died, or another process has the parent's PID. The kernel gives children to
+ * their new parent before it shows the old one as dead. */
 static bool still_names(const struct process_table *table, const struct entry *parent,
                         const struct process_stat *child)
 {
@@ -372,10 +372,10 @@ static bool still_names(const struct process_table *table, const struct entry *p
 	       now.start_time == child->start_time && now.ppid == parent->process.pid;
 }
 
-/* Whether what was read of the child is the one that the parent has forked, and not another
- * one with the number of either. While the parent lives, the child names it, or its own parent
- * (CLONE_PARENT, as container runtimes use it); while it exits, it or another one; once it is dead,
- * another one. */
+/* Whether the child that was read is the one that the parent has forked, and neither PID was
+ * reused. While the parent lives, the child names the parent, or the parent's parent (CLONE_PARENT,
+ * as container runtimes use it). While the parent exits, the child names it or another process;
+ * after its death, another process. */
 static bool is_forked_by(const struct process_table *table, const struct entry *parent,
                          const struct process_stat *child)
 {
@@ -400,7 +400,7 @@ static int add_forked(struct process_table *table, struct entry *parent, pid_t p
 	if (list_empty(&entry->memberships))
 		table_free_entry(table, entry);
 	else
-		list_remove(&entry->queued); /* the next refresh examines everyone */
+		list_remove(&entry->queued); /* the next refresh examines all processes */
 	return result;
 }
 
@@ -426,7 +426,7 @@ int process_table_forked(struct process_table *table, pid_t parent, pid_t child)
 	return add_forked(table, forker, child, &stat, directory, false);
 }
 
-/* --- looks at new PIDs alone: for a large tree on a system that forks elsewhere */
+/* --- examines new PIDs only: for a large tree on a system where other processes fork */
 
 #define SECOND_LOOK NSEC_PER_SEC
 
@@ -446,7 +446,7 @@ void recent_pids_seen(struct recent_pids *recent, pid_t last, uint64_t now)
 		recent->last = last;
 		return;
 	}
-	/* Those up to the mark were a second old. */
+	/* PIDs up to the mark are one second old. */
 	recent->from = recent->again ? recent->mark : recent->last;
 	recent->mark = last;
 	recent->last = last;
@@ -470,7 +470,7 @@ static ssize_t read_start(const struct procfs *procfs, pid_t pid, const char *na
 	return count;
 }
 
-/* Threads have numbers, too, and name the parent of their process as theirs. */
+/* Threads have PIDs too, and name the parent of their process. */
 static bool is_thread(const struct procfs *procfs, pid_t pid)
 {
 	static const char tgid[] = "\nTgid:\t";
@@ -503,8 +503,8 @@ bool process_scan_new(struct process_table *table, pid_t after, pid_t last)
 {
 	struct process_tree *tree;
 
-	/* Once round, or more than there is to read otherwise. Orphans keep the numbers that they
-	 * had. */
+	/* The PIDs have wrapped around, or there are more new PIDs than members. Orphans keep their
+	 * PIDs. */
 	if (after <= 0 || last < after || (size_t)(last - after) > table->count)
 		return false;
 	list_each (tree, &table->trees, struct process_tree, link)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_table.c - processes by their PID, the trees that they belong to, and what /proc says
- * about each of them */
+/* process_table.c - processes by their PID, their trees, and their data in /proc */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -32,7 +31,7 @@ int process_table_new(struct process_table **table, const struct procfs *procfs,
 	new->data = data;
 	list_init(&new->trees);
 	list_init(&new->queue);
-	list_init(&new->parting);
+	list_init(&new->dropping);
 	*table = new;
 	return 0;
 }
@@ -54,7 +53,7 @@ void process_table_free(struct process_table *table)
 	free(table);
 }
 
-/* PIDs are given out one after the other: their last bits spread well. */
+/* PIDs are assigned one after the other, so their last bits spread well. */
 static struct entry **bucket(const struct process_table *table, pid_t pid)
 {
 	return &table->buckets[(size_t)pid & (table->bucket_count - 1)];
@@ -131,7 +130,7 @@ static void grow(struct process_table *table)
 	free(old);
 }
 
-/* Makes an entry that belongs to no tree yet; NULL: out of memory. */
+/* Creates an entry that does not belong to a tree yet; NULL: out of memory. */
 static struct entry *table_add(struct process_table *table, pid_t pid)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
@@ -144,13 +143,13 @@ static struct entry *table_add(struct process_table *table, pid_t pid)
 	entry->process.seen = clock_now(CLOCK_MONOTONIC);
 	list_init(&entry->memberships);
 	list_init(&entry->queued);
-	list_init(&entry->parting);
+	list_init(&entry->dropping);
 	insert(table, entry);
 	table->count++;
 	return entry;
 }
 
-/* Takes it out of the hash, so that its number is free for another process. */
+/* Removes an entry from the hash, so that its PID is free for another process. */
 static void table_remove(struct process_table *table, struct entry *entry)
 {
 	struct entry **at = bucket(table, entry->process.pid);
@@ -167,7 +166,7 @@ void table_free_entry(struct process_table *table, struct entry *entry)
 {
 	table_remove(table, entry);
 	list_remove(&entry->queued);
-	list_remove(&entry->parting);
+	list_remove(&entry->dropping);
 	free(entry);
 }
 
@@ -189,23 +188,23 @@ void process_table_defer(struct process_table *table, bool defer)
 {
 	table->defers = defer;
 	if (!defer)
-		process_table_part(table);
+		process_table_drop_exited(table);
 }
 
-bool process_table_is_parting(const struct process_table *table)
+bool process_table_has_dropping(const struct process_table *table)
 {
-	return !list_empty(&table->parting);
+	return !list_empty(&table->dropping);
 }
 
-void process_table_part(struct process_table *table)
+void process_table_drop_exited(struct process_table *table)
 {
 	struct entry *entry;
 
-	list_each (entry, &table->parting, struct entry, parting)
+	list_each (entry, &table->dropping, struct entry, dropping)
 		table_leave(table, entry);
 }
 
-/* --- which process belongs to which trees */
+/* --- memberships */
 
 bool tree_has(const struct process_tree *tree, const struct entry *entry)
 {
@@ -256,7 +255,7 @@ int tree_inherit(struct entry *entry, const struct entry *parent)
 	return 0;
 }
 
-/* Ends one membership; with leave the hook is called. The entry stays. */
+/* Ends one membership, and with `leave` calls the hook. The entry stays. */
 static void membership_end(struct membership *membership, bool leave)
 {
 	struct process_tree *tree = membership->tree;
@@ -281,7 +280,7 @@ void table_leave(struct process_table *table, struct entry *entry)
 	table_free_entry(table, entry);
 }
 
-/* Ends every membership, and forgets who belongs nowhere any more. */
+/* Ends all memberships of a tree, and frees processes without a membership. */
 static void tree_empty(struct process_tree *tree, bool leave)
 {
 	struct membership *membership;
@@ -304,7 +303,7 @@ void tree_free(struct process_tree *tree, bool leave)
 	free(tree);
 }
 
-/* --- what /proc says of one process of the table */
+/* --- the data of one process in /proc */
 
 static int classify(const struct process_table *table, pid_t pid, int error)
 {
@@ -395,8 +394,8 @@ int process_table_reread(struct process_table *table, struct process *process)
 	return 1;
 }
 
-/* One call where nothing has changed. Whether the number is still that of the process doesn't
- * matter then. */
+/* A quick check with one call. If the namespace has not changed, it does not matter whether the PID
+ * was reused. */
 static bool is_where_it_was(const struct process_table *table, const struct process *process)
 {
 	struct netns_id netns = {0};
@@ -434,9 +433,9 @@ int process_locate(struct process_table *table, struct process *process)
 	return is_where_it_was(table, process) ? 0 : locate_anew(table, process);
 }
 
-/* --- the children of a process, also where the kernel doesn't list them
+/* --- the children of a process, also if the kernel does not list them
  *
- * Without CONFIG_PROC_CHILDREN every process of the system is asked for its parent, once in a pass.
+ * Without CONFIG_PROC_CHILDREN the parent of every process of the system is read, once in a pass.
  */
 
 /* The children of a parent by their PIDs, as the kernel usually lists them. */
@@ -493,7 +492,7 @@ static int ask_everyone(struct process_table *table)
 	return 0;
 }
 
-/* The first row of a parent, or where it would stand. */
+/* The first row of a parent, or the position at which it would be inserted. */
 static size_t first_row(const struct parents *parents, pid_t parent)
 {
 	size_t low = 0, high = parents->count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_tree.c - a root and those who belong to it */
+/* process_tree.c - a root and its descendants */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@ static struct process_tree *find_tree(struct process_table *table, pid_t pid, ui
 	return NULL;
 }
 
-/* Brings what was read of the root into the table. */
+/* Adds the root, which was read, to the table. */
 static int enter_root(struct process_tree *tree, const struct process_stat *stat, int directory)
 {
 	struct process_table *table = tree->table;
@@ -43,7 +43,7 @@ static int enter_root(struct process_tree *tree, const struct process_stat *stat
 	return -ENOMEM;
 }
 
-/* Has the root and all its descendants join. */
+/* Makes the root and all its descendants members. */
 static int tree_fill(struct process_tree *tree)
 {
 	CLEANUP_CLOSE int directory = -1;
@@ -60,15 +60,15 @@ static int tree_fill(struct process_tree *tree)
 	result = tree->adopts_orphans ? tree_note_preexisting(tree) : 0;
 	if (result < 0)
 		return result;
-	/* The orphans of other trees are found before those that exist are dismissed for this one.
-	 */
+	/* Orphans of the other trees must be found before the present orphans are marked for this
+	 * tree. */
 	if (table_search_orphans_at_once(tree->table) && !tree->table->refreshing)
 		table_examine_queue(tree->table);
 	tree_begin_orphans(tree, &stat);
 	result = enter_root(tree, &stat, directory);
 	if (result < 0)
 		return result;
-	/* A scan of the other trees that is under way goes on after this one. */
+	/* A scan of the other trees that is in progress continues after this one. */
 	list_init(&others);
 	list_splice(&others, &tree->table->queue);
 	table_queue(tree->table, table_find(tree->table, tree->root));

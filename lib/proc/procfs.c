@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* procfs.c - the /proc directory: opening, reading and listing what is in it */
+/* procfs.c - opens, reads and lists files of /proc */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,7 +22,7 @@
 #include "util/sys.h"
 #include "util/fd.h"
 
-/* One call lists some 600 descriptors of a process. */
+/* One call lists about 600 descriptors of a process. */
 #define LIST_BUFFER 16384
 #define LIST_PART 2048
 
@@ -82,7 +82,7 @@ int procfs_open_process(const struct procfs *procfs, pid_t pid)
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(name, sizeof(name), "%d", (int)pid);
-	/* Not O_PATH, which gets at the directory of a process that /proc hides. */
+	/* Not O_PATH, which would open the directory of a process that /proc hides. */
 	fd = procfs_open_at(procfs->fd, name, O_RDONLY | O_DIRECTORY);
 	return fd == -ENOENT ? -ESRCH : fd;
 }
@@ -122,7 +122,7 @@ ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size)
 	return -EFBIG;
 }
 
-/* Hands on the entries of one getdents64(2) that are numbers. */
+/* Passes on the numbers among the entries of one getdents64(2). */
 static int visit_numbers(const char *entries, size_t size, procfs_visit visit, void *data)
 {
 	size_t at = 0;
@@ -203,8 +203,8 @@ int procfs_read_link(int directory, const char *path, const char *type, uint64_t
 	return length < 0 ? (int)length : procfs_parse_link(text, type, number);
 }
 
-/* Whether a file lies in the file system of the directory itself: nothing is mounted over it. Asks
- * no daemon of a file system in user space, who could take as long as he likes to answer. */
+/* Whether a file is in the file system of the directory itself, with nothing mounted over it. Does
+ * not call a daemon of a file system in user space, which could delay the answer without limit. */
 static bool is_uncovered(int directory, const char *name)
 {
 	struct statx around, file;
@@ -215,7 +215,8 @@ static bool is_uncovered(int directory, const char *name)
 	       around.stx_dev_minor == file.stx_dev_minor;
 }
 
-/* Opens a file that is believed because the kernel makes it. A negative errno where it doesn't. */
+/* Opens a file that is trusted because the kernel itself provides it. Returns a negative errno for
+ * another file. */
 static int open_of_kernel(int directory, const char *name)
 {
 	CLEANUP_CLOSE int fd = -1;
@@ -245,10 +246,10 @@ pid_t procfs_last_pid(struct procfs *procfs)
 		int fd = open_of_kernel(procfs->fd, "loadavg");
 
 		procfs->loadavg = fd < 0 ? -1 : fd;
-		/* Want of descriptors or memory passes. */
+		/* A lack of descriptors or memory is temporary. */
 		procfs->loadavg_refused = fd == -EXDEV || fd == -EACCES || fd == -ENOENT;
 	}
-	/* One call reads it whole, from the start again. */
+	/* One call reads the whole file from its start. */
 	size = procfs->loadavg < 0 ? -1 : pread(procfs->loadavg, text, sizeof(text), 0);
 	return size <= 0 ? 0 : procfs_parse_loadavg(text, (size_t)size);
 }
@@ -267,8 +268,8 @@ int procfs_reread_stat(int fd, struct process_stat *stat)
 	char text[2048];
 	ssize_t size;
 
-	/* The kernel makes it whole in one call (fs/proc/array.c): there is no need to look for its
-	 * end. */
+	/* The kernel returns the whole file in one call (fs/proc/array.c), so no second read is
+	 * needed. */
 	do
 		size = pread(fd, text, sizeof(text), 0);
 	while (size < 0 && errno == EINTR);
@@ -304,9 +305,9 @@ static int attempt_thread(void *data, long tid)
 	return attempts->result != -ENOENT && attempts->result != -ESRCH;
 }
 
-/* Tries to do something to a file of the process, then to that of each of its threads (below
- * task/TID), until one doesn't say -ENOENT: what a leader that has exited no longer has, its
- * threads still do. Returns what the last one said, -ESRCH where the process is gone. */
+/* Tries an action on a file of the process, and then on the file of each of its threads (below
+ * task/TID), until one does not return -ENOENT: a leader that has exited lacks files that its
+ * threads still have. Returns the last result, -ESRCH if the process is gone. */
 static int through_threads(int process, const char *path, attempt_file attempt, void *data)
 {
 	struct attempts attempts = {process, path, attempt, data, attempt(process, path, data)};
@@ -325,8 +326,8 @@ static bool is_blank(char character)
 	return character == ' ' || character == '\n';
 }
 
-/* Hands on the numbers of [*at, end) that have a blank behind them; the last one also without,
- * where nothing follows. */
+/* Passes on the numbers in [*at, end) that are followed by a blank; with `last` also a number at
+ * the end. */
 static int visit_words(const char **at, const char *end, bool last, procfs_visit visit, void *data)
 {
 	while (*at < end) {
@@ -377,7 +378,7 @@ static int visit_text(int fd, procfs_visit visit, void *data)
 	return 0;
 }
 
-/* A descriptor; -ENOENT where the kernel has no such files, -ESRCH where the thread is gone. */
+/* Returns a descriptor; -ENOENT if the kernel has no such files, -ESRCH if the thread is gone. */
 static int open_children(int process, long tid)
 {
 	char path[64];
@@ -439,12 +440,12 @@ bool procfs_is_hidden(const struct procfs *procfs, pid_t pid)
 	return poll(&exit, 1, 0) <= 0;
 }
 
-/* --- what /proc/PID/status says of PID namespaces */
+/* --- PID namespaces in /proc/PID/status */
 
 #define NSPID "NSpid:"
 
-/* The start of a line. The one that is looked for fits: the kernel nests 32 PID namespaces, a field
- * each. That of the groups, before it, can have 65,536 fields. */
+/* The start of a line. The wanted line fits: the kernel nests at most 32 PID namespaces, with one
+ * field each. The line of the groups before it can have 65,536 fields. */
 struct line {
 	char text[512];
 	size_t size; /* of the whole line */
@@ -471,7 +472,7 @@ static bool is_nspid(const struct line *line)
 	return line->size >= strlen(NSPID) && memcmp(line->text, NSPID, strlen(NSPID)) == 0;
 }
 
-/* Whether this character ends the line that is looked for. */
+/* Whether this character ends the wanted line. */
 static bool take_character(struct line *line, char character)
 {
 	if (character == '\n') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* procfs.h - the /proc directory descriptor and every openat(2) below it (proc(5)).
- * Tests hand in a directory of plain files instead. */
+ * Tests use a directory of plain files instead. */
 #ifndef PROCFS_H
 #define PROCFS_H
 
@@ -14,12 +14,13 @@
 struct procfs {
 	int fd;               /* O_PATH | O_DIRECTORY | O_CLOEXEC, never 0 to 2 */
 	int loadavg;          /* kept open for procfs_last_pid(); -1 until then */
-	bool loadavg_refused; /* it can't be had, or isn't the kernel's: it isn't asked again */
+	bool loadavg_refused; /* the file cannot be opened, or is not the kernel's own: not tried
+	                         again */
 };
 
-/* Tells network namespaces apart while they live. The (st_dev, st_ino) of /proc/PID/net/tcp: the
- * kernel makes one such entry for each network namespace (fs/proc/proc_net.c), and no privilege is
- * needed to stat it. Reused after the namespace is gone. */
+/* Identifies a network namespace while it exists: the (st_dev, st_ino) of /proc/PID/net/tcp. The
+ * kernel creates one such entry for each network namespace (fs/proc/proc_net.c), and no privilege
+ * is needed to stat it. The numbers are reused after the namespace is gone. */
 struct netns_id {
 	uint64_t dev;
 	uint64_t ino;
@@ -30,27 +31,27 @@ static inline bool netns_id_is_same(const struct netns_id *a, const struct netns
 	return a->ino == b->ino && a->dev == b->dev;
 }
 
-/* Opens path ("/proc"). Returns 0 or a negative errno. procfs_is_ours: whether it shows our PID
- * namespace (the link self names our PID). */
+/* Opens path ("/proc"). Returns 0 or a negative errno. procfs_is_ours(): whether it shows the
+ * caller's PID namespace (the link `self` is the caller's PID). */
 int procfs_open(struct procfs *procfs, const char *path);
 void procfs_close(struct procfs *procfs);
 bool procfs_is_ours(const struct procfs *procfs);
 
-/* The directory of one process, through which everything about it is read: a descriptor that the
- * caller closes, or -ESRCH (also where /proc hides it), -EMFILE, ... Such a descriptor never comes
- * to mean another process, and keeps no namespace alive. */
+/* Opens the directory of one process, through which all its files are read: a descriptor that the
+ * caller closes, or -ESRCH (also if /proc hides it), -EMFILE, ... Such a descriptor never refers to
+ * another process, and does not keep a namespace alive. */
 int procfs_open_process(const struct procfs *procfs, pid_t pid);
 
 /* The same by /proc itself, where a struct procfs is at hand nowhere: -ENOENT where /proc shows
  * another PID namespace than ours. */
 int procfs_open_own(pid_t pid);
 
-/* Opens name below directory (O_CLOEXEC, never 0 to 2) with the flags of open(2). ENOENT of a
- * process that is gone becomes -ESRCH only where the kernel says so. */
+/* Opens name below directory (O_CLOEXEC, never 0 to 2) with the flags of open(2). For a process
+ * that is gone, the kernel may return ENOENT or ESRCH; the value is passed on. */
 int procfs_open_at(int directory, const char *name, int flags);
 
-/* Reads a small file whole, NUL-terminated. Returns its size; -EFBIG where it doesn't fit; another
- * errno. */
+/* Reads a small file completely, NUL-terminated. Returns its size; -EFBIG if it does not fit;
+ * another errno. */
 ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
 
 /* Reads and parses stat. Returns 0; -ESRCH if the process is gone; another negative errno. */
@@ -59,19 +60,20 @@ int procfs_read_stat(int process, struct process_stat *stat);
  * gets its number. */
 int procfs_open_stat(int process);
 int procfs_reread_stat(int fd, struct process_stat *stat);
-/* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and how deep that
- * is (number of fields). Returns 0 or a negative errno. */
+/* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and the depth of
+ * this namespace (number of fields). Returns 0 or a negative errno. */
 int procfs_read_nspid(int process, pid_t *innermost, unsigned *depth);
 
 /* The identity of its network namespace. Works on a process whose leader has exited (task/TID/net).
  * 0 or a negative errno. */
 int procfs_netns(int process, struct netns_id *id);
-/* The same in one call, of whoever has the number, and not where the leader has exited. */
+/* The same in one call, for the process that has the PID now. Does not work after the leader has
+ * exited. */
 int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id);
-/* The inode number of the link ns/net, 0 in *inode where the kernel refuses it. As above also
+/* The inode number of the link ns/net; *inode is 0 if the kernel refuses access. As above also
  * through task/TID. */
 int procfs_netns_inode(int process, uint64_t *inode);
-/* Opens ns/net (or task/TID/ns/net) itself, O_RDONLY. It keeps the namespace alive. */
+/* Opens ns/net (or task/TID/ns/net) itself, O_RDONLY. The descriptor keeps the namespace alive. */
 int procfs_open_netns(int process);
 
 /* Calls visit for each number that the directory `name` below `directory` lists ("." allowed):
@@ -81,15 +83,15 @@ typedef int (*procfs_visit)(void *data, long number);
 int procfs_each_number(int directory, const char *name, procfs_visit visit, void *data);
 /* The same for a directory that the caller has opened for reading. */
 int procfs_list_numbers(int list, procfs_visit visit, void *data);
-/* A part of it, from where the last call has ended: what one getdents64(2) of some 60 entries
- * lists. Returns 1 where there may be more, 0 at the end, a negative errno; or what visit returned,
- * after which the rest of the part is passed over. */
+/* Lists a part of it, from the end of the last call: the entries of one getdents64(2), about 60.
+ * Returns 1 if there may be more, 0 at the end, a negative errno; or the value that visit returned,
+ * after which the rest of the part is skipped. */
 int procfs_list_some(int list, procfs_visit visit, void *data);
 
-/* Calls visit for each child of the process (task/TID/children of all its threads); stat is what
- * procfs_read_stat has said of it. Returns as above, and -ENOENT where the kernel has no such files
- * (CONFIG_PROC_CHILDREN), -ESRCH where the process is gone. A child that exits while its siblings
- * are listed can hide one of them: what matters must be listed again after it. */
+/* Calls visit for each child of the process (task/TID/children of all its threads); `stat` is the
+ * result of procfs_read_stat(). Returns as above, and -ENOENT if the kernel has no such files
+ * (CONFIG_PROC_CHILDREN), -ESRCH if the process is gone. A child that exits while its siblings are
+ * listed can hide one of them, so the caller must list again after an exit. */
 int procfs_each_child(int process, const struct process_stat *stat, procfs_visit visit, void *data);
 
 /* Reads the text of a link, cut to the size and NUL-terminated. Its length, or a negative errno. */
@@ -98,17 +100,17 @@ ssize_t procfs_read_link_text(int directory, const char *path, char *text, size_
  * negative errno. */
 int procfs_read_link(int directory, const char *path, const char *type, uint64_t *number);
 
-/* A pidfd of the process that had this start time: a descriptor, -ESRCH, or another errno. */
+/* Opens a pidfd of the process with this start time: a descriptor, -ESRCH, or another errno. */
 int procfs_open_pidfd(const struct procfs *procfs, pid_t pid, uint64_t start_time);
 
-/* Whether a process that /proc doesn't show lives all the same (hidepid). Asks the kernel, which
- * knows only where /proc shows our PID namespace: false elsewhere. */
+/* Whether a process that /proc does not show is alive nevertheless (hidepid). Works only if /proc
+ * shows the caller's PID namespace: otherwise false. */
 bool procfs_is_hidden(const struct procfs *procfs, pid_t pid);
 
-/* The last PID given out in our PID namespace (/proc/loadavg, last field); 0 where it isn't known:
- * the file can't be read, or isn't the kernel's own. LXCFS, for one, mounts another over it, whose
- * last field is any number, and may never change. The kernel's changes with each fork: read it
- * before the tree, so that what is forked meanwhile counts as a change. */
+/* The last PID assigned in the caller's PID namespace (/proc/loadavg, last field); 0 if it is
+ * unknown: the file cannot be read, or is not the kernel's own. LXCFS, for example, mounts another
+ * file over it, whose last field is arbitrary and may never change. The kernel's field changes with
+ * each fork: read it before the tree, so that forks during the read count as a change. */
 pid_t procfs_last_pid(struct procfs *procfs);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closes.c - the kernel reports that a socket is gone: the multicast groups of sock_diag(7) */
+/* closes.c - the kernel's reports of destroyed sockets: the multicast groups of sock_diag(7) */
 #include "table/closes.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@
 #define GROUP_INET_TCP 1
 #define GROUP_INET6_TCP 3
 
-/* Reports that are taken in one go. */
+/* The most reports that are read at once. */
 #define TAKE_MAX 4096
 
 #define AT(field) ((uint32_t)(NLMSG_HDRLEN + offsetof(struct inet_diag_msg, field)))
@@ -57,8 +57,8 @@ static int join(int fd)
 {
 	static const int groups[] = {GROUP_INET_TCP, GROUP_INET6_TCP};
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	/* Only the kernel may send to it from here on; and it has a number of its own, without
-	 * which the kernel takes it for the sender of what it multicasts itself. */
+	/* From here on only the kernel may send to the socket. The socket also needs an address of
+	 * its own, without which the kernel treats it as the sender of the multicast messages. */
 	long error = raw_call(SYS_connect, fd, &kernel, sizeof(kernel));
 
 	for (int i = 0; i < 2 && error == 0; i++)
@@ -92,7 +92,7 @@ void closes_parse(const void *bytes, size_t size, struct closes *closes)
 		return;
 	memcpy(&header, bytes, sizeof(header));
 	memcpy(&message, (const uint8_t *)bytes + NLMSG_HDRLEN, sizeof(message));
-	/* Of the datagram only the beginning was taken. */
+	/* Only the beginning of the datagram was received. */
 	if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    header.nlmsg_len < NLMSG_HDRLEN + sizeof(message))
 		return;

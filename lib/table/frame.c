@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* frame.c - what a child reader and its parent say to each other over two pipes */
+/* frame.c - the protocol between a child reader and its parent, over two pipes */
 #include "table/frame.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_r
 	return (size_t)(end - buffer);
 }
 
-/* The next of several numbers of 32 bits that stand on one line. */
+/* Parses the next of several 32-bit numbers on a line. */
 static int read_field(const char **cursor, const char *end, uint32_t max, uint32_t *field)
 {
 	uint64_t number;
@@ -71,7 +71,7 @@ void frame_decoder_init(struct frame_decoder *decoder, frame_sink sink, void *da
 	decoder->data = data;
 }
 
-/* False for an unknown kind. */
+/* Returns false for an unknown kind. */
 static bool length_limit(char kind, uint32_t *limit)
 {
 	switch (kind) {
@@ -108,7 +108,7 @@ static int parse_header(const char *line, size_t size, struct frame *frame)
 	return line == end && end[-1] != ' ' ? 0 : -EPROTO;
 }
 
-/* Hands on the bytes that have just been received, and ends the frame with its last. */
+/* Passes the received bytes on, and ends the frame after its last byte. */
 static int deliver(struct frame_decoder *decoder, const char *bytes, size_t size)
 {
 	uint32_t offset = decoder->offset;
@@ -118,7 +118,7 @@ static int deliver(struct frame_decoder *decoder, const char *bytes, size_t size
 	return decoder->sink(decoder->data, &decoder->frame, offset, bytes, size);
 }
 
-/* Collects a header; returns how many bytes it has taken. */
+/* Collects a header. Returns the number of bytes that were used. */
 static ssize_t take_header(struct frame_decoder *decoder, const char *bytes, size_t size)
 {
 	const char *newline = memchr(bytes, '\n', size);
@@ -140,7 +140,7 @@ static ssize_t take_header(struct frame_decoder *decoder, const char *bytes, siz
 	return error < 0 ? error : (ssize_t)taken + 1;
 }
 
-/* Collects the bytes of H and E, which are handed on whole. */
+/* Collects the bytes of H and E, which are passed on as a whole. */
 static int take_note(struct frame_decoder *decoder, const char *bytes, size_t size)
 {
 	size_t whole;

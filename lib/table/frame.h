@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* frame.h - what a child reader and its parent say to each other over two pipes. Pure: no I/O, no
+/* frame.h - the protocol between a child reader and its parent, over two pipes. Pure: no I/O, no
  * allocation; usable in a forked child.
  *
- * Everything but the tables themselves is ASCII, so that a shell can speak it too.
+ * Everything except the tables themselves is ASCII, so that a shell script can use the protocol.
  *
  * A request is a line "SEQUENCE TABLE\n"; TABLE is a value of enum portwatch_table.
  * An answer is a series of frames: a header line "KIND SEQUENCE ARGUMENT LENGTH\n" and LENGTH
@@ -49,7 +49,7 @@ struct frame_request {
 	uint32_t table;
 };
 
-/* Receives a frame: H and E whole; D in one piece or several, `offset` being the place of this
+/* Receives a frame: H and E as a whole, D in one or several pieces. `offset` is the position of the
  * piece in the frame. Returns 0, or a negative errno that ends the decoding. */
 typedef int (*frame_sink)(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
                           size_t size);
@@ -68,8 +68,8 @@ struct frame_decoder {
 size_t frame_format(char buffer[FRAME_HEADER_MAX], const struct frame *frame);
 
 void frame_decoder_init(struct frame_decoder *decoder, frame_sink sink, void *data);
-/* Takes the next bytes, cut anywhere. Returns 0, -EPROTO (what follows can't be understood any
- * more), or what the sink returned. */
+/* Decodes the next bytes, cut anywhere. Returns 0, -EPROTO (the stream is invalid from here on), or
+ * the value that the sink returned. */
 int frame_decode(struct frame_decoder *decoder, const char *bytes, size_t size);
 
 /* Writes a request and returns its size. */
@@ -77,8 +77,8 @@ size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_r
 /* Parses one line without its newline. Returns 0 or -EPROTO. */
 int frame_parse_request(const char *line, size_t size, struct frame_request *request);
 
-/* Takes a number and the blank behind it, if it isn't the last, off the front of [*text, end). 0 or
- * -EPROTO (no digit, another character, a value above max). */
+/* Parses a number at the front of [*text, end), and the blank after it unless it is the last.
+ * Returns 0 or -EPROTO (no digit, another character, a value above max). */
 int frame_read_number(const char **text, const char *end, uint64_t max, uint64_t *number);
 
 #endif

@@ -31,8 +31,8 @@
 #define NS_GET_USERNS _IO(0xb7, 0x1)
 #endif
 
-/* Its descriptors, in this order. What it opens gets higher numbers: it need not be moved away from
- * those of standard input, output and error (fd_own()). */
+/* The descriptors of the helper, in this order. Later ones get higher numbers, so they need not be
+ * moved above standard input, output and error (fd_own()). */
 enum {
 	REQUESTS,
 	RESPONSES,
@@ -45,21 +45,22 @@ static long enter(int ns, int type)
 	return raw_call(SYS_setns, ns, type);
 }
 
-/* From ptrace(2), from /proc/PID/fd, and from core dumps, for whoever has less than the host had.
- */
+/* Protects the helper from ptrace(2), from reads of /proc/PID/fd, and from core dumps by processes
+ * with fewer privileges than the host had. */
 static long stay_hidden(void)
 {
 	return raw_call(SYS_prctl, PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
 
-/* The kernel forgets that when the credentials change, as in a user namespace that is joined. */
+/* The kernel clears this setting when the credentials change, for example when a user namespace is
+ * joined. */
 static void die_with_parent(void)
 {
 	raw_call(SYS_prctl, PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
 }
 
-/* A namespace of a rootless container: whoever made the user namespace that owns it may do
- * everything there, once inside. */
+/* For a namespace of a rootless container: the creator of the user namespace that owns it has all
+ * capabilities there after joining it. */
 static int enter_through_owner(int netns)
 {
 	int owner = (int)raw_call(SYS_ioctl, netns, NS_GET_USERNS, 0L);
@@ -69,13 +70,14 @@ static int enter_through_owner(int netns)
 		return owner;
 	error = enter(owner, CLONE_NEWUSER);
 	raw_close(owner);
-	/* New credentials: the kernel has set what /proc/sys/fs/suid_dumpable says. */
+	/* With the new credentials the kernel has reset the dumpable flag to
+	 * /proc/sys/fs/suid_dumpable. */
 	stay_hidden();
 	die_with_parent();
 	return error < 0 ? (int)error : (int)enter(netns, CLONE_NEWNET);
 }
 
-/* With what is in effect; else with what is permitted; else as the owner. */
+/* Tries the effective capabilities, then the permitted ones, then the rights of the owner. */
 int helper_enter_netns(int netns)
 {
 	long error = enter(netns, CLONE_NEWNET);
@@ -105,7 +107,7 @@ struct hello {
 	char note[FRAME_NOTE_MAX];
 };
 
-/* Beforehand: later the helper may not make the calls that this takes. */
+/* Prepared early, because the filter refuses the necessary calls later. */
 static void prepare_hello(struct hello *hello, const struct table_source *source, int closes)
 {
 	struct netns_id id;
@@ -123,7 +125,7 @@ static void prepare_hello(struct hello *hello, const struct table_source *source
 	hello->frame.length = (uint32_t)(end - hello->note);
 }
 
-/* Goes past what has been written. */
+/* Skips the bytes that were written. */
 static void advance(struct iovec *parts, size_t written)
 {
 	for (int i = 0; i < 2; i++) {
@@ -148,7 +150,7 @@ static int write_parts(int fd, struct iovec parts[2])
 	return 0;
 }
 
-/* Writes a whole frame. 0 or a negative errno. */
+/* Writes a complete frame. Returns 0 or a negative errno. */
 static int send_frame(int fd, const struct frame *frame, const void *bytes)
 {
 	char header[FRAME_HEADER_MAX];
@@ -163,13 +165,13 @@ static int send_frame(int fd, const struct frame *frame, const void *bytes)
 /* Writes all bytes. 0 or a negative errno. */
 static int write_all(int fd, const void *bytes, size_t size)
 {
-	/* The second is empty, not null: to go past its end is undefined then. */
+	/* The second part is empty but not NULL, because arithmetic on NULL is undefined. */
 	struct iovec parts[2] = {{(void *)bytes, size}, {(void *)bytes, 0}};
 
 	return write_parts(fd, parts);
 }
 
-/* A small answer goes out in one piece, so that the reader wakes up once. */
+/* A small answer is written in one piece, so that the reader wakes up once. */
 struct answer {
 	uint32_t sequence;
 	size_t used;
@@ -210,17 +212,17 @@ static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t 
 	return append(answer, &frame, bytes);
 }
 
-/* What a helper serves with. */
+/* The state of a serving helper. */
 struct service {
 	struct table_source *source;
-	int closes;          /* where the kernel reports closed sockets; -1: nowhere */
+	int closes;          /* socket for reports of closed sockets; -1: none */
 	bool unheard;        /* it may have reported something that was not taken yet */
-	bool reported;       /* that was sent since the last request */
-	struct closes heard; /* since the last answer */
+	bool reported;       /* a close was reported since the last request */
+	struct closes heard; /* closes since the last answer */
 };
 
-/* That listening sockets were closed is said at once, but once for each request: the answer shows
- * what is closed until then. */
+/* Reports closed listeners at once, but only once for each request: the answer includes all closes
+ * until then. */
 static int take_closes(struct service *service)
 {
 	const struct frame frame = {FRAME_CLOSED, 0, 0, 0};
@@ -234,7 +236,7 @@ static int take_closes(struct service *service)
 	return send_frame(RESPONSES, &frame, "");
 }
 
-/* Before the table is read, which shows all that was closed until now. */
+/* Called before the table is read, which includes all closes until now. */
 static int answer_closes(struct service *service, struct answer *answer)
 {
 	struct frame frame = {FRAME_CLOSED, answer->sequence, 0, 0};
@@ -275,7 +277,7 @@ static int answer_request(struct service *service, const char *line, size_t size
 	return error < 0 ? error : flush(&answer);
 }
 
-/* Takes the lines out of the buffer and answers each. Returns what is left of the last, or a
+/* Answers each complete line in the buffer. Returns the length of the incomplete rest, or a
  * negative errno. */
 static ssize_t answer_lines(struct service *service, char *buffer, size_t used)
 {
@@ -294,7 +296,8 @@ static ssize_t answer_lines(struct service *service, char *buffer, size_t used)
 	return (ssize_t)used;
 }
 
-/* Waits for a request, and meanwhile listens to what the kernel reports. 0 or a negative errno. */
+/* Waits for a request, and meanwhile handles reports of the kernel. Returns 0 or a negative
+ * errno. */
 static int wait_for_request(struct service *service)
 {
 	struct pollfd ready[] = {
@@ -304,7 +307,7 @@ static int wait_for_request(struct service *service)
 	long error;
 
 	for (;;) {
-		/* A negative number is passed over. */
+		/* poll(2) ignores a negative number. */
 		ready[1].fd = service->reported ? -1 : service->closes;
 		error = raw_call(SYS_ppoll, ready, 2L, NULL, NULL, 0L);
 		if (error == -EINTR)
@@ -319,7 +322,7 @@ static int wait_for_request(struct service *service)
 	}
 }
 
-/* Until the parent closes its end, or dies. */
+/* Serves until the parent closes its end or dies. */
 static int serve(struct service *service)
 {
 	char buffer[2 * FRAME_REQUEST_MAX];
@@ -352,7 +355,7 @@ static void open_tables(struct table_source *source, enum portwatch_table table)
 		table_source_open_text(source, PROC, "thread-self");
 }
 
-/* What it will have to do with what it has opened. */
+/* Determines the descriptors that the helper still needs. */
 static struct helper_needs find_needs(const struct table_source *source, int closes)
 {
 	struct helper_needs needs = {
@@ -373,19 +376,19 @@ static void limit(int resource, uint64_t most)
 {
 	struct rlimit64 before, after = {most, most};
 
-	/* What is refused is only one bound of several. */
+	/* A refusal is ignored, because this limit is only one of several protections. */
 	if (raw_call(SYS_prlimit64, 0, resource, NULL, &before) == 0 && before.rlim_max < most)
 		after.rlim_cur = after.rlim_max = before.rlim_max;
 	raw_call(SYS_prlimit64, 0, resource, &after, NULL);
 }
 
-/* For good. */
+/* Gives up all privileges permanently. */
 static int give_up_privileges(const struct helper_needs *needs, bool filter)
 {
 	long error;
 
 	limit(RLIMIT_NPROC, 0);
-	/* poll(2) takes no more than that, and the first two are taken. */
+	/* poll(2) needs a limit of 2, and these two descriptors are in use. */
 	if (needs->proc < 0)
 		limit(RLIMIT_NOFILE, needs->closes >= 0 ? 2 : 0);
 	error = caps_child_drop_all();
@@ -396,8 +399,8 @@ static int give_up_privileges(const struct helper_needs *needs, bool filter)
 	return error < 0 || !filter ? (int)error : helper_seccomp(needs);
 }
 
-/* Not on the stack, all of whose pages a compiler may have touched (-fstack-clash-protection): few
- * of these ever are. */
+/* Not on the stack, because a compiler may touch all its pages (-fstack-clash-protection). Few of
+ * these pages are ever used. */
 static unsigned char *map_buffer(void)
 {
 	void *buffer = mmap(NULL, TABLE_SOURCE_BUFFER, PROT_READ | PROT_WRITE,
@@ -446,7 +449,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 
 int helper_main(void *arg)
 {
-	/* A copy: the original may lie in memory that is dropped. */
+	/* A copy, because the original may be in memory that is unmapped. */
 	struct helper_setup setup = *(const struct helper_setup *)arg;
 	int descriptors[] = {setup.requests, setup.responses, setup.proc, setup.netns};
 	bool filter = helper_can_filter();
@@ -457,23 +460,23 @@ int helper_main(void *arg)
 		return 1;
 	}
 	helper_drop_memory(PROC, __builtin_frame_address(0));
-	/* Nothing above this frame is left to return to. */
+	/* The frames above this one are gone, so the function must not return. */
 	syscall(SYS_exit_group, enter_and_serve(&setup, filter));
 	__builtin_unreachable();
 }
 
-/* --- makes a forked child a process of its own, and writes its frames */
+/* --- isolates a forked child, and writes its frames */
 
 #define SIGNALS 64
 #define SIGNAL_SET_SIZE ((size_t)(_NSIG / 8))
 #define CLOSE_MAX 1048576
-/* What a helper ever has open, and a shell and what it starts. */
+/* The most descriptors of a helper, or of a shell and its children. */
 #define DESCRIPTORS_MAX 64
 
 static void reset_signals(void)
 {
-	/* Zeros are SIG_DFL, no flags and an empty mask in every layout of the kernel's sigaction.
-	 */
+	/* Zero bytes mean SIG_DFL, no flags and an empty mask in every layout of the kernel's
+	 * sigaction. */
 	unsigned long action[16] = {0};
 	unsigned long empty[4] = {0};
 
@@ -496,7 +499,7 @@ static int close_listed(void *data, long number)
 	return 0;
 }
 
-/* Those that /proc says are open. Returns 0 or a negative errno. */
+/* Closes the descriptors that /proc lists. Returns 0 or a negative errno. */
 static int close_all_listed(unsigned first)
 {
 	struct closing closing = {
@@ -520,7 +523,7 @@ static void close_from(unsigned first)
 	if (raw_call(SYS_close_range, first, ~0U, 0U) == 0)
 		return;
 #endif
-	/* No such call, or a filter refuses it. */
+	/* The kernel lacks the call, or a filter refuses it. */
 	if (close_all_listed(first) == 0)
 		return;
 	raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
@@ -534,7 +537,7 @@ static int arrange(int *descriptors, int count)
 	long result;
 
 	for (int i = 0; i < count; i++) {
-		/* It stands where another one goes. */
+		/* The descriptor has a number that another one needs. */
 		if (descriptors[i] >= count)
 			continue;
 		result = raw_call(SYS_fcntl, descriptors[i], F_DUPFD, (long)count);
@@ -554,10 +557,10 @@ int helper_isolate(int *descriptors, int count)
 {
 	int error;
 
-	/* The end of the pipe says that the host has died, but not to a child that is stopped. Its
-	 * parent is the monitor's thread, which outlives it. */
+	/* The end of the pipe reports the death of the host, but not to a stopped child. The parent
+	 * is the monitor's thread, which outlives the child. */
 	die_with_parent();
-	/* No core dump and no ptrace by whoever may have less than the host had. */
+	/* No core dump and no ptrace(2) by processes with fewer privileges than the host had. */
 	stay_hidden();
 	error = arrange(descriptors, count);
 	if (error < 0)
@@ -565,7 +568,8 @@ int helper_isolate(int *descriptors, int count)
 	close_from((unsigned)count);
 	raw_call(SYS_setsid);
 	raw_call(SYS_prctl, PR_SET_NAME, "portwatch-ns", 0L, 0L, 0L);
-	/* Else it would keep a file system mounted that the host was started in. */
+	/* Otherwise the helper would keep the file system of the host's working directory
+	 * mounted. */
 	raw_call(SYS_chdir, "/");
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* helper.h - the body of the forked child that reads the tables of another network namespace
  *
- * It enters the namespace, opens what it will read, gives up every privilege, and then answers
- * requests until its request pipe ends (frame.h). Nothing but bare system calls (raw.h) on its own
+ * It enters the namespace, opens the tables, gives up every privilege, and then answers requests
+ * until its request pipe ends (frame.h). It makes only raw system calls (sys.h) on its own
  * stack. */
 #ifndef HELPER_H
 #define HELPER_H
@@ -32,25 +32,25 @@ struct helper_setup {
 	int netns;     /* the network namespace to enter */
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
-	bool closes;       /* it reports that sockets are closed, where the kernel reports it */
-	bool linux_kernel; /* for table_source_init(): after helper_drop_memory() it is unknown
+	bool closes;       /* whether it passes on the kernel's reports of closed sockets */
+	bool linux_kernel; /* for table_source_init(); unknown after helper_drop_memory()
 	                    */
 };
 
 /* A child_body (spawn.h); arg is a struct helper_setup. The descriptors must be above 2. */
 int helper_main(void *arg);
 
-/* Writes a whole frame to the response pipe. Returns 0 or a negative errno. */
+/* Writes a complete frame to the response pipe. Returns 0 or a negative errno. */
 /* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 
-/* Makes the child nobody's but its own: not dumpable, only the given descriptors, moved to 0, 1,
- * ... and open across exec; then session, name, directory, limits, signal dispositions and mask.
- * Returns 0 or a negative errno; the descriptors may have moved then, and the array says where. */
+/* Isolates the child: not dumpable, only the given descriptors, moved to 0, 1, ... and open across
+ * exec; its own session, name, directory, limits, signal dispositions and mask. Returns 0 or a
+ * negative errno. After a failure the descriptors may have moved; the array has their numbers. */
 int helper_isolate(int *descriptors, int count);
 
-/* Enters a network namespace: with what is in effect, else with what is permitted, else as the
- * owner of the user namespace that it belongs to. 0 or a negative errno. */
+/* Enters a network namespace with the effective capabilities, or else the permitted ones, or else
+ * as the owner of its user namespace. Returns 0 or a negative errno. */
 int helper_enter_netns(int netns);
 /* The identity of the present one, seen from inside through a /proc; zeros where it is unknown.
  */

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* helper_memory.c - lets go of the memory that a helper has inherited
+/* helper_memory.c - unmaps the memory that a helper has inherited
  *
- * A forked child shares each page with the host until one of them writes to it; then the child is
- * left with the old copy. A helper of a busy host would so come to own all that the host has ever
- * had, and page tables for it from the start. It needs none of it: what is anonymous is unmapped.
+ * A forked child shares each page with the host until one of them writes to it; then the child
+ * keeps the old copy. The helper of a busy host would thus accumulate copies of all pages of the
+ * host, and it has page tables for them from the start. The helper needs none of them, so anonymous
+ * memory is unmapped.
  *
- * What stays: all that is mapped from files (code, data, relocations); the .bss behind it (libc
- * keeps thresholds of memcpy there); the used part of the stack; the thread's control block with
- * errno. It is not done
+ * These mappings stay: all that is mapped from files (code, data, relocations); the .bss behind it
+ * (libc keeps thresholds of memcpy there); the used part of the stack; the thread's control block
+ * with errno. The memory is not unmapped
  *
  * - where calls are bound lazily (ld(1): -z now prevents it): the first call of a function would
- * look through dropped memory;
+ *   look through dropped memory;
  * - under sanitizers, valgrind (which passes on no vDSO) and with shadow stacks. */
 #include <elf.h>
 #include <link.h>
@@ -29,24 +30,25 @@
 #define KEEP_BLOCK 4095U /* from the start of the thread's control block, which is smaller */
 #define KEEP_MAX 4
 #define BELOW 4096U /* room for the frames that forget_stack() calls, and a red zone */
-/* How much of the anonymous memory behind a module is taken for its .bss; of our own module all. */
+/* How much of the anonymous memory after a module is treated as its .bss; for the library's own
+ * module: all. */
 #define KEEP_BSS (1024U * 1024)
 
 struct walk {
 	struct range keep[KEEP_MAX];
 	uintptr_t page;
-	uint64_t module; /* inode of the file mapped last */
+	uint64_t module; /* inode of the last mapped file */
 	bool module_is_ours;
 	uintptr_t module_end;
 	size_t used;
 	char line[LINE];
 };
 
-/* Of the module that this code is linked into. */
+/* The dynamic section of the module that contains this code. */
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
 
-/* Where the kernel writes whenever it schedules the thread (glibc 2.35 and later, <sys/rseq.h>),
- * counted from the thread pointer. */
+/* The offset, from the thread pointer, of the area that the kernel writes when it schedules the
+ * thread (glibc 2.35 and later, <sys/rseq.h>). */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 static uintptr_t thread_pointer(void)
@@ -62,7 +64,7 @@ static bool binds_at_start(void)
 {
 	const ElfW(Dyn) *entry = _DYNAMIC;
 
-	/* None: a static program, without lazy binding. */
+	/* A static program has none, and no lazy binding. */
 	if (!entry)
 		return true;
 	for (; entry->d_tag != DT_NULL; entry++) {
@@ -100,7 +102,7 @@ static void keep_around(struct walk *walk, int i, uintptr_t from, uintptr_t to)
 	walk->keep[i].end = (to + walk->page) & ~(walk->page - 1);
 }
 
-/* Unmaps what is in the range and not in keep[i] or a later one. */
+/* Unmaps the range, except keep[i] and later ones. */
 static void unmap(const struct walk *walk, struct range range, int i)
 {
 	for (; i < KEEP_MAX; i++) {
@@ -127,7 +129,7 @@ static void note_module(struct walk *walk, const struct mapping *mapping)
 		walk->module_is_ours = true;
 }
 
-/* Returns how much of the mapping is kept as the .bss of the module before it. */
+/* Returns the part of the mapping that is kept as the .bss of the preceding module. */
 static uintptr_t size_of_bss(struct walk *walk, const struct mapping *mapping)
 {
 	uintptr_t size = mapping->range.end - mapping->range.start;
@@ -136,7 +138,7 @@ static uintptr_t size_of_bss(struct walk *walk, const struct mapping *mapping)
 		return 0;
 	if (!walk->module_is_ours && size > KEEP_BSS)
 		return KEEP_BSS;
-	/* The host may have cut it into several, by mlock(2) or madvise(2). */
+	/* The host may have split the mapping by mlock(2) or madvise(2). */
 	walk->module_end = mapping->range.end;
 	return size;
 }
@@ -178,8 +180,8 @@ static void walk_mappings(struct walk *walk, int maps)
 		take_bytes(walk, buffer, (size_t)got);
 }
 
-/* What the host, and the walk, have left on the stack from `start` to below the present frame. It
- * must be a frame of its own: that of the caller may be larger than what is left below it. */
+/* Drops the stack pages of the host and of the walk, from `start` to below the present frame. A
+ * separate function, because the caller's frame may be larger than the rest of the stack. */
 __attribute__((noinline)) static void forget_stack(uintptr_t start, uintptr_t page)
 {
 	uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - BELOW) & ~(page - 1);
@@ -205,7 +207,7 @@ void helper_drop_memory(int proc, const void *stack)
 
 	if (!helper_can_drop_memory())
 		return;
-	/* Below: this frame and its callees, and a red zone. */
+	/* Below: room for this frame, its callees, and a red zone. */
 	keep_around(&walk, 0, here - 65536, (uintptr_t)stack);
 	keep_around(&walk, 1, block, block + KEEP_BLOCK);
 	keep_around(&walk, 2, error, error + sizeof(errno));

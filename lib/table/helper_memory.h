@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* helper_memory.h - a helper gives up the memory that it has inherited */
+/* helper_memory.h - unmaps the memory that a helper has inherited */
 #ifndef HELPER_MEMORY_H
 #define HELPER_MEMORY_H
 
 #include <stdbool.h>
 
-/* Unmaps the anonymous memory that the child has inherited, except `stack` (the oldest frame that
- * is still needed) to the present one, and what libc needs to make system calls: a page that the
- * host writes to would otherwise live on here for ever. Does nothing where that isn't safe. */
+/* Unmaps the inherited anonymous memory, except the stack from `stack` (the oldest frame that is
+ * still needed) to the present frame, and the memory that libc needs for system calls. Otherwise
+ * the helper would keep the old copy of each page to which the host writes. Does nothing if this is
+ * not safe. */
 void helper_drop_memory(int proc, const void *stack);
 bool helper_can_drop_memory(void);
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* helper_seccomp.c - allows a helper nothing but the system calls that it makes to serve, on the
- * descriptors that it makes them with
+/* helper_seccomp.c - restricts a helper to the system calls and descriptors that it needs to serve
  *
- * A classic BPF program (seccomp(2)), made on the stack. What isn't listed fails with EPERM: a
- * helper that is killed would take its last words along, and an unforeseen call of libc has an
- * answer.
+ * A classic BPF program (seccomp(2)), generated on the stack. Other calls fail with EPERM: a killed
+ * helper could not report its failure, and libc handles EPERM of an unexpected call.
  *
  * There is no filter
  *
  * - on architectures whose audit number isn't known below, and where the kernel, or a filter that
  *   the host lives under, refuses one: all the other bounds remain;
- * - under sanitizers and valgrind, which make system calls of their own to report what they found.
- */
+ * - under sanitizers and valgrind, which make system calls of their own to report what they
+ * found. */
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -45,7 +43,7 @@
 
 #define CODE_MAX 80
 
-/* The half of a 64-bit argument that holds a number of 32 bits. */
+/* The half of a 64-bit argument that contains a 32-bit number. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define LOW_HALF 4U
 #else
@@ -79,14 +77,14 @@ static void add_result(struct program *program, uint32_t result)
 	add(program, BPF_RET | BPF_K, result, 0, 0);
 }
 
-/* The next `no` instructions are passed over where the value loaded is another. */
+/* Skips the next `no` instructions if the loaded value differs. */
 static void add_equal(struct program *program, uint32_t value, unsigned no)
 {
 	add(program, BPF_JMP | BPF_JEQ | BPF_K, value, 0, no);
 }
 
-/* x32, the second ABI of x86_64, has the same audit number, but a bit in the numbers of its calls
- * that makes them others than those allowed. */
+/* x32, the second ABI of x86_64, has the same audit number, but its call numbers have an additional
+ * bit, so they do not match the allowed ones. */
 static void begin(struct program *program)
 {
 	program->count = 0;
@@ -107,7 +105,7 @@ static void add_load_argument(struct program *program, int argument)
 	add_load(program, offsetof(struct seccomp_data, args[argument]) + LOW_HALF);
 }
 
-/* Where one argument, of 32 bits, has one of these values; negative ones are left out. */
+/* Allows a call if a 32-bit argument has one of these values; negative values are skipped. */
 static void allow_one_of(struct program *program, long call, int argument, const int *values,
                          unsigned count)
 {
@@ -129,7 +127,7 @@ static void allow_on(struct program *program, long call, int fd)
 	allow_one_of(program, call, 0, &fd, 1);
 }
 
-/* On one descriptor, where another argument has this value. */
+/* Allows a call on one descriptor if another argument has this value. */
 static void allow_with(struct program *program, long call, int fd, int argument, uint32_t value)
 {
 	add_equal(program, (uint32_t)call, 6);
@@ -148,12 +146,12 @@ static void make(struct program *program, const struct helper_needs *needs)
 	const int waits = 2; /* for both of them */
 
 	begin(program);
-	/* A text that was opened again is read on without pread(2). */
+	/* A reopened text is read with read(2). */
 	allow_one_of(program, SYS_read, 0, needs->proc < 0 ? &text[2] : text,
 	             needs->proc < 0 ? 1 : 3);
 	allow_on(program, SYS_writev, needs->responses);
 	allow(program, SYS_exit_group);
-	/* Without an address: to the kernel, and to nobody else. */
+	/* Without an address, so that the datagram goes to the kernel. */
 	if (needs->diag >= 0)
 		allow_with(program, SYS_sendto, needs->diag, 5, 0);
 	if (needs->diag >= 0 || needs->closes >= 0)
@@ -165,13 +163,14 @@ static void make(struct program *program, const struct helper_needs *needs)
 	if (needs->proc >= 0) {
 		allow_with(program, SYS_openat, needs->proc, 2, O_RDONLY | O_CLOEXEC);
 		allow_one_of(program, SYS_dup3, 1, text, 2);
-		/* Of what it closes nothing comes back. */
+		/* close(2) is allowed for every descriptor, because the helper cannot use a closed
+		 * one. */
 		allow(program, SYS_close);
 	}
 	add_result(program, REFUSE);
 }
 
-/* valgrind passes on no vDSO; and it cannot run a program that exec has made privileged. */
+/* valgrind hides the vDSO, and cannot run a program that exec has made privileged. */
 bool helper_can_filter(void)
 {
 	return !HELPER_SANITIZED && (getauxval(AT_SYSINFO_EHDR) != 0 || getauxval(AT_SECURE) != 0);

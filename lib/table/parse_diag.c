@@ -3,11 +3,10 @@
  *
  * As the kernel (6.18) answers: a dump of AF_INET6 has only sockets of that family, the IPv4-mapped
  * ones among them. A listener of AF_INET6 carries INET_DIAG_SKV6ONLY whatever extensions were asked
- * for. A listener of MPTCP stands in the dump of IPPROTO_TCP, through its first subflow, with the
- * inode of the socket that its process holds; so nothing is missed by asking for TCP alone.
+ * for. A listener of MPTCP is in the dump of IPPROTO_TCP, as its first subflow, with the inode of
+ * the socket that its process holds, so a request for TCP alone misses nothing.
  *
- * Everything is copied out of the datagram before it is looked at: nothing is assumed of its
- * alignment. */
+ * Data are copied from the datagram before they are used, because the datagram may be unaligned. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -21,7 +20,7 @@
 #include "util/failure.h"
 #include "table/parse_diag.h"
 
-/* What is left of a datagram or of one message in it. */
+/* The rest of a datagram, or of one message in it. */
 struct span {
 	const uint8_t *at;
 	size_t size;
@@ -35,7 +34,7 @@ static bool span_get(struct span span, void *object, size_t size)
 	return true;
 }
 
-/* Goes past an item and its padding; the padding of the last one may be missing. */
+/* Skips an item and its padding. The last item may lack its padding. */
 static void span_skip(struct span *span, size_t size)
 {
 	size = NLMSG_ALIGN(size);
@@ -82,7 +81,7 @@ void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listene
 	};
 }
 
-/* Sets *v6only if an attribute has it. Returns 0 or -EPROTO. */
+/* Sets *v6only from its attribute, if present. Returns 0 or -EPROTO. */
 static int parse_attributes(struct span span, int8_t *v6only)
 {
 	struct nlattr attribute;
@@ -129,7 +128,7 @@ static int parse_row(struct tcp_diag *diag, struct span span)
 	return diag->sink ? diag->sink(diag->data, &listener) : 0;
 }
 
-/* The number with which NLMSG_ERROR and NLMSG_DONE begin: zero or a negative errno. */
+/* Parses the number at the beginning of NLMSG_ERROR and NLMSG_DONE: zero or a negative errno. */
 static int parse_status(struct span span, int *status)
 {
 	if (!span_get(span, status, sizeof(*status)) || *status > 0 || *status < -ERRNO_MAX)
@@ -153,7 +152,7 @@ static int parse_error(struct tcp_diag *diag, struct span span)
 {
 	int status;
 
-	/* Zero would acknowledge, which nobody asked for. */
+	/* Zero would be an acknowledgement, which was not requested. */
 	if (parse_status(span, &status) != 0 || status == 0)
 		return -EPROTO;
 	diag->done = true;

@@ -11,7 +11,7 @@
 #include "table/snapshot.h"
 
 #define TCP_DIAG_REQUEST_MAX 128
-/* What a buffer for recv(2) on the netlink socket should hold: the most that the kernel packs. */
+/* The size of a buffer for recv(2) on the netlink socket: the largest datagram of the kernel. */
 #define TCP_DIAG_BUFFER 32768
 
 struct tcp_diag {
@@ -19,7 +19,7 @@ struct tcp_diag {
 	void *data;
 	int family;
 	uint32_t sequence;
-	bool done;        /* the kernel has nothing more to say: the socket may be asked again */
+	bool done;        /* the dump has ended: the socket may be used for another one */
 	bool interrupted; /* NLM_F_DUMP_INTR was seen */
 	uint64_t rows;
 	uint64_t rejected; /* rows of another family or state, or with port 0 or inode 0 */
@@ -29,7 +29,7 @@ struct tcp_diag {
  * size. */
 size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, uint32_t sequence);
 
-/* Begins a dump. sink may be NULL to look only for its end. */
+/* Starts a dump. `sink` may be NULL to find only its end. */
 void tcp_diag_init(struct tcp_diag *diag, int family, uint32_t sequence, listener_sink sink,
                    void *data);
 

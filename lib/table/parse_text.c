@@ -19,7 +19,7 @@
 
 #define STATE_LISTEN 0x0a
 
-/* What is left of a line. */
+/* The rest of a line. */
 struct cursor {
 	const char *at;
 	const char *end;
@@ -60,7 +60,8 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* Exactly so many digits; the caller takes what must stand behind them. At most 8 keep a value. */
+/* Parses exactly `digits` digits; the caller parses the following character. A value has at most 8
+ * digits. */
 static bool take_hex(struct cursor *cursor, size_t digits, uint32_t *value)
 {
 	int digit;
@@ -82,8 +83,8 @@ static bool take_decimal(struct cursor *cursor, uint64_t *value)
 	return decimal_parse(&cursor->at, cursor->end, value);
 }
 
-/* The kernel prints each 32-bit word of an address, which it keeps in network order, as a number of
- * its own byte order: stored as such a number again, the bytes are in network order everywhere. */
+/* The kernel stores an address in network order and prints each 32-bit word as a number in host
+ * order. Stored as such a number again, the bytes are in network order on every architecture. */
 static bool take_endpoint(struct cursor *cursor, int family, uint8_t *address, uint32_t *port)
 {
 	size_t words = family == AF_INET6 ? 4 : 1;
@@ -197,7 +198,7 @@ static int parse_line(struct tcp_table *table)
 	return accept_listener(table, &row);
 }
 
-/* Keeps a part of a line, or the fact that it didn't fit. */
+/* Collects a part of a line, or notes that it does not fit. */
 static void collect(struct tcp_table *table, const char *bytes, size_t size)
 {
 	if (size > sizeof(table->line) - table->used) {
@@ -216,7 +217,7 @@ static void forget_line(struct tcp_table *table)
 
 void tcp_table_init(struct tcp_table *table, int family, listener_sink sink, void *data)
 {
-	/* The line needs no clearing: half a KiB per table and poll. */
+	/* The line buffer is not cleared, which saves half a KiB for each table and poll. */
 	memset(table, 0, offsetof(struct tcp_table, line));
 	table->sink = sink;
 	table->data = data;

@@ -11,14 +11,15 @@
 
 #include "table/snapshot.h"
 
-/* The longest line, its newline apart, that can be a row. The kernel's have 149 and about 180. */
+/* The longest line, without its newline, that can be a row. Lines of the kernel have 149 and about
+ * 180 bytes. */
 #define TCP_TABLE_LINE 512
 
 struct tcp_table {
 	listener_sink sink;
 	void *data;
 	int family;        /* AF_INET: /proc/net/tcp; AF_INET6: /proc/net/tcp6 */
-	bool begun;        /* the first line, which may be the heading, is over */
+	bool begun;        /* the first line, which may be the heading, was read */
 	bool unsorted;     /* a listener came after a row of another state */
 	bool overlong;     /* the line being collected exceeds the buffer: it will be rejected */
 	uint64_t rows;     /* listeners accepted */
@@ -28,16 +29,17 @@ struct tcp_table {
 	char line[TCP_TABLE_LINE]; /* an incomplete line */
 };
 
-/* Begins a table. sink may be NULL to look only for the order of the rows. */
+/* Starts a table. `sink` may be NULL to determine only the order of the rows. */
 void tcp_table_init(struct tcp_table *table, int family, listener_sink sink, void *data);
 
-/* Parses the next bytes, cut anywhere. A first line that is the kernel's heading is passed over. A
- * malformed row is counted and left out. Linux lists the listeners first; others need not, so all
- * rows are looked at. Returns 0, or what the sink returned; the rest of the bytes is lost then. */
+/* Parses the next bytes, cut anywhere. The kernel's heading in the first line is skipped. A
+ * malformed row is counted and left out. Linux lists the listeners first; other kernels need not,
+ * so all rows are parsed. Returns 0, or the value that the sink returned: then the rest of the
+ * bytes is lost. */
 int tcp_table_feed(struct tcp_table *table, const char *bytes, size_t size);
 
-/* The table ends here. What is left without a newline is a truncated row and is rejected; but not
- * behind a row of another state, where the reading may have been ended on purpose. */
+/* Ends the table. A rest without a newline is a truncated row and is rejected, except after a row
+ * of another state, where the read may have been ended intentionally. */
 void tcp_table_end(struct tcp_table *table);
 
 #endif

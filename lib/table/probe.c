@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.c - asks the sockets of a process in which network namespace they were made */
+/* probe.c - finds the network namespaces in which the sockets of a process were created */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
@@ -23,10 +23,10 @@
 #include "util/spawn.h"
 #include "util/sys.h"
 
-/* So many descriptors are looked through for sockets, and so many sockets are asked. */
+/* The most descriptors that are searched for sockets, and the most sockets that are examined. */
 #define DESCRIPTORS_MAX 4096
 #define SOCKETS_MAX 1024
-/* Copies that aren't closed: to do that could take long. */
+/* The most copies that stay open because their close could block. */
 #define KEPT_MAX 32
 /* As many descriptors as there is room for with an answer, for alignment. */
 #define RIDERS_MAX ((CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int))
@@ -59,7 +59,7 @@ struct setup {
 struct search {
 	const struct setup *setup;
 	unsigned int kept;
-	int error; /* why a socket couldn't be asked */
+	int error; /* why a socket could not be examined */
 };
 
 static void send_answer(const struct answer *answer, int netns)
@@ -81,7 +81,7 @@ static void send_answer(const struct answer *answer, int netns)
 	raw_call(SYS_sendmsg, ANSWERS, &message, (long)MSG_NOSIGNAL);
 }
 
-/* With what is in effect, else with a capability that is permitted. */
+/* Tries the effective capabilities, and then a permitted one. */
 static int copy_socket(int descriptor)
 {
 	long copy = raw_call(SYS_pidfd_getfd, PROCESS, descriptor, 0L);
@@ -113,7 +113,7 @@ static int get_option(int socket, int option)
 	return error < 0 ? 0 : value;
 }
 
-/* Whether to close the last copy of a socket may wait. */
+/* Whether the close of the last copy of a socket may block. */
 static bool may_linger(int socket)
 {
 	struct linger linger = {.l_onoff = 1};
@@ -132,7 +132,7 @@ static bool listens_on(int socket, uint16_t port)
 	if (!get_option(socket, SO_ACCEPTCONN) ||
 	    raw_call(SYS_getsockname, socket, &name, &size) < 0)
 		return false;
-	/* Both families have the port in the same place. */
+	/* The port has the same offset in both families. */
 	return (name.sin6_family == AF_INET || name.sin6_family == AF_INET6) &&
 	       name.sin6_port == htons(port);
 }
@@ -144,14 +144,15 @@ static uint64_t cookie_of(int socket)
 	return table_source_cookie(&source);
 }
 
-/* Where a socket was made. 0, with *netns -1 where that is our own namespace; else an errno. */
+/* Opens the namespace in which a socket was created. Returns 0, with *netns -1 if it is the
+ * caller's own namespace; otherwise an errno. */
 static int find_place(int socket, struct answer *answer, int *netns)
 {
 	uint64_t cookie = cookie_of(socket);
 	int error = 0;
 
 	*netns = -1;
-	/* Where the kernel doesn't let us open it, it may be ours. */
+	/* If the kernel refuses, the namespace may be the caller's own. */
 	if (cookie == 0 || cookie != cookie_of(-1)) {
 		*netns = open_netns(socket);
 		error = *netns < 0 ? *netns : helper_enter_netns(*netns);
@@ -185,7 +186,7 @@ static int open_place(int socket, int *netns)
 	return *netns < 0 ? -*netns : 0;
 }
 
-/* True where that was the one. */
+/* Examines one socket. Returns true if it is the wanted one. */
 static bool ask(struct search *search, int descriptor)
 {
 	struct answer answer = {0};
@@ -204,7 +205,7 @@ static bool ask(struct search *search, int descriptor)
 			search->error = answer.error;
 		return answer.error == 0;
 	}
-	/* The end of the process closes what is left, and waits for nothing. */
+	/* The exit of the child closes the remaining copies without blocking the library. */
 	if (may_linger(copy))
 		search->kept++;
 	else
@@ -257,7 +258,7 @@ static int visit(void *data, long number)
 	return listing->count == (target->inode ? 1 : SOCKETS_MAX);
 }
 
-/* The sockets of the process that nobody knows. 0 or a negative errno. */
+/* Lists the sockets of the process that no table shows. Returns 0 or a negative errno. */
 static int list_sockets(struct listing *listing)
 {
 	const struct probe_target *target = listing->target;
@@ -400,7 +401,7 @@ int probe_take(struct probe *probe, struct probe_result *result)
 	if (size < 0)
 		return (int)size;
 	netns = take_rider(&message);
-	/* The end: it has died without a word. */
+	/* The end of the pipe: the child has died without an answer. */
 	if (size != sizeof(answer) || answer.error < 0 || answer.error > ERRNO_MAX)
 		answer.error = EPIPE;
 	if (answer.error) {

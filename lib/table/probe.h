@@ -24,24 +24,25 @@ struct probe_target {
 	uint64_t start_time;
 	uint64_t inode; /* of the socket; 0: the port tells it */
 	uint16_t port;  /* on which the socket listens, host order */
-	/* Whether a socket is no secret: it isn't asked. */
+	/* Whether a socket is known already: then it is skipped. */
 	bool (*known)(void *data, uint64_t inode);
 	void *data;
 };
 
 struct probe_result {
 	struct netns_id id; /* of the namespace */
-	int netns;          /* opened, the caller's; -1: it is that of the calling thread */
+	int netns; /* open descriptor, owned by the caller; -1: the namespace of the calling thread
+	            */
 };
 
-/* Starts the child. Returns 0; -ENOENT where the process has no such socket; another negative
- * errno: -EACCES and -EPERM where it may not be asked. */
+/* Starts the child. Returns 0; -ENOENT if the process has no such socket; another negative errno:
+ * -EACCES and -EPERM if the process may not be examined. */
 int probe_start(struct probe **probe, const struct probe_target *target);
 /* Readable when there is an answer. */
 int probe_fd(const struct probe *probe);
 pid_t probe_pid(const struct probe *probe);
-/* Takes the answer, without blocking: 0 with *result set; -EAGAIN: there is none yet; -ENOENT: none
- * of the sockets listens there; another negative errno. */
+/* Reads the answer without blocking. Returns 0 with *result set; -EAGAIN: there is none yet;
+ * -ENOENT: none of the sockets listens on the port; another negative errno. */
 int probe_take(struct probe *probe, struct probe_result *result);
 /* Opens the namespace of the socket `inode`, wherever its holder is now; first without and then
  * with the privileges that there are for it. Waits for the answer, at most so many milliseconds.
@@ -49,7 +50,7 @@ int probe_take(struct probe *probe, struct probe_result *result);
  * no longer; -ETIMEDOUT, and -EBUSY for some seconds after it; another negative errno. *child is
  * the caller's to reap. */
 int probe_open_netns(const struct probe_target *target, int timeout, struct child *child);
-/* Kills the child, which is the caller's to reap. NULL allowed. */
+/* Kills the child, which the caller reaps. NULL allowed. */
 void probe_close(struct probe *probe, struct child *child);
 
 #endif

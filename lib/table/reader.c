@@ -14,9 +14,9 @@
 #include "util/fd.h"
 #include "util/vdso.h"
 
-/* --- local: reads our own network namespace --- */
+/* --- local: reads the network namespace of the calling thread --- */
 
-/* Ours is that of the calling thread: a thread may have gone elsewhere by itself. */
+/* The namespace of the calling thread counts, because a thread may have moved alone. */
 static int check_own_netns(struct reader *reader, const struct procfs *procfs)
 {
 	struct stat status;
@@ -52,7 +52,7 @@ static enum reader_state local_request(struct reader *reader)
 	return reader_read_source(reader, NULL);
 }
 
-/* Nothing was requested that is not answered yet: the kernel reports. */
+/* No request is unanswered, so the descriptor is readable because of reports. */
 static enum reader_state local_process(struct reader *reader)
 {
 	struct closes closes = {0};
@@ -80,8 +80,8 @@ static const struct reader_ops local_ops = {
 
 /* --- procfs: reads /proc/PID/net/tcp and tcp6, for which no privilege is needed --- */
 
-/* Opens the tables through the first thread that has any: that of a process whose leader has exited
- * is not the leader. */
+/* Opens the tables through the first thread that has them, because a leader that has exited has
+ * none. */
 static int open_thread(void *data, long tid)
 {
 	struct reader *reader = data;
@@ -93,7 +93,7 @@ static int open_thread(void *data, long tid)
 	return reader->source.text_failure.error == 0;
 }
 
-/* The files of a process that exits vanish before it does. */
+/* The files of an exiting process vanish before the process. */
 static bool has_exited(int process)
 {
 	struct process_stat stat;
@@ -117,8 +117,8 @@ static int open_tables(struct reader *reader)
 	return reader_fail(reader, failure->step, failure->error);
 }
 
-/* A table of a namespace that is gone reads as a healthy empty one: what was read counts only if
- * the process is still in the namespace afterwards. */
+/* The table of a namespace that is gone reads as empty, without an error. A read therefore counts
+ * only if the process is still in the namespace afterwards. */
 static int check_afterwards(struct reader *reader)
 {
 	return reader_check_netns(reader, reader->process);
@@ -233,7 +233,7 @@ int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwat
 	error = ops->open(made, target);
 	*failure = made->failure;
 	if (error < 0) {
-		/* Opening fails before there is a child. */
+		/* If opening fails, there is no child yet. */
 		reader_close(made, &child);
 		return error;
 	}
@@ -290,7 +290,7 @@ uint64_t reader_received(const struct reader *reader)
 static enum reader_state request(struct reader *reader)
 {
 	reader->closed = false;
-	/* 0 is not the number of a request. */
+	/* 0 is not a valid request number. */
 	if (++reader->sequence == 0)
 		reader->sequence = 1;
 	reader->error = 0;
@@ -306,7 +306,7 @@ static bool falls_back(const struct reader *reader)
 	       table_source_is_refusal(reader->failure.error);
 }
 
-/* Goes over to the text where that is what a failed dump calls for. */
+/* Switches to the text after a dump has failed permanently. */
 static enum reader_state conclude(struct reader *reader, enum reader_state state)
 {
 	if (state == READER_BROKEN && falls_back(reader)) {

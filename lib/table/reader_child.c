@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader_child.c - our side of the pipes to a helper or to nsenter */
+/* reader_child.c - the library's side of the pipes to a helper or to nsenter */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,11 +17,11 @@
 #include "util/fd.h"
 
 #define READ_SIZE 16384
-/* At most so much in one go: a child that never stops must not hold up all the others. */
+/* The most reads in one pass: a child that never stops sending must not delay the others. */
 #define READ_ROUNDS 64
 
-/* Takes "COOKIE DEVICE INODE ERRNO", if any; 0 means not known, and the last, why closed sockets
- * aren't reported. */
+/* Parses "COOKIE DEVICE INODE ERRNO", if present. 0 means unknown. ERRNO is the reason why closed
+ * sockets are not reported. */
 static int take_hello(struct reader *reader, const char *bytes, size_t size)
 {
 	const char *end = bytes + size;
@@ -49,13 +49,13 @@ static int greet(struct reader *reader, const struct frame *frame, const char *b
 	if (error == 0 && link->process >= 0)
 		error = reader_check_netns(reader, link->process);
 	link->greeted = error == 0;
-	/* From now on it speaks in frames. */
+	/* From now on the child reports errors in frames. */
 	cleanup_close(&link->complaints);
 	link->complaints = -1;
 	return error;
 }
 
-/* A datagram is parsed whole, but comes in pieces. */
+/* A datagram arrives in pieces, and is parsed as a whole. */
 static int take_datagram(struct reader *reader, const struct frame *frame, uint32_t offset,
                          const char *bytes, size_t size)
 {
@@ -70,7 +70,7 @@ static int take_datagram(struct reader *reader, const struct frame *frame, uint3
 	                            frame->length);
 }
 
-/* A piece of the table; what can't be kept is remembered, the rest of the answer passed over. */
+/* Handles a piece of the table. After an error the rest of the answer is skipped. */
 static void take_data(struct reader *reader, const struct frame *frame, uint32_t offset,
                       const char *bytes, size_t size)
 {
@@ -101,7 +101,7 @@ static void take_end(struct reader *reader, const struct frame *frame, const cha
 	}
 }
 
-/* A frame_sink. Answers to earlier requests are passed over. */
+/* A frame_sink. Answers to earlier requests are skipped. */
 static int take_frame(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
                       size_t size)
 {
@@ -128,7 +128,7 @@ static int take_frame(void *data, const struct frame *frame, uint32_t offset, co
 	return 0;
 }
 
-/* Our ends must not block. */
+/* The library's ends must not block. */
 static int unblock(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -159,7 +159,8 @@ int reader_link_open(struct reader *reader, int ends[2])
 	return error < 0 ? reader_fail(reader, STEP_MAKE_PIPES, -error) : 0;
 }
 
-/* A full pipe: nobody reads it, nor ever will. SIGPIPE is blocked in the library's threads. */
+/* A full pipe means that the child does not read any more. SIGPIPE is blocked in the library's
+ * threads. */
 enum reader_state reader_link_request(struct reader *reader)
 {
 	struct frame_request request = {reader->sequence, reader->form};
@@ -175,7 +176,7 @@ enum reader_state reader_link_request(struct reader *reader)
 	if (written == (ssize_t)size)
 		return READER_PENDING;
 	error = written < 0 && errno != EAGAIN ? errno : ETIMEDOUT;
-	/* What it has sent before it died says more. */
+	/* Data that the child has sent before its death may include the reason. */
 	if (error == EPIPE && reader_link_process(reader) == READER_BROKEN)
 		return READER_BROKEN;
 	reader->broken = true;
@@ -183,7 +184,7 @@ enum reader_state reader_link_request(struct reader *reader)
 	return READER_BROKEN;
 }
 
-/* The stream can't be followed any more, or has ended. */
+/* The stream is invalid or has ended. */
 static enum reader_state give_up(struct reader *reader, const char *step, int error)
 {
 	/* The sink may have set the failure already. */
@@ -193,10 +194,11 @@ static enum reader_state give_up(struct reader *reader, const char *step, int er
 	return READER_BROKEN;
 }
 
-/* The positive errno that the complaints of a program name; EPIPE: none that is known. */
+/* Returns the positive errno that the error messages of a program name; EPIPE: none that is
+ * known. */
 static int find_complaint(int fd)
 {
-	/* What it may be refused. In the C locale each has this name in every libc. */
+	/* The expected errors. In the C locale every libc has the same texts for them. */
 	static const int errors[] = {EPERM, EACCES};
 	char text[512];
 	ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
@@ -248,7 +250,8 @@ enum reader_state reader_link_process(struct reader *reader)
 		error = frame_decode(&link->decoder, buffer, (size_t)got);
 		if (error < 0)
 			return give_up(reader, STEP_PROTOCOL, error);
-		/* The end of the answer. That of the child, if it is there too, can wait. */
+		/* The answer is complete. The end of the stream, if it follows, is handled
+		 * later. */
 		if (was_awaiting && !link->awaiting)
 			break;
 	}
@@ -269,10 +272,10 @@ void reader_link_close(struct reader *reader)
 		fd_close(link->process);
 }
 
-/* --- reads another network namespace through a forked helper */
+/* --- setns: reads another network namespace through a forked helper */
 
-/* Without raising any privilege first: the kernel says whether the caller may look at this process.
- */
+/* The first attempt raises no privilege: the kernel decides whether the caller may examine the
+ * process. */
 static int open_process_netns(struct reader *reader, const struct reader_target *target)
 {
 	CLEANUP_CLOSE int process = reader_open_process(reader, target);
@@ -283,7 +286,7 @@ static int open_process_netns(struct reader *reader, const struct reader_target 
 		return process;
 	netns = procfs_open_netns(process);
 	if (netns == -EACCES) {
-		/* The administrator may have granted the sight of other users' processes. */
+		/* The administrator may have granted access to other users' processes. */
 		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken)
@@ -292,7 +295,7 @@ static int open_process_netns(struct reader *reader, const struct reader_target 
 	}
 	if (netns < 0)
 		return reader_fail(reader, STEP_OPEN_NETNS, -netns);
-	/* Spares a helper. The helper looks again, from inside. */
+	/* This check may avoid a useless helper. The helper checks again, from inside. */
 	error = reader_check_netns(reader, process);
 	if (error < 0)
 		return error;
@@ -348,9 +351,9 @@ const struct reader_ops reader_setns_ops = {
 	.close = reader_link_close,
 };
 
-/* --- reads another network namespace through nsenter(1) and a shell script
+/* --- nsenter: reads another network namespace through nsenter(1) and a shell script
  *
- * The script speaks frame.h like the helper, with the text of the tables alone. */
+ * The script uses the protocol of frame.h like the helper, but only with the text form. */
 
 #ifndef SH_PATH
 #define SH_PATH "/bin/sh"
@@ -359,16 +362,16 @@ const struct reader_ops reader_setns_ops = {
 #define SED_PATH "/bin/sed"
 #endif
 
-/* Its descriptors beside standard input, output and error. Where the namespace could not be opened
- * the last is missing. */
+/* The descriptors of nsenter besides standard input, output and error. If the namespace could not
+ * be opened, the last one is missing. */
 enum { NSENTER_PROC = STDERR_FILENO + 1, NSENTER_NETNS, NSENTER_DESCRIPTORS };
 #define NSENTER_PROC_PATH "/proc/self/fd/3"
 #define NSENTER_NETNS_PATH "/proc/self/fd/4"
-_Static_assert(NSENTER_PROC == 3 && NSENTER_NETNS == 4, "the paths say where they are");
+_Static_assert(NSENTER_PROC == 3 && NSENTER_NETNS == 4, "the paths contain the numbers");
 
 /* table TAG FILE: one frame with the heading and the listeners, by the program of sed(1) that is
- * the first argument. The substitution takes away the last newline only, and ${#text} counts bytes
- * in the C locale. */
+ * the first argument. The substitution removes only the last newline, and ${#text} counts bytes in
+ * the C locale. */
 static const char script[] =
 	"exec 2>/dev/null\n"
 	"program=$1\n"
@@ -388,7 +391,8 @@ static const char script[] =
 	"done\n";
 
 #define SED_LISTENER "/^ *[0-9]*: [0-9A-F]*:[0-9A-F]* [0-9A-F]*:[0-9A-F]* 0A /"
-/* Up to the first row that isn't a listener, where they come first; else all that are. */
+/* Prints the rows up to the first other row, if the listeners come first; otherwise all
+ * listeners. */
 static const char sed_sorted[] = "1p;1d;" SED_LISTENER "!q;p";
 static const char sed_unsorted[] = "1p;1d;" SED_LISTENER "p";
 
@@ -415,8 +419,9 @@ static int nsenter_main(void *arg)
 		helper_send_failure(setup->descriptors[STDOUT_FILENO], 0, STEP_ARRANGE_FDS, -error);
 		return 1;
 	}
-	/* Root's exec would give back what the host has given up, and take away the signal at the
-	 * host's death. To anybody else it gives what nsenter was given, or nothing. */
+	/* For root, exec would restore the capabilities that the host has given up, and clear the
+	 * parent-death signal. For other users, exec gives only the capabilities of nsenter's file,
+	 * if any. */
 	if (raw_call(SYS_geteuid) == 0)
 		raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L);
 	error = (int)raw_call(SYS_execve, setup->path, setup->arguments, environment);
@@ -452,9 +457,9 @@ static int start(struct reader *reader, const struct reader_target *target, int 
 	return 0;
 }
 
-/* The namespace that nsenter has entered is compared when the script says hello. Where that won't
- * be possible the reader is broken from the start: there is a child already, so opening can't fail.
- */
+/* The namespace that nsenter has entered is compared when the script sends its hello. If this is
+ * not possible, the reader is broken from the start: opening cannot fail any more, because the
+ * child exists. */
 static void watch_child(struct reader *reader, const struct procfs *procfs)
 {
 	struct reader_link *link = &reader->link;
@@ -469,7 +474,8 @@ static int check_allowed(struct reader *reader, const struct reader_target *targ
 {
 	if (reader->wanted == PORTWATCH_TABLE_DIAG)
 		return reader_fail(reader, STEP_NSENTER_TABLE, ENOTSUP);
-	/* A program started by us would run with what exec gave us and the caller doesn't have. */
+	/* A program would run with the privileges that exec has given to this process and that the
+	 * caller does not have. */
 	if (caps_secure())
 		return reader_fail(reader, STEP_NSENTER_AT_SECURE, EPERM);
 	if (!target->nsenter || target->nsenter[0] != '/')
@@ -477,8 +483,8 @@ static int check_allowed(struct reader *reader, const struct reader_target *targ
 	return 0;
 }
 
-/* The namespace of the process if it is known beforehand: it may be out of our reach, and
- * nsenter's business. */
+/* Finds the namespace of the process, if it can be opened here. If not, nsenter may still be able
+ * to enter it. */
 static int find_netns(struct reader *reader, const struct reader_target *target)
 {
 	CLEANUP_CLOSE int process = reader_open_process(reader, target);
@@ -490,7 +496,7 @@ static int find_netns(struct reader *reader, const struct reader_target *target)
 	return error < 0 ? error : procfs_open_netns(process);
 }
 
-/* nsenter says why it can't on standard error, and nowhere else. */
+/* nsenter reports failures on standard error only. */
 static int open_complaints(struct reader *reader, int ends[2])
 {
 	int error = fd_pipe(ends);
@@ -511,11 +517,11 @@ static int nsenter_open(struct reader *reader, const struct reader_target *targe
 	if (error < 0)
 		return error;
 	reader->form = PORTWATCH_TABLE_PROCFS;
-	/* A shell has no netlink socket. */
+	/* A shell script cannot use a netlink socket. */
 	reader->reports_error = reader->reports ? -ENOTSUP : 0;
 	reader->link.exit_step = STEP_NSENTER_RUN;
 	netns = find_netns(reader, target);
-	/* Without a failure it is only that the kernel refuses to open it to us. */
+	/* Without a failure, the kernel only refuses to open the namespace in this process. */
 	if (netns < 0 && reader->failure.error != 0)
 		return netns;
 	error = reader_link_open(reader, ends);

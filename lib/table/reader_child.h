@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader_child.h - our side of the pipes to a helper or to nsenter */
+/* reader_child.h - the library's side of the pipes to a helper or to nsenter */
 #ifndef READER_CHILD_H
 #define READER_CHILD_H
 
@@ -8,8 +8,8 @@
 extern const struct reader_ops reader_setns_ops;
 extern const struct reader_ops reader_nsenter_ops;
 
-/* What both kinds consist of. Open: makes both pipes; the child's ends go to ends[0] (requests) and
- * ends[1] (responses), to be closed by the caller. */
+/* The common part of both kinds. reader_link_open() creates both pipes; ends[0] (requests) and
+ * ends[1] (responses) receive the child's ends, which the caller closes. */
 int reader_link_open(struct reader *reader, int ends[2]);
 enum reader_state reader_link_request(struct reader *reader);
 enum reader_state reader_link_process(struct reader *reader);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reader_ops.c - what the kinds of readers have in common */
+/* reader_ops.c - the common part of the kinds of readers */
 #include "table/reader_ops.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* Reports of closed sockets may cost one percent of a CPU: for each sample passes so much time.
- * What comes in so short a time may be more. */
+/* Reports of closed sockets may cost one percent of a CPU: each sample requires this much time. A
+ * short excess is allowed. */
 #define CLOSES_PRICE (CLOSES_SAMPLE * CLOSES_COST * 100)
 #define CLOSES_SAVED (2 * NSEC_PER_SEC)
 
@@ -21,8 +21,8 @@ int reader_fail(struct reader *reader, const char *step, int error)
 	return -error;
 }
 
-/* Failures of the moment: the next request may do. Not where a table couldn't be opened: that is
- * done once in the life of a reader, so it takes another one. */
+/* Whether a failure is temporary, so that the next request may succeed. A failure to open a table
+ * is not: a reader opens its tables only once, so a new reader is needed. */
 static bool is_transient(const char *step, int error)
 {
 	if (step == STEP_OPEN_DIAG || step == STEP_OPEN_TEXT)
@@ -98,7 +98,7 @@ void reader_count_samples(struct reader *reader, uint64_t samples)
 		reader->reports_error = -EBUSY;
 }
 
-/* --- the bytes of a table become a snapshot --- */
+/* --- converts the bytes of a table into a snapshot --- */
 
 static int add(void *data, const struct listener *listener)
 {

@@ -82,7 +82,7 @@ static void drop_doubles(struct snapshot *snapshot)
 
 void snapshot_seal(struct snapshot *snapshot)
 {
-	/* Tables of one row or none are the rule; they need no sorting. */
+	/* Most tables have one row or none, and need no sorting. */
 	if (is_sealed(snapshot))
 		return;
 	qsort(snapshot->rows, snapshot->count, sizeof(*snapshot->rows), compare_rows);
@@ -104,7 +104,7 @@ size_t snapshot_first(const struct snapshot *snapshot, const struct listener *po
 	size_t low = 0, high = snapshot->count;
 	struct listener key = *port;
 
-	key.inode = 0; /* before all of them */
+	key.inode = 0; /* less than all rows of the port */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -116,7 +116,7 @@ size_t snapshot_first(const struct snapshot *snapshot, const struct listener *po
 	return low;
 }
 
-/* The walk through two sealed snapshots side by side. */
+/* A parallel walk through two sealed snapshots. */
 struct merge {
 	const struct snapshot *known;
 	const struct snapshot *read;
@@ -124,7 +124,7 @@ struct merge {
 	size_t read_next;
 };
 
-/* What the two say of one listener: NULL where they don't have it. */
+/* The rows of one listener in both snapshots; NULL if missing. */
 struct pair {
 	const struct snapshot_row *known;
 	const struct snapshot_row *read;
@@ -151,15 +151,15 @@ static bool is_removed(const struct pair *pair)
 	return !pair->read && pair->known->missing;
 }
 
-/* Whether the read knows a row better: the form of the table can change from read to read, and the
- * text has neither cookie nor v6only. */
+/* Whether the read has more data about a row: the form of the table can change between reads, and
+ * the text has neither cookie nor v6only. */
 static bool tells_more(const struct pair *pair)
 {
 	return pair->known && pair->read && pair->known->listener.cookie == 0 &&
 	       pair->read->listener.cookie != 0;
 }
 
-/* Whether an update would leave everything as it is, as nearly always. */
+/* Whether an update would change nothing, as is usual. */
 static bool is_unchanged(const struct snapshot *known, const struct snapshot *read)
 {
 	struct merge merge = {.known = known, .read = read};
@@ -185,7 +185,7 @@ static size_t count_remaining(const struct snapshot *known, const struct snapsho
 	return count;
 }
 
-/* Fills next, which has room for all. Returns how many rows are marked missing. */
+/* Fills `next`, which has room for all rows. Returns the number of rows that are marked missing. */
 static ssize_t carry_forward(struct snapshot *next, const struct snapshot *known,
                              const struct snapshot *read)
 {

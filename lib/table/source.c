@@ -17,8 +17,8 @@
 #define NETLINK_SOCK_DIAG 4
 #endif
 
-/* Datagrams of others that are passed over in one read. Whoever owns the network namespace may send
- * them. */
+/* The most datagrams of other senders that are skipped in one read. The owner of the network
+ * namespace may send such datagrams. */
 #define STRANGERS_MAX 64
 
 static const char *const table_names[2] = {"net/tcp", "net/tcp6"};
@@ -50,8 +50,8 @@ static int join(char path[TABLE_SOURCE_PATH], const char *prefix, const char *na
 	return 0;
 }
 
-/* Whether it is Linux itself that makes the text: then the listeners come first (tcp_seq_start() in
- * the kernel's net/ipv4/tcp_ipv4.c). */
+/* Whether Linux itself writes the text: then the listeners come first (tcp_seq_start() in the
+ * kernel's net/ipv4/tcp_ipv4.c). */
 bool table_source_is_sorted(const struct table_source *source, int fd)
 {
 	struct statfs status;
@@ -72,8 +72,9 @@ static int open_text(struct table_source *source, int i, const char *prefix)
 	return text->fd < 0 ? text->fd : 0;
 }
 
-/* No tcp6 beside a tcp: a kernel without IPv6. Else ports would be missing as long as this reader
- * lives, so it is made sure of: whoever is read through may have exited in between. */
+/* If tcp exists and tcp6 does not, the kernel has no IPv6. The process through which the files are
+ * read may have exited between the two opens, so tcp is checked again: otherwise ports of IPv6
+ * would be missing as long as this reader exists. */
 static int open_text6(struct table_source *source, const char *prefix)
 {
 	int error = open_text(source, 1, prefix);
@@ -104,13 +105,13 @@ void table_source_open_diag(struct table_source *source)
 	source->diag =
 		(int)raw_call(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	source->diag_failure.error = source->diag < 0 ? -source->diag : 0;
-	/* From then on only the kernel may send to it. Where that is refused, what others send is
-	 * passed over. */
+	/* From here on only the kernel may send to the socket. If connect is refused, datagrams of
+	 * other senders are skipped. */
 	if (source->diag >= 0)
 		raw_call(SYS_connect, source->diag, &kernel, sizeof(kernel));
 }
 
-/* Any socket has it. */
+/* Any socket of the namespace returns the cookie. */
 uint64_t table_source_cookie(const struct table_source *source)
 {
 	int any = -1, fd = source->diag;
@@ -163,7 +164,7 @@ bool table_source_is_refusal(int error)
 	case EPROTONOSUPPORT:
 	case ESOCKTNOSUPPORT:
 	case EAFNOSUPPORT:
-	case EPROTO: /* a dump that can't be understood will not be understood next time */
+	case EPROTO: /* the next dump would be invalid too */
 		return true;
 	default:
 		return false;
@@ -172,12 +173,11 @@ bool table_source_is_refusal(int error)
 
 /* --- dumps the listening sockets through a sock_diag(7) socket
  *
- * Nothing here waits: the kernel puts the first datagram of a dump into the queue before sendto(2)
- * returns, and the next one whenever one is taken out (net/netlink/af_netlink.c). */
+ * These functions never block: the kernel queues the first datagram of a dump before sendto(2)
+ * returns, and the next one whenever one is received (net/netlink/af_netlink.c). */
 
-/* One datagram of the kernel. Returns its size, perhaps greater than the buffer, or a negative
- * errno: -EAGAIN where there is none, and where strangers send so many that the kernel's would have
- * to be looked for among them; -ENOBUFS where one was dropped. */
+/* Receives one datagram of the kernel. Returns its size, which may exceed the buffer, or a negative
+ * errno: -EAGAIN if there is none, or too many of other senders; -ENOBUFS if one was dropped. */
 static long receive(struct table_source *source)
 {
 	struct sockaddr_nl from = {0};
@@ -195,7 +195,8 @@ static long receive(struct table_source *source)
 	return -EAGAIN;
 }
 
-/* Reads away what is left of an earlier dump: while one runs the kernel begins no other. */
+/* Discards the rest of an earlier dump, because the kernel does not start another dump before its
+ * end. */
 static void drain(struct table_source *source)
 {
 	uint64_t total = 0;
@@ -219,7 +220,7 @@ static int request(struct table_source *source, int family, uint32_t sequence)
 	long sent;
 
 	do {
-		/* Without an address: to the kernel. */
+		/* Without an address the datagram goes to the kernel. */
 		sent = raw_call(SYS_sendto, source->diag, bytes, size, 0L, NULL, 0L);
 	} while (sent == -EINTR);
 	return sent < 0 ? (int)sent : 0;
@@ -291,10 +292,10 @@ static int read_dumps(struct table_source *source, uint32_t sequence, table_sink
 
 /* --- reads the text of /proc/net/tcp and tcp6
  *
- * Where the listeners are known to come first, only as far as they go: behind them there may be
- * thousands of connections. Else all of it; and for good as soon as a row says otherwise. */
+ * If the listeners come first, the read ends after them, because thousands of connections may
+ * follow. Otherwise the whole text is read; after one row out of order, always. */
 
-/* Some kernels don't let a /proc/net file be read again from its start. */
+/* Some kernels cannot read a /proc/net file again from its start. */
 static long read_from(struct table_source *source, struct table_text *text, uint64_t offset)
 {
 	long got = raw_pread(text->fd, source->buffer, TABLE_SOURCE_BUFFER, offset);
@@ -305,7 +306,7 @@ static long read_from(struct table_source *source, struct table_text *text, uint
 	fresh = raw_open(source->directory, text->path, O_RDONLY);
 	if (fresh < 0)
 		return fresh;
-	/* It keeps its number: a helper may read no other. */
+	/* The descriptor keeps its number, because a helper may read only this number. */
 	got = raw_call(SYS_dup3, fresh, text->fd, O_CLOEXEC);
 	raw_close(fresh);
 	if (got < 0)
@@ -319,7 +320,7 @@ static long read_again(struct table_source *source, struct table_text *text, uin
 
 	do {
 		got = read_from(source, text, offset);
-		if (got == -ESPIPE) /* reopened before, so that plain reads go on from there */
+		if (got == -ESPIPE) /* reopened before: plain reads continue from there */
 			got = raw_read(text->fd, source->buffer, TABLE_SOURCE_BUFFER);
 	} while (got == -EINTR);
 	return got;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* step.h - the steps of a reader that can fail, as failure.h wants them, and how they come back
- * from a child: by their text */
+/* step.h - the steps of a reader that can fail (failure.h). A child reports a step by its text. */
 #ifndef STEP_H
 #define STEP_H
 
@@ -34,7 +33,7 @@ extern const char STEP_NSENTER_RUN[];
 extern const char STEP_NSENTER_TABLE[];
 extern const char STEP_PROCFS_TABLE[];
 
-/* The step whose text a child has sent; STEP_ANSWER for one that nobody knows. */
+/* The step whose text a child has sent; STEP_ANSWER for an unknown text. */
 const char *step_find(const char *text, size_t size);
 
 #endif

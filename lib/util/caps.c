@@ -20,16 +20,16 @@
 #endif
 
 #define BIT(capability) (UINT64_C(1) << (capability))
-#define CAPABILITIES 64 /* more than any kernel has: the sets are two words of 32 bits */
+#define CAPABILITIES 64 /* the kernel's sets are two words of 32 bits */
 
 #define NOTIFIER (BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN) | BIT(CAP_DAC_READ_SEARCH))
 #define PROCESS_EVENTS BIT(CAP_NET_ADMIN)
 #define SOCKET_NETNS BIT(CAP_NET_ADMIN)
 #define READ_PROCESS (BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH))
-/* With it a helper empties its bounding set. */
+/* A helper needs this capability to empty its bounding set. */
 #define HELPER BIT(CAP_SETPCAP)
-/* All that the library ever uses. CAP_SYS_ADMIN instead of CAP_BPF and CAP_PERFMON, and for
- * setns(2). */
+/* All capabilities that the library uses. CAP_SYS_ADMIN replaces CAP_BPF and CAP_PERFMON, and is
+ * needed for setns(2). */
 #define USED (NOTIFIER | PROCESS_EVENTS | READ_PROCESS | SOCKET_NETNS | HELPER)
 
 static void cleanup_cap(cap_t *caps)
@@ -79,10 +79,11 @@ static int change(cap_t caps, cap_flag_t flag, caps_set set, cap_flag_value_t va
 	return 0;
 }
 
-/* Whether to look at a process takes every capability that the process has (ptrace(2), access mode
- * checks). CAP_SYS_PTRACE stands for all of them. A program with file capabilities has none but
- * those of the file, which are not to show its caller more than the caller may see. */
-static bool looks_by_all(caps_set permitted)
+/* Whether the examination of a process needs every capability of the process (ptrace(2), access
+ * mode checks). CAP_SYS_PTRACE replaces all of them. In a program with file capabilities the answer
+ * is no: its only capabilities are those of the file, and they must not show its caller more than
+ * the caller may see. */
+static bool needs_all_capabilities(caps_set permitted)
 {
 	return !(permitted & BIT(CAP_SYS_PTRACE)) && !caps_secure();
 }
@@ -99,7 +100,7 @@ caps_set caps_begin(enum caps_purpose purpose)
 	else if (purpose == CAPS_SOCKET_NETNS)
 		taken = SOCKET_NETNS;
 	else
-		taken = looks_by_all(permitted) ? permitted : READ_PROCESS;
+		taken = needs_all_capabilities(permitted) ? permitted : READ_PROCESS;
 	taken &= permitted & ~get(caps, CAP_EFFECTIVE);
 	if (taken && (change(caps, CAP_EFFECTIVE, taken, CAP_SET) < 0 || cap_set_proc(caps) < 0))
 		return 0;
@@ -123,7 +124,7 @@ void caps_end(caps_set taken)
 {
 	if (!taken || lower(taken) == 0)
 		return;
-	/* This takes no memory. */
+	/* This loop needs no memory. */
 	for (unsigned int capability = 0; capability < CAPABILITIES; capability++)
 		if (taken & BIT(capability))
 			caps_child_lower(capability);
@@ -139,9 +140,9 @@ int portwatch_limit_privileges(void)
 	if (!caps || !kept)
 		return -ENOMEM;
 	permitted = get(caps, CAP_PERMITTED);
-	/* A helper takes it into effect itself, for as long as that lasts. */
+	/* A helper raises this capability itself, only around the call. */
 	effective = get(caps, CAP_EFFECTIVE) & USED & ~HELPER;
-	if (!looks_by_all(permitted))
+	if (!needs_all_capabilities(permitted))
 		permitted &= USED;
 	result = change(kept, CAP_PERMITTED, permitted, CAP_SET);
 	if (result == 0)

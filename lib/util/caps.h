@@ -7,37 +7,39 @@
 #include <stdint.h>
 #include <sys/capability.h>
 
-/* What some work takes. A binary with file capabilities has them permitted, not in effect. */
+/* Purposes for which capabilities are raised. In a binary with file capabilities they are permitted
+ * but not effective. */
 enum caps_purpose {
 	/* to load a BPF program, to open a perf event for all CPUs, to read tracefs */
 	CAPS_NOTIFIER,
 	CAPS_PROCESS_EVENTS, /* to receive process events before Linux 6.6 */
-	CAPS_READ_PROCESS,   /* to read the descriptors and namespaces of processes that are other
-	                      * users' or have capabilities themselves */
-	CAPS_SOCKET_NETNS,   /* to open the network namespace of a socket */
+	CAPS_READ_PROCESS, /* to read the descriptors and namespaces of processes of other users, or
+	                      of processes with capabilities */
+	CAPS_SOCKET_NETNS, /* to open the network namespace of a socket */
 };
 
 /* One bit for each capability. */
 typedef uint64_t caps_set;
 
-/* Takes what the purpose needs, is permitted and isn't in effect yet into effect, for the calling
- * thread alone. Returns what was taken, for caps_end(); 0 for none. */
+/* Raises the capabilities that the purpose needs, that are permitted and that are not effective
+ * yet, in the calling thread only. Returns the raised capabilities for caps_end(); 0 for none. */
 caps_set caps_begin(enum caps_purpose purpose);
-/* Takes it out of effect again. */
+/* Lowers the capabilities that caps_begin() has raised. */
 void caps_end(caps_set taken);
 
 /* Whether a capability is in effect; whether it is permitted. */
 bool caps_effective(cap_value_t capability);
 bool caps_permitted(cap_value_t capability);
 
-/* Whether exec has made the process more than its caller (setuid, file capabilities): AT_SECURE of
- * getauxval(3). Such a process runs no other program with what it has. */
+/* Whether exec has given the process more privileges than its caller has (setuid, file
+ * capabilities): AT_SECURE of getauxval(3). Such a process must not run other programs with its
+ * privileges. */
 bool caps_secure(void);
 
-/* For a child that shares its parent's locks, where libcap isn't allowed, and for want of memory.
- * The first takes a permitted capability into effect: 0 or a negative errno (-EPERM: not
- * permitted); the second out of it again; the third empties every set: bounding (where that is
- * permitted), ambient, effective, permitted, inheritable. */
+/* For a child that shares its parent's locks, which must not call libcap, and for callers that must
+ * not allocate memory. caps_child_raise() raises a permitted capability: 0 or a negative errno
+ * (-EPERM: not permitted); the second function lowers it again; the third empties every set:
+ * bounding (if permitted), ambient, effective, permitted, inheritable. */
 int caps_child_raise(unsigned capability);
 int caps_child_lower(unsigned capability);
 int caps_child_drop_all(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cleanup.h - variables that release what they hold when they go out of scope */
+/* cleanup.h - variables that release their resource when they go out of scope */
 #ifndef CLEANUP_H
 #define CLEANUP_H
 

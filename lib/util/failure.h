@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* failure.h - what went wrong, in a form that crosses a pipe and ends in a message */
+/* failure.h - a failure, in a form that can cross a pipe and end in a message */
 #ifndef FAILURE_H
 #define FAILURE_H
 
 #include <errno.h>
 #include <stdbool.h>
 
-/* The greatest errno that the kernel knows (MAX_ERRNO in include/linux/err.h). What others say is
- * an errno is held against it. */
+/* The greatest errno of the kernel (MAX_ERRNO in include/linux/err.h). Errno values from other
+ * processes are checked against it. */
 #define ERRNO_MAX 4095
 
 /* Whether a negative errno says that something is not allowed, and won't be soon. */
@@ -22,7 +22,7 @@ static inline bool error_is_shortage(int error)
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
-/* A failed step. step is a static string that completes "cannot ..." for people, for example
+/* A failed step. step is a static string that completes "cannot ..." in messages, for example
  * "enter the network namespace (setns)"; error is a positive errno. {NULL, 0}: no failure. */
 struct failure {
 	const char *step;

@@ -16,14 +16,14 @@
 
 /* How often a failed write to an eventfd is repeated. */
 #define SIGNALS 8
-/* The library takes one part in so many of the descriptors of the host. */
+/* The library uses at most one part in SHARE of the host's descriptors. */
 #define SHARE 4
 #define BITS (sizeof(unsigned int) * CHAR_BIT)
 
-/* Changed by atomic operations alone: a fork(2) may copy it between any two instructions. It lies
- * in .data because a helper unmaps the anonymous memory that it inherits (helper_memory.c), which
- * .bss is, and still opens descriptors after that; in one piece, so that a helper writes to one
- * page. */
+/* Changed by atomic operations only, because a fork(2) may copy it between any two instructions. It
+ * is in .data because a helper unmaps its inherited anonymous memory (helper_memory.c), including
+ * .bss, and still opens descriptors afterwards; and in one struct, so that a helper writes to one
+ * page only. */
 static struct {
 	unsigned int limit; /* one more than the highest descriptor that was ever registered */
 	unsigned int count; /* how many are */
@@ -71,8 +71,8 @@ int fd_own(int fd)
 	return moved;
 }
 
-/* The number leaves the registry first: another thread of the host may get it as soon as it is
- * closed, and that descriptor is not ours to close in a child. */
+/* The number is removed from the registry first: another thread of the host may get the number as
+ * soon as it is closed, and the library must not close that descriptor in a child. */
 void fd_close(int fd)
 {
 	if (fd < 0)
@@ -136,8 +136,8 @@ bool fd_has_inode(int fd, uint64_t inode)
 	return fstatat(fd, "", &status, AT_EMPTY_PATH) == 0 && status.st_ino == inode;
 }
 
-/* A counter that is full (EAGAIN) is readable already; nothing else is known to fail, and nothing
- * would repeat a wake that is lost. */
+/* A full counter (EAGAIN) is readable already. No other failure is known; the write is repeated,
+ * because a lost wake-up would not be. */
 void fd_signal(int eventfd)
 {
 	for (int i = 0; i < SIGNALS && eventfd_write(eventfd, 1) < 0; i++)

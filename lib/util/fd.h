@@ -14,31 +14,31 @@
 #define FD_REGISTRY_MAX 131072
 
 /* Registers a descriptor that the caller has just opened with CLOEXEC. Moves it to a number above 2
- * if need be: a host may run with 0 to 2 closed, and would write its output into our descriptor.
- * Returns the descriptor or a negative errno; -1 with errno set, and a negative errno, pass through
- * as a negative errno. */
+ * if need be: a host may run with 0 to 2 closed, and would write its output to a descriptor of the
+ * library. Returns the descriptor or a negative errno; -1 with errno set, and a negative errno,
+ * pass through as a negative errno. */
 int fd_own(int fd);
 
 /* Closes a descriptor of the library; a negative number is ignored. */
 void fd_close(int fd);
 
-/* The descriptor is the caller's of the library from here on: closes none in the child of a
- * fork(2). Returns it; a negative errno passes through. */
+/* Passes the descriptor to the caller of the library: it is not closed in the child of a fork(2)
+ * any more. Returns it; a negative errno passes through. */
 int fd_give(int fd);
 
-/* The same as fd_close() by a bare system call, for what a bare system call has opened: also in a
- * child that shares its parent's locks (sys.h). */
+/* Like fd_close(), but by a raw system call, for descriptors that a raw system call has opened. May
+ * be called in a child that shares its parent's locks (sys.h). */
 void fd_close_raw(int fd);
 
-/* pipe2(O_CLOEXEC), both ends owned. 0 or a negative errno. No fork(2) of the host falls between
- * the call and the registration. */
+/* pipe2(O_CLOEXEC), both ends owned. 0 or a negative errno. No fork(2) of the host can happen
+ * between the call and the registration. */
 int fd_pipe(int ends[2]);
 
-/* How many more descriptors the library may open: all of them together use at most a quarter of
- * what the host may have (RLIMIT_NOFILE, getrlimit(2)). */
+/* How many more descriptors the library may open: the library uses at most a quarter of the limit
+ * of the host (RLIMIT_NOFILE, getrlimit(2)). */
 unsigned int fd_room(void);
 
-/* Whether what is open has this inode number. */
+/* Whether the open file has this inode number. */
 bool fd_has_inode(int fd, uint64_t inode);
 
 /* Makes an eventfd readable. */

@@ -17,7 +17,7 @@ void hash_clear(struct hash *hash)
 	hash_init(hash);
 }
 
-/* Numbers that are given out one after the other, and multiples of one, spread well. */
+/* Spreads consecutive numbers and multiples of a number well. */
 static size_t spread(uint64_t number)
 {
 	return (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 32);

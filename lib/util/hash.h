@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* hash.h - hash tables by number, the links inside the objects
  *
- * Several objects may have the same number. Nothing can fail: without memory for more buckets those
- * there are only get longer. */
+ * Several objects may have the same number. No operation can fail: without memory for more buckets,
+ * the existing ones only get longer. */
 #ifndef HASH_H
 #define HASH_H
 
@@ -22,11 +22,11 @@ struct hash {
 };
 
 void hash_init(struct hash *hash);
-/* Frees the buckets; what stands in them belongs to the caller. */
+/* Frees the buckets. The objects belong to the caller. */
 void hash_clear(struct hash *hash);
 
 void hash_add(struct hash *hash, struct hash_link *link, uint64_t number);
-/* Takes out a link that stands in it. */
+/* Removes a link that is in the table. */
 void hash_remove(struct hash *hash, struct hash_link *link);
 
 /* The first link with this number, and the next with the same number; NULL if there is none. */

@@ -3,7 +3,7 @@
  * the objects
  *
  * A pairing heap: adding takes constant time, and removing takes logarithmic time on average.
- * Nothing is allocated, so nothing can fail. */
+ * No operation allocates memory, so none can fail. */
 #ifndef HEAP_H
 #define HEAP_H
 
@@ -26,7 +26,7 @@ struct heap {
 
 /* Adds a link, or moves it to another place. */
 void heap_set(struct heap *heap, struct heap_link *link, uint64_t key);
-/* Takes out a link, if it is in the heap. */
+/* Removes a link, if it is in the heap. */
 void heap_remove(struct heap *heap, struct heap_link *link);
 
 /* The link with the smallest key; NULL if the heap is empty. */

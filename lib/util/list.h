@@ -57,7 +57,7 @@ static inline void list_splice(struct list *list, struct list *from)
 	list_init(from);
 }
 
-/* Takes a link out; it becomes a list of its own, so that it may be taken out again. */
+/* Removes a link. The link becomes a list of its own, so that it may be removed again. */
 static inline void list_remove(struct list *link)
 {
 	link->previous->next = link->next;

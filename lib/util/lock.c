@@ -14,8 +14,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 /* Who waits is to be woken when the lock is released. Woken while it is held, a thread on a busy
  * CPU runs at once, only to wait for the lock. */
 static bool notified;
-/* Who registers the fork handlers: 0 for nobody yet, the PID of the process in which a thread is
- * registering them, or REGISTERED. */
+/* The state of the fork handlers: 0: not registered; a PID: a thread of this process is registering
+ * them; or REGISTERED. */
 static pid_t registrar;
 static void (*forked_hook)(void);
 static unsigned int generation;
@@ -31,7 +31,8 @@ static void after_fork(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Both are made anew: threads of the parent are recorded in them as owner and as waiters. */
+/* Lock and condition are initialized again, because they record threads of the parent as owner and
+ * waiters. */
 static void after_fork_in_child(void)
 {
 	static const pthread_mutex_t new_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,8 +44,9 @@ static void after_fork_in_child(void)
 	forked_hook();
 }
 
-/* One thread does it, and the others wait. In the child of a fork(2) in another thread it may never
- * end: there it is begun anew. Where it fails it is tried again by the next that comes. */
+/* One thread registers the handlers, and the others wait. If another thread forks meanwhile, the
+ * registration never ends in the child, so the child starts it again. After a failure the next
+ * caller tries again. */
 int library_prepare(void (*forked)(void))
 {
 	pid_t self = getpid(), seen = __atomic_load_n(&registrar, __ATOMIC_ACQUIRE);

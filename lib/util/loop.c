@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c - descriptors and children that one thread waits for */
+/* loop.c - an epoll loop for descriptors and children */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -8,18 +8,18 @@
 #include "util/fd.h"
 #include "util/loop.h"
 
-/* Events that one epoll_wait(2) reports. */
+/* The most events of one epoll_wait(2). */
 #define BATCH 64
 
-/* What epoll_wait(2) reports is a slot and its use, never a pointer: a process that gets hold of
- * the epoll descriptor can make it report any number. */
+/* epoll_wait(2) reports a slot and its use number, never a pointer: a process that obtains the
+ * epoll descriptor can make it report any number. */
 struct loop_slot {
 	struct source *source; /* NULL: free */
 	uint32_t use;          /* how often the slot was filled */
 	uint32_t next;         /* the next free slot */
 };
 
-/* How often it is tried to take a source out. */
+/* How often the removal of a source is tried. */
 #define REMOVALS 8
 
 static int grow_slots(struct loop *loop)
@@ -70,8 +70,9 @@ int loop_add(struct loop *loop, struct source *source)
 	return result;
 }
 
-/* ENOMEM, says the manual, may come of every operation. The source is freed afterwards, and while a
- * forked child has its descriptor still open, closing that alone takes it out of no epoll set. */
+/* Every operation may fail with ENOMEM (epoll_ctl(2)). The source is freed afterwards, and closing
+ * its descriptor does not remove it from the epoll set while a forked child still has the
+ * descriptor open. */
 static void take_out(int epoll, int fd)
 {
 	for (int i = 0; i < REMOVALS; i++)
@@ -91,8 +92,8 @@ static void handle(struct loop *loop, const struct epoll_event *event)
 	uint32_t slot = (uint32_t)event->data.u64, use = (uint32_t)(event->data.u64 >> 32);
 	struct source *source;
 
-	/* A source that an earlier event of this batch has removed is not there any more, or not in
-	 * its former use. */
+	/* If an earlier event of this batch has removed the source, the slot is empty or has
+	 * another use number. */
 	if (slot >= loop->slot_count || loop->slots[slot].use != use)
 		return;
 	source = loop->slots[slot].source;
@@ -147,7 +148,8 @@ static void try_reap(struct source *source)
 		source->fd = -1;
 		free_reaper(reaper);
 	} else {
-		/* Its exit was reported, but it can't be reaped yet: somebody traces it. */
+		/* Its exit was reported, but it cannot be reaped yet, because another process
+		 * traces it. */
 		source->fd = -1;
 	}
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.h - descriptors and children that one thread waits for
+/* loop.h - an epoll loop for descriptors and children
  *
- * The layer util has what any C program needs, and knows nothing of ports or processes. Objects are
- * kept in list.h, hash.h (by a number) and heap.h (by the time when they are due); their links are
- * inside the objects, so that to add an object never fails. fd.h owns every descriptor of the
- * library and can close all of them in the child of a fork(2); lock.h has the only lock, and says
- * what fork(2) does to it. spawn.h starts children that make raw system calls alone (sys.h),
- * because another thread of the host may hold a lock of libc. caps.h is the only user of libcap:
- * privileges are in effect around single calls. failure.h is how a failure is passed upward: a step
- * in words and an errno. vdso.h finds out whether the kernel is Linux.
+ * The layer `util` has general helpers, which are independent of ports and processes. list.h,
+ * hash.h (by a number) and heap.h (by due time) are containers whose links are inside the objects,
+ * so that adding an object never fails. fd.h owns every descriptor of the library and can close all
+ * of them in the child of a fork(2); lock.h has the only lock, and its fork handlers. spawn.h
+ * starts children that make raw system calls only (sys.h), because another thread of the host may
+ * hold a lock of libc. caps.h is the only user of libcap: it raises privileges around single calls.
+ * failure.h describes a failure: a step in words and an errno. vdso.h detects whether the kernel is
+ * Linux.
  *
- * A loop belongs to one thread, which alone calls its functions. */
+ * A loop belongs to one thread. Only this thread calls its functions. */
 #ifndef LOOP_H
 #define LOOP_H
 
@@ -30,7 +30,7 @@ struct source {
 
 struct loop_slot;
 
-/* So many PIDs of children that were reaped are kept. */
+/* The number of PIDs of reaped children that are kept. */
 #define LOOP_REAPED_MAX 32
 /* So many children that were killed and don't end are too many to make more that may not. */
 #define REAPING_MAX 32
@@ -43,7 +43,7 @@ struct loop {
 	struct list reaping; /* children that were killed */
 	unsigned int reaping_count;
 	pid_t reaped[LOOP_REAPED_MAX];
-	unsigned int reaped_count; /* in all; the last ones are kept */
+	unsigned int reaped_count; /* in total; only the last ones are kept */
 };
 
 /* 0 or a negative errno. A loop that was zeroed, or failed to open, may be closed. */
@@ -53,15 +53,14 @@ void loop_close(struct loop *loop);
 
 /* Waits for a descriptor to become readable (EPOLLIN). 0 or a negative errno. */
 int loop_add(struct loop *loop, struct source *source);
-/* Ends that; its fd is left open. The source isn't called again, not even for what epoll_wait(2)
- * has reported already. */
+/* Removes a source; its fd stays open. The source is not called again, not even for events that
+ * epoll_wait(2) has already reported. */
 void loop_remove(struct loop *loop, struct source *source);
 
-/* Waits at most so many milliseconds (0: not at all), and calls the sources that are ready. */
+/* Waits at most `timeout` milliseconds (0: not at all), and calls the sources that are ready. */
 void loop_wait(struct loop *loop, int timeout);
 
-/* Takes over a child that was killed, with its pidfd, and reaps it without waiting. pid 0: nothing
- * to do. */
+/* Takes over a killed child with its pidfd, and reaps it without waiting. pid 0: does nothing. */
 void loop_reap(struct loop *loop, const struct child *child);
 /* Whether a PID is that of a child to be reaped. */
 bool loop_reaps(const struct loop *loop, pid_t pid);
@@ -69,7 +68,7 @@ bool loop_reaps(const struct loop *loop, pid_t pid);
  * has reported of the child may still be unread. */
 bool loop_has_reaped(const struct loop *loop, pid_t pid);
 void loop_forget_reaped(struct loop *loop);
-/* Children without a pidfd are asked each time this is called. True while there are such. */
+/* Tries to reap children without a pidfd. Returns true while there are such children. */
 bool loop_reap_more(struct loop *loop);
 
 #endif

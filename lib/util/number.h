@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* number.h - decimal numbers: read from bytes of others, and written. Pure. */
+/* number.h - decimal numbers: parsed from untrusted bytes, and written. Pure. */
 #ifndef NUMBER_H
 #define NUMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes a number off the front of [*at, end): digits alone, no sign, no blanks. False, with *at
- * anywhere, where there is none or it doesn't fit. */
+/* Parses a number at the front of [*at, end): digits only, no sign, no blanks. Returns false, with
+ * *at undefined, if there is none or if it does not fit. */
 static inline bool decimal_parse(const char **at, const char *end, uint64_t *value)
 {
 	const char *start = *at;

@@ -27,15 +27,15 @@
 #define REAP_ROUNDS 500
 #define REAP_ROUND_MSEC 10
 
-/* fork(2) in all but name: no new stack, no shared memory. The order of the arguments is that of
- * the architecture (clone(2), "C library/kernel differences"). */
+/* Like fork(2): no new stack, no shared memory. The order of the arguments depends on the
+ * architecture (clone(2), "C library/kernel differences"). */
 static long clone_process(unsigned long flags, int *pidfd)
 {
 	void *none = NULL;
 
 #if defined(__sparc__) || defined(__ia64__)
-	/* Where the bare call doesn't say by its result who is the child, or takes other arguments.
-	 */
+	/* On this architecture the result of the raw call does not identify the child, or its
+	 * arguments differ. */
 	(void)flags, (void)pidfd, (void)none;
 	return -ENOSYS;
 #elif defined(__s390__) || defined(__CRIS__)
@@ -47,12 +47,13 @@ static long clone_process(unsigned long flags, int *pidfd)
 #endif
 }
 
-/* fork(2) without the handlers of pthread_atfork(3), which would take this process apart. */
+/* fork(2) without the handlers of pthread_atfork(3): the library's own handler would abandon the
+ * monitor. */
 static long fork_without_handlers(void)
 {
 #if defined(__sparc__) && defined(HAVE__FORK)
-	/* The bare call returns the PID of the other process to both, and says in a second register
-	 * who is the child. */
+	/* The raw call returns the PID of the other process to both, and identifies the child in a
+	 * second register. */
 	pid_t pid = _Fork();
 
 	return pid < 0 ? -errno : pid;
@@ -65,7 +66,7 @@ static long fork_without_handlers(void)
 #endif
 }
 
-/* A process that cannot be made by clone with a pidfd: by fork, which the host program may notice.
+/* Used if clone with a pidfd does not work: fork, which the host program may notice.
  */
 static long fork_process(int *pidfd)
 {
@@ -85,7 +86,7 @@ int spawn_child(struct child *child, child_body body, void *arg)
 
 	child->pid = 0;
 	child->pidfd = -1;
-	/* Kernels before 5.2 ignore the flag and leave -1 where it was. */
+	/* Kernels before 5.2 ignore the flag and leave -1 unchanged. */
 	pid = clone_process(CLONE_PIDFD, &child->pidfd);
 	if (pid == -EINVAL || pid == -ENOSYS || pid == -EPERM) {
 		child->pidfd = -1;
@@ -118,7 +119,7 @@ void spawn_kill(const struct child *child)
 	kill(child->pid, SIGKILL);
 }
 
-/* 1: reaped or gone; 0: it runs on; a negative errno: this way doesn't work here. */
+/* Returns 1: reaped or gone; 0: still running; a negative errno: pidfds do not work here. */
 static int reap_by_pidfd(const struct child *child)
 {
 	siginfo_t info;

@@ -2,8 +2,8 @@
 /* spawn.h - child processes that the host program never notices
  *
  * clone(2) with exit signal 0 and CLONE_PIDFD: no SIGCHLD, invisible to wait(2) without __WALL.
- * Where that is refused, fork(2). The child runs a body that makes nothing but raw system calls on
- * memory set up before. */
+ * Where that is refused, fork(2). The child runs a body that makes only raw system calls on memory
+ * that was set up before. */
 #ifndef SPAWN_H
 #define SPAWN_H
 
@@ -24,11 +24,11 @@ typedef int (*child_body)(void *arg);
  * (they are in the library's). */
 int spawn_child(struct child *child, child_body body, void *arg);
 
-/* SIGKILL, through the pidfd where there is one. */
+/* Sends SIGKILL, through the pidfd if there is one. */
 void spawn_kill(const struct child *child);
 
-/* Reaps without waiting: 0 when it is gone (also where the host program has taken its status) and
- * the pidfd closed, -EAGAIN while it still runs. */
+/* Reaps without waiting. Returns 0 if the child is gone (also if the host program has taken its
+ * status) and the pidfd is closed; -EAGAIN while it still runs. */
 int spawn_reap(struct child *child);
 /* Waits for a child that was killed, some seconds at most, and takes its pidfd either way. A killed
  * child takes no time worth a thought, but on a machine with more to do than it can. One that is

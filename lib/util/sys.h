@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sys.h - bare system calls for code that runs in a child which shares its parent's locks
+/* sys.h - raw system calls for code that runs in a child which shares its parent's locks
  *
- * A child made by a bare clone(2) of a threaded process may find any lock of libc taken for ever.
- * syscall(2) takes none, is no cancellation point, and no sanitizer intercepts it. Everything
- * returns the result or a negative errno. */
+ * In the child of a raw clone(2) of a threaded process, any lock of libc may be held forever.
+ * syscall(2) takes no lock, is not a cancellation point, and is not intercepted by sanitizers. All
+ * functions return the result or a negative errno. */
 #ifndef SYS_H
 #define SYS_H
 
@@ -43,7 +43,7 @@ static inline long raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
 #if defined(__LP64__)
 	return raw_call(SYS_pread64, fd, buffer, size, offset);
 #else
-	/* How a 64-bit argument is passed differs by architecture: leave that to libc. */
+	/* The passing of a 64-bit argument depends on the architecture, so libc makes this call. */
 	return raw_result(pread(fd, buffer, size, (off_t)offset));
 #endif
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vdso.c - what the kernel says of itself in the page that it maps into every process */
+/* vdso.c - detects Linux by the note in the page that the kernel maps into every process */
 #include <elf.h>
 #include <link.h>
 #include <stddef.h>

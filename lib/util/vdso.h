@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* vdso.h - what the kernel says of itself in the page that it maps into every process, vdso(7)
+/* vdso.h - detects Linux by the note in the page that the kernel maps into every process, vdso(7)
  *
- * Linux puts a note into it, of the owner "Linux", with its version. A kernel that only imitates
- * Linux says so in no other place that can be relied on: its uname(2) and file systems carry the
- * same names. The imitations that are known have no such note. */
+ * Linux adds a note with the owner "Linux" and its version to this page. No other place reliably
+ * distinguishes a kernel that imitates Linux: its uname(2) and file systems have the same names.
+ * The known imitations have no such note. */
 #ifndef VDSO_H
 #define VDSO_H
 
 #include <stdbool.h>
 
-/* Whether the kernel is Linux by its own word. False also where that is unknown (no vDSO, as
- * under valgrind). No locks, no memory: usable in a forked child. */
+/* Whether the note identifies the kernel as Linux. Returns false also if this is unknown (no vDSO,
+ * as under valgrind). No locks, no memory: usable in a forked child. */
 bool vdso_is_linux(void);
 
-/* The same of an image in memory; NULL: none. Reads no further than the segments that it describes.
+/* The same for an image in memory; NULL: none. Reads only the segments that the image describes.
  */
 bool vdso_says_linux(const void *image);
 

@@ -97,7 +97,7 @@ static bool keeps_limits(const struct subscription *subscription, char reason[LO
 	return reason[0] == '\0';
 }
 
-/* Where nobody lives any more there is nothing to see, but what was known already. */
+/* A namespace in which no process lives has no new ports, so it need not be readable. */
 static bool reads_all(const struct subscription *subscription, char reason[LOG_TEXT])
 {
 	struct view *view;
@@ -116,7 +116,8 @@ static bool reads_all(const struct subscription *subscription, char reason[LOG_T
 	return true;
 }
 
-/* Whether a member that refused lately still does: the negative errno, or 0. */
+/* Tries again to read the descriptors of a member that was unreadable lately. Returns 0 or the
+ * negative errno. */
 static int ask_again(const struct subscription *subscription, int i)
 {
 	const struct unreadable *unreadable = &subscription->unreadable;
@@ -139,8 +140,8 @@ static int ask_again(const struct subscription *subscription, int i)
 	return error_is_refusal(result) ? result : 0;
 }
 
-/* Asks those who refused lately again, and returns one who still refuses, with the negative errno;
- * or 0. */
+/* Tries again to read the members that were unreadable lately. Returns one that still is, with the
+ * negative errno; or 0. */
 static pid_t find_unreadable(struct subscription *subscription, int *error)
 {
 	for (int i = 0; i < UNREADABLE_MAX; i++) {
@@ -151,8 +152,8 @@ static pid_t find_unreadable(struct subscription *subscription, int *error)
 	return 0;
 }
 
-/* What a member holds that can't be read is not attributed. Where everybody counts its ports are
- * seen all the same. */
+/* The sockets of an unreadable member cannot be attributed. In a scope that counts every process,
+ * its ports are reported nevertheless. */
 static bool reads_members(struct subscription *subscription, char reason[LOG_TEXT])
 {
 	int error = 0;
@@ -184,7 +185,7 @@ static bool names_sockets(const struct subscription *subscription, char reason[L
 bool complete_check(struct subscription *subscription, char reason[LOG_TEXT])
 {
 	reason[0] = '\0';
-	/* After the end nothing is in scope. */
+	/* After its end the scope is empty. */
 	if (subscription->state >= SUBSCRIPTION_ENDED)
 		return true;
 	if (!subscription->scope) {
@@ -202,14 +203,14 @@ bool complete_check(struct subscription *subscription, char reason[LOG_TEXT])
 		return false;
 	if (subscription->scan_error == 0)
 		return true;
-	snprintf(reason, LOG_TEXT, "not all processes could be asked what they hold: %s",
+	snprintf(reason, LOG_TEXT, "the descriptors of some processes could not be read: %s",
 	         strerrordesc_np(-subscription->scan_error));
 	return false;
 }
 
 /* --- members whose descriptors cannot be read --- */
 
-/* What is refused for so long is no matter of a moment. */
+/* A refusal that lasts so long is not temporary. */
 #define LASTING NSEC_PER_SEC
 
 const char *unreadable_remedy(void)
@@ -220,8 +221,8 @@ const char *unreadable_remedy(void)
 	       "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 }
 
-/* The one that a service manager of systemd keeps for each user: never readable, and it does
- * nothing but wait for the end of the session. */
+/* Whether the process is the helper of a systemd user manager, "(sd-pam)". It is never readable,
+ * and only waits for the end of the session. */
 static bool never_listens(const struct process *process)
 {
 	return strcmp(process->name, "(sd-pam)") == 0;

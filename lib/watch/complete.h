@@ -13,57 +13,60 @@ struct listener;
 struct process;
 struct subscription;
 
-/* Writes the first reason why it can't, in words, or "". */
+/* Returns whether the subscription can see everything. Writes the first reason why it cannot, in
+ * words, or "". */
 bool complete_check(struct subscription *subscription, char reason[LOG_TEXT]);
 
-/* There are more members, or open ports, than the subscription may have: logged once. */
+/* Logs once that there are more members, or more open ports, than the subscription may have. */
 void complete_note_members(struct subscription *subscription);
 void complete_note_ports(struct subscription *subscription);
 
 /* --- members whose descriptors cannot be read ---
  *
- * A process is unreadable for a moment while it executes another program with other rights or makes
- * a user namespace. Some processes are unreadable for good. One warning, about the first of them
- * that lasts, is enough for a watcher. */
+ * A process is unreadable for a moment while it executes another program with other rights or
+ * creates a user namespace. Some processes are permanently unreadable. A watcher logs one warning,
+ * about the first process that stays unreadable. */
 
 #define UNREADABLE_MAX 4
 
-/* Zeroed: none. */
+/* The unreadable members. Zero bytes mean none. */
 struct unreadable {
 	struct {
 		pid_t pid; /* 0: free */
 		uint64_t start_time;
 		uint64_t since; /* CLOCK_MONOTONIC */
 	} members[UNREADABLE_MAX];
-	unsigned int next; /* the one that makes room */
-	bool warned;       /* of one that is refused */
-	bool limited;      /* of a limit that was met */
+	unsigned int next; /* the element that is replaced next */
+	bool warned;       /* about a permission */
+	bool limited;      /* about an exhausted limit */
 };
 
-/* A member was to be asked what it holds, and couldn't be: a negative errno. */
+/* The descriptors of a member could not be read: a negative errno. */
 void unreadable_note(struct subscription *subscription, const struct process *process, int error);
-/* It could. */
+/* The descriptors of a member could be read. */
 void unreadable_forget(struct subscription *subscription, const struct process *process);
-/* The subscription ends: whom it would have asked again is asked now. */
+/* The subscription ends: tries the unreadable members a last time, and logs the warning that is
+ * due. */
 void unreadable_finish(struct subscription *subscription);
 
-/* --- members with sockets that can't be told apart ---
+/* --- members with sockets that cannot be identified ---
  *
  * Linux 6.12 and older do not say which sockets are registered with an io_uring. A port that a
- * member holds in no other way is nobody's then. */
+ * member holds in no other way is unattributed then. */
 
-/* Zeroed: none. */
+/* The members with such an io_uring. Zero bytes mean none. */
 struct unnamed {
 	pid_t pid; /* the first such member; 0: none is known */
 	uint64_t start_time;
 };
 
-/* A member has answered what it holds: it has such sockets, or has none. */
+/* A scan of a member has found such sockets, or none. */
 void unnamed_note(struct subscription *subscription, const struct process *process, bool has);
-/* No member is known to hold a listener, and a member may: logged once. */
+/* Logs once that no holder of a listener is known, although such a member may hold it. */
 void unnamed_warn(struct subscription *subscription, const struct listener *listener);
 
-/* What it takes to read the descriptors of a process that refuses, to append to a message. */
+/* Returns how to become able to read the descriptors of an unreadable process, to be appended to a
+ * message. */
 const char *unreadable_remedy(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* context.h - what all that the monitor owns works with, and the news for the monitor
+/* context.h - the objects that all files of this layer share, and flags for the monitor
  *
- * The lower layers know this instead of the monitor. */
+ * The lower layers use the context instead of the monitor. */
 #ifndef CONTEXT_H
 #define CONTEXT_H
 
@@ -19,16 +19,16 @@ struct context {
 	struct loop loop;
 	struct procfs procfs;
 	struct process_table *processes;
-	struct notifier *notifier;       /* NULL: nobody wants it, or there is no room for it */
-	struct failure notifier_failure; /* why there is none */
-	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* those that are counted, see info.c */
+	struct notifier *notifier; /* NULL: no subscription wants it, or no descriptors are left */
+	struct failure notifier_failure;        /* why it could not be opened */
+	uint64_t stats[PORTWATCH_STAT_CPU + 1]; /* the figures that are counted, see info.c */
 
-	/* News: anybody sets these, and the monitor looks at its next turn. */
-	bool forked; /* processes may have come: read the trees */
+	/* Flags that any file may set. The monitor reads them in its next pass. */
+	bool forked; /* new processes may exist: read the trees */
 	bool exited; /* a member has exited: read the trees */
 };
 
-/* Whether the kernel reports that. */
+/* Whether the kernel reports events of this kind. */
 static inline bool context_is_notified(const struct context *context, enum notifier_kind kind)
 {
 	return context->notifier && notifier_way(context->notifier, kind) != NOTIFIER_NONE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* elsewhere.c - network namespaces in which a member listens, or may listen, and doesn't live */
+/* elsewhere.c - network namespaces in which a member listens, or may listen, without living
+ * there */
 #include "watch/elsewhere.h"
 
 #include <errno.h>
@@ -16,13 +17,14 @@
 #include "util/fd.h"
 #include "watch/subscription.h"
 
-/* Between two looks whether a thread still lives in its place: as long may its namespace be kept
- * alive when it has left. */
+/* The pause between two checks whether a thread still lives in its place. A namespace that the
+ * thread has left is kept alive for as long. */
 #define VERIFY_PAUSE (500 * NSEC_PER_MSEC)
-/* A place that a socket has led to: from then on the port that was found there keeps it. */
+/* How long a place is kept that was found through a socket. Afterwards the port that was found
+ * there keeps the place. */
 #define KEPT (10 * NSEC_PER_SEC)
-/* Threads of a process that are looked at in one turn. */
-#define THREADS_TURN 64
+/* The number of threads of a process that are located in one pass. */
+#define THREADS_PASS 64
 
 const void *elsewhere_payer(const struct process *process)
 {
@@ -63,7 +65,8 @@ static size_t count_places(const struct elsewhere *elsewhere, const void *tree)
 	return count;
 }
 
-/* The oldest place of the tree that has the most, which may be the one that wants another. */
+/* Returns the oldest place of the tree that has the most places, including the tree that needs
+ * another one. */
 static struct place *find_dispensable(const struct elsewhere *elsewhere, const void *tree)
 {
 	struct place *place, *found = NULL;
@@ -131,7 +134,7 @@ struct place *elsewhere_next(const struct elsewhere *elsewhere, const struct pro
 
 /* --- threads --- */
 
-/* /proc/TID leads to a thread as /proc/PID does to a process. */
+/* /proc/TID exists for each thread, like /proc/PID for each process. */
 static bool is_apart(const struct elsewhere *elsewhere, const struct process *process, pid_t tid,
                      struct netns_id *id)
 {
@@ -151,54 +154,55 @@ void elsewhere_look_at(struct elsewhere *elsewhere, const struct process *proces
 		place->tid = tid;
 }
 
-struct look {
+struct thread_scan {
 	struct elsewhere *elsewhere;
 	const struct process *process;
 	unsigned long index, first;
 };
 
-static int look_at_thread(void *data, long tid)
+static int check_thread(void *data, long tid)
 {
-	struct look *look = data;
-	unsigned long index = look->index++;
+	struct thread_scan *scan = data;
+	unsigned long index = scan->index++;
 
-	if (index < look->first)
+	if (index < scan->first)
 		return 0;
-	if (index >= look->first + THREADS_TURN)
+	if (index >= scan->first + THREADS_PASS)
 		return 1;
-	elsewhere_look_at(look->elsewhere, look->process, (pid_t)tid);
+	elsewhere_look_at(scan->elsewhere, scan->process, (pid_t)tid);
 	return 0;
 }
 
-/* Which of so many parts is looked at in a turn. All processes with many threads share the turns: a
- * process that gets each second one, or each n-th, must still get all parts in the long run. A turn
- * goes on by the golden ratio, no multiple of which comes back to where it was. */
-static unsigned long choose_part(unsigned int turn, unsigned long parts)
+/* Chooses which of `parts` parts is located in a pass. All processes with many threads share the
+ * passes, and a process that gets only every n-th pass must still get all parts in the long run.
+ * The choice therefore advances by the golden ratio, no multiple of which returns to the same
+ * part. */
+static unsigned long choose_part(unsigned int pass, unsigned long parts)
 {
-	uint64_t fraction = (uint32_t)(turn * UINT32_C(2654435769));
+	uint64_t fraction = (uint32_t)(pass * UINT32_C(2654435769));
 
 	return (unsigned long)(fraction * parts >> 32);
 }
 
-void elsewhere_look(struct elsewhere *elsewhere, const struct process *process)
+void elsewhere_locate(struct elsewhere *elsewhere, const struct process *process)
 {
-	struct look look = {.elsewhere = elsewhere, .process = process};
+	struct thread_scan scan = {.elsewhere = elsewhere, .process = process};
 	struct stat status;
 	unsigned long threads;
 	char path[32];
 
 	snprintf(path, sizeof(path), "%d/task", (int)process->pid);
-	/* Two links, and one for each thread. */
+	/* The directory has two links, and one for each thread. */
 	if (fstatat(elsewhere->context->procfs.fd, path, &status, 0) < 0 || status.st_nlink <= 3)
 		return;
 	threads = (unsigned long)status.st_nlink - 2;
-	if (threads > THREADS_TURN)
-		look.first = choose_part(elsewhere->turn++, (threads - 1) / THREADS_TURN + 1) *
-		             THREADS_TURN;
-	procfs_each_number(elsewhere->context->procfs.fd, path, look_at_thread, &look);
+	if (threads > THREADS_PASS)
+		scan.first = choose_part(elsewhere->pass++, (threads - 1) / THREADS_PASS + 1) *
+		             THREADS_PASS;
+	procfs_each_number(elsewhere->context->procfs.fd, path, check_thread, &scan);
 }
 
-/* Whether a place is still one. */
+/* Whether a place is still valid. */
 static bool is_valid(const struct elsewhere *elsewhere, const struct place *place)
 {
 	const struct process *process =
@@ -218,14 +222,14 @@ void elsewhere_work(struct elsewhere *elsewhere, uint64_t now)
 		if (now < place->verify)
 			continue;
 		place->verify = now + VERIFY_PAUSE;
-		/* The descriptor keeps the namespace: not for longer than it takes. */
+		/* The descriptor keeps the namespace alive, so it is closed as soon as possible. */
 		fd_close(place->descriptor);
 		place->descriptor = -1;
 		if (is_valid(elsewhere, place))
 			continue;
 		process = process_table_find(elsewhere->context->processes, place->pid);
 		forget(elsewhere, place);
-		/* Those of a process that has left are placed again for that reason. */
+		/* If the process has left, its views are placed again anyway. */
 		if (process)
 			subscription_move_all(elsewhere->subscriptions, process);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* elsewhere.h - network namespaces in which a member listens, or may listen, and doesn't live
+/* elsewhere.h - network namespaces in which a member listens, or may listen, without living there
  *
- * A thread may have a namespace of its own. A socket stays in the namespace in which it was made
- * when its process goes to another, and may begin to listen then. Such places are read like those
- * where members live. */
+ * A thread may have a namespace of its own. A socket stays in the namespace in which it was created
+ * when its process moves to another one, and may start to listen afterwards. Such places are read
+ * like the namespaces of members. */
 #ifndef ELSEWHERE_H
 #define ELSEWHERE_H
 
@@ -23,16 +23,16 @@ struct subscription_table;
  * oldest one: a tree keeps as many as its share, whatever others do. */
 #define PLACES_MAX 256
 
-/* A namespace in which a process doesn't live. */
+/* A namespace that belongs to a process which does not live there. */
 struct place {
 	struct list link;
 	const void *tree; /* whose share it belongs to */
 	pid_t pid;        /* of the process */
 	uint64_t start_time;
 	struct netns_id id;
-	pid_t tid;       /* a thread of it that lives there; 0: none */
-	int descriptor;  /* of the namespace, as a socket has shown; -1: none */
-	uint64_t verify; /* CLOCK_MONOTONIC: when it is looked at again */
+	pid_t tid;       /* a thread of the process that lives there; 0: none */
+	int descriptor;  /* of the namespace, found through a socket; -1: none */
+	uint64_t verify; /* CLOCK_MONOTONIC: when the place is checked again */
 };
 
 struct elsewhere {
@@ -40,7 +40,7 @@ struct elsewhere {
 	struct subscription_table *subscriptions;
 	struct list places;
 	size_t count;
-	unsigned int turn; /* which threads are looked at next */
+	unsigned int pass; /* selects the threads that are located next */
 };
 
 void elsewhere_init(struct elsewhere *elsewhere, struct subscription_table *subscriptions);
@@ -58,19 +58,20 @@ bool elsewhere_knows(const struct elsewhere *elsewhere, const struct process *pr
                      const struct netns_id *id);
 
 /* Looks where some of the threads of a process live, or where one does. */
-void elsewhere_look(struct elsewhere *elsewhere, const struct process *process);
+void elsewhere_locate(struct elsewhere *elsewhere, const struct process *process);
 void elsewhere_look_at(struct elsewhere *elsewhere, const struct process *process, pid_t tid);
 /* A socket of the process has shown this namespace. Takes over the descriptor of the namespace,
  * which keeps it until the port is found there. False without memory. */
 bool elsewhere_keep(struct elsewhere *elsewhere, const struct process *process,
                     const struct netns_id *id, int netns);
 
-/* Does what is due. */
+/* Does the work that is due. */
 void elsewhere_work(struct elsewhere *elsewhere, uint64_t now);
 uint64_t elsewhere_due(const struct elsewhere *elsewhere);
 
-/* Finds a way into a namespace where no process is known to live: sets pid and start_time of the
- * target to those of a thread, or descriptor, which is the caller's. 0, or -ESRCH. */
+/* Finds a way into a namespace in which no process is known to live: sets pid and start_time of the
+ * target to those of a thread, or sets the descriptor, which the caller closes. Returns 0 or
+ * -ESRCH. */
 int elsewhere_enter(struct elsewhere *elsewhere, const struct netns_id *id,
                     struct reader_target *target);
 

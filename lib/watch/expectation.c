@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* expectation.c - listeners that the notifier has reported and no read has shown yet */
+/* expectation.c - listeners that the notifier has reported and that no read has shown yet */
 #include "util/clock.h"
 #include "watch/expectation.h"
 
-/* Reads that may fail to show an expected listener before it is overdue, and before it is given up:
- * after 1, 4 and 16 ms it is probably somewhere else. But whoever listens can lose its CPU between
- * the event and the table, and get it back when its turn comes. */
+/* The number of reads without the expected listener after which it is overdue, and after which the
+ * expectation is dropped. After 1, 4 and 16 ms the listener is probably in another namespace, but
+ * the listening process can be preempted between the event and the insertion into the table. */
 #define READS_OVERDUE 4
 #define READS_MAX 7
-/* Sockets that share a port, at most so many of which are looked at. */
+/* The most sockets on one port that are examined. */
 #define SHARED_MAX 64
 
 static void drop(struct expectations *expectations, unsigned int index)
@@ -39,7 +39,7 @@ void expectations_change(struct expectations *expectations, const struct tcp_cha
 		.pid = change->pid,
 		.tid = change->tid,
 	};
-	/* As the tables show it: an IPv4-mapped address is IPv4. */
+	/* Tables show an IPv4-mapped address as IPv4. */
 	listener_set_address(&expectation->listener, change->family, change->address);
 }
 
@@ -49,9 +49,9 @@ void expectations_lost(struct expectations *expectations)
 	expectations->reads = 0;
 }
 
-/* Looks for rows that may be the expected listener. */
-static void look(struct expectation *expectation, const struct snapshot *known,
-                 const struct snapshot *read)
+/* Finds rows that may be the expected listener. */
+static void find_rows(struct expectation *expectation, const struct snapshot *known,
+                      const struct snapshot *read)
 {
 	const struct listener *port = &expectation->listener;
 	size_t rows = 0, added = 0;
@@ -86,9 +86,9 @@ uint64_t expectations_read(struct expectations *expectations, const struct snaps
 	for (unsigned int i = expectations->count; i-- > 0;) {
 		struct expectation expectation = expectations->list[i];
 
-		/* A port that isn't known can't be distinguished from others. */
+		/* An unknown port (autobind) cannot be distinguished from others. */
 		if (expectation.listener.port != 0)
-			look(&expectation, known, read);
+			find_rows(&expectation, known, read);
 		if (++expectation.reads == READS_OVERDUE && sink && !expectation.shown &&
 		    expectation.listener.port != 0)
 			sink(data, &expectation);

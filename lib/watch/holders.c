@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* holders.c - which processes are known to hold which sockets */
+/* holders.c - the known holders of sockets */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "watch/holders.h"
 
-/* One process holds one socket. */
+/* The relation between one process and one socket. */
 struct hold {
 	struct list of_holder;
 	struct list of_socket;
 	struct holder *holder;
 	struct holder_set *set;
-	uint64_t answered; /* number of the last answer that named the socket */
-	uint64_t count;    /* number of the count that it last belonged to */
+	uint64_t answered; /* number of the last answer that included the socket */
+	uint64_t count;    /* number of the last count that included the process */
 };
 
 void holders_init(struct holders *holders, void (*changed)(void *data, struct holder_set *set),
@@ -49,7 +49,7 @@ static void forget_if_idle(struct holders *holders, struct holder *holder)
 	free(holder);
 }
 
-/* The process has let go of the socket. */
+/* Removes a relation: the process has closed the socket. */
 static void let_go(struct holders *holders, struct hold *hold)
 {
 	struct holder_set *set = hold->set;
@@ -164,12 +164,12 @@ void holder_answer_begin(struct holder_answer *answer, struct holders *holders, 
 		.number = ++holders->answers,
 		.counts = counts,
 	};
-	/* The number has gone to another process. */
+	/* The PID belongs to another process now. */
 	if (holder && holder->start_time != start_time)
 		forget(holders, holder);
 }
 
-/* Makes the process of the answer a holder. NULL without memory. */
+/* Creates a holder for the process of the answer. Returns NULL without memory. */
 static struct holder *make_holder(const struct holder_answer *answer)
 {
 	struct holder *holder = calloc(1, sizeof(*holder));
@@ -201,7 +201,7 @@ static bool is_older(const struct holder_answer *answer, const struct holder *ho
 	return answer->pid < holder->pid;
 }
 
-/* The link before which a holder of this age stands. */
+/* Returns the link before which a holder of this age is inserted. */
 static struct list *find_place(const struct holder_answer *answer, struct holder_set *set)
 {
 	struct list *place = &set->holds;
@@ -212,7 +212,7 @@ static struct list *find_place(const struct holder_answer *answer, struct holder
 	return place;
 }
 
-/* Counts a holder without a name. */
+/* Counts a holder that is not stored individually. */
 static void count_other(const struct holder_answer *answer, struct holder_set *set)
 {
 	struct holders *holders = answer->holders;
@@ -229,8 +229,8 @@ static void count_other(const struct holder_answer *answer, struct holder_set *s
 	list_append(&holders->crowded, &set->of_crowded);
 }
 
-/* Takes the name of the youngest holder. In a count it is counted, unless its own answer is still
- * to come. */
+/* Removes the youngest holder from the stored ones. During a count it is counted, unless its own
+ * answer follows later. */
 static void unname_youngest(const struct holder_answer *answer, struct holder_set *set)
 {
 	struct hold *youngest = last_hold(set);
@@ -242,7 +242,7 @@ static void unname_youngest(const struct holder_answer *answer, struct holder_se
 	forget_if_idle(answer->holders, holder);
 }
 
-/* Names a new holder, in the place of the youngest one where there are too many. */
+/* Stores a new holder, which replaces the youngest one if there are too many. */
 static void name_holder(struct holder_answer *answer, struct holder_set *set)
 {
 	struct list *place = find_place(answer, set);
@@ -304,7 +304,7 @@ int holder_answer_end(struct holder_answer *answer, bool complete)
 	return answer->error;
 }
 
-/* --- those beyond the named ones --- */
+/* --- holders that are only counted --- */
 
 void holders_begin_count(struct holders *holders)
 {

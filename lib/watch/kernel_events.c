@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_events.c - from a kernel event to the namespace that is read and the tree that grows */
+/* kernel_events.c - assigns kernel events to namespaces and trees */
 #include <errno.h>
 #include <search.h>
 #include <stdio.h>
@@ -17,20 +17,20 @@
 #include "watch/subscription.h"
 #include "watch/unseen.h"
 
-/* Sockets of members whose end may be reported of a non-member; with more, the list begins anew,
- * and leaves the ends of those that were dropped to the poll. */
+/* The most sockets of members that are remembered, because a non-member may be reported to close
+ * them. When the list is full, it is cleared, and polling finds the ends of the dropped sockets. */
 #define KNOWN_SOCKETS_MAX 65536
 
-/* Records that are handled before the monitor turns to what else there is. */
+/* The most records that are handled before the monitor does other work. */
 #define SLICE 4096
 
-/* Between two times that the followed processes are set anew. */
+/* The time after which the set of followed processes is rebuilt. */
 #define REFOLLOW (10 * NSEC_PER_SEC)
 
-/* A socket of a member that listens. */
+/* A listening socket of a member. */
 struct known_socket {
 	uint64_t socket; /* the kernel's address of it */
-	uint64_t netns;  /* serial number of its worker */
+	uint64_t netns;  /* serial number of the worker of its namespace */
 };
 
 static int compare(const void *left, const void *right)
@@ -63,11 +63,11 @@ static void remember(struct kernel_events *events, uint64_t socket, uint64_t net
 		return;
 	}
 	if (place)
-		(*place)->netns = netns; /* the kernel has used the address again */
+		(*place)->netns = netns; /* the kernel has reused the address */
 	free(known_socket);
 }
 
-/* Forgets a socket. Returns the serial number of its worker; 0 if it wasn't known. */
+/* Removes a socket. Returns the serial number of its worker; 0 if the socket is unknown. */
 static uint64_t forget(struct kernel_events *events, uint64_t socket)
 {
 	struct known_socket key = {.socket = socket},
@@ -84,14 +84,14 @@ static uint64_t forget(struct kernel_events *events, uint64_t socket)
 	return netns;
 }
 
-/* What a record says of non-members goes no further: the figures that a host program may ask for
- * count those about what is watched. */
+/* Only records about watched processes and namespaces are counted, because the statistics must
+ * reveal nothing about other processes. */
 static void count(struct kernel_events *events)
 {
 	events->context->stats[PORTWATCH_STAT_NOTIFIER_RECORDS]++;
 }
 
-/* Reads the workers of a namespace, which expect what was reported. */
+/* Makes the workers of a namespace expect the reported listener. */
 static void expect(struct kernel_events *events, const struct netns_id *id,
                    const struct tcp_change *change)
 {
@@ -104,8 +104,8 @@ static void expect(struct kernel_events *events, const struct netns_id *id,
 	}
 }
 
-/* In a scope in which everybody counts, where that is one of its namespaces. member NULL: the
- * process is a member of no tree. */
+/* Adds a candidate to each subscription whose scope counts every process and reads the namespace.
+ * member NULL: the process is not a member of any tree. */
 static void add_outside_candidate(struct kernel_events *events, pid_t pid,
                                   const struct process *member, const struct netns_id *id)
 {
@@ -143,8 +143,8 @@ static void member_changed(struct kernel_events *events, struct process *process
 		if (change->tid != process->pid)
 			elsewhere_look_at(events->elsewhere, process, change->tid);
 	}
-	/* A process or a thread that moves and listens: its new namespace must have a worker first.
-	 */
+	/* The process or thread may have moved before listen(2): its new namespace must have a
+	 * worker first. */
 	placement_update(events->placement);
 	if (change->listening)
 		add_candidate(events, process);
@@ -154,7 +154,7 @@ static void member_changed(struct kernel_events *events, struct process *process
 		expect(events, &place->id, change);
 }
 
-/* A non-member matters where a whole namespace is watched. */
+/* Events of a non-member matter only if a subscription watches a whole namespace. */
 static void non_member_changed(struct kernel_events *events, const struct tcp_change *change)
 {
 	CLEANUP_CLOSE int process = -1;
@@ -205,7 +205,7 @@ static bool forked(void *data, pid_t parent, pid_t child)
 	return true;
 }
 
-/* It is the same process by another name, and may have let go of sockets. */
+/* After an exec the process has a new name, and may have closed sockets. */
 static bool execed(void *data, pid_t pid)
 {
 	struct kernel_events *events = data;
@@ -234,7 +234,7 @@ static bool exited(void *data, pid_t pid)
 	return true;
 }
 
-/* What it did before that was reported: it may have called exec, or exited. */
+/* Events before this moment were not reported: the process may have called exec or exited. */
 static void followed(void *data, pid_t pid)
 {
 	struct kernel_events *events = data;
@@ -244,14 +244,14 @@ static void followed(void *data, pid_t pid)
 		events->context->exited = true;
 }
 
-/* What the records would have reported is found by reading everything. The ends of sockets may have
- * been among it: those would be kept for ever. */
+/* After a loss, everything is read. The known sockets are cleared, because lost records may have
+ * included their ends. */
 static void lost(void *data, uint64_t records)
 {
 	struct kernel_events *events = data;
 	struct netns *ns;
 
-	(void)records; /* of whom is not known */
+	(void)records; /* the processes are unknown */
 	events->context->stats[PORTWATCH_STAT_NOTIFIER_LOST]++;
 	events->context->forked = true;
 	events->refollow = true;
@@ -265,7 +265,7 @@ static void lost(void *data, uint64_t records)
 
 static void readable(struct source *source)
 {
-	(void)source; /* drained at each turn */
+	(void)source; /* drained in each pass */
 }
 
 static const struct notifier_hooks hooks = {
@@ -303,7 +303,7 @@ void kernel_events_reason(const struct context *context, enum notifier_kind kind
 	}
 }
 
-/* Says by which way the kernel reports a kind of events, or why by none. */
+/* Logs the mechanism by which the kernel reports a kind of events, or why there is none. */
 static void log_kind(struct kernel_events *events, struct subscription *subscription,
                      enum notifier_kind kind)
 {
@@ -324,12 +324,13 @@ static void log_kind(struct kernel_events *events, struct subscription *subscrip
 	          names[kind], text);
 	if (kind == NOTIFIER_PROCESSES)
 		log_write(&subscription->log, PORTWATCH_LOG_INFO,
-		          "a process whose parent exits before anybody looks is followed only "
-		          "where its session or process group shows whose it is, and not where it "
-		          "has made a session of its own (setsid)");
+		          "a process whose parent exits before the next scan is followed only "
+		          "if its session or process group shows that it belongs to the tree, and "
+		          "not if it "
+		          "has created a session of its own (setsid)");
 }
 
-/* All the ways in use, as one number; -1: there is no notifier. */
+/* Returns the mechanisms in use as one number; -1: there is no notifier. */
 static int ways_in_use(const struct kernel_events *events)
 {
 	int ways = 0;
@@ -341,8 +342,8 @@ static int ways_in_use(const struct kernel_events *events)
 	return ways;
 }
 
-/* Logged once for each watcher, and again when that has changed: another one's start may have been
- * another attempt. */
+/* Logs the mechanisms once for each watcher, and again after a change: the start of another watcher
+ * may have opened the notifier again. */
 static void log_ways(struct kernel_events *events, struct subscription *subscription)
 {
 	int ways = events->ways;
@@ -379,7 +380,7 @@ static void open_notifier(struct kernel_events *events)
 	}
 	if (result == 0) {
 		events->context->notifier_failure = (struct failure){0};
-		events->context->forked = true; /* what came before the first record */
+		events->context->forked = true; /* to find forks before the first record */
 		events->refollow = true;
 	} else {
 		events->context->notifier = NULL;
@@ -395,8 +396,8 @@ static void close_notifier(struct kernel_events *events)
 	forget_all(events);
 }
 
-/* Another attempt. The old one goes when the new one is there, so that nothing happens unseen;
- * where the new one fails, the old one stays. */
+/* Opens the notifier again. The old one is closed after the new one is open, so that no event is
+ * missed; if the new one fails, the old one stays. */
 static void reopen_notifier(struct kernel_events *events)
 {
 	struct notifier *old = events->context->notifier;
@@ -433,7 +434,7 @@ int kernel_events_update(struct kernel_events *events)
 		events->everybody_counts |=
 			subscription->scope && scope_counts_everybody(subscription->scope);
 	}
-	/* Where it doesn't report listen(2), another watcher's start is another attempt. */
+	/* If the notifier does not report listen(2), each start of a watcher tries again. */
 	if (events->context->notifier && !wanted)
 		close_notifier(events);
 	else if (events->context->notifier &&
@@ -458,11 +459,11 @@ void kernel_events_drain(struct kernel_events *events)
 {
 	if (events->context->notifier)
 		events->more = notifier_drain(events->context->notifier, SLICE);
-	/* All that those have done who had exited before is taken in now. */
+	/* All records of processes that have exited earlier have been handled now. */
 	if (kernel_events_is_behind(events))
 		return;
-	process_table_part(events->context->processes);
-	/* Of our own children nothing more is reported. */
+	process_table_drop_exited(events->context->processes);
+	/* No more records about our own reaped children can follow. */
 	loop_forget_reaped(&events->context->loop);
 }
 
@@ -491,19 +492,19 @@ void kernel_events_after_scan(struct kernel_events *events)
 
 	if (!events->context->notifier || (!events->refollow && now < events->refollow_due))
 		return;
-	/* Without those that are gone. */
+	/* Rebuilds the set without processes that are gone. */
 	events->refollow = false;
 	events->refollow_due = now + REFOLLOW;
 	notifier_reset(events->context->notifier);
 	process_table_each(events->context->processes, keep, events);
 }
 
-void kernel_events_settle(struct kernel_events *events, bool poll)
+void kernel_events_apply(struct kernel_events *events, bool poll)
 {
 	struct notifier *notifier = events->context->notifier;
 
-	if (notifier && (poll || notifier_is_unsettled(notifier)))
-		notifier_settle(notifier, procfs_last_pid(&events->context->procfs));
+	if (notifier && (poll || notifier_is_unapplied(notifier)))
+		notifier_apply(notifier, procfs_last_pid(&events->context->procfs));
 }
 
 void kernel_events_clear(struct kernel_events *events)

@@ -11,7 +11,7 @@
 #include "util/lock.h"
 #include "watch/log.h"
 
-/* Whether a message of this level would reach anybody. */
+/* Whether the log function receives messages of this level. */
 static bool is_wanted(const struct log *log, enum portwatch_log_level level)
 {
 	return log->callback && level <= log->level;
@@ -38,7 +38,7 @@ static bool is_allowed(struct log *log)
 	return true;
 }
 
-/* Whether portwatch_get_error() is to report it. */
+/* Whether portwatch_get_error() reports messages of this level. */
 static bool is_kept(const struct log *log, enum portwatch_log_level level)
 {
 	return log->last && level <= PORTWATCH_LOG_WARNING;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.c - the way from the threads of the host to the monitor thread, and the life of that
- * thread */
+/* mailbox.c - requests of host threads to the monitor thread, and the life cycle of this thread */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,8 +13,8 @@
 static struct {
 	struct list requests;
 	unsigned int watchers; /* between mailbox_enter() and mailbox_leave() */
-	bool running;          /* the thread exists and hasn't announced its end */
-	bool joinable;         /* nobody has joined it yet */
+	bool running;          /* the thread exists and has not announced its end */
+	bool joinable;         /* the thread is not joined yet */
 	pthread_t thread;
 	int wake; /* an eventfd, while the thread runs */
 } mailbox = {.requests = {&mailbox.requests, &mailbox.requests}, .wake = -1};
@@ -33,7 +32,7 @@ static struct request *next_request(void)
 	return request;
 }
 
-/* After this the request belongs to the host thread again, which may be gone with it. */
+/* After the reply the request belongs to the host thread again, which may free it at once. */
 static void reply(struct request *request)
 {
 	library_lock();
@@ -86,7 +85,7 @@ void mailbox_refuse(int error)
 	eventfd_t value;
 
 	mailbox_serve(NULL, error);
-	/* Blocks until the next request, or the last watcher's leave. */
+	/* Blocks until the next request, or until the last watcher has stopped. */
 	eventfd_read(mailbox.wake, &value);
 }
 
@@ -108,7 +107,7 @@ static void join(void)
 	library_lock();
 }
 
-/* All signals are blocked in it: those of the host are the host's. */
+/* The thread blocks all signals, so that the signals of the host reach only its own threads. */
 static int create(mailbox_thread *thread)
 {
 	sigset_t all, before;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mailbox.h - the way from the threads of the host to the monitor thread
+/* mailbox.h - requests of host threads to the monitor thread
  *
  * A host thread adds a request and waits until the monitor thread has served it, between two slices
  * of its work. The monitor thread exists while a watcher is started: the first start creates it,
@@ -13,47 +13,50 @@
 
 struct subscription_table;
 
-/* Belongs to the host thread that waits, most often on its stack. */
+/* Owned by the waiting host thread, usually on its stack. */
 struct request {
 	struct list link;
-	/* Called by the monitor thread without the lock. subscriptions is NULL where there was no
-	 * memory or descriptor for a monitor, and error says which. */
+	/* Called by the monitor thread without the lock. If there was no memory or descriptor for a
+	 * monitor, `subscriptions` is NULL and `error` is the reason. */
 	void (*serve)(struct request *request, struct subscription_table *subscriptions, int error);
 	bool served;
 };
 
-/* The host's side, with the lock held and released while it waits. */
+/* For host threads, with the lock held. The lock is released while they wait. */
 
 /* The body of the monitor thread (monitor.h); the argument is NULL. */
 typedef void *mailbox_thread(void *data);
-/* A watcher is about to start: creates the monitor thread if there is none. 0 or a negative errno.
- * Each success is undone by mailbox_leave(). */
+/* Called before a watcher starts: creates the monitor thread if there is none. Returns 0 or a
+ * negative errno. Each successful call requires one mailbox_leave(). */
 int mailbox_enter(mailbox_thread *thread);
-/* A watcher has stopped, or failed to start. Waits for the end of the thread if it was the last. */
+/* Called after a watcher has stopped or has failed to start. If it was the last one, waits for the
+ * end of the thread. */
 void mailbox_leave(void);
-/* Has a request served. The caller is between mailbox_enter() and mailbox_leave(). */
+/* Adds a request and waits until it is served. Called between mailbox_enter() and
+ * mailbox_leave(). */
 void mailbox_call(struct request *request);
-/* Whether the calling thread is the monitor thread, which can't wait for itself: a log function is
- * running. */
+/* Whether the calling thread is the monitor thread, which cannot wait for itself: a log function
+ * has called the library. */
 bool mailbox_is_own_thread(void);
 
-/* The monitor's side, without the lock. */
+/* For the monitor thread, without the lock. */
 
-/* Readable when there may be a request. */
+/* A descriptor that is readable when there may be a request. */
 int mailbox_fd(void);
-/* Serves what waits. */
+/* Serves the waiting requests. */
 void mailbox_serve(struct subscription_table *subscriptions, int error);
 
-/* Answers what waits by an error, and waits for more. */
+/* Answers the waiting requests with an error, and waits for more. */
 void mailbox_refuse(int error);
 
-/* Whether no watcher needs the monitor any more. */
+/* Whether no watcher needs the monitor. */
 bool mailbox_is_idle(void);
-/* The same for the thread. The answer false announces the end of the thread: the thread returns,
- * and the next watcher creates another. */
+/* Whether a watcher needs the thread. If this returns false, the thread must return, and the next
+ * watcher creates another thread. */
 bool mailbox_is_needed(void);
 
-/* In the child of a fork(2), without the lock: there is no thread. */
+/* Resets the mailbox in the child of a fork(2), which has no monitor thread. Called without the
+ * lock. */
 void mailbox_forget(void);
 
 #endif

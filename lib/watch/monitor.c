@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* monitor.c - the one per process: an epoll loop on one thread that keeps everything up to date */
+/* monitor.c - the monitor: one per process, an epoll loop on one thread that updates all watched
+ * objects */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -19,9 +20,9 @@
 #include "watch/unseen.h"
 
 struct monitor {
-	bool quit; /* no watcher needs it any more */
+	bool quit; /* no watcher needs the monitor any more */
 	struct context context;
-	struct source wake; /* of the mailbox: a host thread wants something */
+	struct source wake; /* of the mailbox: a host thread has sent a request */
 	struct schedule schedule;
 	struct netns_table namespaces;
 	struct subscription_table subscriptions;
@@ -30,18 +31,18 @@ struct monitor {
 	struct placement placement;
 	struct kernel_events events;
 	struct recent_pids recent_pids;
-	uint64_t recheck;          /* when the trees are read, whether anything was forked or not */
-	uint64_t refresh_earliest; /* the trees are not read before */
-	uint64_t refresh_took;     /* by the reading under way, in ns ... */
-	uint64_t refresh_cpu;      /* ... and of that, CPU time */
-	bool refreshing;           /* the trees are being read, a slice at each turn ... */
+	uint64_t recheck;          /* when the trees are read even without a fork */
+	uint64_t refresh_earliest; /* earliest time of the next read of the trees */
+	uint64_t refresh_took;     /* duration of the present read so far, in ns ... */
+	uint64_t refresh_cpu;      /* ... and its CPU time */
+	bool refreshing;           /* the trees are being read, one slice in each pass ... */
 	struct list waiting;       /* ... and these subscriptions, by `busy`, wait for the end */
-	bool refresh_failed;       /* not all could be read: with the next poll again */
+	bool refresh_failed;       /* the read was incomplete: repeat it with the next poll */
 };
 
-/* --- what the lower layers report and ask --- */
+/* --- hooks of the lower layers --- */
 
-/* Our own helpers are never members. */
+/* The library's own helpers are never members. */
 static bool is_helper(void *data, pid_t pid)
 {
 	struct monitor *monitor = data;
@@ -77,7 +78,7 @@ static void left(void *data, struct process_tree *tree, struct process *process)
 		          (int)process->pid, process->name);
 		placement_left(&monitor->placement, subscription, process);
 		owners_left(subscription, process);
-		/* There is room for one of those. */
+		/* The scope has room for a process that was left out. */
 		monitor->context.forked |= scope_leaves_out(subscription->scope);
 	}
 }
@@ -117,7 +118,7 @@ static void completed(void *data, struct netns *ns)
 		view_completed(view);
 }
 
-/* For those who wait for the namespace, or for its end. */
+/* Wakes the subscriptions that wait for the namespace or for its end. */
 static void exhausted(void *data, struct netns *ns)
 {
 	struct view *view;
@@ -155,7 +156,7 @@ static int enter(void *data, struct netns *ns, struct reader_target *target)
 	return placement_enter(&monitor->placement, ns, target);
 }
 
-/* Where the kernel doesn't report closed sockets with the beginning of listening. */
+/* The reader reports closed sockets only if the notifier does not. */
 static bool wants_closes(void *data, const struct netns *ns)
 {
 	struct monitor *monitor = data;
@@ -181,14 +182,14 @@ static const struct netns_observer netns_observer = {
 
 /* --- the trees --- */
 
-/* All work is divided into slices: between two of them the monitor serves the mailbox, the notifier
+/* All work is divided into slices. Between two slices the monitor serves the mailbox, the notifier
  * and the other namespaces. */
 #define SLICE (5 * NSEC_PER_MSEC)
-/* After reading the trees, a pause of so many times what that took: forks and exits without end
- * take at most a fifth of one CPU. */
+/* After the trees were read, a pause of this many times the duration: endless forks and exits cost
+ * at most a fifth of one CPU. */
 #define REFRESH_REST 4
-/* However quiet it seems, and whatever says so, the trees are read again after so long, and a pause
- * of so many times the CPU time of the reading: 0.2% of one CPU. */
+/* The trees are read again after this time even if nothing indicates a fork, and after a pause of
+ * RECHECK_REST times the CPU time of the read: 0.2% of one CPU. */
 #define RECHECK (10 * NSEC_PER_SEC)
 #define RECHECK_REST 500
 
@@ -202,23 +203,23 @@ static void refresh_more(struct monitor *monitor)
 	monitor->refresh_cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	now = clock_now(CLOCK_MONOTONIC);
 	took = now - before;
-	/* A slice can't last so long: the whole process was stopped meanwhile. */
+	/* A slice does not last this long: the whole process was stopped meanwhile. */
 	monitor->refresh_took += took < NSEC_PER_SEC ? took : NSEC_PER_SEC;
 	monitor->refreshing = result > 0;
 	if (result > 0)
 		return;
 	kernel_events_after_scan(&monitor->events);
 	list_splice(&monitor->subscriptions.busy, &monitor->waiting);
-	monitor->refresh_failed |= result < 0; /* with the next poll again */
+	monitor->refresh_failed |= result < 0; /* repeat with the next poll */
 	monitor->refresh_earliest = now + monitor->refresh_took * REFRESH_REST;
 	monitor->recheck = now + RECHECK + monitor->refresh_cpu * RECHECK_REST;
-	/* Nothing says that nobody has forked: it is done in each cycle. */
+	/* If the last PID is unknown, each cycle must read the trees. */
 	if (monitor->recent_pids.last == 0)
 		monitor->schedule.scan_cost =
 			schedule_smooth(monitor->schedule.scan_cost, monitor->refresh_cpu);
 }
 
-/* Begins to read the trees, or leaves it to a later turn. */
+/* Starts to read the trees, or leaves the read to a later pass. */
 static void refresh(struct monitor *monitor)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -236,7 +237,7 @@ static void refresh(struct monitor *monitor)
 	refresh_more(monitor);
 }
 
-/* Whether processes may have come since the trees were read. */
+/* Whether new processes may exist since the trees were read. */
 static bool check_forks(struct monitor *monitor, uint64_t now)
 {
 	pid_t after, last;
@@ -268,14 +269,14 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 		return;
 	if (!subscription->attribute && now < subscription_due(subscription))
 		return;
-	/* A start asks each process once, about all sockets. */
+	/* During the start each process is scanned once, for all sockets. */
 	if (subscription->state == SUBSCRIPTION_STARTING &&
 	    subscription->owners.phase == OWNERS_IDLE && !subscription_is_read(subscription, &any))
 		return;
-	/* Who holds a new socket may itself be new. */
+	/* The holder of a new socket may itself be a new process. */
 	if (subscription->pending > 0 && check_forks(monitor, now))
 		refresh(monitor);
-	/* Where no event names the new processes, they are known when the reading has ended. */
+	/* Without fork events, new processes are known only after the read of the trees. */
 	if (monitor->refreshing && !context_is_notified(&monitor->context, NOTIFIER_PROCESSES)) {
 		list_append(&monitor->waiting, &subscription->busy);
 		return;
@@ -284,7 +285,7 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 		subscription->attribute_again = true;
 }
 
-/* Everything that is due when a cycle begins. */
+/* The work at the beginning of a poll cycle. */
 static void begin_cycle(struct monitor *monitor, uint64_t now)
 {
 	bool in_need = monitor->refresh_failed;
@@ -308,11 +309,11 @@ static void begin_cycle(struct monitor *monitor, uint64_t now)
 	                    context_is_notified(&monitor->context, NOTIFIER_LISTEN), in_need);
 }
 
-/* While the trees are scanned nothing is to be missed. */
-static void settle_events(struct monitor *monitor, bool poll)
+/* Does nothing while the trees are scanned, so that no event is missed. */
+static void apply_events(struct monitor *monitor, bool poll)
 {
 	if (!monitor->refreshing)
-		kernel_events_settle(&monitor->events, poll);
+		kernel_events_apply(&monitor->events, poll);
 }
 
 /* Looks after the trees, with each read. */
@@ -327,9 +328,9 @@ static void scan_trees(struct monitor *monitor, uint64_t now)
 	check_forks(monitor, now);
 	if (process_table_find_delayed_orphans(monitor->context.processes) < 0)
 		monitor->refresh_failed = true;
-	settle_events(monitor, true);
+	apply_events(monitor, true);
 	placement_locate(&monitor->placement, now);
-	/* What others fork must not make the watcher deaf. */
+	/* Forks of other processes must not keep the watcher from polling. */
 	if (before && last == monitor->recent_pids.last && !monitor->context.forked)
 		monitor->schedule.scan_cost = schedule_smooth(
 			monitor->schedule.scan_cost, schedule_measure(&monitor->schedule) - before);
@@ -345,7 +346,8 @@ static bool refresh_is_due(const struct monitor *monitor, uint64_t now)
 	       now >= monitor->refresh_earliest;
 }
 
-/* Where no namespace was polled until now, the cycle under way was none for tables. */
+/* If no namespace was polled until now, the present cycle does not include reads of tables, so a
+ * new one begins. */
 static void check_adapting(struct monitor *monitor)
 {
 	bool adapted = monitor->schedule.adapts;
@@ -357,7 +359,7 @@ static void check_adapting(struct monitor *monitor)
 	}
 }
 
-/* What one subscription has to do. */
+/* Does the work of one subscription. */
 static void serve(struct monitor *monitor, struct subscription *subscription, uint64_t now)
 {
 	struct view *view;
@@ -374,7 +376,7 @@ static void serve(struct monitor *monitor, struct subscription *subscription, ui
 	heap_set(&monitor->subscriptions.due, &subscription->due, subscription_due(subscription));
 }
 
-/* Those that are due and those that were touched, each once. */
+/* Serves the subscriptions that are due and those that were touched, each once. */
 static void serve_all(struct monitor *monitor, uint64_t now)
 {
 	struct subscription_table *table = &monitor->subscriptions;
@@ -392,7 +394,7 @@ static void serve_all(struct monitor *monitor, uint64_t now)
 		serve(monitor, container_of(all.next, struct subscription, busy), now);
 }
 
-/* Everything that is to do now. */
+/* Does all work that is due. */
 static void work(struct monitor *monitor, uint64_t now)
 {
 	if (kernel_events_update(&monitor->events) < 0)
@@ -415,7 +417,7 @@ static void work(struct monitor *monitor, uint64_t now)
 		scan_trees(monitor, now);
 }
 
-/* When there is something to do again. */
+/* Returns when the next work is due. */
 static uint64_t next_due(struct monitor *monitor, uint64_t now)
 {
 	uint64_t due = monitor->schedule.next;
@@ -423,11 +425,11 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 	if (placement_is_due(&monitor->placement) || monitor->subscriptions.changed ||
 	    monitor->namespaces.polled || !list_empty(&monitor->subscriptions.busy))
 		return 0;
-	/* The rest of what is under way. */
+	/* Unfinished work continues in the next pass. */
 	if (monitor->events.more || monitor->refreshing || monitor->placement.inits.list >= 0)
 		return 0;
-	/* They leave with the next drain. */
-	if (process_table_is_parting(monitor->context.processes) &&
+	/* The next drain releases these processes. */
+	if (process_table_has_dropping(monitor->context.processes) &&
 	    !kernel_events_is_behind(&monitor->events))
 		return 0;
 	due = clock_earlier(due, netns_table_due(&monitor->namespaces));
@@ -443,10 +445,10 @@ static uint64_t next_due(struct monitor *monitor, uint64_t now)
 	return due;
 }
 
-/* One turn. Nothing in it walks over all namespaces or subscriptions, unless a poll cycle begins or
- * members have come, gone or moved. Returns for how many milliseconds there is nothing to do;
- * rounded up, so that it is due then. */
-static int turn(struct monitor *monitor)
+/* One pass of the loop. A pass does not walk over all namespaces or subscriptions, unless a poll
+ * cycle begins or members have joined, left or moved. Returns the milliseconds until the next work
+ * is due, rounded up so that the work is due then. */
+static int pass(struct monitor *monitor)
 {
 	uint64_t due, now;
 
@@ -455,7 +457,7 @@ static int turn(struct monitor *monitor)
 		refresh_more(monitor);
 	inits_walk(&monitor->placement.inits, clock_now(CLOCK_MONOTONIC) + SLICE);
 	work(monitor, clock_now(CLOCK_MONOTONIC));
-	settle_events(monitor, false);
+	apply_events(monitor, false);
 	now = clock_now(CLOCK_MONOTONIC);
 	due = next_due(monitor, now);
 	return due <= now ? 0 : (int)((due - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
@@ -491,7 +493,7 @@ static int open_all(struct monitor *monitor)
 	return loop_add(&monitor->context.loop, &monitor->wake);
 }
 
-/* Gives back all that the monitor holds. There are no subscriptions by then. */
+/* Frees the monitor. There are no subscriptions any more. */
 static void monitor_free(struct monitor *monitor)
 {
 	kernel_events_clear(&monitor->events);
@@ -531,8 +533,8 @@ static int monitor_new(struct monitor **monitor)
 	return result;
 }
 
-/* A monitor lives while watchers need it. Watchers that come while the last one is taken apart get
- * another, from the same thread, so that there are never two. */
+/* A monitor exists while watchers need it. If new watchers start while the monitor is being freed,
+ * the same thread creates the next monitor, so that there are never two. */
 void *monitor_thread(void *data)
 {
 	(void)data;
@@ -545,7 +547,7 @@ void *monitor_thread(void *data)
 			continue;
 		}
 		while (!monitor->quit) {
-			loop_wait(&monitor->context.loop, turn(monitor));
+			loop_wait(&monitor->context.loop, pass(monitor));
 			monitor->context.stats[PORTWATCH_STAT_WAKEUPS]++;
 		}
 		monitor_free(monitor);

@@ -6,36 +6,36 @@
 #include "util/clock.h"
 #include "watch/netns_reader.h"
 
-/* How long a reader may do nothing while an answer is due; doubled with each failure, up to eight
- * times. */
+/* How long a reader may make no progress while an answer is due; doubled with each failure, up to
+ * eight times. */
 #define ANSWER_PAUSE (2 * NSEC_PER_SEC)
 /* What it does is looked at only when it has not answered for so long. */
 #define ANSWER_USUAL (100 * NSEC_PER_MSEC)
 #define PROGRESS_UNKNOWN UINT64_MAX
-/* The child's clock doesn't count what its own children do, such as the programs that the script
- * behind nsenter runs. Each of them takes about as long as the start of nsenter itself, so the
- * longest silence so far, times this, is no reason to give up. */
+/* The CPU clock of the child does not include its own children, such as the programs that the
+ * script behind nsenter runs. Each of them takes about as long as the start of nsenter itself, so
+ * the reader is given this many times the longest pause so far. */
 #define SILENCE_TIMES 4
-/* How long an answer may take in all. */
+/* How long an answer may take in total. */
 #define ANSWER_MAX (30 * NSEC_PER_SEC)
-/* After a read, a pause of so many times its length: reads take at most a fifth of one CPU. */
+/* After a read, a pause of this many times its length: reads take at most a fifth of one CPU. */
 #define REST 4
-/* After a second look that misses something itself, the pause before the next, and so many times
- * its length. */
+/* If a confirming read misses further rows, the pause before the next one; it also lasts
+ * CONFIRM_REST times the length of the read. */
 #define CONFIRM_PAUSE (20 * NSEC_PER_MSEC)
 #define CONFIRM_REST 32
-/* How often an answer without information is asked for again at once. */
+/* How often a failed read is repeated at once. */
 #define RETRIES_MAX 5
-/* Pause before a namespace looks again for room for its helper, while all helpers are busy. */
+/* The pause before a namespace asks again for room for its helper, while all helpers are busy. */
 #define ROOM_PAUSE NSEC_PER_MSEC
-/* Pause before the next read where there was no memory for this one. */
+/* The pause before the next read if there was no memory for this one. */
 #define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
 
-/* What the first quiet read of a small table takes after a pause, with the helper's part. Assumed
- * until there was one: many namespaces would otherwise all be read again a second after the start.
- */
+/* The assumed cost of a quiet read of a small table after a pause, including the helper, until one
+ * was measured. Without the assumption, many namespaces would all be read again a second after the
+ * start. */
 #define ASSUMED_COST UINT64_C(60000)
-/* ... and to fork the helper of a namespace that has none. */
+/* ... and the cost of forking a helper for a namespace that has none. */
 #define HELPER_COST NSEC_PER_MSEC
 
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
@@ -71,7 +71,7 @@ bool netns_table_has_helper(const struct netns_table *table, pid_t pid)
 	return hash_find(&table->by_helper, (uint64_t)pid) != NULL;
 }
 
-/* The next with this number that is in the same file system of /proc. */
+/* The next worker with this inode number whose file of /proc is on the same device. */
 static struct netns *same_device(struct hash_link *link, uint64_t dev)
 {
 	for (; link; link = hash_next(link)) {
@@ -100,7 +100,7 @@ struct netns *netns_find_serial(const struct netns_table *table, uint64_t serial
 	return link ? container_of(link, struct netns, by_serial) : NULL;
 }
 
-/* When there is something to do next. */
+/* When the worker has work next. */
 static uint64_t due(const struct netns *ns)
 {
 	uint64_t when = clock_earlier(ns->next, ns->improve);
@@ -120,13 +120,13 @@ static uint64_t due(const struct netns *ns)
 	return when;
 }
 
-/* To be called after every change by which something may be due earlier. */
+/* Called after every change that may make work due earlier. */
 static void reschedule(struct netns *ns)
 {
 	heap_set(&ns->workers->due, &ns->due, due(ns));
 }
 
-/* Begins, or begins anew. */
+/* Starts or restarts a burst. */
 void netns_begin_burst(struct netns *ns, struct burst *burst)
 {
 	if (context_is_notified(ns->workers->context, NOTIFIER_LISTEN))
@@ -205,8 +205,8 @@ static void log_rejected(struct netns *ns)
 	ns->rejected = rejected;
 }
 
-/* A pause of so many times the length of the read that has just ended; at most one second, since
- * that length may be that of a stop of the whole process. */
+/* A pause of `times` times the length of the read that has just ended; at most one second, because
+ * the whole process may have been stopped during the read. */
 static uint64_t rest_after(const struct netns *ns, uint64_t now, unsigned int times)
 {
 	uint64_t rest = (now - ns->requested) * times;
@@ -214,15 +214,15 @@ static uint64_t rest_after(const struct netns *ns, uint64_t now, unsigned int ti
 	return rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC;
 }
 
-/* Another look, unless an earlier one is due. */
+/* Schedules a read, unless an earlier one is due. */
 static void read_at(struct netns *ns, uint64_t when)
 {
 	if (when < ns->next)
 		ns->next = when;
 }
 
-/* Whether all that a read misses has ended, as the kernel has reported, and nothing else happened
- * meanwhile: then no row has merely been skipped. */
+/* Whether the kernel has reported the end of all missing rows and nothing else has happened
+ * meanwhile: then the read has not merely skipped a row. */
 static bool is_explained(const struct netns *ns, size_t missing)
 {
 	return ns->begun == 0 && missing <= ns->ended;
@@ -257,8 +257,8 @@ static void complete(struct netns *ns, uint64_t now)
 		ns->next = now + MEMORY_PAUSE;
 		return;
 	}
-	/* The second look is due at once; under churn, when there is always something missing, the
-	 * next ones soon. */
+	/* The confirming read is due at once. Under churn, when rows are always missing, further
+	 * ones follow after a short pause. */
 	if (missing > 0 && !ns->confirming) {
 		ns->again = true;
 		if (is_explained(ns, (size_t)missing))
@@ -271,7 +271,7 @@ static void complete(struct netns *ns, uint64_t now)
 	ns->workers->observer->completed(ns->workers->data, ns);
 }
 
-/* An answer without information: asked for again soon, then with the next poll. */
+/* After a failed read: repeats it soon, and later with the next poll. */
 static void retry(struct netns *ns, uint64_t now)
 {
 	struct failure failure = reader_failure(ns->reader);
@@ -286,8 +286,8 @@ static void retry(struct netns *ns, uint64_t now)
 	ns->retries = 0;
 }
 
-/* What polling costs is what quiet reads cost: one that has found something was worth it. The first
- * by a reader has set up things. */
+/* The cost of polling is the cost of reads that find nothing new. The first read of a reader
+ * includes its setup, so it does not count. */
 static void note_cost(struct netns *ns, uint64_t now)
 {
 	if (ns->spent && !ns->changed && ns->reads > 1)
@@ -300,7 +300,7 @@ static uint64_t measure(const struct netns *ns)
 	return ns->prompted ? 0 : schedule_measure(ns->workers->schedule);
 }
 
-/* Adds what this thread has spent since `before`, where that is measured. */
+/* Adds the CPU time of this thread since `before`, if it is measured. */
 static void spend(struct netns *ns, uint64_t before)
 {
 	uint64_t after = measure(ns);
@@ -324,7 +324,7 @@ static void expect_answer(struct netns *ns, uint64_t now)
 	set_deadline(ns, now + ANSWER_USUAL);
 }
 
-/* The reader has another while to do something. */
+/* Sets the time within which the reader must make progress. */
 static void extend_deadline(struct netns *ns, uint64_t now, uint64_t progress)
 {
 	uint64_t pause = ANSWER_PAUSE << (ns->failures < 3 ? ns->failures : 3);
@@ -335,7 +335,7 @@ static void extend_deadline(struct netns *ns, uint64_t now, uint64_t progress)
 	set_deadline(ns, now + pause);
 }
 
-/* A part of an answer has come, unless the reader only woke us. */
+/* Notes that a part of an answer has arrived, unless the reader was readable without data. */
 static void hear(struct netns *ns)
 {
 	uint64_t received = reader_received(ns->reader), now;
@@ -349,8 +349,8 @@ static void hear(struct netns *ns)
 	expect_answer(ns, now);
 }
 
-/* Whether the reader has let its time pass. A slow machine is no reason to give up a child that is
- * at work. */
+/* Whether the reader has exceeded its deadline. A child that makes progress on a slow machine gets
+ * more time. */
 static bool is_overdue(struct netns *ns, uint64_t now)
 {
 	uint64_t progress;
@@ -374,7 +374,8 @@ static void take(struct netns *ns, enum reader_state state)
 	ns->pending = false;
 	ns->changed = false;
 	ns->workers->prompted |= ns->prompted;
-	/* The second look may have come without a pause of its own: that is made up for. */
+	/* The confirming read may have followed without a pause, so the pause after it is
+	 * longer. */
 	ns->earliest = now + rest_after(ns, now, ns->confirming ? 2 * REST : REST);
 	if (state == READER_COMPLETE)
 		complete(ns, now);
@@ -386,7 +387,7 @@ static void take(struct netns *ns, enum reader_state state)
 		note_cost(ns, now);
 }
 
-/* What the reader has reported unasked. */
+/* Handles reports of the reader that no request has caused. */
 static void heed(struct netns *ns)
 {
 	if (!ns->reader)
@@ -483,8 +484,8 @@ void netns_attributed(struct netns *ns, uint64_t inode, const struct holder_set 
 	reschedule(ns);
 }
 
-/* Whether the share of a burst pays for a read now. Otherwise it does later, or when the next cycle
- * has left something. */
+/* Whether the CPU time for a read of a burst is available now. Otherwise the read waits for the
+ * share of the watcher, or for the remainder of the next cycle. */
 static bool pays(struct burst *burst, struct schedule *schedule, uint64_t now, uint64_t cost)
 {
 	uint64_t due = share_due(burst->share, &schedule->allowance, schedule->sharers, now, cost);
@@ -498,8 +499,8 @@ static bool pays(struct burst *burst, struct schedule *schedule, uint64_t now, u
 	return true;
 }
 
-/* Whether a read of a burst is due, which is paid then. One read serves all bursts. Those whose
- * pauses have reached the interval at rest end. */
+/* Whether a read of a burst is due; takes its cost from the allowance. One read serves all bursts.
+ * Ends bursts whose pauses have reached the interval at rest. */
 static bool burst_reads(struct netns *ns, uint64_t now)
 {
 	struct schedule *schedule = ns->workers->schedule;
@@ -557,7 +558,7 @@ static void work(struct netns *ns, uint64_t now)
 		ns->again = true;
 	}
 	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
-		return; /* the pause between two attempts */
+		return; /* in the pause between two attempts */
 	if ((ns->again && now >= ns->earliest) || now >= ns->next || now >= ns->expected_at)
 		request(ns, now);
 }
@@ -566,7 +567,7 @@ void netns_table_work(struct netns_table *table, uint64_t now)
 {
 	struct list all;
 
-	/* Each once: a worker may have something to do again at once. */
+	/* Serves each worker once, because a worker may have work again at once. */
 	list_init(&all);
 	while (heap_key(&table->due) <= now) {
 		struct netns *ns = container_of(heap_first(&table->due), struct netns, due);

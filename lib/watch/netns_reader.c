@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* netns_reader.c - chooses the way to read a network namespace, and another when it fails */
+/* netns_reader.c - chooses the reader of a network namespace, and another one after a failure */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,14 +11,15 @@
 #include "util/fd.h"
 #include "watch/netns_reader.h"
 
-/* Pause before a reader that worked is opened again; doubled with each failure in a row. */
+/* The pause before a reader that has worked is opened again; doubled with each consecutive
+ * failure. */
 #define RESTART_FIRST (50 * NSEC_PER_MSEC)
 #define RESTART_MAX (30 * NSEC_PER_SEC)
-/* After so many failures in a row the next way is taken. */
+/* After more consecutive failures than this, the next reader is used. */
 #define FAILURES_MAX 4
-/* A reader that lasted so long counts as one that works. */
+/* A reader that has lasted for this time counts as reliable. */
 #define RELIABLE (10 * NSEC_PER_SEC)
-/* Pause before a better way is tried again; doubled each time. */
+/* The pause before a better reader is tried again; doubled each time. */
 #define IMPROVE_FIRST (60 * NSEC_PER_SEC)
 #define IMPROVE_MAX (3600 * NSEC_PER_SEC)
 
@@ -49,14 +50,15 @@ static void add_reason(struct netns *ns, const char *what, const struct failure 
 	const char *remedy = log_remedy(failure);
 	size_t used = strlen(ns->reason);
 
-	/* The same limit may stand in all ways. */
+	/* All readers may fail at the same limit. */
 	if (strstr(ns->reason, remedy))
 		remedy = "";
 	snprintf(ns->reason + used, sizeof(ns->reason) - used, "%s%s: %s%s", used ? "; " : "", what,
 	         log_failure(failure, text), remedy);
 }
 
-/* A reader that is opened again tries the better form of the table again. */
+/* Drops the reason about the form of the table, because a reader that is opened again tries the
+ * better form again. */
 static void forget_table_reason(struct netns *ns)
 {
 	char *reason = strstr(ns->reason, TABLE_DIAG);
@@ -65,8 +67,8 @@ static void forget_table_reason(struct netns *ns)
 		reason[reason > ns->reason ? -(ptrdiff_t)strlen("; ") : 0] = '\0';
 }
 
-/* The process by which it was entered has exited or has gone elsewhere, as processes do: there is
- * another, or nobody is left there. */
+/* Whether the failure means that the process through which the namespace was entered has exited or
+ * moved: another process must be chosen, or none is left. */
 static bool is_departure(const struct failure *failure)
 {
 	if (failure->error == ENOENT)
@@ -75,8 +77,8 @@ static bool is_departure(const struct failure *failure)
 	return failure->error == ESRCH || failure->error == ESTALE;
 }
 
-/* Remembers why a way can't be taken. That another namespace isn't ours is no reason worth a word.
- */
+/* Stores why a reader cannot be used. The local reader's "not our namespace" is not stored, because
+ * it is always true for other namespaces. */
 static void note(struct netns *ns, struct failure failure)
 {
 	if (failure.error == EXDEV && ns->forced_reader == PORTWATCH_READER_AUTO)
@@ -126,8 +128,8 @@ enum portwatch_reader netns_reader(const struct netns *ns)
 	return works ? order[ns->kind] : PORTWATCH_READER_AUTO;
 }
 
-/* What a helper takes at most: two pipes, a pidfd, what nsenter complains to, a /proc directory,
- * and what is opened while it starts. */
+/* The most descriptors that a helper needs: two pipes, a pidfd, the pipe for error messages of
+ * nsenter, a /proc directory, and those that are open while it starts. */
 #define HELPER_DESCRIPTORS 10
 
 static bool has_room(const struct netns_table *table)
@@ -154,8 +156,8 @@ bool netns_make_room(struct netns *ns, uint64_t now)
 			break;
 		if (is_needed(other, now))
 			continue;
-		/* Nothing is lost with the helper: what it has read is known, and the cookie of the
-		 * namespace shows whether the next helper enters the same one. */
+		/* The snapshot survives the helper, and the cookie of the namespace shows whether
+		 * the next helper enters the same namespace. */
 		netns_close_reader(other);
 		other->parked = true;
 	}
@@ -170,7 +172,7 @@ void netns_note_use(struct netns *ns)
 	list_append(&ns->workers->helpers, &ns->helper);
 }
 
-/* Opens the reader of the present kind. 0 or a negative errno, with the failure noted. */
+/* Opens the reader of the present kind. Returns 0 or a negative errno, with the failure stored. */
 static int open_kind(struct netns *ns, const struct reader_target *target)
 {
 	struct failure failure = {0};
@@ -210,7 +212,8 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 
 	if (reader_pid(ns->reader) == 0)
 		return 0;
-	/* The shell behind nsenter starts others, which its own clock doesn't count. */
+	/* The CPU clock of the shell behind nsenter does not include the programs that the shell
+	 * starts. */
 	if (order[ns->kind] != PORTWATCH_READER_SETNS)
 		return now - ns->requested < NSEC_PER_SEC ? now - ns->requested : NSEC_PER_SEC;
 	cpu = spawn_cpu_time(reader_pid(ns->reader));
@@ -237,14 +240,15 @@ void netns_silence_closes(struct netns *ns, uint64_t now)
 		ns->closes_delay = IMPROVE_MAX;
 	ns->closes_retry = now + ns->closes_delay;
 	netns_log(ns, PORTWATCH_LOG_INFO,
-	          "too many connections to be told when a socket is closed, polling instead for "
+	          "too many connections for reports of closed sockets, polling instead for "
 	          "%llu s",
 	          (unsigned long long)(ns->closes_delay / NSEC_PER_SEC));
 	netns_close_reader(ns);
 	ns->again = true;
 }
 
-/* Opens the first way from the present one on that can be opened. False if there is none. */
+/* Opens the first reader, from the present kind on, that can be opened. Returns false if there is
+ * none. */
 bool netns_open_reader(struct netns *ns)
 {
 	struct reader_target target = {.descriptor = 0};
@@ -274,7 +278,7 @@ bool netns_open_reader(struct netns *ns)
 	return false;
 }
 
-/* No way is left: pause, then begin with the best again. */
+/* No reader works: after a pause, starts again with the best one. */
 void netns_exhaust(struct netns *ns, uint64_t now)
 {
 	uint64_t pause = RESTART_FIRST << (ns->failures < 10 ? ns->failures : 10);
@@ -285,7 +289,7 @@ void netns_exhaust(struct netns *ns, uint64_t now)
 	ns->next = now + (pause < RESTART_MAX ? pause : RESTART_MAX);
 	ns->kind = 0;
 	snprintf(text, sizeof(text), "cannot be read, trying again: %s", ns->reason);
-	/* The last way takes nothing but a process to look through. */
+	/* The last reader needs only a process in the namespace. */
 	if (!is_departure(&ns->failure))
 		netns_warn_once(ns, text);
 	ns->workers->observer->exhausted(ns->workers->data, ns);
@@ -296,21 +300,22 @@ bool netns_is_reliable(const struct netns *ns, uint64_t now)
 	return ns->reads > 0 && now - ns->opened > RELIABLE;
 }
 
-/* Whether this way has worked here, with this reader or one before it. */
+/* Whether this kind of reader has worked for this namespace. */
 static bool has_worked(const struct netns *ns)
 {
 	return ns->reads > 0 || (ns->worked & 1U << ns->kind) != 0;
 }
 
-/* The reader has died. A way that never worked is given up for the next; one that did is taken
- * again after a pause, unless that happens too often. */
+/* Handles the death of the reader. A kind that has never worked is replaced by the next kind. A
+ * kind that has worked is opened again after a pause, unless it fails too often. */
 void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 {
 	uint64_t pause;
 	char text[LOG_TEXT], message[2 * LOG_TEXT];
 
 	netns_close_reader(ns);
-	/* With a notifier it is seldom read: it may have lasted without being asked. */
+	/* With a notifier reads are rare, so the reader may have lasted for long without a
+	 * request. */
 	if (netns_is_reliable(ns, now))
 		ns->failures = 0;
 	if (!has_worked(ns) || ns->failures >= FAILURES_MAX) {
@@ -334,7 +339,7 @@ void netns_reader_broke(struct netns *ns, struct failure failure, uint64_t now)
 		netns_warn_once(ns, message);
 }
 
-/* Tells by which way the namespace is read, and why, when that is new. */
+/* Logs which reader reads the namespace, and why, if this has changed. */
 void netns_reader_works(struct netns *ns, uint64_t now)
 {
 	struct failure table = reader_table_failure(ns->reader);

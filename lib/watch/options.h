@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.h - what a host has set before it starts a watcher */
+/* options.h - the options of a watcher, which the host sets before the start */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -15,8 +15,8 @@ struct options {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
-	unsigned int members; /* not more than this, and ... */
-	unsigned int ports;   /* ... not more open ports */
+	unsigned int members; /* the most members, and ... */
+	unsigned int ports;   /* ... the most open ports */
 	bool subreaper;
 	bool notifier;
 	enum portwatch_log_level log_level;

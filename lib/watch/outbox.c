@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* outbox.c - what the monitor has for one watcher */
+/* outbox.c - the ports and events of one watcher */
 #include <stdlib.h>
 
 #include "util/lock.h"
@@ -93,7 +93,7 @@ bool outbox_has_open(struct outbox *outbox, uint64_t netns, const struct listene
 	return open;
 }
 
-/* A delivery may change the port meanwhile. */
+/* A delivery may change the port meanwhile, so the lock is needed. */
 void outbox_describe(const struct port *port, struct portwatch_event *event)
 {
 	library_lock();
@@ -130,7 +130,7 @@ bool outbox_take(struct outbox *outbox, struct portwatch_event *event)
 	return true;
 }
 
-/* All or nothing: a start that fails reports nothing, and one that is undecided nothing yet. */
+/* A start that fails must report no event, so no event is available until the start is decided. */
 bool outbox_waiting(const struct outbox *outbox)
 {
 	if (!outbox->decided || outbox->result < 0 || outbox->closed)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* owners.c - finds out who holds the sockets of a subscription */
+/* owners.c - searches for the holders of the sockets of a subscription */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,31 +14,32 @@
 #include "watch/schedule.h"
 #include "watch/subscription.h"
 
-/* A slice of a search takes about so long at most. */
+/* The approximate maximum length of a slice of a search. */
 #define SLICE (5 * NSEC_PER_MSEC)
-/* After a search, a rest of so many times its length, unless it was short enough to be one slice
- * with room to spare. */
+/* After a search, a pause of this many times its length, unless the search was well below one
+ * slice. */
 #define REST 4
 #define SHORT NSEC_PER_MSEC
-/* After newcomers were asked: what they hold changes the number of holders alone. */
+/* The factor after a search of newcomers, whose sockets only change the number of holders. */
 #define NEWCOMERS_REST 16
-/* Where a socket seems to be gone, and only a search can find out. */
+/* The pause before a search if a socket seems to be gone and only a search can confirm it. */
 #define AGAIN (20 * NSEC_PER_MSEC)
 #define VERIFY_INTERVAL (5 * NSEC_PER_SEC)
-/* Asking everybody about everything again costs at most this part of the time. */
+/* Full checks of all processes for all sockets cost at most this fraction of the time. */
 #define VERIFY_SHARE 2000
-/* In a tree of so many members not all are asked where the notifier says whom to ask. */
+/* In a tree of at least this many members, the search starts with the candidates of the
+ * notifier. */
 #define LARGE_TREE 17
-/* So many are asked at once who may hold what a candidate has. */
+/* The most processes that are scanned at once because they may share the socket of a candidate. */
 #define KIN_MAX 64
-/* The ends of so many non-members are waited for. */
+/* The most non-members whose exit is watched. */
 #define WATCHES_MAX 64
-/* Descriptors that are left to others. */
+/* Descriptors that are reserved for other purposes. */
 #define WATCHES_RESERVE 256
 
-/* --- what is known of the holders --- */
+/* --- known holders --- */
 
-/* Waits for the end of a non-member that owns a socket. */
+/* Watches for the exit of a non-member that owns a socket. */
 struct watch {
 	struct source source;
 	struct subscription *subscription;
@@ -84,11 +85,11 @@ static void outsider_exited(struct source *source)
 	pid_t pid = watch->pid;
 	uint64_t start_time = watch->start_time;
 
-	/* Frees the watch. */
+	/* This call frees the watch. */
 	holders_exited(&subscription->owners.holders, pid, start_time);
 }
 
-/* Where the end can't be waited for, the next verification finds out. */
+/* Without a pidfd, the next full check notices the exit. */
 static void watch_outsider(struct subscription *subscription, struct holder *holder)
 {
 	struct owners *owners = &subscription->owners;
@@ -117,7 +118,7 @@ static void watch_outsider(struct subscription *subscription, struct holder *hol
 	holder->watch = watch;
 }
 
-/* Work that has begun then is followed by a rest, unless it was short. */
+/* Sets the pause after work that has begun at `begun`, unless the work was short. */
 static void rest(struct owners *owners, uint64_t begun)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -151,7 +152,7 @@ void owners_add_candidate(struct subscription *subscription, pid_t pid)
 	struct owners *owners = &subscription->owners;
 
 	if (owners->candidate_count == CANDIDATES_MAX)
-		owners->candidate_count = 0; /* then all are asked */
+		owners->candidate_count = 0; /* then all members are scanned */
 	owners->candidates[owners->candidate_count++] = pid;
 }
 
@@ -171,7 +172,7 @@ void owners_joined(struct subscription *subscription, const struct process *proc
 	add_newcomer(subscription, process->pid);
 }
 
-/* Has another name, and has let go of what was not to be inherited. */
+/* After an exec the process has another name, and has closed its close-on-exec descriptors. */
 void owners_execed(struct subscription *subscription, const struct process *process)
 {
 	const struct holder *holder = holders_find(&subscription->owners.holders, process->pid);
@@ -187,10 +188,10 @@ void owners_left(struct subscription *subscription, const struct process *proces
 	holders_exited(&subscription->owners.holders, process->pid, process->start_time);
 }
 
-/* --- asks one process --- */
+/* --- scanning one process --- */
 
-/* An inode number is that of one socket, or of none that is wanted; for a moment of one that
- * listened on two ports one after the other. */
+/* Usually one socket has this inode number. For a moment there can be two, if a socket has listened
+ * on two ports one after the other. */
 static void visit_socket(void *data, uint64_t inode)
 {
 	struct subscription *subscription = data;
@@ -205,13 +206,13 @@ static void visit_socket(void *data, uint64_t inode)
 		holder_answer_holds(&subscription->owners.answer, &socket->holders);
 		subscription->owners.holds_pending |= socket_is_pending(socket);
 	}
-	/* Of the copies of a descriptor one will do. */
+	/* One copy of a descriptor is enough. */
 	if (first && fds_reads_first(&owners->fds))
 		fd_tables_add(&owners->tables, owners->fds.number, inode);
 }
 
-/* A process that exits belongs to root from when its memory is gone: that it can't be read then is
- * no news. */
+/* Whether the process is exiting. Its /proc files belong to root as soon as its memory is gone, so
+ * a refusal at this time means nothing. */
 static bool is_exiting(int directory)
 {
 	struct process_stat stat;
@@ -220,7 +221,8 @@ static bool is_exiting(int directory)
 	       stat.threads <= 1;
 }
 
-/* A refusal is for good, or for longer than it is worth to ask again soon. What else fails is. */
+/* Notes that a process could not be scanned. After a refusal an early repetition is useless; after
+ * other failures the search is repeated. */
 static void note_failure(struct subscription *subscription, const struct process *member, int error)
 {
 	if (member)
@@ -233,9 +235,9 @@ static void note_failure(struct subscription *subscription, const struct process
 	subscription->owners.complete = false;
 }
 
-/* What the end of an answer means. One that was refused, or that failed, says nothing: what the
- * process was known to hold it still holds. So it does where the kernel doesn't say which sockets
- * are registered with an io_uring of its. -EAGAIN: it was broken off. */
+/* Evaluates the end of a scan. A scan that was refused or has failed changes nothing: the process
+ * still holds its known sockets. The same holds if the kernel does not name the sockets that are
+ * registered with an io_uring of the process. -EAGAIN: the scan was interrupted. */
 static void end_answer(struct subscription *subscription, int result)
 {
 	struct owners *owners = &subscription->owners;
@@ -253,7 +255,7 @@ static void end_answer(struct subscription *subscription, int result)
 		holders_exited(&owners->holders, owners->answer.pid, owners->answer.start_time);
 		subscription->context->exited |= member != NULL;
 	} else if (result == -EAGAIN) {
-		owners->complete = false; /* it is asked by a search */
+		owners->complete = false; /* a search scans it */
 	} else if (result < 0) {
 		note_failure(subscription, member, result);
 	} else if (member) {
@@ -268,8 +270,8 @@ static void end_answer(struct subscription *subscription, int result)
 	owners->directory = -1;
 }
 
-/* The table of a process whose leader has not exited, if that of another one that was asked in this
- * search is the same. */
+/* Returns the descriptor table of another process that this search has scanned, if the process
+ * shares it and its leader has not exited. */
 static const struct fd_table *find_known_table(struct owners *owners, pid_t pid)
 {
 	size_t count = owners->tables.count > 0 ? fds_count_first(&owners->fds) : 0;
@@ -284,7 +286,8 @@ static const struct fd_table *find_known_table(struct owners *owners, pid_t pid)
 	return table;
 }
 
-/* Names what is in the first table of a process, where that is known. Otherwise it is read. */
+/* If the first descriptor table of a process is known, uses its sockets instead of reading it
+ * again. */
 static void skip_known_table(struct subscription *subscription, pid_t pid)
 {
 	struct owners *owners = &subscription->owners;
@@ -301,11 +304,11 @@ static void skip_known_table(struct subscription *subscription, pid_t pid)
 	}
 	if (table)
 		fds_skip_first(&owners->fds);
-	else if (!owners->fds.thread && !known) /* what was named already isn't named again */
+	else if (!owners->fds.thread && !known) /* sockets of a known table were reported already */
 		fd_tables_begin(&owners->tables, pid);
 }
 
-/* Takes over what the process is called now. */
+/* Stores the present name of the process. */
 static void take_name(struct owners *owners, const struct process_stat *stat)
 {
 	struct holder *holder = holders_find(&owners->holders, stat->pid);
@@ -333,7 +336,7 @@ static void forget_asked(struct owners *owners)
 	owners->stat = -1;
 }
 
-/* Begins to ask a process. False where there is nobody to ask. */
+/* Starts to scan a process. Returns false if the process is gone. */
 static bool begin_answer(struct subscription *subscription, pid_t pid)
 {
 	struct owners *owners = &subscription->owners;
@@ -345,7 +348,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	if (result < 0 || procfs_is_dead(&stat)) {
 		const struct process *member = find_member(subscription, pid);
 
-		/* Where it isn't clear that it is gone, what it held is left as it is. */
+		/* Unless the process is certainly gone, its known sockets stay. */
 		if (result == 0 ||
 		    (result == -ESRCH && !procfs_is_hidden(&subscription->context->procfs, pid))) {
 			holders_exited(&owners->holders, pid, 0);
@@ -370,7 +373,7 @@ static bool begin_answer(struct subscription *subscription, pid_t pid)
 	return false;
 }
 
-/* Goes on to read the descriptors of the process that is asked. */
+/* Continues to scan the present process. */
 static void go_on(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
@@ -381,18 +384,18 @@ static void go_on(struct subscription *subscription)
 	end_answer(subscription, result);
 }
 
-/* --- those whom the notifier has named, and their kin --- */
+/* --- candidates of the notifier, and their relatives --- */
 
-/* The processes that are asked at once about new sockets. */
+/* The processes that are scanned at once for new sockets. */
 struct kin {
 	struct subscription *subscription;
 	uint64_t deadline; /* CLOCK_MONOTONIC */
 	pid_t pids[KIN_MAX];
-	bool holds[KIN_MAX]; /* a pending socket */
+	bool holds[KIN_MAX]; /* whether it holds a pending socket */
 	size_t count;
 };
 
-/* Asks a process to the end; one that takes too long is left to a search. */
+/* Scans a process completely. If the scan takes too long, a search repeats it. */
 static void ask(struct kin *kin, pid_t pid)
 {
 	struct subscription *subscription = kin->subscription;
@@ -411,7 +414,7 @@ static void ask(struct kin *kin, pid_t pid)
 	}
 }
 
-/* Asks a process, once, if it may own anything. True if it was asked now. */
+/* Scans a process once, if it counts. Returns true if it was scanned now. */
 static bool ask_kin(struct kin *kin, pid_t pid)
 {
 	struct subscription *subscription = kin->subscription;
@@ -438,7 +441,7 @@ static int ask_child(void *data, long pid)
 	return kin->count == KIN_MAX;
 }
 
-/* Asks a candidate and its ancestors, who may have handed it the socket by fork(2). */
+/* Scans a candidate and its ancestors, which may have passed the socket on by fork(2). */
 static void ask_line(struct kin *kin, pid_t pid)
 {
 	const struct procfs *procfs = &kin->subscription->context->procfs;
@@ -453,8 +456,8 @@ static void ask_line(struct kin *kin, pid_t pid)
 	}
 }
 
-/* Asks the children of those who were asked and hold such a socket, and theirs: a socket that is
- * younger than its siblings is held by nobody else. */
+/* Scans the descendants of the scanned processes that hold a pending socket: apart from the
+ * ancestors, only they can have inherited a new socket. */
 static void ask_descendants(struct kin *kin)
 {
 	const struct procfs *procfs = &kin->subscription->context->procfs;
@@ -471,7 +474,7 @@ static void ask_descendants(struct kin *kin)
 	}
 }
 
-/* Opens the ports of pending sockets whose holders are known by now. */
+/* Opens the ports of pending sockets whose holders are known now. */
 static void hold_found(struct subscription *subscription)
 {
 	struct socket *socket;
@@ -481,8 +484,8 @@ static void hold_found(struct subscription *subscription)
 			socket_hold(socket);
 }
 
-/* In a large tree, and where everybody counts: asks those who were reported to listen, and who may
- * hold the socket with them. */
+/* In a large tree, and in a scope that counts every process: scans the processes that were reported
+ * to listen, and their relatives, which may share the socket. */
 static void ask_candidates(struct subscription *subscription, uint64_t now)
 {
 	struct owners *owners = &subscription->owners;
@@ -502,9 +505,9 @@ static void ask_candidates(struct subscription *subscription, uint64_t now)
 	rest(owners, now);
 }
 
-/* --- what comes of the answers --- */
+/* --- the result of the search --- */
 
-/* Nothing else may make it search. */
+/* Schedules another search, because no event may cause one. */
 static void search_again(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
@@ -514,8 +517,8 @@ static void search_again(struct subscription *subscription)
 		owners->again = when;
 }
 
-/* Whether the trees were scanned between the time when the socket became pending and the search.
- * Who holds it may be a child that no fork event has reported. */
+/* Whether the trees were scanned after the socket became pending and before the search. The holder
+ * may be a child that no fork event has reported. */
 static bool is_scanned_since(const struct socket *socket)
 {
 	struct subscription *subscription = socket->view->subscription;
@@ -527,7 +530,7 @@ static bool is_scanned_since(const struct socket *socket)
 	return false;
 }
 
-/* Whether a port is open that may close, or stay open, by what becomes of the socket. */
+/* Whether the result for this socket decides if an open port closes. */
 static bool decides_port(const struct socket *socket)
 {
 	const struct subscription *subscription = socket->view->subscription;
@@ -538,21 +541,22 @@ static bool decides_port(const struct socket *socket)
 	       outbox_has_open(subscription->outbox, socket->view->ns->serial, &socket->listener);
 }
 
-/* A socket that nobody holds who was asked. Usually one that was held is gone with its owner: it
- * counts as held by nobody after two complete reads that still show it. Where its namespace can't
- * be read any more, after two searches. With SO_REUSEPORT a new one may take over the port of one
- * that is closed. So both wait for a scan of the trees. */
+/* The search has found no holder of a socket. Usually a socket that was held is gone together with
+ * its owner. It therefore counts as held by no process only after two complete reads that still
+ * show it or, if its namespace cannot be read any more, after two searches. With SO_REUSEPORT a new
+ * socket may take over the port of a closed one. A socket that decides a port therefore also waits
+ * for a scan of the trees. */
 static void nobody_holds(struct socket *socket)
 {
 	const struct netns *ns = socket->view->ns;
 	struct subscription *subscription = socket->view->subscription;
 
 	if (socket->state == SOCKET_OWNERLESS) {
-		if (ns->completed > socket->looked || ns->exhausted) {
-			socket->looked = ns->completed;
-			socket->looks++;
+		if (ns->completed > socket->last_miss || ns->exhausted) {
+			socket->last_miss = ns->completed;
+			socket->misses++;
 		}
-		if (socket->looks < 2) {
+		if (socket->misses < 2) {
 			netns_read_now(socket->view->ns);
 			if (ns->exhausted)
 				search_again(subscription);
@@ -576,7 +580,8 @@ static void nobody_holds(struct socket *socket)
 	}
 }
 
-/* Everybody has been asked who may hold a socket that was pending then. */
+/* Handles the sockets that were pending at the beginning of the search: every possible holder was
+ * scanned. */
 static void resolve_pending(struct subscription *subscription)
 {
 	struct socket *socket;
@@ -589,8 +594,8 @@ static void resolve_pending(struct subscription *subscription)
 			nobody_holds(socket);
 }
 
-/* A socket has others for holders than before. One that nobody held may be held by some who were
- * asked before they got it: all are asked again, for the oldest. */
+/* Handles the sockets whose holders have changed. If a socket had no holder, a process may have
+ * received it after its scan, so all are scanned again to find the oldest holder. */
 static void resolve_changed(struct subscription *subscription)
 {
 	bool everybody = subscription->owners.phase >= OWNERS_MEMBERS;
@@ -604,7 +609,7 @@ static void resolve_changed(struct subscription *subscription)
 			socket_lose_owner(socket);
 		else if (socket->holders.named == 0 && socket->hidden &&
 		         !scope_counts_everybody(subscription->scope))
-			socket_release(socket); /* it is nobody's who counts any more */
+			socket_release(socket); /* no process that counts holds it any more */
 		else if (socket->holders.named > 0 && (socket->state == SOCKET_HELD || everybody))
 			socket_hold(socket);
 		else if (socket->holders.named > 0)
@@ -612,8 +617,8 @@ static void resolve_changed(struct subscription *subscription)
 	}
 }
 
-/* Whether a port that nobody is known to hold is closed. That is for the table to say, unless it
- * can't be read any more: then nobody holds the port who could hold it, twice. */
+/* Whether the port of an unattributed socket counts as closed. Usually the table decides. If the
+ * table cannot be read any more, the port is closed when two searches have found no holder. */
 static bool is_forsaken(const struct subscription *subscription, struct socket *socket)
 {
 	const struct owners *owners = &subscription->owners;
@@ -621,11 +626,11 @@ static bool is_forsaken(const struct subscription *subscription, struct socket *
 	if (!socket->view->ns->exhausted || owners->phase != OWNERS_ANYWHERE || owners->refused ||
 	    !owners->complete)
 		return false;
-	return ++socket->looks >= 2;
+	return ++socket->misses >= 2;
 }
 
-/* Those that nobody is known to hold: what was to be opened, and could not for want of memory; what
- * is gone, and no table says so. */
+/* Retries unattributed sockets: ports that could not be opened because there was no memory, and
+ * sockets whose end no table can show. */
 static void retry_unattributed(struct subscription *subscription)
 {
 	struct view *view;
@@ -648,7 +653,7 @@ static void retry_unattributed(struct subscription *subscription)
 
 /* --- the search --- */
 
-/* Whether a socket is pending of which no holder is known. */
+/* Whether a pending socket without a known holder exists. */
 static bool misses_holders(const struct subscription *subscription)
 {
 	struct socket *socket;
@@ -714,7 +719,7 @@ static int queue_known(struct subscription *subscription)
 	return result;
 }
 
-/* Queues those who are asked in a phase. 0, or a negative errno: not all of them. */
+/* Queues the processes of a phase. Returns 0, or a negative errno if some are missing. */
 static int fill_queue(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
@@ -731,8 +736,7 @@ static int fill_queue(struct subscription *subscription)
 		return queue_known(subscription);
 	case OWNERS_OUTSIDE:
 	case OWNERS_ANYWHERE:
-		/* Those whose sockets are known come first: they may have exited, or gone to
-		 * another namespace. */
+		/* Known holders come first: they may have exited or moved to another namespace. */
 		result = queue_known(subscription);
 		return result < 0 ? result
 		                  : procfs_each_number(subscription->context->procfs.fd, ".",
@@ -750,7 +754,8 @@ static void enter_phase(struct subscription *subscription, enum owners_phase pha
 		subscription->owners.complete = false;
 }
 
-/* The phase that follows when all in the queue have been asked; false: that was all. */
+/* Enters the next phase after all processes of the queue were scanned. Returns false after the last
+ * phase. */
 static bool enter_next_phase(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
@@ -768,7 +773,7 @@ static bool enter_next_phase(struct subscription *subscription)
 	return true;
 }
 
-/* Whether a process of the queue is to be asked. */
+/* Whether a process of the queue is to be scanned. */
 static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 {
 	const struct owners *owners = &subscription->owners;
@@ -785,7 +790,7 @@ static bool is_to_be_asked(const struct subscription *subscription, pid_t pid)
 	        view_find_netns(subscription, &id));
 }
 
-/* Asks until the queue of the last phase is empty: true; or until the time is over. */
+/* Scans processes until the last phase is finished (true) or the time is over (false). */
 static bool ask_queue(struct subscription *subscription, uint64_t deadline)
 {
 	struct owners *owners = &subscription->owners;
@@ -805,7 +810,7 @@ static bool ask_queue(struct subscription *subscription, uint64_t deadline)
 	return false;
 }
 
-/* Begins a search, if there is something to ask. */
+/* Begins a search if one is necessary. */
 static void begin(struct subscription *subscription, uint64_t now)
 {
 	struct owners *owners = &subscription->owners;
@@ -835,7 +840,7 @@ static void begin(struct subscription *subscription, uint64_t now)
 	owners->newcomer_count = 0;
 }
 
-/* Takes in what a search has found. */
+/* Evaluates a finished search. */
 static void finish(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;

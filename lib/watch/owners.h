@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* owners.h - finds out who holds the sockets of a subscription
+/* owners.h - searches for the holders of the sockets of a subscription
  *
- * A search asks processes, one after the other, for all sockets that they hold. It is divided into
- * slices and followed by a rest, so that a large or hostile tree delays reports about its own ports
- * alone. Who answers decides what is asked: the members that have joined (nothing is pending),
- * those whom the notifier has named and their kin (a new socket), all members, and in a scope in
- * which everybody counts the processes outside of it. */
+ * A search scans processes one after the other for all sockets that they hold. It is divided into
+ * slices and followed by a pause, so that a large or hostile tree delays only reports about its own
+ * ports. The phases are, in this order: members that have joined (if nothing is pending),
+ * candidates of the notifier and their relatives (for a new socket), all members, and in a scope
+ * that counts every process also non-members. */
 #ifndef OWNERS_H
 #define OWNERS_H
 
@@ -27,46 +27,46 @@ struct subscription;
 
 enum owners_phase {
 	OWNERS_IDLE,
-	OWNERS_NEWCOMERS, /* members that have joined since they all were asked */
+	OWNERS_NEWCOMERS, /* members that have joined since the last scan of all members */
 	OWNERS_MEMBERS,   /* all members */
 	OWNERS_KNOWN,     /* non-members that hold other sockets */
-	OWNERS_OUTSIDE,   /* all non-members that live in the namespaces that are read */
+	OWNERS_OUTSIDE,   /* all non-members in the namespaces that are read */
 	OWNERS_ANYWHERE,  /* all non-members */
 };
 
 /* The search for the owners of one subscription's sockets. */
 struct owners {
 	struct holders holders;
-	struct list watches; /* of non-members that own a socket: pidfds show their ends */
+	struct list watches; /* pidfds of non-members that own a socket */
 	unsigned int watch_count;
-	uint64_t number;  /* of searches begun that ask everybody who may hold a socket */
-	uint64_t scanned; /* the scan of the trees that was complete when it began */
+	uint64_t number;  /* number of the last search that scans every possible holder */
+	uint64_t scanned; /* the last complete scan of the trees when the search began */
 	enum owners_phase phase;
-	bool verifies; /* it asks about all sockets, not only for those pending */
-	bool complete; /* everybody has answered so far ... */
-	bool refused;  /* ... or has refused to */
+	bool verifies; /* a full check: searches for all sockets, not only pending ones */
+	bool complete; /* every process was scanned so far ... */
+	bool refused;  /* ... except processes that may not be read */
 	uint64_t first_answer;
-	pid_t *queue; /* who is to be asked in this phase */
+	pid_t *queue; /* the processes of this phase */
 	size_t capacity;
 	size_t count;
 	size_t next;
-	int directory; /* /proc/PID of the one who is being asked; -1: nobody is */
+	int directory; /* /proc/PID of the process that is being scanned; -1: none */
 	pid_t asked;   /* who was asked last, in the search under way */
 	int stat;      /* stat of that process; -1: not known */
 	struct fds_scan fds;
-	struct fd_tables tables; /* that this search has read */
+	struct fd_tables tables; /* descriptor tables that this search has read */
 	struct holder_answer answer;
-	bool holds_pending;          /* it has named a socket that is pending */
-	uint64_t took;               /* by the search so far, in ns */
-	uint64_t cpu;                /* of that, CPU time; only where it verifies */
-	uint64_t verify_cost;        /* CPU time of a search that verifies, smoothed */
-	uint64_t earliest;           /* CLOCK_MONOTONIC: no other search before */
-	uint64_t newcomers_earliest; /* none of newcomers */
-	bool waiting;                /* there is something to ask then */
-	uint64_t again;              /* a search is to be made then; 0: none */
+	bool holds_pending;          /* the present process holds a pending socket */
+	uint64_t took;               /* duration of the search so far, in ns */
+	uint64_t cpu;                /* its CPU time; only where it verifies */
+	uint64_t verify_cost;        /* CPU time of a full check, smoothed */
+	uint64_t earliest;           /* CLOCK_MONOTONIC: earliest time of the next search */
+	uint64_t newcomers_earliest; /* earliest time of the next search of newcomers */
+	bool waiting;                /* a search is necessary at this time */
+	uint64_t again;              /* time of a scheduled search; 0: none */
 	pid_t newcomers[NEWCOMERS_MAX];
 	size_t newcomer_count;
-	bool ask_all_members;             /* too many newcomers, or not all could be asked */
+	bool ask_all_members;             /* too many newcomers, or some could not be scanned */
 	pid_t candidates[CANDIDATES_MAX]; /* processes that were reported to listen */
 	unsigned int candidate_count;
 };
@@ -74,15 +74,15 @@ struct owners {
 void owners_init(struct subscription *subscription);
 void owners_clear(struct subscription *subscription);
 
-/* Does the next slice of what there is to do. False where a search has ended and some could not be
- * asked: it is to be made again with the next poll cycle. */
+/* Does the next slice of work. Returns false if a search has ended and some processes could not be
+ * scanned: the next poll cycle repeats it. */
 bool owners_resolve(struct subscription *subscription, uint64_t now);
-/* When owners_resolve() has something to do that nothing else announces; UINT64_MAX: never. */
+/* When owners_resolve() has work that no event announces; UINT64_MAX: never. */
 uint64_t owners_due(const struct subscription *subscription);
 
-/* A process was reported to listen: it is asked first. */
+/* Adds a process that was reported to listen as a candidate, which is scanned first. */
 void owners_add_candidate(struct subscription *subscription, pid_t pid);
-/* A member has joined, has executed another program, or is gone. */
+/* A member has joined, has called exec, or is gone. */
 void owners_joined(struct subscription *subscription, const struct process *process);
 void owners_execed(struct subscription *subscription, const struct process *process);
 void owners_left(struct subscription *subscription, const struct process *process);

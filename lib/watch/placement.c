@@ -15,14 +15,14 @@
 #include "watch/subscription.h"
 #include "util/fd.h"
 
-/* With each poll the young members are looked at; the others in turn, so many at a time and no
- * sooner than after that pause. */
+/* Each poll cycle locates the young members, and LOCATE_COUNT of the others in rotation, with at
+ * least this pause between two such steps. */
 #define LOCATE_YOUNG (2 * NSEC_PER_SEC)
 #define LOCATE_MEMBERS 8
 #define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
 
-/* Descriptors that are left to helpers: where there are fewer, exits are found by reading the
- * trees. */
+/* Descriptors that are reserved for helpers: if fewer are free, no pidfd is opened, and exits are
+ * found by reading the trees. */
 #define EXIT_RESERVE 128
 
 static struct view *make_view(struct subscription *subscription, const struct netns_id *id)
@@ -54,7 +54,8 @@ static struct view *mark_one(struct subscription *subscription, struct view *las
 	return view;
 }
 
-/* Where members may listen and don't live: not in a scope that is one namespace. */
+/* Marks the namespaces in which members may listen without living there. A scope that is one
+ * namespace has none. */
 static void mark_elsewhere(struct placement *placement, struct subscription *subscription)
 {
 	struct process *process;
@@ -113,8 +114,8 @@ static void member_exited(struct source *source)
 	context->exited = true;
 }
 
-/* Opens a pidfd of the witness, made sure of by its start time. -1 where it can't be had: the clock
- * decides then. */
+/* Opens a pidfd of a member, and compares its start time. Returns -1 on failure: then the exit is
+ * found by the next read of the trees. */
 static int open_exit_pidfd(struct context *context, const struct process *exit_member)
 {
 	int pidfd = fd_room() < EXIT_RESERVE ? -EMFILE
@@ -145,7 +146,7 @@ static void watch_exit(struct view *view)
 	}
 }
 
-/* Whether the exit of its last member would go unheard. */
+/* Whether no pidfd reports the exit of the last member. */
 static bool is_exit_unwatched(const struct subscription *subscription)
 {
 	bool any = false;
@@ -180,8 +181,8 @@ static void place(struct placement *placement, struct subscription *subscription
 	subscription_touch(subscription);
 }
 
-/* The shortest interval that a watcher has set rules; beside it those who have set none are served.
- */
+/* Computes the interval of a worker: the shortest that a watcher has set; watchers without an
+ * interval make it adapt as well. */
 static void set_interval(struct netns *ns)
 {
 	bool adapts = false;
@@ -279,7 +280,7 @@ void placement_find(struct placement *placement, struct process *process)
 
 	if (result > 0)
 		subscription_move_all(placement->subscriptions, process);
-	/* One that is nowhere has exited, which nothing else may report. */
+	/* A member without a namespace has exited, and perhaps no event reports its exit. */
 	context->exited |= result == -ENOENT ||
 	                   (result == -ESRCH && !procfs_is_hidden(&context->procfs, process->pid));
 }
@@ -302,7 +303,7 @@ void placement_locate(struct placement *placement, uint64_t now)
 			if (!turn && now - process->seen >= LOCATE_YOUNG)
 				continue;
 			placement_find(placement, process);
-			elsewhere_look(placement->elsewhere, process);
+			elsewhere_locate(placement->elsewhere, process);
 		}
 	}
 	if (turns == 0)
@@ -314,9 +315,9 @@ void placement_locate(struct placement *placement, uint64_t now)
 /* --- chooses the process by which a network namespace is entered: its init */
 
 #define ANCESTORS_MAX 64
-/* Of so many members it is looked up whether they are the init. */
+/* The most members that are examined as candidates for the init process. */
 #define MEMBERS_MAX 64
-/* So many sockets are tried as ways into a namespace in which nobody lives. */
+/* The most sockets that are tried as ways into a namespace in which no process lives. */
 #define SOCKETS_MAX 8
 /* How long a socket may keep the monitor waiting, in milliseconds; once in ten seconds. */
 #define ANSWER_TIMEOUT 200
@@ -324,7 +325,7 @@ void placement_locate(struct placement *placement, uint64_t now)
 struct candidate {
 	pid_t pid;
 	uint64_t start_time;
-	unsigned int depth; /* of its PID namespace; 0: not known */
+	unsigned int depth; /* of its PID namespace; 0: unknown */
 	bool init;          /* it is PID 1 in its innermost PID namespace */
 };
 
@@ -332,7 +333,7 @@ struct search {
 	const struct procfs *procfs;
 	const struct netns_id *id;
 	struct candidate best;
-	int error; /* why some process couldn't be looked at; 0: all could, or were gone */
+	int error; /* why a process could not be examined; 0: all could, or were gone */
 };
 
 static bool is_better(const struct candidate *candidate, const struct candidate *best)
@@ -342,7 +343,7 @@ static bool is_better(const struct candidate *candidate, const struct candidate 
 	return candidate->start_time < best->start_time;
 }
 
-/* Looks at one process. Returns its parent where it lives in the namespace, else 0. */
+/* Examines one process. Returns its parent if it lives in the namespace, or 0. */
 static pid_t consider(struct search *search, pid_t pid)
 {
 	CLEANUP_CLOSE int process = procfs_open_process(search->procfs, pid);
@@ -381,8 +382,8 @@ static void consider_members(struct search *search, struct netns *ns)
 	}
 }
 
-/* Where no member lives there, others may: ourselves, the init of a container, those who are known
- * to hold sockets. */
+/* If no member lives in the namespace, other processes may: this process, the init process of a
+ * container, known holders of sockets. */
 static void consider_others(struct placement *placement, struct search *search, struct netns *ns)
 {
 	unsigned int left = MEMBERS_MAX;
@@ -418,8 +419,9 @@ static int open_netns_of(struct context *context, const struct holder *holder, u
 	return result;
 }
 
-/* Where nobody lives there any more, a listening socket keeps it, and leads there where the kernel
- * lets us take it from its holder. A descriptor, or a negative errno. */
+/* If no process lives in the namespace any more, a listening socket keeps it alive. If the kernel
+ * allows the library to copy the socket from its holder, the copy leads into the namespace. Returns
+ * a descriptor or a negative errno. */
 static int enter_through_socket(struct netns *ns)
 {
 	unsigned int left = SOCKETS_MAX;
@@ -462,7 +464,7 @@ static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
 	return true;
 }
 
-/* The inode number where the namespace is our own, which we may always look up; else 0. */
+/* The inode number if the namespace is the library's own, whose link is always readable; or 0. */
 static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id)
 {
 	CLEANUP_CLOSE int self = procfs_open_at(procfs->fd, "thread-self", O_PATH | O_DIRECTORY);
@@ -475,7 +477,7 @@ static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id
 	return inode;
 }
 
-/* Of a namespace that was opened: its number, as in the link ns/net. */
+/* The inode number of an open namespace, as in the link ns/net. */
 static uint64_t inode_of(int netns)
 {
 	struct stat status;
@@ -519,11 +521,12 @@ int placement_enter(struct placement *placement, struct netns *ns, struct reader
 	parent = consider(&search, member.pid);
 	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
 		parent = consider(&search, parent);
-	/* The init of a container that a member has entered from outside is nobody's ancestor here.
-	 */
+	/* If a member has entered a container from outside, the init process of the container is
+	 * not its ancestor. */
 	if (!search.best.init && member.depth > 1)
 		consider(&search, inits_find(&placement->inits, &ns->id));
-	/* A member that may be opened is a better way in than an init that may not. */
+	/* A member whose namespace can be opened is preferred to an init process whose namespace
+	 * cannot. */
 	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
 	    is_readable(search.procfs, member.pid, &ns->inode))
 		search.best = member;

@@ -23,29 +23,29 @@ struct placement {
 	struct netns_table *namespaces;
 	struct subscription_table *subscriptions;
 	struct elsewhere *elsewhere;
-	struct inits inits;       /* of containers, by their namespaces */
-	size_t locate_next;       /* whose turn it is to be looked for */
-	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when the next turn is */
+	struct inits inits;       /* the init processes of containers, by their namespaces */
+	size_t locate_next;       /* the member that is located next */
+	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when it is located */
 };
 
 void placement_init(struct placement *placement, struct subscription_table *subscriptions,
                     struct elsewhere *elsewhere);
 void placement_clear(struct placement *placement);
-/* Places workers and views where the members are: those of the subscriptions whose members have
- * come, gone or moved. */
+/* Creates and removes workers and views according to the namespaces of the members, for the
+ * subscriptions whose members have joined, left or moved. */
 void placement_update(struct placement *placement);
-/* Whether placement_update() has something to do. */
+/* Whether placement_update() has work. */
 bool placement_is_due(const struct placement *placement);
-/* A member has joined or left. That one more lives in a namespace, or one less, takes no walk over
- * the members. */
+/* A member has joined or left. The count of members in a namespace changes without a walk over the
+ * members. */
 void placement_joined(struct subscription *subscription, const struct process *process);
 void placement_left(struct placement *placement, struct subscription *subscription,
                     const struct process *process);
-/* Looks where a member is now. */
+/* Finds the present namespace of a member. */
 void placement_find(struct placement *placement, struct process *process);
-/* Looks where some of the members are now. */
+/* Finds the present namespaces of some of the members. */
 void placement_locate(struct placement *placement, uint64_t now);
-/* Chooses how a namespace is entered, as struct netns_observer says. */
+/* Implements `enter` of struct netns_observer. */
 int placement_enter(struct placement *placement, struct netns *ns, struct reader_target *target);
 
 #endif

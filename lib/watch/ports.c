@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ports.c - the ports of one subscription: what is open, and what was delivered */
+/* ports.c - the ports of one subscription, and the events about them */
 #include <errno.h>
 #include <search.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 /* --- the queue of events --- */
 
-/* Room for so many events is kept when all are delivered: 27 KiB. */
+/* The room for events that is kept after all are delivered: 27 KiB. */
 #define EVENT_QUEUE_KEPT 128
 
 void event_stamp(struct portwatch_event *event)
@@ -69,7 +69,7 @@ bool event_queue_pop(struct event_queue *queue, struct portwatch_event *event)
 	*event = queue->ring[queue->head];
 	queue->head = (queue->head + 1) & (queue->capacity - 1);
 	queue->count--;
-	/* A burst must not hold its memory for months. */
+	/* The memory of a burst is freed after the burst. */
 	if (queue->count == 0 && queue->capacity > EVENT_QUEUE_KEPT)
 		clear_queue(queue);
 	return true;
@@ -115,8 +115,9 @@ static void destroy(struct ports *ports, struct port *port)
 	free(port);
 }
 
-/* In a resync no event names the port, and there is no difference to deliver. */
-static void destroy_if_settled(struct ports *ports, struct port *port)
+/* During a resynchronisation no event refers to the port, so it is freed if there is no difference
+ * to deliver. */
+static void destroy_if_delivered(struct ports *ports, struct port *port)
 {
 	if (port->sockets == 0 && !port->delivered && (port->queued == 0 || ports->resync))
 		destroy(ports, port);
@@ -144,9 +145,9 @@ size_t ports_pending(const struct ports *ports)
 	return ports->resync ? ports->waiting_count : ports->queue.count;
 }
 
-/* Queues an event. Where the queue overflows, it is dropped: the ports that wait are those of which
- * the callback may know less than what is so. No walk over the ports is needed, which would take
- * long while the library's lock is held. */
+/* Queues an event. If the queue overflows, it is dropped: the list of waiting ports contains all
+ * ports whose state the callback may not know. No walk over all ports is needed, which would take
+ * too long with the library's lock held. */
 static void announce(struct ports *ports, struct port *port, enum portwatch_event_kind kind)
 {
 	port->event.kind = kind;
@@ -158,7 +159,7 @@ static void announce(struct ports *ports, struct port *port, enum portwatch_even
 	if (!ports->resync)
 		clear_queue(&ports->queue);
 	ports->resync = true;
-	destroy_if_settled(ports, port);
+	destroy_if_delivered(ports, port);
 }
 
 static struct port *make(struct ports *ports, const struct port *key)
@@ -216,7 +217,7 @@ bool ports_owner(struct ports *ports, struct port *port, const struct portwatch_
 	struct portwatch_event *known = &port->event;
 	bool same = same_owner(known, event);
 
-	known->listener = event->listener; /* a later read may know its cookie */
+	known->listener = event->listener; /* a later read may add its cookie */
 	if (same)
 		return false;
 	known->pid = event->pid;
@@ -243,9 +244,9 @@ void ports_close(struct ports *ports, struct port *port, const char *process)
 	announce(ports, port, PORTWATCH_EVENT_CLOSE);
 }
 
-/* Makes the event of a port the one that leads from what was delivered to what is so. False where
- * nothing has changed. A port that was closed and opened again meanwhile was open all the time, as
- * far as the callback knows. */
+/* Sets the event of a port to the difference between the delivered state and the present state.
+ * Returns false if there is no difference. A port that has closed and opened again meanwhile was
+ * open all the time from the callback's view. */
 static bool choose_difference(const struct ports *ports, struct port *port)
 {
 	bool open = port->sockets > 0;
@@ -260,7 +261,7 @@ static bool choose_difference(const struct ports *ports, struct port *port)
 	       (open && ports->reports_owners && port->event.owner != port->delivered_owner);
 }
 
-/* Takes the difference of the next port that has one. */
+/* Takes the event of the next port with a difference. */
 static bool take_difference(struct ports *ports, struct portwatch_event *event)
 {
 	for (int i = 0; i < PORTS_STEP && !list_empty(&ports->waiting); i++) {
@@ -272,7 +273,7 @@ static bool take_difference(struct ports *ports, struct portwatch_event *event)
 			*event = port->event;
 			return true;
 		}
-		destroy_if_settled(ports, port);
+		destroy_if_delivered(ports, port);
 	}
 	return false;
 }
@@ -299,7 +300,7 @@ bool ports_next(struct ports *ports, struct portwatch_event *event)
 	port->delivered = event->kind != PORTWATCH_EVENT_CLOSE;
 	port->delivered_id = event->id;
 	port->delivered_owner = event->owner;
-	destroy_if_settled(ports, port);
+	destroy_if_delivered(ports, port);
 	event->port = NULL;
 	return true;
 }

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* schedule.c - how often the tables are read where no watcher has set an interval */
+/* schedule.c - how often the tables are read if no watcher has set an interval */
 #include "watch/schedule.h"
 #include "util/clock.h"
 
-/* Polling takes at most 0.2% of one CPU: three quarters of that at rest, one part in so many of the
- * time, and the remainder in bursts. With a notifier 0.05%: what a round costs beside its reads,
- * the search for owners (owners.c), and the cold caches after so long a pause come to as much
- * again, and 0.2% is not to be passed. */
+/* Polling takes at most 0.2% of one CPU: three quarters of this at rest, which is one part in SHARE
+ * of the time, and the remainder in bursts. With a notifier the share is 0.05%: the other costs of
+ * a cycle, the search for owners (owners.c), and cold caches after a long pause add as much again,
+ * and the total must stay below 0.2%. */
 #define SHARE 667
 #define SHARE_OF_BURSTS 2000
 #define SHARE_WITH_NOTIFIER 2000
 #define SHORTEST (50 * NSEC_PER_MSEC)
 #define LONGEST NSEC_PER_SEC
 #define LONGEST_WITH_NOTIFIER (600 * NSEC_PER_SEC)
-/* What failed for want of memory or descriptors is tried again with the next round. */
+/* The longest pause while something has failed because there were no memory or descriptors, so that
+ * it is tried again. */
 #define LONGEST_IN_NEED (10 * NSEC_PER_SEC)
-/* What bursts may save up, in common, and in all shares together: some 250 reads of a small table
- * each, as many as five of them take. */
+/* The CPU time that bursts can accumulate, in the common bucket, and in all shares together: about
+ * 250 reads of a small table each, enough for five bursts. */
 #define SAVED_MAX (25 * NSEC_PER_MSEC)
-/* The pauses within a burst grow to this, and later with the time since it began. A server is found
- * so much later than it listens at most, or a tenth of the time that it took to start. */
+/* The pauses within a burst grow to this length, and later with the time since it began. A server
+ * is found at most this long after its listen(2), or after a tenth of the time that it took to
+ * start. */
 #define BURST_PAUSE (4 * NSEC_PER_MSEC)
 #define BURST_PART 10
 
@@ -70,7 +72,7 @@ void allowance_rest(struct allowance *allowance, uint64_t now, uint64_t cost)
 		allowance->saved = (int64_t)SAVED_MAX;
 }
 
-/* How long a share takes to save up so much. */
+/* The time after which a share has accumulated this much. */
 static uint64_t time_to_save(uint64_t cpu, size_t sharers)
 {
 	return cpu * SHARE_OF_BURSTS * sharers;
@@ -106,7 +108,7 @@ void share_take(struct share *share, struct allowance *common, uint64_t cpu)
 {
 	int64_t cost = (int64_t)smaller(cpu, SAVED_MAX);
 
-	/* What is common serves everybody, and goes first. */
+	/* The common bucket serves all watchers, and is used first. */
 	if (!share || common->saved >= cost)
 		common->saved = common->saved > cost ? common->saved - cost : 0;
 	else if (share->saved > -(int64_t)SAVED_MAX)
@@ -126,7 +128,7 @@ uint64_t schedule_burst_pause(uint64_t elapsed)
 void schedule_next_cycle(struct schedule *schedule, uint64_t now, uint64_t cost, bool notified,
                          bool in_need)
 {
-	/* Without a table to read, the cycle looks after the trees alone. */
+	/* If no table is read in a cycle, the cycle only reads the trees. */
 	uint64_t interval = LONGEST;
 
 	if (schedule->adapts) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* scope.c - whose ports a subscription reports: those of a tree, or those of a namespace */
+/* scope.c - the processes whose ports a subscription reports: a tree, or a namespace */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "watch/scope.h"
 
-/* What a kind of scope decides. */
+/* The rules of a kind of scope. */
 struct scope_rules {
-	/* Whether the namespace of a member, which is known, is read. */
+	/* Whether the known namespace of a member is read. */
 	bool (*reads)(struct scope *scope, const struct process *member);
 	bool counts_everybody;
 	bool leaves_ports_open;
@@ -16,7 +16,7 @@ struct scope_rules {
 struct scope {
 	const struct scope_rules *rules;
 	struct process_tree *tree;
-	struct netns_id target; /* the namespace that the root was seen in last */
+	struct netns_id target; /* the last known namespace of the root */
 	bool target_known;
 };
 
@@ -27,8 +27,8 @@ static bool reads_any(struct scope *scope, const struct process *member)
 	return true;
 }
 
-/* The namespace of the root alone. While nothing is known of the root, and once it has exited, the
- * members stay where they are: the first of them stands in for it. */
+/* Reads only the namespace of the root. While the root's namespace is unknown, and after the root
+ * has exited, the first member replaces the root. */
 static bool reads_target(struct scope *scope, const struct process *member)
 {
 	if (member->pid == process_tree_root(scope->tree) || !scope->target_known) {

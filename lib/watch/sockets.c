@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sockets.c - the listening sockets of one namespace as one subscription sees them */
+/* sockets.c - the listening sockets of one namespace in one subscription */
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static int compare(const void *left, const void *right)
 {
 	const struct socket *a = left, *b = right;
 
-	/* One socket can listen on another port than before. */
+	/* A socket can listen again on another port, so the inode alone is not a key. */
 	return listener_compare(&a->listener, &b->listener);
 }
 
@@ -41,7 +41,7 @@ static bool address_wanted(enum portwatch_addresses addresses, const struct list
 	return is_zero(bytes, 4) || memcmp(bytes, localhost, 4) == 0;
 }
 
-/* Each address that is left out is logged once; a bounded number of them is remembered. */
+/* Logs each skipped address once. A bounded number of addresses is stored. */
 static void log_skipped(struct subscription *subscription, const struct listener *listener)
 {
 	char text[INET6_ADDRSTRLEN] = "";
@@ -68,8 +68,8 @@ void socket_set_pending(struct socket *socket, enum socket_state state)
 	struct subscription *subscription = socket->view->subscription;
 
 	socket->state = state;
-	socket->looks = 0;
-	socket->looked = socket->view->ns->requests;
+	socket->misses = 0;
+	socket->last_miss = socket->view->ns->requests;
 	socket->scan = process_table_begun(subscription->context->processes);
 	socket->since = subscription->owners.number;
 	list_remove(&socket->of_work);
@@ -78,14 +78,14 @@ void socket_set_pending(struct socket *socket, enum socket_state state)
 	subscription_ask(subscription);
 }
 
-/* Who holds it is known, or matters no longer. */
-static void settle(struct socket *socket, enum socket_state state)
+/* Ends the pending state: the holder is known, or does not matter any more. */
+static void resolve(struct socket *socket, enum socket_state state)
 {
 	if (socket_is_pending(socket))
 		socket->view->subscription->pending--;
 	list_remove(&socket->of_work);
 	socket->state = state;
-	socket->settled = socket->view->ns->requests;
+	socket->pending_read = socket->view->ns->requests;
 }
 
 static void log_port(struct subscription *subscription, const char *what,
@@ -101,10 +101,10 @@ static void log_port(struct subscription *subscription, const char *what,
 	          (unsigned long long)event->netns);
 }
 
-/* --- the ports that the sockets hold open
+/* --- the ports of the sockets
  *
- * All that an event says of an owner comes from one socket: the longest held of those whose owner
- * is known, or else the oldest of them all. */
+ * All properties of the owner in an event come from one socket: among the sockets whose owner is
+ * known, the one that has been held longest; or else the oldest socket. */
 
 static struct socket *named_socket(const struct port *port)
 {
@@ -135,8 +135,8 @@ static int read_stat(const struct subscription *subscription, pid_t pid, struct 
 	return process < 0 ? process : procfs_read_stat(process, stat);
 }
 
-/* Reads the name that a process has now. False where it has exited. What is unknown (no
- * descriptors left) is no exit, and leaves the name as it is. */
+/* Reads the present name of a process. Returns false if the process has exited. If its state is
+ * unknown (no descriptors left), returns true and leaves the name unchanged. */
 static bool read_name(const struct subscription *subscription, pid_t pid, uint64_t start_time,
                       char name[64])
 {
@@ -151,7 +151,7 @@ static bool read_name(const struct subscription *subscription, pid_t pid, uint64
 	return true;
 }
 
-/* The oldest process that holds the socket and lives; NULL: none is known. */
+/* The oldest live process that holds the socket; NULL: none is known. */
 static struct holder *find_owner(struct socket *socket)
 {
 	struct subscription *subscription = socket->view->subscription;
@@ -159,13 +159,13 @@ static struct holder *find_owner(struct socket *socket)
 
 	while ((holder = holder_set_first(&socket->holders)) &&
 	       !read_name(subscription, holder->pid, holder->start_time, holder->name)) {
-		subscription->context->exited = true; /* if it is a member, that is news */
+		subscription->context->exited = true; /* a member may have exited unnoticed */
 		holders_exited(&subscription->owners.holders, holder->pid, holder->start_time);
 	}
 	return holder;
 }
 
-/* Makes an event of what is known of a socket; owner NULL: nobody is known to hold it. */
+/* Creates an event from a socket and its owner; owner NULL: no holder is known. */
 static struct portwatch_event describe(const struct socket *socket, const struct holder *owner)
 {
 	const struct view *view = socket->view;
@@ -186,7 +186,7 @@ static struct portwatch_event describe(const struct socket *socket, const struct
 	return event;
 }
 
-/* Puts it where it belongs among the sockets of its port. */
+/* Inserts a socket at its position among the sockets of its port. */
 static void place(struct socket *socket)
 {
 	struct list *sockets =
@@ -196,7 +196,7 @@ static void place(struct socket *socket)
 	list_append(sockets, &socket->of_port);
 }
 
-/* Of a socket that listens no more others are not asked. */
+/* The other processes are not scanned for a socket that has stopped listening. */
 static void lose_owner(struct socket *socket)
 {
 	if (socket->dropped) {
@@ -209,9 +209,8 @@ static void lose_owner(struct socket *socket)
 		place(socket);
 }
 
-/* Keeps the owner of a port that is open, and reports it where that is another. While it is asked
- * who else holds the last socket, and when the last socket is gone, the port keeps the owner that
- * it had. */
+/* Updates the owner of an open port, and reports a change. While the search looks for another
+ * holder of the last socket, and after the last socket is gone, the port keeps its owner. */
 static void report_owner(struct subscription *subscription, struct port *port)
 {
 	struct portwatch_event event;
@@ -227,7 +226,7 @@ static void report_owner(struct subscription *subscription, struct port *port)
 		owner = find_owner(socket);
 		if (owner)
 			break;
-		lose_owner(socket); /* it is not the named one any more */
+		lose_owner(socket); /* another socket is the named one now */
 	}
 	event = describe(socket, owner);
 	if (outbox_owner(subscription->outbox, port, &event))
@@ -246,8 +245,8 @@ static void set_hidden(struct socket *socket, bool hidden)
 		complete_note_ports(subscription);
 }
 
-/* Whether its port may be opened, or is open. Otherwise it is one of those that are not reported;
- * each verification tries again. */
+/* Whether the port of a socket is open or may be opened. Otherwise the socket is hidden, and each
+ * full check tries again. */
 static bool has_room(struct socket *socket)
 {
 	const struct subscription *subscription = socket->view->subscription;
@@ -257,7 +256,7 @@ static bool has_room(struct socket *socket)
 
 	set_hidden(socket, !room);
 	if (!room)
-		settle(socket, SOCKET_UNATTRIBUTED);
+		resolve(socket, SOCKET_UNATTRIBUTED);
 	return room;
 }
 
@@ -268,7 +267,7 @@ static void open_port(struct socket *socket, const struct holder *owner)
 
 	socket->port = outbox_open(subscription->outbox, socket->view->ns->serial, &event);
 	if (!socket->port) {
-		/* no memory: the next verification tries again */
+		/* no memory: the next full check tries again */
 		socket->state = SOCKET_UNATTRIBUTED;
 		return;
 	}
@@ -281,8 +280,9 @@ static void open_port(struct socket *socket, const struct holder *owner)
 		report_owner(subscription, socket->port);
 }
 
-/* How often the holders of a new socket may have exited before they could be reported. A process
- * that forks and exits all the time is found, too. */
+/* How often the search for the holder of a new socket is repeated because all its holders have
+ * exited before the report. The limit lets the port of a process that forks and exits all the time
+ * be reported too. */
 #define CHASES 3
 
 void socket_hold(struct socket *socket)
@@ -291,7 +291,7 @@ void socket_hold(struct socket *socket)
 
 	if (!has_room(socket))
 		return;
-	settle(socket, SOCKET_HELD);
+	resolve(socket, SOCKET_HELD);
 	netns_attributed(socket->view->ns, socket->listener.inode, &socket->holders);
 	if (socket->port) {
 		place(socket);
@@ -310,8 +310,8 @@ void socket_show(struct socket *socket)
 {
 	if (!has_room(socket))
 		return;
-	settle(socket, SOCKET_UNATTRIBUTED);
-	socket->looks = 0;
+	resolve(socket, SOCKET_UNATTRIBUTED);
+	socket->misses = 0;
 	if (!socket->port) {
 		open_port(socket, NULL);
 		return;
@@ -327,7 +327,7 @@ void socket_lose_owner(struct socket *socket)
 		report_owner(socket->view->subscription, socket->port);
 }
 
-/* Who has let go of the last socket may live on, by another name. */
+/* The process that has closed the last socket may still run, with another name. */
 static void close_port(struct socket *socket)
 {
 	struct subscription *subscription = socket->view->subscription;
@@ -348,11 +348,11 @@ void socket_release(struct socket *socket)
 	struct subscription *subscription = socket->view->subscription;
 	struct port *port = socket->port;
 
-	settle(socket, SOCKET_UNATTRIBUTED);
+	resolve(socket, SOCKET_UNATTRIBUTED);
 	set_hidden(socket, false);
 	if (!port)
 		return;
-	/* It may have been the last thing for which a view without members was kept. */
+	/* The port may have been the last reason to keep a view without members. */
 	if (!socket->view->marked)
 		subscription_move(subscription);
 	list_remove(&socket->of_port);
@@ -366,13 +366,14 @@ void socket_release(struct socket *socket)
 	socket->port = NULL;
 }
 
-/* --- what the tables show --- */
+/* --- changes of the tables --- */
 
-/* It listens no more; what comes of its port is decided when the others are known. */
+/* Drops a socket that has stopped listening. Its port is decided when the other sockets on the port
+ * are resolved. */
 static void drop(struct view *view, struct socket *socket)
 {
-	/* A port that it holds keeps the owner that it has, while others are asked about. */
-	settle(socket, socket->state == SOCKET_HELD ? SOCKET_HELD : SOCKET_UNATTRIBUTED);
+	/* The port keeps its owner while the other sockets are pending. */
+	resolve(socket, socket->state == SOCKET_HELD ? SOCKET_HELD : SOCKET_UNATTRIBUTED);
 	set_hidden(socket, false);
 	socket->dropped = true;
 	tdelete(socket, &view->tree, compare);
@@ -406,7 +407,7 @@ static void add_socket(struct view *view, const struct listener *listener)
 	struct socket **place;
 
 	if (!socket) {
-		view->late = true; /* taken over with the next read */
+		view->late = true; /* taken over at the next read */
 		return;
 	}
 	socket->view = view;
@@ -450,8 +451,8 @@ void view_change(struct view *view, enum snapshot_change change, const struct li
 		take(view, change, listener);
 }
 
-/* Takes over what is known already and was there at the last read. The rest, if it comes back,
- * isn't reported as new. */
+/* Takes over the listeners that the worker already knows and that its last read has shown. If one
+ * of the others appears again, it is not reported as new. */
 static void take_over(struct view *view)
 {
 	const struct snapshot *known = &view->ns->known;
@@ -553,7 +554,7 @@ void view_free(struct view *view, bool close_ports)
 	free(view);
 }
 
-/* --- sockets that listen no more, and what comes of their ports */
+/* --- dropped sockets and their ports */
 
 static void release(struct socket *socket)
 {
@@ -561,15 +562,16 @@ static void release(struct socket *socket)
 	free_socket(socket);
 }
 
-/* Of a socket that comes and goes quickly nobody may have been asked in time: that no member holds
- * it counts only when a read that was requested after the search shows nothing newer. */
+/* Whether it is still open if a member holds the socket. A process may get a short-lived socket
+ * after its scan, so "no member holds it" counts only if a read that was requested after the search
+ * shows no newer socket. */
 static bool is_in_question(const struct view *view, const struct socket *socket)
 {
-	return socket &&
-	       (socket->state != SOCKET_UNATTRIBUTED || view->ns->completed <= socket->settled);
+	return socket && (socket->state != SOCKET_UNATTRIBUTED ||
+	                  view->ns->completed <= socket->pending_read);
 }
 
-/* Whether the last read shows another socket on the port that may be in scope. */
+/* Whether the last read has shown another socket on the port that may be in scope. */
 static bool may_be_held(const struct view *view, const struct socket *but,
                         const struct listener *port)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* subscription.c - what one started watcher wants to know, and what it knows: the dispatcher */
+/* subscription.c - one started watcher in the monitor: the dispatcher */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,12 @@
 #include "util/fd.h"
 
 #define START_DEADLINE (10 * NSEC_PER_SEC)
-/* While a namespace is being read, by a reader that has a deadline of its own, the start may last
- * so long; whether the read goes on is looked at so often. */
+/* The longest start while a namespace is being read, by a reader that has a deadline of its own,
+ * and the pause between two checks whether the read continues. */
 #define START_MAX (60 * NSEC_PER_SEC)
 #define START_STEP NSEC_PER_SEC
-/* How long the root may be unreadable, as a process is for a moment while it becomes another
- * program, and how often it is asked in that time. */
+/* How long the root may be unreadable before the start fails, because an exec makes a process
+ * unreadable for a moment; and the pause between two attempts. */
 #define REFUSAL (100 * NSEC_PER_MSEC)
 #define REFUSAL_PAUSE (10 * NSEC_PER_MSEC)
 
@@ -120,7 +120,7 @@ void subscription_free(struct subscription *subscription)
 
 	if (subscription->state == SUBSCRIPTION_RUNNING)
 		unreadable_finish(subscription);
-	/* No port closes: the library only looks at them no longer. */
+	/* The ports are not reported as closed: the library only stops watching them. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
 	hash_clear(&subscription->views_by_netns);
@@ -157,7 +157,8 @@ static void fail(struct subscription *subscription, int error, const char *what)
 	decide(subscription, error);
 }
 
-/* The root's descriptors show who holds its ports: without them no port of it could be reported. */
+/* Whether the descriptors of the root can be read. Otherwise none of its ports could be attributed
+ * and reported. */
 static bool root_is_ours(struct subscription *subscription)
 {
 	CLEANUP_CLOSE int process = -1;
@@ -168,15 +169,15 @@ static bool root_is_ours(struct subscription *subscription)
 		return true;
 	process = procfs_open_process(&subscription->context->procfs, subscription->pid);
 	if (process < 0)
-		return true; /* it has exited; its tree may live */
+		return true; /* it has exited; its descendants may live */
 	result = fds_try(process);
 	if (!error_is_refusal(result))
 		return true;
-	/* What is on its way out belongs to root, whoever ran it. */
+	/* The /proc files of an exiting process belong to root. */
 	return procfs_read_stat(process, &stat) == 0 && (stat.exiting || procfs_is_dead(&stat));
 }
 
-/* Whether to ask the root again before it counts as somebody else's. */
+/* Whether to try the root again before its refusal counts. */
 static bool is_momentary(struct subscription *subscription, uint64_t now)
 {
 	if (subscription->refused == 0)
@@ -190,8 +191,10 @@ static void refuse(struct subscription *subscription)
 	char message[LOG_TEXT];
 
 	snprintf(message, sizeof(message),
-	         "its descriptors cannot be read (Permission denied), so its ports cannot be told "
-	         "from those of others%s, or watch its whole network namespace (scope netns)",
+	         "its descriptors cannot be read (Permission denied), so its ports cannot be "
+	         "distinguished "
+	         "from those of other processes%s, or watch its whole network namespace (scope "
+	         "netns)",
 	         unreadable_remedy());
 	fail(subscription, -EACCES, message);
 }
@@ -239,7 +242,8 @@ bool subscription_is_read(const struct subscription *subscription, bool *any_rea
 	struct view *view;
 
 	*any_ready = false;
-	/* A tree that makes namespaces all the time would never have all of them read. */
+	/* The start waits only for the namespaces at its beginning, because a tree that creates
+	 * namespaces all the time would never have all of them read. */
 	list_each (view, &subscription->views, struct view, of_subscription) {
 		bool waiting = !view->ready && !view->ns->exhausted;
 
@@ -252,7 +256,7 @@ bool subscription_is_read(const struct subscription *subscription, bool *any_rea
 	return *any_ready || !any_waiting;
 }
 
-/* Whether there is hope of a first read. */
+/* Whether a first read is in progress. */
 static bool is_being_read(const struct subscription *subscription)
 {
 	struct view *view;
@@ -284,7 +288,8 @@ static void fail_unreadable(struct subscription *subscription)
 	fail(subscription, failure.error ? -failure.error : -EACCES, message);
 }
 
-/* Namespaces that can't be read now are reported when they can be. */
+/* Ends the start without the namespaces that cannot be read now. Their ports are reported when they
+ * can be read. */
 static void do_without(struct subscription *subscription, uint64_t now)
 {
 	if (!owners_resolve(subscription, now))

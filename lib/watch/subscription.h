@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* subscription.h - what one started watcher wants to know, and what it knows: the dispatcher
+/* subscription.h - one started watcher in the monitor: the dispatcher
  *
  * A subscription has a scope and one view for each network namespace that the scope reads. A view
- * holds the sockets that listen there; the ports are made of those that are in scope. */
+ * contains the listening sockets of the namespace. The sockets in scope open the ports. */
 #ifndef SUBSCRIPTION_H
 #define SUBSCRIPTION_H
 
@@ -33,11 +33,13 @@ struct subscription_table {
 	struct context *context;
 	struct netns_table *namespaces;
 	struct list list;
-	struct hash by_tree; /* those that have a scope, by the address of its tree */
-	struct list busy;    /* those that have something to do now */
-	struct heap due;     /* all, by subscription_due() */
-	struct list moved;   /* those whose members have come, gone or moved, for placement.c */
-	bool changed; /* some have come, gone, got their scope or ended: the notifier looks again */
+	struct hash by_tree; /* subscriptions that have a scope, by the address of its tree */
+	struct list busy;    /* subscriptions that have work now */
+	struct heap due;     /* all subscriptions, by subscription_due() */
+	struct list
+		moved; /* subscriptions whose members have joined, left or moved, for placement.c */
+	bool changed;  /* a subscription was added or removed, got its scope or ended: the notifier
+	                  is updated */
 };
 
 struct subscription {
@@ -56,47 +58,48 @@ struct subscription {
 	enum subscription_state state;
 	uint64_t created;
 	uint64_t deadline;   /* while STARTING */
-	uint64_t refused;    /* since when the root has refused to be read; 0: it has not */
-	uint64_t retry;      /* when it is asked again */
-	struct scope *scope; /* NULL until the monitor has made it */
+	uint64_t refused;    /* since when the root cannot be read; 0: it can */
+	uint64_t retry;      /* when the read is tried again */
+	struct scope *scope; /* NULL until the monitor has created it */
 	struct list views;
 	struct hash views_by_netns;  /* the same by the inode number of netns_id */
-	struct list dropping;        /* views with sockets that listen no more */
-	bool placed;                 /* the views of the members at its start are made */
-	bool exit_unwatched;         /* no pidfd reports the end of the last member */
-	bool unplaced;               /* there was no memory to look into some member's namespace */
+	struct list dropping;        /* views with dropped sockets */
+	bool placed;                 /* the views for the members at the start exist */
+	bool exit_unwatched;         /* no pidfd reports the exit of the last member */
+	bool unplaced;               /* there was no memory for the view of a member */
 	struct hash sockets;         /* by inode number */
-	struct list pending_sockets; /* who holds them is to be found out ... */
+	struct list pending_sockets; /* sockets whose holder the search has not found yet ... */
 	unsigned int pending;        /* ... and their number */
-	struct list changed_sockets; /* others hold them than before */
+	struct list changed_sockets; /* sockets whose holders have changed */
 	struct owners owners;
 	struct share share;   /* of what bursts of reads may take */
-	int scan_error;       /* why not all members could be asked; 0: they could */
-	bool attribute_again; /* some members couldn't be asked: with the next round again */
-	bool attribute;       /* there is a question that no member was asked yet */
-	uint64_t verify;      /* when all members are asked about all sockets again */
+	int scan_error;       /* why some member could not be scanned; 0: all could */
+	bool attribute_again; /* some members could not be scanned: repeat the search with the next
+	                         poll cycle */
+	bool attribute;       /* a search is necessary */
+	uint64_t verify;      /* time of the next full check */
 	struct unreadable unreadable;
 	struct unnamed unnamed;
 	unsigned int port_count; /* open ports */
-	unsigned int hidden;     /* sockets whose ports are not reported: there are too many */
-	bool logged_members;     /* that there are too many */
+	unsigned int hidden; /* sockets whose ports are not reported, because there are too many */
+	bool logged_members; /* logged that there are too many members */
 	bool logged_ports;
 	uint64_t probed; /* when the descriptors of a member were asked last, by elsewhere.c */
-	bool logged_unfollowed; /* that a member listens where it can't be followed */
-	bool logged_notifier; /* how the kernel reports events was logged, and these were the ways:
-	                       */
-	int notifier_logged;  /* see kernel_events.c */
+	bool logged_unfollowed; /* logged that a member listens in an unreadable namespace */
+	bool logged_notifier;   /* the mechanisms were logged, and these were in use:
+	                         */
+	int notifier_logged;    /* see kernel_events.c */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were logged as skipped */
 	size_t skipped_count;
 };
 
-/* What a watcher wants: for subscription_new(). */
+/* The arguments of subscription_new(). */
 struct subscription_setup {
-	pid_t pid; /* of the root; with its start time it is one process */
+	pid_t pid; /* of the root, which is identified by PID and start time */
 	uint64_t start_time;
 	struct options options;
 	struct log log;
-	struct outbox *outbox; /* the subscription takes over a reference, if it is made */
+	struct outbox *outbox; /* the subscription takes over a reference if it is created */
 };
 
 void subscription_table_init(struct subscription_table *table, struct context *context,
@@ -111,14 +114,14 @@ struct subscription *subscription_of(const struct subscription_table *table,
                                      const struct process *process,
                                      const struct subscription *previous);
 
-/* It has something to do at the next turn. */
+/* Requests that the next pass serves the subscription. */
 static inline void subscription_touch(struct subscription *subscription)
 {
 	list_remove(&subscription->busy);
 	list_append(&subscription->table->busy, &subscription->busy);
 }
 
-/* Its views are to be placed again. */
+/* Requests that the views of the subscription are placed again. */
 static inline void subscription_move(struct subscription *subscription)
 {
 	list_remove(&subscription->moved);
@@ -128,28 +131,30 @@ static inline void subscription_move(struct subscription *subscription)
 /* The same for all whose scopes contain the process. */
 void subscription_move_all(const struct subscription_table *table, const struct process *process);
 
-/* There is a question for the owners. */
+/* Requests a search for owners. */
 static inline void subscription_ask(struct subscription *subscription)
 {
 	subscription->attribute = true;
 	subscription_touch(subscription);
 }
 
-/* Makes a subscription in state STARTING. 0 or -ENOMEM. */
+/* Creates a subscription in state STARTING. Returns 0 or -ENOMEM. */
 int subscription_new(struct subscription **subscription, struct subscription_table *table,
                      const struct subscription_setup *setup);
-/* Frees it with its views; workers and processes that nobody else needs go at the monitor's next
- * turn. */
+/* Frees a subscription and its views. The monitor's next pass frees workers and processes that no
+ * other subscription needs. */
 void subscription_free(struct subscription *subscription);
 
-/* Carries a STARTING one on: places it, waits for its first reads, decides. */
+/* Advances a STARTING subscription: places its views, waits for the first reads, and decides the
+ * start. */
 void subscription_advance(struct subscription *subscription, uint64_t now);
-/* When it has something to do next that nothing else announces; UINT64_MAX: never. */
+/* When the subscription has work that no event announces; UINT64_MAX: never. */
 uint64_t subscription_due(const struct subscription *subscription);
-/* Ends it when no member is left. */
+/* Ends the subscription if no member is left. */
 void subscription_check_end(struct subscription *subscription);
 
-/* Whether all namespaces that it began with have been read, or can't be; and whether any was. */
+/* Whether all namespaces of the start were read or cannot be read; any_ready receives whether any
+ * was read. */
 bool subscription_is_read(const struct subscription *subscription, bool *any_ready);
 
 #endif
