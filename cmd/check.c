@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - what pwatch can see here, and what it takes to see more */
+/* check.c - reports what pwatch can see on this system, and what to grant so that it sees more */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include "report.h"
 #include "target.h"
 
-/* More of them are counted, not told. */
+/* Further namespaces are only counted. */
 #define NAMESPACES_MAX 32
 
 struct seen_namespace {
@@ -30,11 +30,11 @@ struct check {
 	struct options options; /* for the one target */
 	struct privileges privileges;
 	struct target target;
-	pid_t sample; /* a process like any that the caller starts, where no PID was given; or 0 */
+	pid_t sample; /* without a PID: a process like those that the caller starts; or 0 */
 	struct seen_namespace namespaces[NAMESPACES_MAX];
 	size_t namespace_count;
-	size_t unread; /* of these, no reader works for so many */
-	struct hints_look look;
+	size_t unread; /* namespaces for which no reader works */
+	struct hints_probe probe;
 	struct place place;
 	unsigned int ports;
 	struct report report;
@@ -51,7 +51,7 @@ static void count_port(struct portwatch *watcher, const struct portwatch_event *
 		check->ports++;
 }
 
-/* What the kernel says where it has no module for the dump (net/core/sock_diag.c). */
+/* The kernel answers a dump with ENOENT if it has no module for the dump (net/core/sock_diag.c). */
 static bool lacks_module(const struct seen_namespace *seen)
 {
 	const char *diag = strstr(seen->reason, "table diag: ");
@@ -72,10 +72,10 @@ static int see_namespace(const struct portwatch_namespace *ns, void *user_data)
 	if (seen.reader == PORTWATCH_READER_AUTO)
 		check->unread++;
 	if (seen.reader == PORTWATCH_READER_NSENTER || seen.reader == PORTWATCH_READER_PROCFS)
-		check->look.outside = true;
+		check->probe.outside = true;
 	snprintf(seen.reason, sizeof(seen.reason), "%s", portwatch_namespace_get_reason(ns));
 	if (lacks_module(&seen))
-		check->look.no_module = true;
+		check->probe.no_module = true;
 	if (check->namespace_count < NAMESPACES_MAX)
 		check->namespaces[check->namespace_count] = seen;
 	check->namespace_count++;
@@ -118,7 +118,7 @@ static void report_notice(struct check *check, enum portwatch_notice notice, con
 		portwatch_get_notifier(check->target.watcher, notice, reason, sizeof(reason));
 
 	if (notice == PORTWATCH_NOTICE_LISTEN && check->options.notify)
-		check->look.polls = notifier == PORTWATCH_NOTIFIER_NONE;
+		check->probe.polls = notifier == PORTWATCH_NOTIFIER_NONE;
 	if (notifier < 0)
 		report_add(&check->report, TOPIC_NOTIFIER, name, "?", strerror(-notifier));
 	else
@@ -133,20 +133,21 @@ static void report_notifier(struct check *check)
 	report_notice(check, PORTWATCH_NOTICE_PROCESS, "processes");
 }
 
-/* What keeps pwatch from the processes of other users, and from those with more capabilities than
- * the caller's; or "". */
+/* Why pwatch cannot see processes of other users, or processes with more capabilities than those of
+ * the caller; or "". */
 static const char *others_obstacle(const struct privileges *privileges)
 {
 	const uint64_t sight = PRIVILEGES_SYS_PTRACE | PRIVILEGES_DAC_READ_SEARCH;
 
 	if ((privileges->permitted & sight) != sight)
-		return "of other users, or with more capabilities: they take cap_sys_ptrace and "
-		       "cap_dac_read_search";
+		return "other users' processes and processes with more capabilities need "
+		       "cap_sys_ptrace "
+		       "and cap_dac_read_search";
 	if (!privileges->initial_user_namespace)
-		return "only those of this user namespace and of those below it are seen";
+		return "only processes of this user namespace and its descendants are visible";
 	if (*privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0 &&
 	    !(privileges->effective & PRIVILEGES_SYS_PTRACE))
-		return "/proc hides those of other users (hidepid)";
+		return "/proc hides processes of other users (hidepid)";
 	return "";
 }
 
@@ -175,8 +176,8 @@ static void report_result(struct check *check, bool visible)
 		report_others(check);
 }
 
-/* Watches for a moment, to see what works. Returns whether the ports can be seen. */
-static bool look(struct check *check)
+/* Starts to watch, to find out what works. Returns whether the ports can be seen. */
+static bool probe(struct check *check)
 {
 	int result;
 
@@ -185,7 +186,7 @@ static bool look(struct check *check)
 	result = target_open(&check->target, &check->options, count_port);
 	if (result == 0)
 		result = target_start(&check->target, &check->options);
-	check->look.refused = result == -EACCES || result == -EPERM;
+	check->probe.refused = result == -EACCES || result == -EPERM;
 	if (result < 0)
 		return false;
 	while (portwatch_dispatch(check->target.watcher) > 0)
@@ -197,7 +198,7 @@ static bool look(struct check *check)
 /* Returns whether the ports can be seen. */
 static bool make_report(struct check *check)
 {
-	bool visible = look(check);
+	bool visible = probe(check);
 
 	report_init(&check->report, check->options.json);
 	report_result(check, visible);
@@ -206,8 +207,8 @@ static bool make_report(struct check *check)
 		report_namespaces(check);
 		report_notifier(check);
 	}
-	check->look.pid = check->options.pid_count > 0 ? check->target.pid : 0;
-	hints_report(&check->privileges, &check->place, &check->look, &check->report);
+	check->probe.pid = check->options.pid_count > 0 ? check->target.pid : 0;
+	hints_report(&check->privileges, &check->place, &check->probe, &check->report);
 	return visible;
 }
 
@@ -222,7 +223,7 @@ static int print(const struct check *check)
 		result = output_line(&output, check->report.buffer, check->report.text.length);
 	if (result == 0)
 		result = output_finish(&output);
-	/* A reader that has gone wants no more. */
+	/* If the reader of the output has closed it, nothing has failed. */
 	if (result == -EPIPE)
 		result = 0;
 	if (result < 0)
@@ -238,9 +239,9 @@ int check_run(const struct options *options, const struct run *run)
 	bool visible;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* Children are waited for. */
+	/* If SIGCHLD were ignored, the status of children would be lost. */
 	signal(SIGCHLD, SIG_DFL);
-	/* What else there is to say is in the report. */
+	/* The report includes what warnings would say. */
 	check.options.log_level = PORTWATCH_LOG_ERROR;
 	if (result == 0)
 		result = portwatch_limit_privileges();

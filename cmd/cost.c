@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cost.c - what watching cost, for --stats */
+/* cost.c - the figures of --stats */
 #include <inttypes.h>
 
 #include "cost.h"
@@ -8,7 +8,7 @@
 #define NAME_WIDTH 24
 #define VALUE_WIDTH 14
 
-/* The figures that there are: the first without a name comes after the last. */
+/* The number of figures: the first value without a name follows the last figure. */
 static enum portwatch_stat count_figures(void)
 {
 	enum portwatch_stat count = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cost.h - what watching cost, for --stats */
+/* cost.h - the figures of --stats */
 #ifndef COST_H
 #define COST_H
 
@@ -9,23 +9,24 @@
 
 #include "portwatch.h"
 
-/* More figures than the library has. */
+/* At least the number of figures of the library. */
 #define COST_FIGURES_MAX 64
 
-#define COST_NOTICES 3 /* as many as enum portwatch_notice has */
+#define COST_NOTICES 3 /* the number of values of enum portwatch_notice */
 
 struct cost {
-	bool known[COST_FIGURES_MAX];        /* whether this was ever known: */
+	bool known[COST_FIGURES_MAX];        /* whether the figure was ever known */
 	uint64_t figures[COST_FIGURES_MAX];  /* by enum portwatch_stat */
 	const char *notifiers[COST_NOTICES]; /* by enum portwatch_notice: the mechanism; NULL */
 };
 
-/* Takes by which mechanisms the kernel reports, to be called when a watcher was started: the
- * library lets go of the mechanisms when all trees have ended. */
+/* Stores the mechanisms by which the kernel reports. Called after a watcher has started, because
+ * the library closes the mechanisms when all trees have ended. */
 void cost_take_ways(struct cost *cost, struct portwatch *watcher);
 
-/* Takes the figures of a watcher, to be called before it is stopped, once for each. Events are its
- * own and are summed; the other figures are those of the whole process and only grow. */
+/* Stores the figures of a watcher. Called once for each watcher before it is stopped. The number of
+ * events belongs to the watcher, so it is added; the other figures belong to the whole process and
+ * only grow. */
 void cost_take(struct cost *cost, struct portwatch *watcher);
 
 /* Writes one line for each figure, and for each mechanism by which the kernel reports. Returns the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* explain.c - on a terminal silence is explained */
+/* explain.c - explains on a terminal why nothing is printed */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include "port_hint.h"
 #include "text.h"
 
-/* How long nothing may happen before a line says so, in milliseconds. */
+/* After this time without a port, a line says that nothing listens yet; milliseconds. */
 #define QUIET_TIME 2000
 
 static const char *const choices[] = {"default", "loopback", "all"};
@@ -26,11 +26,12 @@ void explain_init(struct explain *explain, const struct options *options)
 		.options = options,
 		.enabled = enabled,
 		.counts = enabled || options->live,
-		.told = options->addresses,
+		.named = options->addresses,
 	};
 }
 
-/* The narrowest choice that shows this address, as the library chooses. */
+/* The narrowest value of --addresses that shows this address; the library applies the same
+ * rules. */
 static int find_choice(const struct format_fields *fields)
 {
 	static const char *const plain[] = {"127.0.0.1", "0.0.0.0", "::1", "::"};
@@ -68,12 +69,12 @@ bool explain_hides(struct explain *explain, const struct format_fields *fields)
 		return true;
 	if (choice > explain->hidden_by)
 		explain->hidden_by = choice;
-	if (explain->begun && choice > explain->told) {
+	if (explain->begun && choice > explain->named) {
 		message_error(fields->family == AF_INET6
 		                      ? "port [%s]:%u is hidden; --addresses=%s shows such ports"
 		                      : "port %s:%u is hidden; --addresses=%s shows such ports",
 		              fields->address, fields->port, choices[choice]);
-		explain->told = choice;
+		explain->named = choice;
 	}
 	return true;
 }
@@ -153,14 +154,14 @@ void explain_begin(struct explain *explain, struct portwatch *watcher, size_t ta
 	text_init(&text, buffer, sizeof(buffer));
 	explain_watch(explain->options, watcher, targets, line);
 	text_add(&text, "%s", line);
-	/* A COMMAND has only just begun. */
+	/* A COMMAND that has just started has no port yet: a count of 0 would say nothing. */
 	if (!explain->options->command || explain->open + explain->hidden > 0) {
 		text_add(&text, "; ");
 		add_count(&text, explain->open);
 		explain_hidden(explain, &text);
 	}
-	if (explain->hidden > 0 && explain->hidden_by > explain->told)
-		explain->told = explain->hidden_by;
+	if (explain->hidden > 0 && explain->hidden_by > explain->named)
+		explain->named = explain->hidden_by;
 	message_error("%s", buffer);
 }
 
@@ -182,7 +183,7 @@ int64_t explain_next(const struct explain *explain)
 	return explain->enabled && explain->begun && !explain->idle ? explain->quiet_ms : 0;
 }
 
-/* A single process ID may have been meant as a port, also where there is such a process. */
+/* Whether the user may have meant a single process ID as a port, even if such a process exists. */
 static bool means_port(const struct options *options, char hint[PORT_HINT_MAX])
 {
 	return options->pid_count == 1 && port_hint(options->pids[0], hint);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format.c - what an event looks like, as text for people and as JSON */
+/* format.c - formats events, as text and as JSON */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define NANOSECONDS 1000000000U
 
-/* As wide as "255.255.255.255:65535", the widest port of IPv4. */
+/* The width of "255.255.255.255:65535", the longest IPv4 address with a port. */
 #define ADDRESS_WIDTH 21
 
 struct kind_look {
@@ -95,7 +95,8 @@ static void add_text(struct text *text, const struct format_fields *fields, cons
 	add_kind(text, fields, style->colour);
 	add_port(text, fields);
 	add_owner(text, fields, name, style->utf8);
-	/* Nothing stands for the own one, so what isn't known must be said. */
+	/* A line without a namespace means the namespace of pwatch, so an unknown namespace is
+	 * printed. */
 	if (fields->netns == 0 && fields->kind != PORTWATCH_EVENT_END)
 		text_add(text, "  netns ?");
 	else if (fields->netns != 0 && fields->netns != style->own_netns)
@@ -113,7 +114,7 @@ static void add_utc_time(struct text *text, uint64_t realtime)
 	         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, microseconds);
 }
 
-/* A key with its value, which is null where `known` is false. */
+/* Appends a key with its value, or with null unless `known`. */
 static void add_number(struct text *text, const char *key, uint64_t value, bool known)
 {
 	if (known)
@@ -157,11 +158,11 @@ static void add_json(struct text *text, const struct format_fields *fields, cons
 	text_add(text, "}");
 }
 
-/* --- a form of the caller's own ------------------------------------------------------------------
+/* --- the text of --format ------------------------------------------------------------------
  */
 
-/* A name between braces: appends its value; false where there is no such name. Without fields it
- * only looks. */
+/* Appends the value of a name between braces. Returns false if there is no such name. Without
+ * `fields` it only checks the name. */
 static bool add_value(struct text *text, const char *key, size_t length,
                       const struct format_fields *fields, const char *name, bool utf8)
 {
@@ -219,7 +220,7 @@ static bool add_value(struct text *text, const char *key, size_t length,
 	return true;
 }
 
-/* Puts a line together, or without fields only looks whether that can be done. */
+/* Formats a line, or without `fields` only checks the format. */
 static bool add_format(struct text *text, const char *format, const struct format_fields *fields,
                        const char *name, bool utf8)
 {
@@ -263,7 +264,7 @@ size_t format_line(const struct format_fields *fields, const struct format_style
 	struct text text;
 
 	snprintf(name, sizeof(name), "%s", fields->process);
-	/* Room for the newline, whatever a caller's own form makes of the names. */
+	/* The newline needs room even if the caller's format repeats long names. */
 	text_init(&text, line, FORMAT_LINE_MAX - 1);
 	if (style->json)
 		add_json(&text, fields, name);

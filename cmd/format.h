@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format.h - what an event looks like, as text for people and as JSON */
+/* format.h - formats events, as text and as JSON */
 #ifndef FORMAT_H
 #define FORMAT_H
 
@@ -10,31 +10,31 @@
 
 #include "portwatch.h"
 
-/* The longest text of a caller's own form. */
+/* The longest text of --format. */
 #define FORMAT_TEXT_MAX 1000
 
-/* What such a text may hold, for messages. */
+/* What the text may contain, for messages. */
 #define FORMAT_ALLOWED                                                                             \
 	"up to 1000 bytes with {time}, {event}, {address}, {port}, {family}, {pid}, {process}, "   \
 	"{owners}, {netns}, {inode}, {initial}, {id}, {{ for a brace, \\t, \\n and \\\\"
 
-/* Whether a text may be the form of a line: names in braces stand for the values that the JSON has
- * by these keys, with "-" for null; "{{" and "}}" for a brace; \t, \n and \\ for what C makes of
- * them. Everything else stands for itself. */
+/* Whether a text is a valid value of --format. Names in braces stand for the values of these keys
+ * in the JSON, with "-" for null. "{{" and "}}" are braces; \t, \n and \\ mean the same as in C.
+ * All other characters stand for themselves. */
 bool format_is_valid(const char *format);
 
-/* The longest line, newline included: what a pipe takes in one piece (PIPE_BUF), and more than any
- * event needs. */
+/* The longest line, including its newline. A pipe accepts a line of this length in one piece
+ * (PIPE_BUF), and no event needs more. */
 #define FORMAT_LINE_MAX 4096
 
-/* The most bytes of a process name that are printed: longer than the kernel's names, which have 15,
- * or up to 63 for its own threads. */
+/* The most bytes of a process name that are printed. Names of the kernel have at most 15 bytes, or
+ * 63 for kernel threads. */
 #define FORMAT_NAME_MAX 255
 
 /* The most bytes of a command line that are shown. */
 #define FORMAT_COMMAND_MAX 1000
 
-/* One event. 0 or "" stands for what isn't known. */
+/* One event. 0 or "" stands for an unknown value. */
 struct format_fields {
 	uint64_t realtime; /* nanoseconds */
 	enum portwatch_event_kind kind;
@@ -44,7 +44,7 @@ struct format_fields {
 	unsigned int port;
 	pid_t pid;
 	const char *process;
-	const char *command; /* its command line; NULL or "" where nobody has asked for it */
+	const char *command; /* its command line; NULL or "" unless command lines are shown */
 	unsigned int owners;
 	uint64_t netns;
 	uint64_t inode;
@@ -55,10 +55,10 @@ struct format_style {
 	bool json;
 	const char *format; /* see format_is_valid(); or NULL. Not with json */
 	bool colour;
-	bool date;          /* text: before the time, for who reads it another day */
-	bool processes;     /* text: command lines in the place of names */
+	bool date;          /* text: the date before the time, for readers on a later day */
+	bool processes;     /* text: command lines instead of names */
 	bool utf8;          /* text: the terminal shows UTF-8 */
-	uint64_t own_netns; /* text: the network namespace that isn't worth a word */
+	uint64_t own_netns; /* text: the network namespace of pwatch, which is not printed */
 };
 
 /* Writes one line with its newline. Returns its length. */

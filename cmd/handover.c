@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* handover.c - a pwatch with file capabilities executes itself anew */
+/* handover.c - a pwatch with file capabilities executes itself again */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void list_descriptors(int *list[DESCRIPTORS], struct run *run, struct hoo
 	list[3] = &hook->done_fd;
 }
 
-/* Keeps a descriptor over exec, or not. */
+/* Keeps a descriptor open across exec, or closes it there. */
 static int keep(int fd, bool on)
 {
 	if (fd < 0)
@@ -46,7 +46,7 @@ int handover_give(const struct run *run, const struct hook *hook, char **argv)
 	const int fds[DESCRIPTORS] = {run->go_fd, run->failure_fd, hook->request_fd, hook->done_fd};
 	char value[VALUE_MAX], name[NAME_SIZE] = "";
 
-	/* The kernel would name the process after the link, "exe". */
+	/* exec names the process after the link, "exe", so the name is passed on too. */
 	prctl(PR_GET_NAME, name, 0L, 0L, 0L);
 	snprintf(value, sizeof(value), "%d:%d:%d:%d:%d:%s", (int)run->pid, fds[0], fds[1], fds[2],
 	         fds[3], name);
@@ -67,7 +67,8 @@ static bool is_pipe(int fd)
 	return fd > STDERR_FILENO && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
-/* Those of COMMAND are there, and each is a pipe and named once; those of a hook may be missing. */
+/* The two descriptors of COMMAND must be present, those of a hook may be missing; each must be a
+ * pipe and appear once. */
 static bool are_usable(int *const fds[DESCRIPTORS])
 {
 	for (size_t i = 0; i < DESCRIPTORS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* hints.c - what pwatch lacks, and what to grant to it
  *
- * What doesn't help here isn't said: who asks would try it. */
+ * Only what helps on this system is suggested, because the reader will try it. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,15 +37,15 @@ static const struct {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-/* All that is known. */
+/* The input of all functions below. */
 struct hints {
 	const struct privileges *privileges;
 	const struct place *place;
-	const struct hints_look *look;
+	const struct hints_probe *probe;
 	struct report *report;
-	uint64_t lacking;      /* of the capabilities that are wanted, what isn't permitted */
-	unsigned int refused;  /* calls that would be of use */
-	bool may_be_told;      /* has what it takes for the kernel to report listen(2) */
+	uint64_t lacking;      /* wanted capabilities that are not permitted */
+	unsigned int refused;  /* refused calls that the library could use */
+	bool may_get_reports;  /* has the capabilities for reports of listen(2) */
 	char path[QUOTED_MAX]; /* of pwatch, for a shell */
 };
 
@@ -66,8 +66,8 @@ static void list_capabilities(struct text *text, uint64_t set, const char *prefi
 
 /* --- what is missing */
 
-/* With CAP_PERFMON alone it takes tracefs, which is root's. */
-static bool may_be_told(const struct privileges *privileges)
+/* CAP_PERFMON alone needs tracefs, which only root may read. */
+static bool may_get_reports(const struct privileges *privileges)
 {
 	uint64_t permitted = privileges->permitted;
 
@@ -79,20 +79,20 @@ static bool may_be_told(const struct privileges *privileges)
 
 static bool is_locked_down(const struct hints *hints)
 {
-	return hints->look->polls && strcmp(hints->place->lockdown, "confidentiality") == 0;
+	return hints->probe->polls && strcmp(hints->place->lockdown, "confidentiality") == 0;
 }
 
-/* Kernels of Debian and Ubuntu ask for more there than others do. */
+/* Kernels of Debian and Ubuntu require CAP_SYS_ADMIN above this value; others do not. */
 static bool is_paranoid(const struct hints *hints)
 {
-	return hints->look->polls && hints->may_be_told &&
+	return hints->probe->polls && hints->may_get_reports &&
 	       !(hints->privileges->permitted & PRIVILEGES_SYS_ADMIN) &&
 	       hints->place->paranoid > PARANOID_MAX && !(hints->place->refused & PLACE_CALL_PERF);
 }
 
 static bool needs_tracefs(const struct hints *hints)
 {
-	return hints->look->polls && hints->privileges->permitted & PRIVILEGES_PERFMON &&
+	return hints->probe->polls && hints->privileges->permitted & PRIVILEGES_PERFMON &&
 	       !(hints->privileges->permitted & (PRIVILEGES_SYS_ADMIN | PRIVILEGES_BPF)) &&
 	       !hints->place->tracefs;
 }
@@ -107,16 +107,15 @@ static void report_missing_capabilities(const struct hints *hints)
 {
 	if (hints->lacking & PRIVILEGES_SYS_ADMIN)
 		report_missing(hints, "cap_sys_admin", "to enter other network namespaces",
-		               "without it they are read from outside, which costs more");
-	if (!hints->may_be_told)
+		               "without it pwatch reads them from outside, which costs more");
+	if (!hints->may_get_reports)
 		report_missing(hints, "cap_sys_admin",
-		               "to be told by the kernel when a socket starts listening",
-		               "or cap_bpf and cap_perfmon; without them pwatch looks from time to "
-		               "time");
+		               "to receive a report when a socket starts listening",
+		               "or cap_bpf and cap_perfmon; without them pwatch polls");
 	if (hints->lacking & OWNERS)
 		report_missing(hints, "cap_sys_ptrace",
-		               "to see what processes of other users hold, and those that can't be "
-		               "dumped",
+		               "to see the ports of other users' processes, and of processes that "
+		               "are not dumpable",
 		               "with cap_dac_read_search");
 }
 
@@ -130,8 +129,8 @@ static void report_missing_calls(const struct hints *hints)
 	text_init(&text, buffer, sizeof(buffer));
 	list_calls(&text, hints->refused, ", ");
 	report_missing(hints, "system calls", buffer,
-	               "a seccomp filter, or the sandbox, refuses them: setns enters network "
-	               "namespaces, by bpf or perf_event_open the kernel reports");
+	               "a seccomp filter or the sandbox refuses them: setns enters network "
+	               "namespaces; bpf and perf_event_open receive reports of the kernel");
 }
 
 static void report_missing_kernel(const struct hints *hints)
@@ -139,51 +138,51 @@ static void report_missing_kernel(const struct hints *hints)
 	if (is_locked_down(hints))
 		report_missing(hints, "lockdown", "none, or integrity",
 		               "the kernel was started with lockdown=confidentiality, and reports "
-		               "no socket to anybody until it is started without");
+		               "no sockets until it is started without this setting");
 	if (is_paranoid(hints))
 		report_missing(hints, "kernel.perf_event_paranoid", "2 or less",
-		               "it is more, which on kernels of Debian and Ubuntu takes "
+		               "the value is higher; kernels of Debian and Ubuntu then require "
 		               "cap_sys_admin");
 	if (needs_tracefs(hints))
 		report_missing(hints, "tracefs", "at /sys/kernel/tracing",
-		               "it tells what cap_perfmon without cap_bpf or cap_sys_admin takes, "
-		               "to be told by the kernel");
-	if (hints->look->no_module)
+		               "without cap_bpf and cap_sys_admin, cap_perfmon needs this file "
+		               "system for reports of the kernel");
+	if (hints->probe->no_module)
 		report_missing(hints, "tcp_diag",
-		               "the kernel's module, to read listening sockets alone",
+		               "the kernel module that lists listening sockets only",
 		               hints->place->modules_disabled
 		                       ? "it is not loaded, and kernel.modules_disabled is 1: no "
-		                         "module can be, until the system starts again"
-		                       : "it is not loaded; without it the text of all sockets is "
-		                         "read");
-	if (hints->place->confinement[0] && (hints->look->refused || hints->look->outside))
+		                         "module can be loaded until the system restarts"
+		                       : "it is not loaded; pwatch reads the text of all sockets "
+		                         "instead");
+	if (hints->place->confinement[0] && (hints->probe->refused || hints->probe->outside))
 		report_missing(hints, "security module", hints->place->confinement,
 		               "this profile may refuse more than capabilities allow");
 	if (!hints->privileges->initial_user_namespace)
 		report_missing(hints, "user namespace",
-		               "the initial one, to be told by the kernel and to see what is "
-		               "outside of this one",
+		               "the initial one, to receive reports of the kernel and to see "
+		               "processes outside of this one",
 		               "run pwatch there");
 }
 
-/* --- what to grant: capabilities and calls, in the words of whoever has started pwatch */
+/* --- what to grant: capabilities and calls, in the terms of the program that has started pwatch */
 
 static void grant(const struct hints *hints, const char *name, const char *value, const char *note)
 {
 	report_add(hints->report, TOPIC_GRANT, name, value, note);
 }
 
-/* What keeps file capabilities from working, or "". */
+/* Why file capabilities would have no effect; or "". */
 static const char *file_obstacle(const struct privileges *privileges)
 {
 	struct statvfs file_system;
 
 	if (privileges->no_new_privs)
-		return "no use here: no_new_privs is set";
+		return "no effect here: no_new_privs is set";
 	if ((privileges->bounding & PRIVILEGES_OF_FILE) != PRIVILEGES_OF_FILE)
-		return "no use here: the bounding set lacks some";
+		return "no effect here: the bounding set lacks some of them";
 	if (statvfs(SELF, &file_system) == 0 && (file_system.f_flag & ST_NOSUID))
-		return "no use there: the file system is mounted nosuid";
+		return "no effect on this file: its file system is mounted nosuid";
 	return "";
 }
 
@@ -192,15 +191,15 @@ static void grant_to_file(const struct hints *hints)
 	char line[LINE_MAX_LENGTH];
 	const char *obstacle = file_obstacle(hints->privileges);
 
-	/* In a container nobody has more. */
+	/* In a container, root is subject to the same restrictions and cannot grant more. */
 	if (*obstacle != '\0' && hints->place->kind != PLACE_HOST)
 		return;
 	snprintf(line, sizeof(line), "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p %s",
 	         hints->path);
-	grant(hints, "lastingly", line, obstacle);
+	grant(hints, "permanently", line, obstacle);
 }
 
-/* As an option of setpriv(1): those that pwatch has now. */
+/* Writes the current groups of pwatch as an option of setpriv(1). */
 static void list_groups(char *buffer, size_t size)
 {
 	gid_t groups[32];
@@ -218,13 +217,13 @@ static void list_groups(char *buffer, size_t size)
 
 static void name_process(const struct hints *hints, char name[16])
 {
-	if (hints->look->pid > 0)
-		snprintf(name, 16, "%d", (int)hints->look->pid);
+	if (hints->probe->pid > 0)
+		snprintf(name, 16, "%d", (int)hints->probe->pid);
 	else
 		snprintf(name, 16, "PID");
 }
 
-/* By a root who isn't limited himself: not one of the same container. */
+/* Suggests setpriv(1), which needs an unrestricted root: not the root of the same container. */
 static void grant_once(const struct hints *hints)
 {
 	static const char caps[] = "+sys_admin,+sys_ptrace,+dac_read_search";
@@ -242,12 +241,12 @@ static void grant_once(const struct hints *hints)
 	         privileges->uid, privileges->gid, groups, caps, caps, hints->path, process);
 	grant(hints, "once, as root", line,
 	      limited || privileges->no_new_privs || hints->place->refused
-	              ? "from another session: in this one root is limited too"
+	              ? "from another session, because root is restricted in this one too"
 	              : "");
 }
 
-/* Docker gives a user other than root what is added in the bounding set alone. With SYS_ADMIN the
- * default profiles for seccomp allow all calls. */
+/* For a user other than root, docker adds capabilities to the bounding set only. With SYS_ADMIN the
+ * default seccomp profiles allow all calls. */
 static void grant_by_engine(const struct hints *hints, const char *name, bool user_gets_it)
 {
 	bool filtered = hints->refused && !(hints->lacking & PRIVILEGES_SYS_ADMIN);
@@ -314,7 +313,7 @@ static void add_directive(struct text *text, const char *name, const char *value
 	text_add(text, "%s%s=%s", text->length > 0 ? "; " : "", name, value);
 }
 
-/* Of what it sets, a list adds to those that the unit has already. */
+/* Suggests directives. Each of the lists is added to the list that the unit already has. */
 static void grant_by_service(const struct hints *hints)
 {
 	const struct privileges *privileges = hints->privileges;
@@ -324,7 +323,7 @@ static void grant_by_service(const struct hints *hints)
 	char buffer[512], list[128];
 	struct text text, names;
 
-	/* Where there is no filter of calls, one that allows these would refuse all others. */
+	/* Without SystemCallFilter= in the unit, one with these calls would refuse all others. */
 	if (unshare && !net)
 		filtered &= ~(unsigned int)PLACE_CALL_SETNS;
 	text_init(&text, buffer, sizeof(buffer));
@@ -382,18 +381,18 @@ static void grant_by_kernel(const struct hints *hints)
 		      hints->place->kind == PLACE_HOST
 		              ? "as root"
 		              : "as root of the host, and mounted into the container from there");
-	if (hints->look->no_module && !hints->place->modules_disabled)
+	if (hints->probe->no_module && !hints->place->modules_disabled)
 		grant(hints, "module", "modprobe tcp_diag", "as root of the host");
 }
 
-/* Who isn't root in a rootless container has another ID outside: root in there sees that process.
- */
+/* A user other than root in a rootless container has another ID outside. Root inside the
+ * container's user namespace can examine the user's processes. */
 static void grant_in_rootless(const struct hints *hints)
 {
 	char line[LINE_MAX_LENGTH];
-	pid_t pid = hints->look->pid, entrance;
+	pid_t pid = hints->probe->pid, entrance;
 
-	if (!hints->look->refused || pid == 0 || !place_owns(hints->privileges->uid, pid))
+	if (!hints->probe->refused || pid == 0 || !place_owns(hints->privileges->uid, pid))
 		return;
 	snprintf(line, sizeof(line), "podman unshare %s %d", hints->path, (int)pid);
 	grant(hints, "rootless podman", line, "");
@@ -405,7 +404,7 @@ static void grant_in_rootless(const struct hints *hints)
 	grant(hints, "rootless containers", line, "");
 }
 
-/* As a shell needs it: as it is, or in quotes. */
+/* Quotes a path for the shell, if it needs quotes. */
 static void quote(char quoted[QUOTED_MAX], const char *path)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -437,16 +436,16 @@ static void find_path(char quoted[QUOTED_MAX])
 }
 
 void hints_report(const struct privileges *privileges, const struct place *place,
-                  const struct hints_look *look, struct report *report)
+                  const struct hints_probe *probe, struct report *report)
 {
 	struct hints hints = {
 		.privileges = privileges,
 		.place = place,
-		.look = look,
+		.probe = probe,
 		.report = report,
 		.lacking = PRIVILEGES_OF_FILE & ~privileges->permitted,
 		.refused = place->refused & (PLACE_CALL_SETNS | PLACE_CALL_BPF | PLACE_CALL_PERF),
-		.may_be_told = may_be_told(privileges),
+		.may_get_reports = may_get_reports(privileges),
 	};
 	bool here = privileges->initial_user_namespace;
 	bool limited = hints.lacking || hints.refused || !here;
@@ -456,8 +455,8 @@ void hints_report(const struct privileges *privileges, const struct place *place
 	report_missing_kernel(&hints);
 	find_path(hints.path);
 	grant_in_rootless(&hints);
-	/* Root has them, unless they were taken away: then only whoever did that can give them. In
-	 * a user namespace there is nothing to be had. */
+	/* Root lacks a capability only if a container engine or service manager has removed it, and
+	 * only the remover can restore it. In a user namespace nothing can be granted. */
 	if (hints.lacking && privileges->uid != 0 && here && place->kind != PLACE_SERVICE) {
 		grant_to_file(&hints);
 		grant_once(&hints);

@@ -10,18 +10,18 @@
 #include "privileges.h"
 #include "report.h"
 
-/* What a look has shown. */
-struct hints_look {
-	pid_t pid;      /* the process that was asked for; 0: none */
-	bool refused;   /* it may not be looked at */
+/* The result of watching a process for --check. */
+struct hints_probe {
+	pid_t pid;      /* the process of the command line; 0: none */
+	bool refused;   /* pwatch may not examine the process */
 	bool outside;   /* some network namespace was read from outside */
 	bool no_module; /* a table was read as text because the kernel found no tcp_diag */
-	bool polls;     /* the kernel doesn't report listen(2), though it was asked to */
+	bool polls; /* the kernel does not report listen(2), although --no-notify was not given */
 };
 
-/* Reports both. Nothing where nothing is missing. Each line of what to grant is one of several
- * ways: one is enough. */
+/* Adds to the report what is missing, and what to grant; nothing if nothing is missing. Each line
+ * of what to grant is an alternative: one of them is sufficient. */
 void hints_report(const struct privileges *privileges, const struct place *place,
-                  const struct hints_look *look, struct report *report);
+                  const struct hints_probe *probe, struct report *report);
 
 #endif

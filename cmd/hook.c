@@ -17,7 +17,7 @@
 #include "privileges.h"
 #include "run.h"
 
-/* How the line of an event looks, and what the command finds each value as. No value has a tab. */
+/* The line of an event, and the variable of each value. No value contains a tab. */
 #define FORMAT                                                                                     \
 	"{time}\t{event}\t{address}\t{port}\t{family}\t{pid}\t{process}\t{owners}\t{netns}\t{"     \
 	"inode}"                                                                                   \
@@ -31,14 +31,14 @@ static const char *const variables[] = {
 
 #define VARIABLES (sizeof(variables) / sizeof(variables[0]))
 
-/* What may wait in memory, in bytes: some ten thousand events. */
+/* The most bytes that wait in memory: about ten thousand events. */
 #define PENDING_MAX (1024 * 1024)
 
 /* --- the runner --------------------------------------------------------------------------------
  */
 
-/* Whoever sends these to all processes sends them to the command as well, which may obey. The
- * runner lives as long as pwatch. */
+/* The runner ignores these signals, because it must live as long as pwatch. A signal that is sent
+ * to all processes reaches the command too, which may obey it. */
 static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM};
 #define IGNORED (sizeof(ignored) / sizeof(ignored[0]))
 
@@ -58,8 +58,8 @@ static void ignore_signals(struct runner *runner)
 		sigaction(ignored[i], &ignore, &runner->actions[i]);
 }
 
-/* What the command prints goes to standard error: standard output is that of the events, or of
- * COMMAND. */
+/* The output of the command goes to standard error, because standard output belongs to the events
+ * or to COMMAND. */
 static _Noreturn void become_command(const struct runner *runner)
 {
 	int null = open("/dev/null", O_RDONLY);
@@ -82,7 +82,7 @@ static void report_failure(int status)
 	const char *port = getenv("PWATCH_PORT");
 
 	if (WIFSIGNALED(status))
-		message_error("the command of --exec for %s %s %s was ended by signal %d", event,
+		message_error("the command of --exec for %s %s %s was killed by signal %d", event,
 		              address ? address : "-", port ? port : "-", WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 0)
 		message_error("the command of --exec for %s %s %s has failed with status %d", event,
@@ -114,7 +114,7 @@ static void run_command(const struct runner *runner)
 		message_error("cannot run the command of --exec: %s", strerror(errno));
 		return;
 	}
-	/* What an earlier command has left behind ends here as well. */
+	/* Processes that an earlier command has left behind are reaped here too. */
 	do {
 		ended = waitpid(-1, &status, 0);
 	} while ((ended >= 0 && ended != pid) || (ended < 0 && errno == EINTR));
@@ -128,11 +128,11 @@ static _Noreturn void serve(struct runner *runner, int fd)
 	char *line = NULL;
 	size_t size = 0;
 
-	/* A SIGCHLD that the caller ignores would leave no status. */
+	/* If SIGCHLD were ignored, as the caller may have set it, the status would be lost. */
 	signal(SIGCHLD, SIG_DFL);
 	ignore_signals(runner);
-	/* What the commands leave behind is not to come to pwatch, which would take it for
-	 * COMMAND's. */
+	/* Orphans of the commands become children of the runner. As children of pwatch they would
+	 * count as processes of COMMAND. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L);
 	while (requests && getline(&line, &size, requests) >= 0) {
 		set_variables(line);
@@ -150,7 +150,7 @@ static void close_other(int fd)
 		close(fd);
 }
 
-/* In the first child, which ends at once: the runner is no child of pwatch. */
+/* Runs in the first child, which exits at once, so that the runner is not a child of pwatch. */
 static _Noreturn void detach(struct hook *hook, struct runner *runner, const struct run *run,
                              const int fds[2], int private_fd)
 {
@@ -201,7 +201,7 @@ void hook_open(struct hook *hook)
 
 static void fail(struct hook *hook, int error)
 {
-	message_error("the command of --exec is not run any more: %s", strerror(-error));
+	message_error("the command of --exec does not run any more: %s", strerror(-error));
 	output_close(&hook->requests);
 	hook->request_fd = -1;
 }
@@ -216,8 +216,9 @@ void hook_event(struct hook *hook, const struct format_fields *fields)
 		return;
 	if (hook->requests.length - hook->requests.sent > PENDING_MAX) {
 		if (!hook->overdue)
-			message_error("the command of --exec takes too long: it is not run for all "
-			              "events");
+			message_error(
+				"the command of --exec takes too long: it does not run for all "
+				"events");
 		hook->overdue = true;
 		return;
 	}
@@ -261,10 +262,10 @@ void hook_finish(struct hook *hook, int timeout)
 		late = !wait_for(hook->request_fd, POLLOUT, deadline);
 		hook_flush(hook);
 	}
-	/* The runner goes on to the end of the pipe. */
+	/* The runner reads up to the end of the pipe. */
 	if (hook->request_fd >= 0)
 		output_close(&hook->requests);
-	/* Nothing comes from there but the end. */
+	/* The runner writes nothing to this pipe; it only closes the pipe. */
 	while (hook->done_fd >= 0 && !late) {
 		late = !wait_for(hook->done_fd, POLLIN, deadline);
 		if (!late && read(hook->done_fd, &byte, 1) == 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* hook.h - the command of --exec, run for each event
  *
- * A process of its own, the runner, takes the events as lines from a pipe and runs the command for
- * one after the other. It is forked before pwatch changes or opens anything, so that the command
- * runs as if the caller ran it, and it is nobody's child whom pwatch watches. However long the
- * command takes, the lines wait in the pipe and then in memory. */
+ * A separate process, the runner, reads the events as lines from a pipe and runs the command for
+ * one event at a time. It is forked before pwatch changes or opens anything, so that the command
+ * runs as if the caller ran it, and it is not a child of a process that pwatch watches. While the
+ * command runs, the lines wait in the pipe and then in memory. */
 #ifndef HOOK_H
 #define HOOK_H
 
@@ -16,31 +16,31 @@
 struct run;
 
 struct hook {
-	int request_fd; /* for the lines; -1 where there is no hook */
-	int done_fd;    /* ends when the runner has */
+	int request_fd; /* for the lines; -1 without a hook */
+	int done_fd;    /* at its end when the runner has exited */
 	struct output requests;
 	bool overdue; /* events were left out */
 };
 
 #define HOOK_INIT ((struct hook){.request_fd = -1, .done_fd = -1, .requests = {.fd = -1}})
 
-/* Forks the runner, which gets neither private_fd (or -1) nor what belongs to COMMAND. 0 or a
- * negative errno. */
+/* Forks the runner, which inherits neither private_fd (or -1) nor the descriptors of `run`. Returns
+ * 0 or a negative errno. */
 int hook_fork(struct hook *hook, const char *command, const struct run *run,
               const struct rlimit *files, int private_fd);
 
-/* Takes request_fd into use: before the first event. */
+/* Prepares request_fd. Called before the first event. */
 void hook_open(struct hook *hook);
 
-/* Has the command run for an event, some time. What can't be done is reported once. */
+/* Queues an event for the command. A failure is reported once. */
 void hook_event(struct hook *hook, const struct format_fields *fields);
 
-/* Writes what is pending as far as it goes without waiting. */
+/* Writes pending lines without waiting. */
 void hook_flush(struct hook *hook);
 bool hook_is_pending(const struct hook *hook);
 
-/* No more events come: waits for the commands that are due, but no longer than so many
- * milliseconds. What isn't done then goes on without pwatch. */
+/* Called after the last event. Waits up to `timeout` milliseconds for the remaining commands, which
+ * then continue without pwatch. */
 void hook_finish(struct hook *hook, int timeout);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* inherited.c - what pwatch was started with and changes for itself */
+/* inherited.c - the inherited environment, and the changes that pwatch makes for itself */
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -15,7 +15,7 @@ int inherited_fill_standard_fds(void)
 {
 	int fd;
 
-	/* open(2) takes the lowest number that is free. */
+	/* open(2) returns the lowest free number. */
 	do {
 		fd = open("/", O_PATH | O_CLOEXEC);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
@@ -37,8 +37,8 @@ static bool is_ignored(int signal_number)
 	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* A signal that is ignored yet blocked is queued: it would look as if it had not been ignored. So
- * an ignored SIGHUP (nohup) or SIGINT (a shell's background job) is left alone. */
+/* A signal that is ignored but blocked is queued, and signalfd(2) would deliver it. So an ignored
+ * SIGHUP (nohup) or SIGINT (a shell's background job) is not added. */
 static void add_signals(sigset_t *signals, bool run, const int *more)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
@@ -70,7 +70,7 @@ static void change_dispositions(void)
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
 	sigaction(SIGXFSZ, &action, NULL);
-	/* Where SIGCHLD is ignored the kernel throws COMMAND's status away. */
+	/* If SIGCHLD is ignored, the kernel discards the status of COMMAND. */
 	action.sa_handler = SIG_DFL;
 	sigaction(SIGCHLD, &action, NULL);
 }
@@ -83,7 +83,7 @@ int inherited_raise_files(struct rlimit *limit)
 		return -errno;
 	files = *limit;
 	files.rlim_cur = files.rlim_max;
-	/* Where that is refused the limit that there is must do. */
+	/* If the kernel refuses, the inherited limit stays. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	return 0;
 }

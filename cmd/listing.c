@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* listing.c - the ports that are open, as a table */
+/* listing.c - the open ports, as a table */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "listing.h"
 #include "text.h"
 
-/* A name that is wider makes its own row uneven, not the table wide. */
+/* A longer name shifts the rest of its own row and does not widen the column. */
 #define PROCESS_WIDTH_MAX 40
 
 #define ADDRESS_SIZE 64 /* more than INET6_ADDRSTRLEN */
@@ -20,7 +20,7 @@
 #define GREEN "\033[32m"
 #define PLAIN "\033[0m"
 
-/* Of a line, without the newline and what colours it. */
+/* The length of a line without its newline and colour sequences. */
 #define LINE_SIZE (FORMAT_LINE_MAX - sizeof(GREEN PLAIN "\n"))
 
 struct listing_row {
@@ -59,7 +59,7 @@ static struct listing_row *make_row(const struct format_fields *fields)
 	return row;
 }
 
-/* The position of the first row whose id isn't less. */
+/* Returns the position of the first row whose id is not less. */
 static size_t find(const struct listing *listing, uint64_t id)
 {
 	size_t first = 0, end = listing->count, middle;
@@ -120,7 +120,8 @@ int listing_take(struct listing *listing, const struct format_fields *fields)
 		return -ENOMEM;
 	}
 	if (known) {
-		/* The port has been open since then, and this is who holds it now. */
+		/* An owner event changes the owner of the row and nothing else: the row stays an
+		 * open event. */
 		row->fields.kind = PORTWATCH_EVENT_OPEN;
 		row->fields.realtime = listing->rows[position]->fields.realtime;
 		row->fields.initial = listing->rows[position]->fields.initial;
@@ -241,7 +242,7 @@ void listing_measure(const struct format_fields *const *rows, size_t count,
 		widen(&columns->pid, &cell, SIZE_MAX);
 		show_process(&cell, rows[i], style->utf8);
 		widen(&columns->process, &cell, PROCESS_WIDTH_MAX);
-		/* Only where a namespace isn't that of pwatch the column says something. */
+		/* The column is shown only if a port is in another namespace than pwatch. */
 		if (rows[i]->netns != style->own_netns && columns->netns == 0)
 			columns->netns = strlen("NETNS");
 	}
@@ -256,7 +257,7 @@ static void add_spaces(struct text *line, size_t count)
 	text_add(line, "%*s", (int)count, "");
 }
 
-/* A cell at the left of its column, and the gap to the next one. */
+/* Appends a left-aligned cell and the gap to the next column. */
 static void add_left(struct text *line, const char *cell, size_t length, size_t column)
 {
 	size_t width = text_width(cell, length);
@@ -270,7 +271,7 @@ static void add_right(struct text *line, const char *cell, size_t column)
 	text_add(line, "%*s  ", (int)column, cell);
 }
 
-/* What comes before the last column. */
+/* The cells before the last column. */
 struct cells {
 	const char *address;
 	const char *pid;
@@ -288,7 +289,7 @@ static void add_cells(struct text *line, const struct cells *cells,
 		add_left(line, cells->netns, strlen(cells->netns), columns->netns);
 }
 
-/* Cuts the line, and drops blanks at its end. */
+/* Cuts the line and removes trailing blanks. */
 static size_t finish(struct text *line, size_t address_width, size_t width)
 {
 	if (width > 0)

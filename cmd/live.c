@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* live.c - the table of --live, kept up to date on a terminal
+/* live.c - the table of --live, updated on a terminal
  *
- * The terminal is changed for all who use it, so it is put back on each way out: by live_close(),
- * at a stop (SIGTSTP) until it goes on, and by the handler of signals that end pwatch at once. */
+ * All programs on a terminal share its settings, so pwatch restores them on each way out: in
+ * live_close(), while it is stopped (SIGTSTP), and in the handler of signals that kill pwatch. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,10 +23,10 @@
 
 #include "text.h"
 
-/* At least that long a picture stays, in milliseconds: more of them nobody can see. */
+/* The shortest time between two redraws in milliseconds: the eye sees no faster changes. */
 #define DRAW_INTERVAL 100
 
-/* The line with the title, and the header. */
+/* The title and the header. */
 #define TITLE_ROWS 2
 
 struct live {
@@ -35,7 +35,7 @@ struct live {
 	bool bold;
 	const char *way;
 	size_t top;   /* the first row that is shown */
-	size_t count; /* rows that there are */
+	size_t count; /* number of rows */
 	bool changed;
 	int64_t drawn_ms;
 };
@@ -50,21 +50,22 @@ const char *live_obstacle(void)
 /* --- a sudden end ------------------------------------------------------------------------------
  */
 
-/* What ends a process that hasn't handled it. Signals that pwatch waits for are blocked. */
+/* The signals whose default action kills the process, without those that pwatch blocks and
+ * reads. */
 static const int fatal_signals[] = {SIGSEGV, SIGBUS,  SIGABRT, SIGFPE,  SIGILL,  SIGSYS,   SIGTRAP,
                                     SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGPROF, SIGVTALRM};
 #define FATAL_SIGNALS (sizeof(fatal_signals) / sizeof(fatal_signals[0]))
 
-/* All that the handler needs, which can't ask ncurses. */
+/* The data of the handler, which may not call ncurses. */
 static struct {
 	pid_t pid;
 	struct termios before;
-	char sequence[256]; /* leaves the other screen, and shows the cursor */
+	char sequence[256]; /* leaves the alternate screen, and shows the cursor */
 	size_t length;
 	struct sigaction actions[FATAL_SIGNALS];
 } rescue;
 
-/* In the thread that has failed, or in a process that was forked: only system calls. */
+/* Runs in the thread that has failed, or in a forked process, so it makes only system calls. */
 static void rescue_terminal(int signal_number)
 {
 	struct sigaction action;
@@ -74,7 +75,7 @@ static void rescue_terminal(int signal_number)
 			rescue.length = 0;
 		tcsetattr(STDOUT_FILENO, TCSANOW, &rescue.before);
 	}
-	/* It is blocked here, and comes again when the handler returns. */
+	/* The signal is blocked here, and is delivered again when the handler returns. */
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = SIG_DFL;
 	sigaction(signal_number, &action, NULL);
@@ -83,7 +84,7 @@ static void rescue_terminal(int signal_number)
 
 static void add_sequence(struct text *sequence, const char *capability)
 {
-	/* NULL or -1 where the terminal has none. */
+	/* tigetstr(3) returns NULL or -1 if the terminal lacks the capability. */
 	const char *value = tigetstr(capability);
 
 	if (value && value != (const char *)-1 && strchr(value, '$') == NULL)
@@ -120,9 +121,9 @@ static void end_rescue(void)
 /* --- begin and end -----------------------------------------------------------------------------
  */
 
-/* The description of the terminal is the system's, not one that a less privileged caller has made:
- * ncurses reads it with all that pwatch may do. The size is that of the terminal: LINES and COLUMNS
- * could ask for a screen of gigabytes. */
+/* Removes the variables with which a less privileged caller could choose the description of the
+ * terminal: ncurses reads the description with the privileges of pwatch. The size is that of the
+ * terminal: LINES and COLUMNS could ask for a screen of gigabytes. */
 static void distrust_environment(void)
 {
 	static const char *const names[] = {"TERMINFO", "TERMINFO_DIRS", "TERMCAP", "TERMPATH",
@@ -134,8 +135,8 @@ static void distrust_environment(void)
 		unsetenv(names[i]);
 }
 
-/* As newterm(3), without the handlers that ncurses installs for itself: pwatch waits for these
- * signals, and the library's helpers would have the handlers too. */
+/* Like newterm(3), without the signal handlers of ncurses: pwatch reads these signals from a
+ * descriptor, and the helpers of the library would inherit the handlers. */
 static SCREEN *open_screen(const char *terminal)
 {
 	static const int numbers[] = {SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
@@ -160,11 +161,11 @@ struct live *live_open(const struct format_style *style, const char *way)
 		return NULL;
 	}
 	live->style = *style;
-	/* Only ncurses may write to the terminal. */
+	/* ncurses must write all attributes itself. */
 	live->style.colour = false;
 	live->bold = style->colour;
 	live->way = way;
-	/* What is open already comes at once: the first picture has it. */
+	/* The first drawing includes the ports that were open at the start. */
 	live->changed = true;
 	live->drawn_ms = now_ms();
 	distrust_environment();
@@ -178,7 +179,7 @@ struct live *live_open(const struct format_style *style, const char *way)
 		return NULL;
 	}
 	prepare_rescue();
-	/* Ctrl-C and Ctrl-Z remain signals. */
+	/* Unlike raw(), cbreak() lets Ctrl-C and Ctrl-Z send signals. */
 	cbreak();
 	noecho();
 	nonl();
@@ -196,13 +197,13 @@ void live_close(struct live *live)
 		return;
 	endwin();
 	delscreen(live->screen);
-	/* Whatever ncurses makes of a terminal whose type is wrong. */
+	/* ncurses may leave wrong settings on a terminal whose type is wrong. */
 	tcsetattr(STDOUT_FILENO, TCSADRAIN, &rescue.before);
 	end_rescue();
 	free(live);
 }
 
-/* --- the picture -------------------------------------------------------------------------------
+/* --- drawing -------------------------------------------------------------------------------
  */
 
 void live_change(struct live *live)
@@ -269,7 +270,8 @@ static void draw_table(const struct live *live, const struct format_fields *cons
 	for (size_t i = 0; i < visible && live->top + i < live->count; i++) {
 		text.length =
 			listing_line(rows[live->top + i], &columns, &live->style, width, line);
-		/* The address too, or its end would be on the next row. */
+		/* The address is cut too, because its end would otherwise appear in the next
+		 * row. */
 		text_cut(&text, width);
 		put_line(TITLE_ROWS + (int)i, line);
 	}
@@ -310,7 +312,7 @@ static void scroll_by(struct live *live, size_t down, size_t up)
 	limit_top(live);
 	if (live->top != top) {
 		live->changed = true;
-		/* Who presses a key waits for it. */
+		/* The effect of a key is drawn at once. */
 		live->drawn_ms = 0;
 	}
 }
@@ -374,7 +376,8 @@ void live_take_signal(struct live *live, int signal_number)
 		endwin();
 		kill(getpid(), SIGSTOP);
 	}
-	/* Others may have written there meanwhile, and it may have another size. */
+	/* Other programs may have written to the terminal meanwhile, and its size may have
+	 * changed. */
 	reset_prog_mode();
 	resize();
 	clearok(curscr, TRUE);

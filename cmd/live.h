@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* live.h - the table of --live, kept up to date on a terminal */
+/* live.h - the table of --live, updated on a terminal */
 #ifndef LIVE_H
 #define LIVE_H
 
@@ -12,30 +12,31 @@
 
 struct live;
 
-/* Why there can be no table on this terminal, and what to do; NULL if there can. */
+/* Why no table can be shown on this terminal, and what to do; NULL if it can be shown. */
 const char *live_obstacle(void);
 
-/* Takes the terminal of standard input and output until live_close(), which puts it back as it was.
- * A signal that ends pwatch at once, such as that of a crash, puts it back as well. `way` is shown,
- * and outlives the table. NULL with a message where that has failed. */
+/* Uses the terminal of standard input and output until live_close(), which restores it. A signal
+ * that kills pwatch, such as SIGSEGV, restores it too. `way` is a text for the title, and must
+ * outlive the table. Returns NULL, and prints a message, on failure. */
 struct live *live_open(const struct format_style *style, const char *way);
 void live_close(struct live *live);
 
-/* The listing has changed: it is to be drawn soon. */
+/* Notes that the listing has changed, so that live_draw() draws it soon. */
 void live_change(struct live *live);
 
-/* When live_draw() has something to do, CLOCK_MONOTONIC in milliseconds; 0: not before a change. */
+/* When live_draw() has something to do, CLOCK_MONOTONIC in milliseconds; 0: after the next
+ * change. */
 int64_t live_next(const struct live *live);
 
-/* Draws the listing and how many ports are hidden, if it is time. 0, or -ENOMEM. */
+/* Draws the listing and the number of hidden ports if the time has come. Returns 0 or -ENOMEM. */
 int live_draw(struct live *live, const struct listing *listing, const struct explain *explain,
               int64_t now);
 
-/* Handles the keys that were pressed. Returns false if one of them ends it. */
+/* Handles pending keys. Returns false if one of them ends pwatch. */
 bool live_take_keys(struct live *live);
 
-/* SIGTSTP, SIGCONT or SIGWINCH has come, which pwatch waits for: stops, goes on, or takes the new
- * size of the terminal. */
+/* Handles SIGTSTP, SIGCONT or SIGWINCH, which pwatch blocks and reads: stops, continues, or adopts
+ * the new size of the terminal. */
 void live_take_signal(struct live *live, int signal_number);
 
 #endif

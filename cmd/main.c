@@ -19,7 +19,7 @@
 
 #define USAGE 2
 
-/* Prints what was asked for, about pwatch itself. Returns the exit status. */
+/* Prints the help or the version. Returns the exit status. */
 static int print(const char *string)
 {
 	size_t length = strlen(string);
@@ -31,7 +31,7 @@ static int print(const char *string)
 		if (written < 0 && errno == EINTR) {
 			written = 0;
 		} else if (written < 0 && errno == EPIPE) {
-			return 0; /* its reader wants no more */
+			return 0; /* the reader of the output has closed it */
 		} else if (written < 0) {
 			message_error("standard output: %s", strerror(errno));
 			return 1;
@@ -76,7 +76,7 @@ static bool is_setuid_root(void)
 	return geteuid() == 0 && getuid() != 0;
 }
 
-/* One that becomes COMMAND; or --check looks at it and never lets it go. */
+/* The process becomes COMMAND; or --check examines the process, which then ends. */
 static bool needs_process(const struct options *options)
 {
 	return options->command || (options->action == OPTIONS_CHECK && options->pid_count == 0);
@@ -94,9 +94,9 @@ static int fork_processes(struct run *run, struct hook *hook, const struct optio
 	return result;
 }
 
-/* What has to come first. The descriptor of --fd is looked at while pwatch has none of its own, and
- * processes that are the caller's are made before anything else is, see run.h. What fails is
- * reported in one line. 0 or a negative errno. */
+/* The first steps. The descriptor of --fd is checked before pwatch opens any descriptor of its own,
+ * and processes that the caller can examine are forked before anything else exists (run.h). A
+ * failure is reported in one line. Returns 0 or a negative errno. */
 static int begin(struct run *run, struct hook *hook, const struct options *options, char **argv)
 {
 	bool due = needs_process(options) && handover_is_due();
@@ -112,7 +112,7 @@ static int begin(struct run *run, struct hook *hook, const struct options *optio
 		result = handover_take(run, hook);
 	else if (result == 0)
 		result = fork_processes(run, hook, options, &files);
-	/* Only that process can be looked into. */
+	/* Only the forked process can be examined by the caller. */
 	if (result == 0 && run->pid > 0 && getauxval(AT_SECURE) != 0 && !due)
 		result = handover_give(run, hook, argv);
 	if (result < 0)
@@ -120,7 +120,7 @@ static int begin(struct run *run, struct hook *hook, const struct options *optio
 	return result;
 }
 
-/* 0, or -EINVAL with a text. */
+/* Returns 0, or -EINVAL with a text. */
 static int check_terminal(const struct options *options, char error[OPTIONS_ERROR_MAX])
 {
 	const char *obstacle = options->live ? live_obstacle() : NULL;

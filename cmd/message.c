@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* message.c - what pwatch says about itself, on standard error */
+/* message.c - messages of pwatch on standard error */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -12,11 +12,11 @@
 #include "message.h"
 #include "text.h"
 
-/* Shorter than what a pipe takes in one piece (PIPE_BUF). */
+/* Less than PIPE_BUF, so that a pipe accepts a line in one piece. */
 #define LINE_MAX_LENGTH 2048
 
-/* How long a message may wait for a reader of standard error, in milliseconds: it is not worth
- * more, for events, signals and the end wait for it. */
+/* How long a message may wait for room in standard error, in milliseconds. Events, signals and the
+ * exit of pwatch wait as long. */
 #define WAIT_TIMEOUT 1000
 
 static struct {
@@ -26,7 +26,7 @@ static struct {
 	size_t length;
 } held = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* Whether standard error takes a line now, or within so many milliseconds. */
+/* Whether standard error accepts a line now or within `timeout` milliseconds. */
 static bool has_room(int timeout)
 {
 	struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -34,7 +34,7 @@ static bool has_room(int timeout)
 	return poll(&standard_error, 1, timeout) == 1 && (standard_error.revents & POLLOUT);
 }
 
-/* So many of the lines as a pipe that has room takes without waiting. */
+/* The length of the leading lines that a pipe with room accepts without waiting. */
 static size_t choose_piece(const char *lines, size_t length)
 {
 	const char *end;
@@ -50,7 +50,7 @@ void message_lines(const char *lines, size_t length)
 	while (length > 0) {
 		size_t piece = choose_piece(lines, length);
 
-		/* There is nobody to tell that standard error can't be written to. */
+		/* A failure of standard error cannot be reported anywhere. */
 		if (!has_room(WAIT_TIMEOUT) || write(STDERR_FILENO, lines, piece) < 0)
 			return;
 		lines += piece;
@@ -58,7 +58,7 @@ void message_lines(const char *lines, size_t length)
 	}
 }
 
-/* Keeps the line if lines are held back now. */
+/* Stores the line if lines are held back. Returns whether it was stored. */
 static bool hold_line(const char *line, size_t length)
 {
 	bool active;

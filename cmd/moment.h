@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* moment.h - the time that deadlines are told by */
+/* moment.h - the clock of deadlines */
 #ifndef MOMENT_H
 #define MOMENT_H
 

@@ -14,13 +14,14 @@
 
 struct row;
 
-/* Takes the value of an option (NULL where it has none); false where it isn't allowed. */
+/* Applies the value of an option, or NULL if it has none. Returns false if the value is not
+ * allowed. */
 typedef bool take_function(struct options *options, const struct row *row, const char *value);
 
 static take_function take_set, take_choice, take_events, take_exec, take_fd, take_format,
 	take_interval, take_output, take_pids, take_ports, take_settle, take_timeout, take_wait;
 
-/* What getopt_long(3) returns for options without a letter. */
+/* The values that getopt_long(3) returns for options without a letter. */
 enum {
 	KEY_LIVE = 0x100,
 	KEY_WAIT,
@@ -44,78 +45,77 @@ enum {
 struct row {
 	int key; /* the letter */
 	const char *name;
-	const char *argument; /* as the help shows it; for take_choice() what is allowed */
-	const char *allowed;  /* said when the value isn't */
+	const char *argument; /* as the help shows it; for take_choice() also the choices */
+	const char *allowed;  /* printed after a wrong value */
 	const char *help;
 	take_function *take;
-	size_t member; /* which int of struct options take_set() and take_choice() set */
-	int set;       /* what take_set() sets it to */
-	bool optional; /* the option may stand without its value */
+	size_t member; /* the int of struct options that take_set() and take_choice() set */
+	int set;       /* the value that take_set() stores */
+	bool optional; /* the value may be omitted */
 };
 
 #define MEMBER(name) offsetof(struct options, name)
 
-/* The only list of the options: getopt, help and messages are made from it. The choices stand in
- * the order of the enumerations in portwatch.h. */
+/* The only list of options: getopt, help and messages use it. Choices are in the order of the
+ * enumerations in portwatch.h. */
 static const struct row rows[] = {
 	{'p', "pid", "PID", "process IDs, separated by commas",
          "watch this process; may be repeated", take_pids, 0, 0, false},
-	{'1', "once", NULL, NULL, "list what is open, and exit; 1 if nothing is", take_set,
+	{'1', "once", NULL, NULL, "list open ports, and exit; status 1 if none is open", take_set,
          MEMBER(once), true, false},
-	{KEY_LIVE, "live", NULL, NULL, "show a table on the terminal and keep it up to date",
-         take_set, MEMBER(live), true, false},
+	{KEY_LIVE, "live", NULL, NULL, "show a table of open ports and update it", take_set,
+         MEMBER(live), true, false},
 	{KEY_WAIT, "wait", "PORT", "a port from 1 to 65535",
-         "print nothing and exit once PORT, or any port, is open; a COMMAND goes on", take_wait, 0,
+         "print nothing and exit when PORT, or any port, is open; COMMAND continues", take_wait, 0,
          0, true},
 	{'t', "timeout", "SECONDS", "0.001 to 86400 seconds",
-         "give up after SECONDS with status 124, and end a COMMAND", take_timeout, 0, 0, false},
+         "exit after SECONDS with status 124, and end COMMAND", take_timeout, 0, 0, false},
 	{'e', "events", "LIST", "a list of open, close, end and owner, such as open,close",
-         "which of open,close,owner,end; default open,close", take_events, 0, 0, false},
+         "events to print: open,close,owner,end; default open,close", take_events, 0, 0, false},
 	{KEY_PORTS, "ports", "LIST", "ports and ranges of ports, such as 80,3000-3999",
          "only these ports, such as 80,3000-3999", take_ports, 0, 0, false},
 	{KEY_SETTLE, "settle", "SECONDS", "0.001 to 86400 seconds",
-         "only ports that stay open for SECONDS, and only then", take_settle, 0, 0, false},
+         "print a port only after it has been open for SECONDS", take_settle, 0, 0, false},
 	{'A', "addresses", "default|loopback|all", "default, loopback and all",
-         "0.0.0.0, 127.0.0.1, ::, ::1 (default); 127.0.0.0/8 too; all", take_choice,
+         "0.0.0.0, 127.0.0.1, ::, ::1 (default); also 127.0.0.0/8; all", take_choice,
          MEMBER(addresses), 0, false},
 	{'s', "scope", "tree|netns", "tree and netns",
-         "ports held by the tree (default), or all in its netns", take_choice, MEMBER(scope), 0,
+         "ports that the tree holds (default), or all of its netns", take_choice, MEMBER(scope), 0,
          false},
 	{KEY_PROCESSES, "processes", NULL, NULL, "print command lines instead of process names",
          take_set, MEMBER(processes), true, false},
-	{'j', "json", NULL, NULL, "print one JSON object a line", take_set, MEMBER(json), true,
+	{'j', "json", NULL, NULL, "print one JSON object per line", take_set, MEMBER(json), true,
          false},
 	{KEY_FORMAT, "format", "TEXT", FORMAT_ALLOWED,
          "print TEXT for each event, such as '{address} {port} {pid}'", take_format, 0, 0, false},
 	{KEY_COLOR, "color", "auto|always|never", "auto, always and never",
-         "colours: on a terminal (default), always or never", take_choice, MEMBER(colour), 0,
+         "use colours on a terminal (default), always or never", take_choice, MEMBER(colour), 0,
          false},
 	{'o', "output", "FILE", "the name of a file, or - for standard output",
-         "write events to FILE; - is standard output, also for a COMMAND", take_output, 0, 0,
-         false},
+         "write events to FILE; - is standard output, also with COMMAND", take_output, 0, 0, false},
 	{KEY_FD, "fd", "N", "the number of an open descriptor",
-         "write events to descriptor N, which COMMAND doesn't get", take_fd, 0, 0, false},
-	{KEY_EXEC, "exec", "COMMAND", "a command of the shell",
+         "write events to descriptor N, which COMMAND does not inherit", take_fd, 0, 0, false},
+	{KEY_EXEC, "exec", "COMMAND", "a shell command",
          "run this shell command for each event, with $PWATCH_EVENT, $PWATCH_ADDRESS, "
          "$PWATCH_PORT, $PWATCH_PID, ...",
          take_exec, 0, 0, false},
 	{'i', "interval", "SECONDS", "0.001 to 86400 seconds",
-         "the longest time between two polls; default: as cheap", take_interval, 0, 0, false},
+         "time between two polls; default: adapted to their cost", take_interval, 0, 0, false},
 	{KEY_READER, "reader", "auto|local|setns|nsenter|procfs",
-         "auto, local, setns, nsenter and procfs", "force the way of reading", take_choice,
+         "auto, local, setns, nsenter and procfs", "force one way of reading", take_choice,
          MEMBER(reader), 0, false},
 	{KEY_TABLE, "table", "auto|diag|procfs", "auto, diag and procfs",
-         "force the form of the table that is read", take_choice, MEMBER(table), 0, false},
-	{KEY_NO_NOTIFY, "no-notify", NULL, NULL, "poll only, without the kernel's notice", take_set,
-         MEMBER(notify), false, false},
+         "force one form of the table", take_choice, MEMBER(table), 0, false},
+	{KEY_NO_NOTIFY, "no-notify", NULL, NULL, "only poll, without reports of the kernel",
+         take_set, MEMBER(notify), false, false},
 	{KEY_CHECK, "check", NULL, NULL,
-         "print what can be seen here, how, and what it takes to see more", take_set,
+         "print what pwatch can see here, how, and what to grant so that it sees more", take_set,
          MEMBER(action), OPTIONS_CHECK, false},
 	{KEY_STATS, "stats", NULL, NULL, "on exit, print what watching cost", take_set,
          MEMBER(stats), true, false},
-	{'q', "quiet", NULL, NULL, "no warnings, only errors", take_set, MEMBER(log_level),
+	{'q', "quiet", NULL, NULL, "print errors only, no warnings", take_set, MEMBER(log_level),
          PORTWATCH_LOG_ERROR, false},
-	{'v', "verbose", NULL, NULL, "report what is found and how", take_set, MEMBER(log_level),
+	{'v', "verbose", NULL, NULL, "log what is found and how", take_set, MEMBER(log_level),
          PORTWATCH_LOG_INFO, false},
 	{'h', "help", NULL, NULL, "show this help, and exit", take_set, MEMBER(action),
          OPTIONS_HELP, false},
@@ -125,8 +125,8 @@ static const struct row rows[] = {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
-/* Options of which one says what the other excludes, or with which the other says nothing: the
- * first one, and all that doesn't go with it. */
+/* Options that exclude each other or make each other meaningless: the first option, and all options
+ * that cannot be combined with it. */
 static const char *const contradictions[][14] = {
 	{"once", "wait", "timeout", "events", "settle"},
 	{"wait", "events", "settle", "exec", "processes", "color"},
@@ -140,7 +140,7 @@ static const char *const contradictions[][14] = {
          "color", "exec", "stats"},
 };
 
-/* What the command line said, besides the options themselves. */
+/* The state of the parser, besides the options themselves. */
 struct parse {
 	struct options *options;
 	bool given[ROW_COUNT];
@@ -238,7 +238,7 @@ static bool take_wait(struct options *options, const struct row *row, const char
 	                  options->wait_port > 0);
 }
 
-/* Each counts once. There is room for all: see options_parse(). */
+/* Adds a PID unless it is there already. options_parse() has allocated room for all. */
 static void add_pid(struct options *options, pid_t pid)
 {
 	for (size_t i = 0; i < options->pid_count; i++) {
@@ -285,7 +285,8 @@ static void make_tables(struct getopt_tables *tables)
 	struct text letters;
 
 	text_init(&letters, tables->letters, sizeof(tables->letters));
-	/* '-': other words come in their order too; ':': a missing value is told apart. */
+	/* '-': getopt returns other words in their order too; ':': a missing value has its own
+	 * result. */
 	text_add(&letters, "-:");
 	memset(tables->names, 0, sizeof(tables->names));
 	for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -308,7 +309,7 @@ static const struct row *find_row(int key)
 	return NULL;
 }
 
-/* Says what is wrong with a word of the command line, of which 100 bytes are shown. */
+/* Writes an error about a word of the command line, of which 100 bytes are shown. */
 static int complain(struct text *error, const char *before, const char *word, const char *after)
 {
 	text_add(error, "%s'%.100s'%s", before, word, after);
@@ -328,13 +329,14 @@ static int take_value(struct parse *parse, const struct row *row, const char *va
 	return -EINVAL;
 }
 
-/* What nobody would call a command: a slip of the hand among process IDs. */
+/* Whether a word consists of digits: probably a mistyped process ID, not the name of a command. */
 static bool is_numeric(const char *word)
 {
 	return word[strspn(word, "0123456789+-,. \t\n")] == '\0';
 }
 
-/* A word that is no option. The first one decides: 1 where it begins a command. */
+/* Handles a word that is not an option. The first such word decides: returns 1 if it begins a
+ * command. */
 static int take_operand(struct parse *parse, const char *word)
 {
 	struct options *options = parse->options;
@@ -353,7 +355,7 @@ static int take_operand(struct parse *parse, const char *word)
 	return 1;
 }
 
-/* The names that begin with a word of the command line, such as "--no=x". */
+/* Lists the options whose names begin with a word of the command line, such as "--no=x". */
 static void list_candidates(const char *word, struct text *candidates)
 {
 	size_t length = strcspn(word, "=");
@@ -365,8 +367,8 @@ static void list_candidates(const char *word, struct text *candidates)
 	}
 }
 
-/* What getopt_long(3) refused: optopt is 0 for a name that it doesn't know, the key of a row whose
- * option takes no value but got one, else an unknown letter. */
+/* Explains an error of getopt_long(3). optopt is 0 for an unknown or ambiguous name, the key of a
+ * row whose option takes no value but was given one, or an unknown letter. */
 static int refuse(const char *word, struct text *error)
 {
 	char letter[] = {'-', (char)optopt, '\0'}, buffer[ROW_COUNT * 16];
@@ -387,7 +389,7 @@ static int refuse(const char *word, struct text *error)
 	return complain(error, "unknown option ", letter, "; pwatch --help lists the options");
 }
 
-/* 0, 1 where the rest is a command, or -EINVAL. */
+/* Returns 0, 1 if the rest is a command, or -EINVAL. */
 static int take_word(struct parse *parse, int key, char **argv)
 {
 	const struct row *row;
@@ -452,12 +454,13 @@ static int check_together(struct parse *parse)
 		text_add(error, "option --check is for one process ID, or none");
 	else if (!check && !options->command && options->pid_count == 0)
 		text_add(error,
-		         "nothing to watch; give a process ID or a command; pwatch --help says "
+		         "nothing to watch; give a process ID or a command; pwatch --help shows "
 		         "more");
 	return error->length > 0 ? -EINVAL : 0;
 }
 
-/* As many as the command line can have: a word is one, and so is what a comma separates. */
+/* The most process IDs that the command line can contain: one for each word and one for each
+ * comma. */
 static size_t count_pids(int argc, char **argv)
 {
 	size_t count = 1;
@@ -488,7 +491,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 		return -ENOMEM;
 	make_tables(&tables);
 	opterr = 0;
-	optind = 0; /* from the start, also when called again */
+	optind = 0; /* restarts the parser, also when called again */
 	while ((key = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
 		result = take_word(&parse, key, argv);
 		if (result == 1) {
@@ -498,7 +501,7 @@ int options_parse(struct options *options, int argc, char **argv, char error[OPT
 		if (result < 0 || options->action > OPTIONS_CHECK)
 			return result;
 	}
-	/* Other words were taken in their order: what is left stands after "--". */
+	/* Other words were handled in their order, so the remaining words follow "--". */
 	if (optind < argc)
 		options->command = argv + optind;
 	return check_together(&parse);
@@ -513,7 +516,7 @@ void options_free(struct options *options)
 #define HELP_INDENT 27
 #define HELP_WIDTH 79
 
-/* Appends words from the column HELP_INDENT on, in as many lines as that takes. */
+/* Appends words from the column HELP_INDENT on, wrapped at HELP_WIDTH. */
 static void add_wrapped(struct text *help, const char *words)
 {
 	size_t column = HELP_INDENT, length;
@@ -556,16 +559,19 @@ size_t options_help(char buffer[OPTIONS_HELP_MAX])
 	text_add(&help, "Usage: pwatch [OPTION]... PID...\n"
 	                "  or:  pwatch [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	                "  or:  pwatch [OPTION]... --check [PID]\n"
-	                "Print each TCP port on which a process, or anything that it starts, "
-	                "starts or\nstops listening: of running processes, or of COMMAND.\n\n");
+	                "Watch running processes, or run COMMAND, and print each TCP port on which "
+	                "one of\nthem, or a process that it has started, starts or stops "
+	                "listening.\n\n");
 	for (size_t i = 0; i < ROW_COUNT; i++)
 		add_row(&help, &rows[i]);
-	text_add(&help,
-	         "\nExit status: 0 done, 1 failed, 2 wrong usage, 124 timed out; with COMMAND its\n"
-	         "own (128+N for signal N), 125 pwatch failed, 126 COMMAND can't be executed,\n"
-	         "127 COMMAND not found. With --wait: 0 it is open, 1 it can't come any more.\n");
+	text_add(
+		&help,
+		"\nExit status: 0 done, 1 failed, 2 wrong usage, 124 timed out. With COMMAND: its\n"
+		"status (128+N for signal N), 125 pwatch failed, 126 COMMAND can't be executed,\n"
+		"127 COMMAND not found. With --wait: 0 the port is open, 1 everything has "
+		"ended.\n");
 	text_add(&help, "\nExamples:\n"
-	                "  pwatch npm run dev                      the ports that it opens\n"
+	                "  pwatch npm run dev                      print the ports that it opens\n"
 	                "  pwatch --wait=5432 -t 30 $!             wait until a server is up\n"
 	                "  pwatch -j --fd=3 npm run dev 3>&1 >&2 | jq .port\n");
 	return help.length;

@@ -13,7 +13,7 @@
 enum options_action {
 	OPTIONS_WATCH,
 	OPTIONS_CHECK,
-	/* These end the command line. */
+	/* Options with these actions end the parsing. */
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
 };
@@ -24,22 +24,23 @@ enum options_colour {
 	OPTIONS_COLOUR_NEVER,
 };
 
-/* What has a plain choice is an int, whatever its type elsewhere, for the table in options.c. */
+/* A simple choice is an int, regardless of its type elsewhere, so that the table in options.c can
+ * set it. */
 struct options {
 	int action; /* enum options_action */
 	int json;
 	int once;
 	int live;
-	int wait;               /* for a port that is open */
-	unsigned int wait_port; /* that one; 0: any of `ports` */
-	unsigned int timeout;   /* milliseconds; 0 where none was given */
-	unsigned int settle;    /* milliseconds that a port must stay open; or 0 */
+	int wait;               /* exit when a port is open */
+	unsigned int wait_port; /* this port; 0: any of `ports` */
+	unsigned int timeout;   /* milliseconds; 0: none */
+	unsigned int settle;    /* milliseconds that a port must have been open; or 0 */
 	struct values_ports ports;
-	int processes;         /* command lines in the place of names */
+	int processes;         /* command lines instead of names */
 	const char *format;    /* see format.h; or NULL */
 	int colour;            /* enum options_colour */
 	unsigned int events;   /* bits of enum portwatch_event_kind */
-	unsigned int interval; /* milliseconds; 0 where none was given */
+	unsigned int interval; /* milliseconds; 0: adapted */
 	int addresses;         /* enum portwatch_addresses */
 	int scope;             /* enum portwatch_scope */
 	int reader;            /* enum portwatch_reader */
@@ -49,22 +50,22 @@ struct options {
 	int log_level;      /* enum portwatch_log_level */
 	const char *output; /* a file name, "-" for standard output, or NULL */
 	const char *exec;   /* a shell command for each event, or NULL */
-	int fd;             /* a descriptor of the caller's for the output; or -1 */
-	pid_t *pids;        /* each once, in the order given */
+	int fd;             /* a descriptor of the caller for the output; or -1 */
+	pid_t *pids;        /* without duplicates, in the order given */
 	size_t pid_count;
-	char **command; /* ends with NULL; or NULL */
+	char **command; /* terminated by NULL; or NULL */
 };
 
 /* The longest message of options_parse(). */
 #define OPTIONS_ERROR_MAX 512
 
-/* Reads the command line. Returns 0; -EINVAL with a text that says what is wrong and what is
- * allowed, with the caller's own bytes in it; -ENOMEM. Free the options in any case. Not to be
- * called by two threads at once: getopt_long(3) isn't safe there. */
+/* Parses the command line. Returns 0; -EINVAL with a text that explains what is wrong and what is
+ * allowed, and that may contain bytes of the caller; -ENOMEM. The caller frees the options in any
+ * case. Must not be called by two threads at once, because getopt_long(3) is not thread-safe. */
 int options_parse(struct options *options, int argc, char **argv, char error[OPTIONS_ERROR_MAX]);
 void options_free(struct options *options);
 
-/* Writes the help text into buffer and returns its length; what doesn't fit is missing. */
+/* Writes the help text into `buffer`, as far as it fits, and returns its length. */
 #define OPTIONS_HELP_MAX 8192
 size_t options_help(char buffer[OPTIONS_HELP_MAX]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* orphans.c - what is left of COMMAND: the children of pwatch, who gets orphaned descendants */
+/* orphans.c - processes that COMMAND has left behind: they become children of pwatch */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "text.h"
 #include "values.h"
 
-/* How many are named. */
+/* How many processes are named. */
 #define NAMED_MAX 4
 
 struct process {
@@ -21,7 +21,7 @@ struct process {
 	int exit_signal;
 };
 
-/* What proc_pid_stat(5) says; false where the process is gone. */
+/* Reads /proc/PID/stat (proc_pid_stat(5)). Returns false if the process is gone. */
 static bool read_process(pid_t pid, struct process *process)
 {
 	char path[32], line[1024];
@@ -36,7 +36,7 @@ static bool read_process(pid_t pid, struct process *process)
 	length = fread(line, 1, sizeof(line) - 1, file);
 	fclose(file);
 	line[length] = '\0';
-	/* The name of a process may hold anything, but a ')' comes last of all. */
+	/* The name of a process may contain any byte, so its end is the last ')' of the line. */
 	start = strchr(line, '(');
 	end = strrchr(line, ')');
 	if (!start || !end || end < start)
@@ -49,8 +49,8 @@ static bool read_process(pid_t pid, struct process *process)
 	              &process->state, &process->parent, &process->exit_signal) == 3;
 }
 
-/* A helper is a child of pwatch that sends no signal when it exits. It ends with pwatch, and until
- * then it is needed. */
+/* A helper of the library is a child of pwatch without an exit signal. It ends with pwatch, which
+ * needs it until then. */
 static bool is_helper(const struct process *process)
 {
 	return process->parent == getpid() && process->exit_signal == 0;
@@ -67,9 +67,8 @@ void orphans_signal(int signal_number)
 		kill(-1, signal_number);
 		return;
 	}
-	/* In the order of their PIDs: what is forked meanwhile comes later. The directory is ours
-	 * alone.
-	 */
+	/* /proc lists the processes in the order of their PIDs, so processes that are forked
+	 * meanwhile usually come later. No other thread uses the directory stream. */
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(proc))) {
 		if (values_pid(entry->d_name, &pid) && pid != getpid() &&
@@ -89,7 +88,7 @@ size_t orphans_list(char names[ORPHANS_NAMES_MAX])
 	pid_t pid;
 
 	text_init(&text, names, ORPHANS_NAMES_MAX);
-	/* The directory is ours alone. */
+	/* No other thread uses the directory stream. */
 	/* cppcheck-suppress readdirCalled */
 	while (proc && (entry = readdir(proc))) {
 		if (!values_pid(entry->d_name, &pid) || !read_process(pid, &process) ||

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* orphans.h - what is left of COMMAND: the children of pwatch, who gets orphaned descendants */
+/* orphans.h - processes that COMMAND has left behind: they become children of pwatch */
 #ifndef ORPHANS_H
 #define ORPHANS_H
 
 #include <stddef.h>
 
-/* As the init process of a PID namespace: sends the signal to every process but pwatch and the
- * library's helpers. */
+/* Sends the signal to every process except pwatch and the library's helpers. For the init process
+ * of a PID namespace. */
 void orphans_signal(int signal_number);
 
-/* Names the children of pwatch that run, without the library's helpers: "nginx[12], sleep[13] and 2
- * more". Processes choose the bytes of their names. Returns how many they are. */
+/* Writes the names of the running children of pwatch, without the library's helpers: "nginx[12],
+ * sleep[13] and 2 more". Processes choose the bytes of their names. Returns the number of
+ * children. */
 #define ORPHANS_NAMES_MAX 512
 size_t orphans_list(char names[ORPHANS_NAMES_MAX]);
 

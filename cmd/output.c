@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - where the lines of events go */
+/* output.c - the destination of the lines of events */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -38,7 +38,8 @@ int output_open(struct output *output, const char *path, int fd)
 	if (!path || strcmp(path, "-") == 0)
 		return 0;
 	output->name = path;
-	/* O_APPEND: a log that is emptied from outside begins anew, instead of getting a hole. */
+	/* O_APPEND: after another program has truncated the file, lines continue at its new end and
+	 * leave no hole. */
 	do {
 		output->fd = open(
 			path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
@@ -51,8 +52,9 @@ bool output_is_pending(const struct output *output)
 	return output->sent < output->length;
 }
 
-/* The descriptor is shared with strangers, so it can't be made nonblocking: ask before each line.
- * Where there is room at all, a line fits, it being shorter than PIPE_BUF. */
+/* Other processes share the open file, so it must not become nonblocking: poll before each line
+ * instead. A pipe that is writable has room for a line, because a line is not longer than
+ * PIPE_BUF. */
 static bool has_room(const struct output *output)
 {
 	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
@@ -60,7 +62,7 @@ static bool has_room(const struct output *output)
 	return poll(&poll_fd, 1, 0) == 1;
 }
 
-/* The rest of the line that is to be written next. */
+/* The length of the rest of the line that is written next. */
 static size_t next_length(const struct output *output)
 {
 	const char *start = output->pending + output->sent;

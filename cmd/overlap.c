@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* overlap.c - ports that several watched trees have in common count once */
+/* overlap.c - merges the events of ports that several watched trees hold */
 #include <errno.h>
 #include <search.h>
 #include <stdint.h>
@@ -10,18 +10,18 @@
 
 #include "overlap.h"
 
-/* All bytes of the key are compared: the rest of it stays zero. */
+/* All bytes of the key are compared, so unused bytes must be zero. */
 struct key {
 	uint64_t cookie;
 	uint64_t netns;
-	uint64_t watcher; /* and the port's number there, where the namespace is unknown: */
-	uint64_t id;      /* nobody can say whether two such ports are one */
+	uint64_t watcher; /* with the id of the port there, if the namespace is unknown: */
+	uint64_t id;      /* two such ports may differ */
 	uint32_t family;
 	uint32_t port;
 	unsigned char address[16];
 };
 
-/* What one watcher says of the owner of a port. */
+/* The owner of a port as one watcher reports it. */
 struct voice {
 	const struct portwatch *watcher;
 	pid_t pid;
@@ -31,11 +31,11 @@ struct voice {
 };
 
 struct open_port {
-	struct key key; /* first, so that a key is found by itself */
+	struct key key; /* first member, so that tsearch(3) compares keys */
 	uint64_t id;
-	struct voice *voices; /* the first one speaks for all */
+	struct voice *voices; /* the first is the speaker, whose owner is printed */
 	size_t count;
-	struct voice printed; /* what was said last */
+	struct voice printed; /* the owner that was printed last */
 };
 
 static struct key make_key(const struct portwatch *watcher, const struct portwatch_event *event)
@@ -47,7 +47,8 @@ static struct key make_key(const struct portwatch *watcher, const struct portwat
 		.port = portwatch_event_get_port(event),
 	};
 
-	/* The inode number may be given to another namespace: only where there is no cookie. */
+	/* The kernel may reuse the inode number, so it identifies the namespace only if there is no
+	 * cookie. */
 	if (key.cookie == 0)
 		key.netns = portwatch_event_get_netns(event);
 	if (key.cookie == 0 && key.netns == 0) {
@@ -109,7 +110,7 @@ static int add_voice(struct open_port *port, const struct voice *voice)
 	return 0;
 }
 
-/* Lets one that knows the owner speak instead of one that doesn't. */
+/* If the speaker does not know the owner, makes a watcher that knows it the speaker. */
 static void choose_speaker(struct open_port *port)
 {
 	struct voice first = port->voices[0];
@@ -127,7 +128,7 @@ static bool says_the_same(const struct voice *a, const struct voice *b)
 	       strcmp(a->process, b->process) == 0;
 }
 
-/* Makes the fields say what was said last. */
+/* Sets the owner in the fields to the owner that was printed last. */
 static void quote(struct overlap *overlap, const struct open_port *port,
                   struct format_fields *fields)
 {
@@ -139,7 +140,8 @@ static void quote(struct overlap *overlap, const struct open_port *port,
 	fields->process = overlap->name;
 }
 
-/* What all watchers together say of a port that stays open. */
+/* Determines the owner of a port that stays open, from all watchers. Returns whether it has
+ * changed. */
 static int change_owner(struct overlap *overlap, struct open_port *port,
                         struct format_fields *fields)
 {
@@ -207,7 +209,8 @@ static int take_close(struct overlap *overlap, struct open_port *port, const str
 	}
 	if (!known)
 		return 0;
-	/* An owner that another watcher has known is better than none. */
+	/* If this watcher does not know the owner, the last printed owner of the same socket is
+	 * used. */
 	if (voice->pid == 0 && port->printed.inode == voice->inode)
 		quote(overlap, port, fields);
 	fields->id = port->id;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* place.c - where pwatch runs: the container or service around it, and what the kernel refuses
- * there
- */
+/* place.c - where pwatch runs: its container or service, and what the kernel refuses there */
 #include <errno.h>
 #include <pwd.h>
 #include <sched.h>
@@ -21,7 +19,7 @@
 #define ANCESTORS_MAX 64
 #define NO_FLAG 1 /* of unshare(2) */
 
-/* Reads the first line of a small file. False where there is none. */
+/* Reads the first line of a small file. Returns false if there is none. */
 static bool read_line(const char *path, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
@@ -45,9 +43,9 @@ static int read_number(const char *path)
 	                                                                               : -1;
 }
 
-/* --- what is around */
+/* --- the container or service */
 
-/* Whether systemd has started this process, or what has executed it. */
+/* Whether systemd has started this process or a program that has executed pwatch. */
 static bool is_service(void)
 {
 	const char *main_process = secure_getenv("SYSTEMD_EXEC_PID");
@@ -56,8 +54,8 @@ static bool is_service(void)
 	return secure_getenv("INVOCATION_ID") && (pid == getpid() || pid == getppid());
 }
 
-/* As container engines do with it: a machine whose file system was a container's has no such mount.
- */
+/* Whether a file is mounted there, as container engines do. A machine whose file system was copied
+ * from a container has the file and no such mount. */
 static bool is_hosts_mounted(void)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -98,7 +96,7 @@ static enum place_kind find_kind(void)
 	return secure_getenv("container") ? PLACE_CONTAINER : PLACE_HOST;
 }
 
-/* Of AppArmor "NAME (MODE)", of SELinux a context. */
+/* The file contains "NAME (MODE)" of AppArmor, or a context of SELinux. */
 static void read_confinement(struct place *place)
 {
 	char *confinement = place->confinement;
@@ -123,15 +121,15 @@ static void read_lockdown(struct place *place)
 		         (int)strcspn(begin + 1, "]"), begin + 1);
 }
 
-/* --- what a filter refuses */
+/* --- the calls that a filter refuses */
 
 static bool fails_as(int error, long result)
 {
 	return result < 0 && errno == error;
 }
 
-/* The kernel itself refuses each of these calls for what they ask: no such descriptor, no such
- * flag, no such size. Whatever else they answer comes from a filter. */
+/* The kernel itself refuses each of these calls because of an invalid descriptor, flag or size. Any
+ * other error comes from a filter. */
 static bool is_filtered(unsigned int call)
 {
 	if (call == PLACE_CALL_SETNS)
@@ -143,12 +141,12 @@ static bool is_filtered(unsigned int call)
 		return !fails_as(EINVAL, syscall(SYS_unshare, NO_FLAG | CLONE_NEWNET));
 	if (call == PLACE_CALL_PERF)
 		return !fails_as(EINVAL, syscall(SYS_perf_event_open, NULL, 0, -1, -1, ~0UL));
-	/* Kernels before 6.4 ask for the capability first. */
+	/* Kernels before 6.4 check the capability first. */
 	return privileges_raise(PRIVILEGES_BPF | PRIVILEGES_SYS_ADMIN) == 0 &&
 	       !fails_as(E2BIG, syscall(SYS_bpf, 0, NULL, 1U << 30));
 }
 
-/* In a process of its own: a filter may kill who makes such a call. */
+/* Makes the call in a child process, because a filter may kill the caller. */
 static bool is_refused(unsigned int call)
 {
 	const struct rlimit none = {0, 0};
@@ -210,7 +208,7 @@ static bool gives(const char *line, const char *name, unsigned int uid, unsigned
 
 static bool is_given(unsigned int uid, unsigned int wanted)
 {
-	/* No other thread of pwatch asks for users. */
+	/* No other thread of pwatch calls getpwuid(3). */
 	/* cppcheck-suppress getpwuidCalled */
 	const struct passwd *user = getpwuid(uid);
 	const char *name = user ? user->pw_name : "";

@@ -56,7 +56,7 @@ int printer_open(struct printer *printer, const struct options *options, struct 
 
 static void fail(struct printer *printer, int error)
 {
-	/* A reader that has gone wants no more: nothing is wrong with that. */
+	/* If the reader of the output has closed it, nothing has failed. */
 	if (error != -EPIPE) {
 		message_error(MESSAGE_NAME ": %s", printer->output.name, strerror(-error));
 		printer->failed = true;
@@ -125,15 +125,15 @@ bool printer_wants_port(struct printer *printer, const struct portwatch_event *e
 	return is_wanted(printer, &fields);
 }
 
-/* Whether the ports that are open are kept: to be listed, or for their command lines, which can't
- * be read any more when a process has exited. */
+/* Whether the open ports are stored: for a listing, or for their command lines, which cannot be
+ * read after the process has exited. */
 static bool keeps_ports(const struct printer *printer)
 {
 	return printer->options->once || printer->options->live || printer->style.processes;
 }
 
-/* The command line of the owner: of the event, or as it was known before. It is another watcher's
- * owner where that one speaks for all. */
+/* Sets the command line of the owner, from the event or from the stored ports. The owner may come
+ * from another watcher (overlap.h), so the event is used only if it names the same owner. */
 static void find_command(struct printer *printer, const struct portwatch_event *event,
                          struct format_fields *fields)
 {
@@ -180,7 +180,7 @@ void printer_event(struct printer *printer, const struct portwatch *watcher,
 		print_wanted(printer, &fields);
 }
 
-/* The columns of the terminal that is written to; 0 where it is none. */
+/* The width of the output terminal; 0 if the output is not a terminal. */
 static size_t find_width(const struct printer *printer)
 {
 	struct winsize size;
@@ -188,7 +188,7 @@ static size_t find_width(const struct printer *printer)
 	return ioctl(printer->output.fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-/* A line of a table without its newline, for which there is room. */
+/* Prints a line of a table and its newline, for which the buffer has room. */
 static void print_row(struct printer *printer, char *line, size_t length)
 {
 	line[length] = '\n';
@@ -247,7 +247,7 @@ void printer_flush(struct printer *printer, bool gone)
 {
 	int result = output_flush(&printer->output);
 
-	/* The reader has closed its end, or the terminal is gone. */
+	/* The reader has closed the output, or the terminal is gone. */
 	if (result == 0 && gone)
 		result = -EPIPE;
 	if (result < 0)

@@ -21,39 +21,39 @@ struct printer {
 	struct output output;
 	struct overlap overlap;
 	struct settle settle;
-	struct listing listing; /* what is open, where command lines are shown, and of --once */
-	char command[FORMAT_COMMAND_MAX + 1]; /* of the event that is printed */
+	struct listing listing; /* the open ports, for --once, --live and command lines */
+	char command[FORMAT_COMMAND_MAX + 1]; /* of the owner in the event that is printed */
 	struct hook *hook;
-	bool failed; /* output could not be written; a reader that has gone is no failure */
+	bool failed; /* a write has failed, except because the reader has gone */
 };
 
-/* Opens what the options name, or takes standard output, or standard error where there is a
- * COMMAND. What fails is reported in one line on standard error. 0 or a negative errno. */
+/* Opens the output that the options name; by default standard output, or standard error with
+ * COMMAND. A failure is reported in one line on standard error. Returns 0 or a negative errno. */
 int printer_open(struct printer *printer, const struct options *options, struct explain *explain,
                  struct hook *hook);
 
-/* Prints the event of a watcher if the options want it, and has the command of --exec run for it.
+/* Prints the event of a watcher if the options select it, and queues it for the command of --exec.
  */
 void printer_event(struct printer *printer, const struct portwatch *watcher,
                    const struct portwatch_event *event);
 
-/* --once: the events so far were what is open; prints it, in order. Returns how many ports that
- * are, or -ENOMEM. */
+/* Prints the open ports in order, for --once. Returns their number, or -ENOMEM. */
 int printer_list(struct printer *printer);
 
-/* Prints what has stayed open for long enough. */
+/* Prints the ports that have been open for the time of --settle. */
 void printer_settle(struct printer *printer);
 
-/* Prints the event in any case. */
+/* Prints the event unconditionally. */
 void printer_print(struct printer *printer, const struct portwatch_event *event);
 
-/* Whether the options want this port: --ports, and --addresses where the watchers report all. */
+/* Whether the options select this port: --ports, and --addresses if the watchers report all
+ * addresses. */
 bool printer_wants_port(struct printer *printer, const struct portwatch_event *event);
 
-/* Writes what is pending as far as it goes without waiting. `gone`: nobody reads any more. */
+/* Writes pending lines without waiting. `gone`: the reader has gone. */
 void printer_flush(struct printer *printer, bool gone);
 
-/* Whether more can be printed. Once it can't, all output was dropped. */
+/* Whether the output is open. After it has closed, all lines are dropped. */
 bool printer_is_open(const struct printer *printer);
 
 void printer_close(struct printer *printer);

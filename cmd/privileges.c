@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* privileges.c - what pwatch may do: its user, its capabilities and what restricts them */
+/* privileges.c - the privileges of pwatch: its user, its capabilities and their restrictions */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -45,8 +45,8 @@ static void take_status_line(struct privileges *privileges, const char *line)
 		privileges->seccomp = (unsigned int)value;
 }
 
-/* Of proc_pid_mountinfo(5): the fifth word is the place, what follows " - " is the type of the file
- * system, its source, and its options; the last line for a place counts. */
+/* A line of proc_pid_mountinfo(5): the fifth word is the mount point; " - " precedes the type of
+ * the file system, its source, and its options. The last line for a mount point counts. */
 static void take_mount_line(struct privileges *privileges, const char *line)
 {
 	const char *type = strstr(line, " - proc "), *option;
@@ -142,8 +142,8 @@ static void report_capabilities(struct report *report, const char *name, uint64_
 		if (set & capabilities[i].bit)
 			text_add(&text, "%s%s", text.length > 0 ? " " : "", capabilities[i].name);
 	}
-	report_add(report, TOPIC_PRIVILEGE, name, text.length > 0 ? buffer : "none that is of use",
-	           note);
+	report_add(report, TOPIC_PRIVILEGE, name,
+	           text.length > 0 ? buffer : "none that pwatch uses", note);
 }
 
 static void report_flag(struct report *report, const char *name, bool value, const char *note)
@@ -162,22 +162,21 @@ void privileges_report(const struct privileges *privileges, struct report *repor
 
 	snprintf(user, sizeof(user), "%u", privileges->uid);
 	report_add(report, TOPIC_PRIVILEGE, "user", user, "");
-	report_flag(report, "more by exec", privileges->secure,
-	            "file capabilities or setuid (AT_SECURE): no nsenter is run");
+	report_flag(report, "gained by exec", privileges->secure,
+	            "file capabilities or setuid (AT_SECURE): nsenter is not used");
 	report_capabilities(report, "permitted", privileges->permitted, "");
 	report_capabilities(report, "in effect", privileges->effective, "");
 	if ((privileges->bounding & PRIVILEGES_OF_FILE) != PRIVILEGES_OF_FILE)
 		report_capabilities(report, "bounding set", privileges->bounding,
-		                    "no program can be given another");
+		                    "no program can gain any other");
 	report_flag(report, "no_new_privs", privileges->no_new_privs,
 	            "file capabilities are ignored");
 	report_add(report, TOPIC_PRIVILEGE, "seccomp", seccomp_name(privileges->seccomp),
 	           privileges->seccomp ? "system calls may be refused" : "");
 	report_add(report, TOPIC_PRIVILEGE, "user namespace",
 	           privileges->initial_user_namespace ? "the initial one" : "another",
-	           privileges->initial_user_namespace
-	                   ? ""
-	                   : "capabilities count only for what belongs to it");
+	           privileges->initial_user_namespace ? ""
+	                                              : "capabilities are valid only inside it");
 	report_add(report, TOPIC_PRIVILEGE, "hidepid",
 	           *privileges->hidepid != '\0' ? privileges->hidepid : "off",
 	           *privileges->hidepid != '\0' && strcmp(privileges->hidepid, "0") != 0

@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - what --check finds, as text for people and as JSON */
+/* report.c - the report of --check, as text and as JSON */
 #include <stdio.h>
 #include <string.h>
 
 #include "report.h"
 
 #define NAME_WIDTH 22
-/* What a finding shows of each of its strings: more than any needs but a path of absurd length. So
- * a line always has its end. */
+/* The most bytes of each string that are shown: only an absurdly long path needs more. The limit
+ * ensures that a line is complete. */
 #define STRING_MAX_LENGTH 1000
 #define ELLIPSIS "..."
-/* Escaped, a byte takes six. */
+/* An escaped byte takes six bytes. */
 #define LINE_MAX_LENGTH (3 * (6 * STRING_MAX_LENGTH + sizeof(ELLIPSIS)) + 256)
 
-struct topic_look {
+struct topic_text {
 	const char *name;
 	const char *headline;
 };
 
-static struct topic_look topic_look(enum topic topic)
+static struct topic_text topic_text(enum topic topic)
 {
 	switch (topic) {
 	case TOPIC_RESULT:
-		return (struct topic_look){"result", "Can the ports be seen?"};
+		return (struct topic_text){"result", "Can the ports be seen?"};
 	case TOPIC_PRIVILEGE:
-		return (struct topic_look){"privilege", "What pwatch may do here"};
+		return (struct topic_text){"privilege", "What pwatch may do here"};
 	case TOPIC_NAMESPACE:
-		return (struct topic_look){"namespace", "How the network namespaces are read"};
+		return (struct topic_text){"namespace", "How the network namespaces are read"};
 	case TOPIC_NOTIFIER:
-		return (struct topic_look){
-			"notifier", "By what the kernel reports what happens, or else polling"};
+		return (struct topic_text){
+			"notifier", "How the kernel reports changes (otherwise pwatch polls)"};
 	case TOPIC_MISSING:
-		return (struct topic_look){"missing", "What is missing"};
+		return (struct topic_text){"missing", "What is missing"};
 	case TOPIC_GRANT:
-		return (struct topic_look){"grant", "What to grant to see more, one of these"};
+		return (struct topic_text){"grant",
+		                           "What to grant so that pwatch sees more (one of these)"};
 	}
-	return (struct topic_look){"?", "?"};
+	return (struct topic_text){"?", "?"};
 }
 
 void report_init(struct report *report, bool json)
@@ -102,7 +103,7 @@ void report_add(struct report *report, enum topic topic, const char *name, const
 	struct shown shown[3];
 	const char *const values[] = {show(&shown[0], name), show(&shown[1], value),
 	                              show(&shown[2], note)};
-	struct topic_look look = topic_look(topic);
+	struct topic_text look = topic_text(topic);
 	char buffer[LINE_MAX_LENGTH];
 	struct text line;
 

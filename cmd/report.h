@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.h - what --check finds, as text for people and as JSON */
+/* report.h - the report of --check, as text and as JSON */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -17,21 +17,21 @@ enum topic {
 	TOPIC_GRANT,
 };
 
-/* More than all findings need; of what doesn't fit whole lines are left out. */
-#define FINDINGS_TEXT_MAX 32768
+/* More than a complete report needs. Lines that do not fit are left out as a whole. */
+#define REPORT_TEXT_MAX 32768
 
 struct report {
 	bool json;
 	bool begun;
-	enum topic topic; /* of the last finding */
+	enum topic topic; /* of the last line */
 	struct text text;
-	char buffer[FINDINGS_TEXT_MAX];
+	char buffer[REPORT_TEXT_MAX];
 };
 
 void report_init(struct report *report, bool json);
 
-/* Adds one finding: one line of JSON, or of text below the headline of its topic. The note may be
- * empty. Bytes of strangers are escaped here, and what is much too long ends in "...". */
+/* Adds one line of JSON, or one line of text below the headline of its topic. The note may be
+ * empty. Untrusted bytes are escaped here, and a string that is much too long ends in "...". */
 void report_add(struct report *report, enum topic topic, const char *name, const char *value,
                 const char *note);
 

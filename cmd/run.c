@@ -35,8 +35,8 @@ static ssize_t read_whole(int fd, void *data, size_t size)
 	return length;
 }
 
-/* Without capabilities the process is the caller's like any other, so that pwatch may look at it
- * before it is COMMAND. */
+/* Drops the capabilities. The process is then an ordinary process of the caller, so that pwatch may
+ * examine it before it becomes COMMAND. */
 static int disown_capabilities(void)
 {
 	int result = privileges_disown();
@@ -53,16 +53,16 @@ static _Noreturn void become_command(int go_fd, int failure_fd, char **command,
 	char go;
 	int error;
 
-	/* A byte says that it is done. */
+	/* One byte reports that the capabilities are dropped. */
 	if (disown_capabilities() < 0 || write(failure_fd, "", 1) != 1)
 		_exit(RUN_FAILED);
-	/* The end without a byte: pwatch has failed or is gone. */
+	/* If the pipe ends without a byte, pwatch has failed or is gone. */
 	if (read_whole(go_fd, &go, 1) != 1 || !command)
 		_exit(RUN_FAILED);
 	(void)setrlimit(RLIMIT_NOFILE, files);
 	execvp(command[0], command);
 	error = errno;
-	/* If not even that can be written, the exit status tells. */
+	/* If the errno cannot be written, the exit status reports the failure. */
 	if (write(failure_fd, &error, sizeof(error)) < 0)
 		_exit(RUN_FAILED);
 	_exit(failure_status(error));
@@ -87,12 +87,13 @@ static int fork_command(struct run *run, const int go[2], const int failure[2], 
 	run->failure_fd = failure[0];
 	close(go[0]);
 	close(failure[1]);
-	/* Nothing to read: it has failed, and its exit tells. */
+	/* If the pipe ends without a byte, the child has failed, and its exit status reports the
+	 * failure. */
 	(void)read_whole(run->failure_fd, &ready, 1);
 	return 0;
 }
 
-/* Forks the process. After a failure nothing is left of it. */
+/* Forks the process. After a failure no process and no descriptor remains. */
 static int start_command(struct run *run, char **command, const struct rlimit *files,
                          int private_fd)
 {
@@ -113,7 +114,8 @@ static int start_command(struct run *run, char **command, const struct rlimit *f
 	return result;
 }
 
-/* Neither end may keep pwatch waiting: the other is the caller's. */
+/* Makes an end of a pipe nonblocking: the other end belongs to the caller, who must not make pwatch
+ * wait. */
 static int protect(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -142,7 +144,7 @@ int run_adopt(struct run *run)
 
 void run_go(struct run *run)
 {
-	/* SIGPIPE is ignored; a process that was killed meanwhile is reaped like any other. */
+	/* SIGPIPE is ignored. If the process was killed meanwhile, it is reaped as usual. */
 	if (write(run->go_fd, "", 1) < 0)
 		run->status = RUN_FAILED;
 	close_fd(&run->go_fd);
@@ -155,7 +157,7 @@ bool run_result(struct run *run, int *error)
 	if (length < 0 && errno == EAGAIN)
 		return false;
 	close_fd(&run->failure_fd);
-	/* The caller can write there as well: only what may be an errno is one. */
+	/* The caller can write to this pipe too, so only a valid errno is accepted. */
 	if (length != sizeof(*error) || *error < 0 || *error > ERRNO_MAX)
 		*error = 0;
 	if (*error != 0)
@@ -174,7 +176,8 @@ void run_reap(struct run *run)
 	int status;
 	pid_t pid;
 
-	/* The library's own children have no exit signal: waitpid(2) doesn't see them. */
+	/* waitpid(2) does not return the children of the library, because they have no exit
+	 * signal. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == run->pid)
 			set_status(run, status);
@@ -186,8 +189,8 @@ void run_pass_on(const struct run *run, const struct signalfd_siginfo *info)
 {
 	if (run->reaped || run->pid <= 0)
 		return;
-	/* What the terminal sends (SI_KERNEL) goes to the whole process group; but to the leader of
-	 * the session alone, when it hangs up. */
+	/* The terminal sends signals (SI_KERNEL) to the whole process group, except SIGHUP after a
+	 * hangup, which goes to the session leader only. */
 	if (info->ssi_code == SI_KERNEL && getpgid(run->pid) == getpgrp() &&
 	    (info->ssi_signo != SIGHUP || getsid(0) != getpid()))
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* settle.c - ports are reported only when they have stayed open for some time */
+/* settle.c - delays open events until the port has been open for some time */
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +10,12 @@
 #define ADDRESS_SIZE 64 /* more than INET6_ADDRSTRLEN */
 
 struct waiting {
-	uint64_t id; /* first, so that one is found by its id */
+	uint64_t id; /* first member, so that tsearch(3) compares ids */
 	int64_t due_ms;
 	struct format_fields fields;
 	char address[ADDRESS_SIZE], process[FORMAT_NAME_MAX + 1];
-	bool dropped; /* its port was closed: it leaves the list when it is due */
-	bool printed; /* was handed out by settle_due() */
+	bool dropped; /* the port has closed: the element is freed when it is due */
+	bool printed; /* settle_due() has returned it */
 	struct waiting *next;
 };
 
@@ -43,7 +43,7 @@ static void describe(struct waiting *waiting, const struct format_fields *fields
 	waiting->fields.command = NULL;
 }
 
-/* Without memory for it the open is printed at once. */
+/* If there is no memory, the caller prints the open event at once. */
 static bool add(struct settle *settle, const struct format_fields *fields, int64_t now_ms)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
@@ -82,7 +82,7 @@ bool settle_take(struct settle *settle, const struct format_fields *fields, int6
 		waiting->dropped = true;
 		return false;
 	}
-	/* The port has been open since then, and this is who holds it now. */
+	/* Only the owner changes: the event stays an open event with the time of the opening. */
 	changed = *fields;
 	changed.kind = PORTWATCH_EVENT_OPEN;
 	changed.realtime = waiting->fields.realtime;

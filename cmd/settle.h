@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* settle.h - ports are reported only when they have stayed open for some time */
+/* settle.h - delays open events until the port has been open for some time */
 #ifndef SETTLE_H
 #define SETTLE_H
 
@@ -8,22 +8,24 @@
 
 #include "format.h"
 
-/* Opens that wait, each with its own copy of what is to be said. All wait equally long, so the
- * first that came is the first to be due. */
+/* The waiting open events, each with its own copy of the strings. All wait for the same time, so
+ * the oldest is due first. */
 struct settle {
-	unsigned int delay; /* milliseconds; 0: nothing waits */
+	unsigned int delay; /* milliseconds; 0: no event waits */
 	struct waiting *first, *last;
-	void *tree; /* of tsearch(3): those of the list, by the id of their port */
+	void *tree; /* of tsearch(3): the elements of the list, by the id of their port */
 };
 
-/* Takes an event. Returns whether it is to be printed now: not an open, which waits; not the close
- * or another owner of a port whose open waits, which is dropped or changed. */
+/* Applies an event. Returns whether to print it now. An open event waits and returns false. A close
+ * or owner event of a port whose open event waits drops or changes the waiting event, and returns
+ * false. */
 bool settle_take(struct settle *settle, const struct format_fields *fields, int64_t now_ms);
 
-/* The open that is due, valid until the next call of any of these; NULL where none is. */
+/* The open event that is due, valid until the next call of any of these functions; NULL if none is
+ * due. */
 const struct format_fields *settle_due(struct settle *settle, int64_t now_ms);
 
-/* When the next open is due; 0 where none waits. */
+/* When the next open event is due; 0 if none waits. */
 int64_t settle_next(const struct settle *settle);
 
 void settle_free(struct settle *settle);

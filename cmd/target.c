@@ -14,7 +14,8 @@
 
 #define REASON_MAX (PORT_HINT_MAX + 64)
 
-/* Says why a process can't be watched, and what to do; --check does that itself. */
+/* Reports why a process cannot be watched, and what to do. --check includes the reason in its
+ * report instead. */
 static int complain(struct target *target, const struct options *options, int error,
                     const char *because)
 {
@@ -28,18 +29,18 @@ static int complain(struct target *target, const struct options *options, int er
 	return error;
 }
 
-/* What pwatch has to look with, and whether it is root, who isn't to be told to become root. */
+/* The privileges decide what the message suggests: root is not advised to become root. */
 static struct privileges read_privileges(void)
 {
 	struct privileges privileges;
 
-	/* Nothing known is nothing there. */
+	/* If the privileges are unknown, assume that there are none. */
 	if (privileges_read(&privileges) < 0)
 		privileges = (struct privileges){.uid = geteuid(), .initial_user_namespace = true};
 	return privileges;
 }
 
-/* Why /proc hides it. */
+/* Why /proc hides the process. */
 static const char *hidden_reason(void)
 {
 	struct privileges privileges = read_privileges();
@@ -52,17 +53,17 @@ static const char *hidden_reason(void)
 	return "/proc hides it (hidepid); run pwatch as its user or as root";
 }
 
-/* Whoever types a single number may mean a port. */
+/* A user who types a single number may mean a port. */
 static const char *missing_reason(const struct target *target, const struct options *options,
                                   char buffer[REASON_MAX])
 {
 	char hint[PORT_HINT_MAX];
 
 	if (options->pid_count != 1 || target->pid > (pid_t)VALUES_PORT_MAX)
-		return "no such process; ps -e lists what runs";
+		return "no such process; ps -e lists processes";
 	if (!port_hint(target->pid, hint))
-		return "no such process; ps -e lists what runs; a port is chosen by --ports or "
-		       "--wait=PORT";
+		return "no such process; ps -e lists processes; --ports or --wait=PORT selects a "
+		       "port";
 	snprintf(buffer, REASON_MAX, "no such process; %s", hint);
 	return buffer;
 }
@@ -74,7 +75,7 @@ static const char *open_reason(const struct target *target, const struct options
 	case -ESRCH:
 		return missing_reason(target, options, buffer);
 	case -EINVAL:
-		return "it is a thread; give the process it belongs to";
+		return "it is a thread; give the PID of its process";
 	case -EACCES:
 		return hidden_reason();
 	case -ENOTSUP:
@@ -84,7 +85,7 @@ static const char *open_reason(const struct target *target, const struct options
 	}
 }
 
-/* Why it may not be looked into. */
+/* Why pwatch may not examine the process. */
 static const char *access_reason(pid_t pid)
 {
 	struct privileges privileges = read_privileges();
@@ -92,11 +93,11 @@ static const char *access_reason(pid_t pid)
 	bool all = (privileges.permitted & sight) == sight;
 
 	if (all && !privileges.initial_user_namespace)
-		return "permission denied: it is of another user namespace; run pwatch outside of "
+		return "permission denied: it is in another user namespace; run pwatch outside of "
 		       "this one";
 	if (all)
-		return "permission denied: a security module or the sandbox refuses it, whatever "
-		       "the capabilities";
+		return "permission denied: a security module or the sandbox refuses access, "
+		       "regardless of capabilities";
 	if (privileges.uid == 0 && !privileges.initial_user_namespace)
 		return "permission denied: it has capabilities that pwatch lacks, or another user, "
 		       "or another user namespace; give pwatch the capabilities cap_sys_ptrace "
@@ -106,8 +107,8 @@ static const char *access_reason(pid_t pid)
 		       "or a security module or the sandbox refuses; give pwatch the capabilities "
 		       "cap_sys_ptrace and cap_dac_read_search";
 	if (place_owns(privileges.uid, pid))
-		return "permission denied: it has another user in a rootless container; run podman "
-		       "unshare pwatch with its PID";
+		return "permission denied: it belongs to another user of a rootless container; run "
+		       "podman unshare pwatch with its PID";
 	return "permission denied; run pwatch as its user or as root, or with the capabilities "
 	       "cap_sys_ptrace and cap_dac_read_search";
 }
@@ -118,7 +119,7 @@ static const char *entry_reason(const struct options *options)
 	struct privileges privileges = read_privileges();
 
 	if (options->reader == PORTWATCH_READER_NSENTER && privileges.secure)
-		return "nsenter is never run by a pwatch that has file capabilities; "
+		return "a pwatch with file capabilities never runs nsenter; "
 		       "choose another --reader, or none";
 	if (privileges.permitted & PRIVILEGES_SYS_ADMIN && privileges.initial_user_namespace)
 		return "permission denied to enter its network namespace: a seccomp filter, a "
@@ -142,9 +143,9 @@ static const char *start_reason(const struct options *options, pid_t pid, int er
 	case -EXDEV:
 		return "it is in another network namespace, which --reader=local does not read";
 	case -ENOTSUP:
-		return "this --reader has not this --table";
+		return "this --reader does not support this --table";
 	case -ETIMEDOUT:
-		return "no complete read in time; --verbose tells more";
+		return "no complete read in time; --verbose prints details";
 	default:
 		break;
 	}
@@ -159,8 +160,8 @@ static int configure(const struct target *target, const struct options *options)
 	unsigned int kinds = options->events | PORTWATCH_EVENT_END;
 	int result;
 
-	/* To tell what several trees have in common, their opens and closes must be known; and who
-	 * holds what has just settled. */
+	/* The events of several trees can be merged (overlap.h) only with all opens and closes.
+	 * --settle also needs the current owner. */
 	if (options->pid_count > 1 || options->settle > 0 || options->live || target->explains)
 		kinds |= PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE;
 	if (options->settle > 0 || options->live)
@@ -181,7 +182,8 @@ static int configure(const struct target *target, const struct options *options)
 	if (result == 0)
 		result = portwatch_set_table(watcher, (enum portwatch_table)options->table);
 	if (result == 0)
-		/* One look needs no bell; and to close one takes longer than all the rest. */
+		/* A single read needs no notifier, and closing one takes longer than everything
+		 * else. */
 		result = portwatch_set_notifier(watcher, options->notify && !options->once);
 	if (result == 0)
 		result = portwatch_set_subreaper(watcher, target->adopts);

@@ -12,15 +12,16 @@
 struct target {
 	struct portwatch *watcher; /* NULL once the tree has ended */
 	pid_t pid;
-	bool adopts;   /* pwatch gets its orphans */
-	bool explains; /* all addresses and all that opens and closes are reported: explain.h */
+	bool adopts;   /* orphans of the tree become children of pwatch */
+	bool explains; /* all addresses, opens and closes are reported: explain.h */
 	bool ended;
-	char failure[256]; /* why it can't be watched, once that has turned out */
-	void *user_data;   /* for who handles the events */
+	char failure[256]; /* why it cannot be watched, after a failure */
+	void *user_data;   /* for the event handler */
 };
 
-/* Makes the watcher of target->pid and starts it; the target is handed to the callback. What fails
- * is told in one line on standard error. Returns 0 or a negative errno. */
+/* target_open() creates the watcher of target->pid, and target_start() starts it. The callback
+ * receives the target as its user data. A failure is reported in one line on standard error.
+ * Returns 0 or a negative errno. */
 int target_open(struct target *target, const struct options *options, portwatch_callback callback);
 int target_start(struct target *target, const struct options *options);
 void target_close(struct target *target);

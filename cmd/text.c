@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - text put together in a buffer of fixed size, and strangers' bytes made harmless */
+/* text.c - builds text in a buffer of fixed size, and escapes untrusted bytes */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,8 +31,8 @@ void text_add(struct text *text, const char *format, ...)
 		text->data[text->length] = '\0';
 }
 
-/* Decodes one UTF-8 character of a string (RFC 3629: nothing overlong, no surrogate). Returns how
- * many bytes it has, or 0 where there is none. A NUL is never taken for a continuation. */
+/* Decodes one UTF-8 character of a string (RFC 3629: nothing overlong, no surrogate). Returns the
+ * number of its bytes, or 0 if the bytes are not valid. A NUL is never a continuation byte. */
 static size_t decode_utf8(const char *string, uint32_t *character)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -59,8 +59,8 @@ static size_t decode_utf8(const char *string, uint32_t *character)
 	return length;
 }
 
-/* Whether a character can be trusted to show as itself: not a control character, not invisible, no
- * change of the writing direction, not private use. */
+/* Whether a character is safe to print: no control character, not invisible, no change of the
+ * writing direction, no private use. */
 static bool is_visible(uint32_t character)
 {
 	static const struct {
@@ -99,8 +99,8 @@ void text_add_visible(struct text *text, const char *bytes, bool utf8)
 	}
 }
 
-/* One unit of a visible text: a character, or an escape sequence, which has four bytes. Returns how
- * many bytes it has, and receives how many columns it takes. */
+/* Measures one unit of a visible text: a character, or an escape sequence, which has four bytes.
+ * Returns its length in bytes; `columns` receives its width. */
 static size_t measure_unit(const char *visible, size_t *columns)
 {
 	uint32_t character;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - text put together in a buffer of fixed size, and strangers' bytes made harmless */
+/* text.h - builds text in a buffer of fixed size, and escapes untrusted bytes */
 #ifndef TEXT_H
 #define TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Always terminated by NUL. What doesn't fit is left out, in whole units: an escape sequence or a
- * UTF-8 character is never cut. */
+/* Always terminated by NUL. Units that do not fit are left out: an escape sequence or a UTF-8
+ * character is never cut. */
 struct text {
 	char *data;
 	size_t size;
@@ -16,23 +16,23 @@ struct text {
 
 void text_init(struct text *text, char *data, size_t size);
 
-/* Appends as printf(3) does; all or nothing. */
+/* Appends text as printf(3) does, completely or not at all. */
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Appends bytes for a terminal: what isn't printable and the backslash as \xNN for each byte. UTF-8
- * characters pass where the terminal takes them (utf8), unless they are invisible or reorder what
- * stands around them. */
+/* Appends bytes for a terminal. Bytes that are not printable, and the backslash, become \xNN. With
+ * `utf8`, UTF-8 characters are appended unchanged, unless they are invisible or change the
+ * direction of the text around them. */
 void text_add_visible(struct text *text, const char *bytes, bool utf8);
 
-/* How many columns of a terminal the first `length` bytes of a visible text take: what
- * text_add_visible() has made, or plain ASCII. */
+/* The width in columns of the first `length` bytes of a visible text, which text_add_visible() has
+ * written or which is plain ASCII. */
 size_t text_width(const char *visible, size_t length);
 
-/* Cuts a visible text to that many columns, in whole units. */
+/* Cuts a visible text to `columns` columns, at the end of a unit. */
 void text_cut(struct text *text, size_t columns);
 
-/* Appends bytes as the inside of a JSON string, always valid: control characters as \u00NN, each
- * byte that is not part of valid UTF-8 as U+FFFD. */
+/* Appends bytes as the content of a JSON string. The result is always valid: control characters
+ * become \u00NN, and each byte that is not part of valid UTF-8 becomes U+FFFD. */
 void text_add_json(struct text *text, const char *bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* values.c - the values that options take, read strictly: the whole word or nothing */
+/* values.c - parsers of option values, which must match completely */
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static bool is_digit(char byte)
 	return byte >= '0' && byte <= '9';
 }
 
-/* Reads digits up to the first byte that isn't one; false beyond max. */
+/* Reads digits up to the first other byte. Returns false if the value exceeds `max`. */
 static bool read_digits(const char **word, uint64_t max, uint64_t *value)
 {
 	uint64_t sum = 0;
@@ -65,7 +65,7 @@ static bool read_digits(const char **word, uint64_t max, uint64_t *value)
 	return true;
 }
 
-/* Reads the digits after the point as milliseconds, rounded up. */
+/* Reads the digits after the decimal point as milliseconds, rounded up. */
 static uint64_t read_fraction(const char **word)
 {
 	uint64_t milliseconds = 0, digit, unit = 100;

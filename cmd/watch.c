@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - one run of pwatch: watches and prints until there is nothing left to watch
+/* watch.c - one run of pwatch: watches and prints until all watched processes have ended
  *
- * It waits by poll(2): no kernel object carries an index or a pointer of pwatch that somebody who
- * shares the object could change. */
+ * The loop uses poll(2) instead of epoll(7), so that no kernel object contains an index or a
+ * pointer that a process which shares the object could change. */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -23,30 +23,32 @@
 #include "target.h"
 #include "watch.h"
 
-/* How long the end of a tree may be waited for when no process of it is left, in milliseconds. */
+/* How long pwatch waits for the end event of a tree after its last process is gone, in
+ * milliseconds. */
 #define END_TIMEOUT 10000
 
-/* How long what COMMAND has left may take to end after a signal that was to end it, in
- * milliseconds: as the init process, which passes the signal on to it, and otherwise. */
+/* How long the processes that COMMAND has left behind may take to end after a signal that ends
+ * COMMAND, in milliseconds: if pwatch is the init process, which passes the signal on to them, and
+ * otherwise. */
 #define REST_TIMEOUT_INIT 5000
 #define REST_TIMEOUT 1000
 
-/* How long the end may wait for commands of --exec, in milliseconds: where somebody wants it to end
- * now, and otherwise. */
+/* How long pwatch waits for commands of --exec before it exits, in milliseconds: after a signal or
+ * a timeout, and otherwise. */
 #define HOOK_TIMEOUT_SHORT 1000
 #define HOOK_TIMEOUT 10000
 
-/* The exit status after --timeout, as timeout(1) has it. */
+/* The exit status after --timeout, the same as of timeout(1). */
 #define TIMED_OUT 124
 
-/* What is waited for. */
+/* The positions in the array for poll(2). */
 enum {
 	SLOT_SIGNALS,
-	SLOT_OUTPUT,  /* its reader's end; room in it, while lines are pending */
+	SLOT_OUTPUT,  /* the end of its reader; room, while lines are pending */
 	SLOT_COMMAND, /* whether COMMAND could be executed */
 	SLOT_KEYS,    /* of --live */
 	SLOT_HOOK,    /* room for events, while some are pending */
-	SLOT_TARGETS, /* the first of them */
+	SLOT_TARGETS, /* the first target */
 };
 
 struct watch {
@@ -62,29 +64,29 @@ struct watch {
 	size_t live;          /* targets that have not ended */
 	struct pollfd *slots; /* SLOT_TARGETS and one for each target */
 	int signal_fd;
-	bool pollable;  /* the output's end can be waited for */
-	bool init;      /* pwatch is the init process of its PID namespace */
-	bool stopped;   /* don't wait for anything more */
-	bool found;     /* --wait: what was waited for */
-	bool rest_told; /* that COMMAND has ended, and what still runs */
-	bool unrun;     /* COMMAND couldn't be executed */
+	bool pollable;      /* poll(2) works for the output */
+	bool init;          /* pwatch is the init process of its PID namespace */
+	bool stopped;       /* end the loop */
+	bool found;         /* --wait: the port is open */
+	bool rest_reported; /* the end of COMMAND and its remaining processes were reported */
+	bool unrun;         /* COMMAND couldn't be executed */
 	bool timed_out;
-	int signal_number;   /* that has ended it, or 0 */
+	int signal_number;   /* the signal that has ended pwatch, or 0 */
 	int64_t deadline_ms; /* of --timeout, or 0; CLOCK_MONOTONIC */
-	int ending;          /* the signal that was to end COMMAND, and then all of it; or 0 */
-	int64_t rest_ms;     /* until when the rest may take to end, or 0; CLOCK_MONOTONIC */
-	int status;          /* exit status where there is no COMMAND */
+	int ending;          /* the signal that ends COMMAND and then its other processes; or 0 */
+	int64_t rest_ms;     /* deadline of these processes, or 0; CLOCK_MONOTONIC */
+	int status;          /* exit status without COMMAND */
 };
 
 /* --- the start ---------------------------------------------------------------------------------
  */
 
-/* Where orphans can't be adopted COMMAND runs all the same. */
+/* If pwatch cannot adopt orphans, COMMAND runs nevertheless. */
 static void adopt_orphans(struct watch *watch)
 {
 	int result = run_adopt(watch->run);
 
-	/* The init process gets them anyway. */
+	/* Orphans always become children of the init process. */
 	watch->run->adopts |= watch->init;
 	if (!watch->run->adopts && watch->options->log_level >= PORTWATCH_LOG_WARNING)
 		message_error("warning: cannot adopt orphaned processes "
@@ -93,9 +95,9 @@ static void adopt_orphans(struct watch *watch)
 		              strerror(-result), watch->options->command[0]);
 }
 
-/* Gives up what watching doesn't take. With COMMAND only what exec has added (file capabilities):
- * the rest is the caller's own, which COMMAND has too. It may change its user with it, and to pass
- * signals on to it still takes CAP_KILL. */
+/* Gives up capabilities that watching does not need. With COMMAND only file capabilities are given
+ * up: COMMAND has the caller's capabilities too, and may change its user, so that passing signals
+ * on to it needs CAP_KILL. */
 static int limit_privileges(const struct options *options)
 {
 	if (options->command && getauxval(AT_SECURE) == 0)
@@ -103,8 +105,8 @@ static int limit_privileges(const struct options *options)
 	return portwatch_limit_privileges();
 }
 
-/* More that pwatch waits for with --live: else they would end or stop it with the terminal as it
- * is. */
+/* Additional signals that pwatch reads with --live: they would otherwise end or stop pwatch without
+ * restoring the terminal. */
 static const int live_signals[] = {SIGTSTP, SIGCONT, SIGWINCH, SIGQUIT, 0};
 
 static int prepare(struct watch *watch)
@@ -131,7 +133,7 @@ static int prepare(struct watch *watch)
 	return result;
 }
 
-/* --wait: prints nothing but what was waited for, where a form of it was chosen. */
+/* For --wait: prints only the port that was awaited, if a format was chosen. */
 static void await(struct watch *watch, const struct portwatch_event *event)
 {
 	const struct options *options = watch->options;
@@ -144,7 +146,7 @@ static void await(struct watch *watch, const struct portwatch_event *event)
 	if (options->json || options->format)
 		printer_print(&watch->printer, event);
 	watch->found = true;
-	/* Only what is pending may still be written. */
+	/* Only pending lines are still written. */
 	watch->live = 0;
 }
 
@@ -165,13 +167,15 @@ static void take_event(struct portwatch *watcher, const struct portwatch_event *
 		live_change(watch->table);
 }
 
-/* Of several processes some may have gone since somebody listed them: the others are watched. */
+/* If several processes are given, some may have exited since the caller listed them. The others are
+ * watched. */
 static bool may_be_missing(const struct watch *watch, int error)
 {
 	return error == -ESRCH && watch->target_count > 1;
 }
 
-/* Makes all watchers before the first is started: a PID that is wrong is told before any event. */
+/* Creates all watchers before it starts the first one, so that a wrong PID is reported before any
+ * event. */
 static int open_targets(struct watch *watch)
 {
 	struct target *target;
@@ -212,11 +216,11 @@ static int start_targets(struct watch *watch)
 	return result == 0 && watch->live == 0 ? -ESRCH : result;
 }
 
-/* --- what comes --------------------------------------------------------------------------------
- */
+/* --- events, signals and output
+ * -------------------------------------------------------------------------------- */
 
-/* No more can be printed: COMMAND isn't to suffer for it. */
-static void mind_output(struct watch *watch)
+/* If the output has closed, pwatch ends, except that it lets COMMAND run to its end. */
+static void check_output(struct watch *watch)
 {
 	if (printer_is_open(&watch->printer))
 		return;
@@ -233,7 +237,7 @@ static void close_target(struct watch *watch, struct target *target)
 	target_close(target);
 }
 
-/* Delivers what a target has to report, and lets go of it after its end. */
+/* Delivers the events of a target, and closes it after its end. */
 static void dispatch(struct watch *watch, struct target *target)
 {
 	int result = portwatch_dispatch(target->watcher);
@@ -243,14 +247,15 @@ static void dispatch(struct watch *watch, struct target *target)
 		              strerror(-result));
 		watch->status = 1;
 	}
-	mind_output(watch);
+	check_output(watch);
 	if (watch->found || (!target->ended && result >= 0))
 		return;
 	close_target(watch, target);
 	watch->live--;
 }
 
-/* --once: prints what was open at the start; nothing is left to wait for but the output. */
+/* For --once: prints the ports that were open at the start. Afterwards pwatch waits only for the
+ * output. */
 static void print_initial(struct watch *watch)
 {
 	int count;
@@ -259,27 +264,28 @@ static void print_initial(struct watch *watch)
 		struct portwatch *watcher = watch->targets[i].watcher;
 
 		while (watcher && !watch->stopped && portwatch_dispatch(watcher) > 0)
-			mind_output(watch);
+			check_output(watch);
 	}
 	watch->live = 0;
 	if (watch->stopped)
 		return;
 	count = printer_list(&watch->printer);
-	mind_output(watch);
+	check_output(watch);
 	if (count <= 0)
 		watch->status = 1;
 	explain_listing(&watch->explain);
 }
 
-/* Whether a signal is to end COMMAND for good. As the init process pwatch is the only one whom
- * whoever stops the container tells, by the signal that the container has for it. */
+/* Whether a signal ends COMMAND and its other processes. If pwatch is the init process, an engine
+ * that stops the container signals only pwatch, with the stop signal of the container. */
 static bool is_to_end(const struct watch *watch, int signal_number)
 {
 	return signal_number == SIGTERM ||
 	       (watch->init && (signal_number == SIGINT || signal_number == SIGQUIT));
 }
 
-/* SIGCHLD: something is to be reaped. Others are COMMAND's as long as it runs, and end pwatch. */
+/* SIGCHLD reaps children. Other signals are passed on to COMMAND while it runs, and end pwatch
+ * otherwise. */
 static void take_signal(struct watch *watch, const struct signalfd_siginfo *info)
 {
 	int number = (int)info->ssi_signo;
@@ -317,7 +323,7 @@ static void take_output(struct watch *watch, int events)
 		watch->pollable = false;
 	else
 		printer_flush(&watch->printer, events & (POLLERR | POLLHUP));
-	mind_output(watch);
+	check_output(watch);
 }
 
 static void take_keys(struct watch *watch, int events)
@@ -355,8 +361,9 @@ static void take_command(struct watch *watch)
 /* --- the loop ----------------------------------------------------------------------------------
  */
 
-/* While lines can't be written the targets rest: the library's bounded queue is the place to wait.
- * So they do until COMMAND was executed: one that isn't has no events. */
+/* While lines are pending, no events are dispatched: they wait in the bounded queue of the library.
+ * No events are dispatched before COMMAND was executed either, because a COMMAND that cannot be
+ * executed has no events. */
 static bool is_paused(const struct watch *watch)
 {
 	return output_is_pending(&watch->printer.output) || watch->run->failure_fd >= 0;
@@ -367,7 +374,7 @@ static void fill_slots(struct watch *watch)
 	bool paused = is_paused(watch), pending = output_is_pending(&watch->printer.output);
 	struct pollfd *slots = watch->slots;
 
-	/* Those with a negative descriptor are not waited for. */
+	/* poll(2) ignores negative descriptors. */
 	slots[SLOT_SIGNALS] = (struct pollfd){.fd = watch->signal_fd, .events = POLLIN};
 	slots[SLOT_OUTPUT] = (struct pollfd){
 		.fd = watch->pollable ? watch->printer.output.fd : -1,
@@ -428,15 +435,17 @@ static int count_nothing(const struct portwatch_namespace *ns, void *user_data)
 	return 0;
 }
 
-/* A member in another PID namespace becomes a child of the init there, not of pwatch. */
+/* Whether the tree has members. Orphans in another PID namespace become children of the init
+ * process there, not of pwatch. */
 static bool has_members(const struct watch *watch)
 {
 	return watch->live > 0 &&
 	       portwatch_each_namespace(watch->targets[0].watcher, count_nothing, NULL) > 0;
 }
 
-/* COMMAND has ended by a signal that was for all of it: what is left gets some time to end too. The
- * init process passes the signal on, and when it exits the kernel ends the rest. */
+/* After a signal has ended COMMAND, its remaining processes get some time to end too. If pwatch is
+ * the init process, it passes the signal on to them, and the kernel kills the rest when pwatch
+ * exits. */
 static void end_rest(struct watch *watch)
 {
 	if (watch->ending == 0 || !watch->run->reaped || watch->rest_ms != 0)
@@ -446,12 +455,12 @@ static void end_rest(struct watch *watch)
 	watch->rest_ms = now_ms() + (watch->init ? REST_TIMEOUT_INIT : REST_TIMEOUT);
 }
 
-/* COMMAND has ended, and pwatch goes on because of others. */
+/* Reports that COMMAND has ended while others of its processes still run. */
 static void explain_end(struct watch *watch)
 {
-	if (watch->rest_told || !watch->run->reaped || watch->run->alone || watch->unrun)
+	if (watch->rest_reported || !watch->run->reaped || watch->run->alone || watch->unrun)
 		return;
-	watch->rest_told = true;
+	watch->rest_reported = true;
 	explain_rest(&watch->explain, watch->options->command[0]);
 }
 
@@ -460,7 +469,7 @@ static bool is_ending(const struct watch *watch)
 	return watch->run->reaped && watch->run->alone && !is_paused(watch);
 }
 
-/* The milliseconds up to a moment, if they are fewer. */
+/* Returns the milliseconds until `moment_ms` if they are fewer than `timeout`. */
 static int earlier(int timeout, int64_t moment_ms)
 {
 	int64_t left;
@@ -478,13 +487,13 @@ static bool is_beginning(const struct watch *watch)
 	       !watch->options->once && !watch->found;
 }
 
-/* How long nothing may happen, in milliseconds; -1 for ever. When COMMAND has ended and no process
- * is left, nothing is left to wait for but the word that the tree has ended. */
+/* The timeout of poll(2) in milliseconds; -1: none. After COMMAND and all its processes have ended,
+ * pwatch waits only for the end event of the tree. */
 static int choose_timeout(const struct watch *watch)
 {
 	int timeout = is_ending(watch) ? END_TIMEOUT : -1;
 
-	/* What was open at the start is known when nothing more comes at once. */
+	/* The ports that were open at the start are known when poll(2) finds no further events. */
 	if (is_beginning(watch))
 		return 0;
 	timeout = earlier(timeout, explain_next(&watch->explain));
@@ -494,7 +503,7 @@ static int choose_timeout(const struct watch *watch)
 	return earlier(earlier(timeout, watch->rest_ms), watch->deadline_ms);
 }
 
-/* Nothing has happened for as long as that: whether to wait no longer. */
+/* Called when poll(2) has timed out. Returns whether to end the loop. */
 static bool is_late(struct watch *watch)
 {
 	int64_t now = now_ms();
@@ -529,7 +538,7 @@ static void loop(struct watch *watch)
 		explain_end(watch);
 		explain_idle(&watch->explain, now_ms());
 		printer_settle(&watch->printer);
-		mind_output(watch);
+		check_output(watch);
 		fill_slots(watch);
 		count = poll(watch->slots, SLOT_TARGETS + watch->target_count,
 		             choose_timeout(watch));
@@ -552,7 +561,7 @@ static void loop(struct watch *watch)
 
 static void report_wait(const struct watch *watch)
 {
-	const char *why = watch->timed_out ? "timed out" : "all that was watched has ended";
+	const char *why = watch->timed_out ? "timed out" : "all watched processes have ended";
 
 	if (watch->options->wait_port != 0)
 		message_error("%s: port %u is not open", why, watch->options->wait_port);
@@ -571,7 +580,7 @@ static int wait_status(const struct watch *watch)
 	return watch->timed_out ? TIMED_OUT : 1;
 }
 
-/* The exit status of pwatch, once it has watched. */
+/* The exit status of pwatch after the loop. */
 static int choose_status(const struct watch *watch)
 {
 	if (watch->unrun)
@@ -587,7 +596,7 @@ static int choose_status(const struct watch *watch)
 	               : watch->status;
 }
 
-/* From now on the terminal belongs to the table: messages wait for its end. */
+/* Opens the table. Messages wait until the table is closed. */
 static bool open_table(struct watch *watch)
 {
 	struct portwatch *watcher = NULL;
@@ -656,7 +665,7 @@ int watch_run(const struct options *options, struct run *run, struct hook *hook)
 			run_go(run);
 		loop(&watch);
 		close_table(&watch);
-		/* As timeout(1) does. */
+		/* timeout(1) does the same. */
 		if (watch.timed_out && options->command && !run->reaped)
 			kill(run->pid, SIGTERM);
 		status = choose_status(&watch);

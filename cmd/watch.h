@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.h - one run of pwatch: watches and prints until there is nothing left to watch */
+/* watch.h - one run of pwatch: watches and prints until all watched processes have ended */
 #ifndef WATCH_H
 #define WATCH_H
 
@@ -7,9 +7,8 @@
 #include "options.h"
 #include "run.h"
 
-/* Does what the options say; with COMMAND, `run` is its process, and `hook`
- * runs the command of --exec. Returns the exit status of pwatch.
- */
+/* Watches and prints as the options specify. With COMMAND, `run` is its process. `hook` runs the
+ * command of --exec. Returns the exit status of pwatch. */
 int watch_run(const struct options *options, struct run *run, struct hook *hook);
 
 #endif

@@ -465,7 +465,7 @@ file_advice()
 {
 	engine_server docker --user=1000 $all_capabilities || { fail "can't run a container"; return; }
 	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
-	advice=$(advised lastingly)
+	advice=$(advised permanently)
 	docker exec --user=0 $container sh -c "$advice" 2>"$work/err" || fail "can't be run: $advice"
 	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
 	lacks_nothing "with --user=1000 and the capabilities it is setcap"

@@ -219,8 +219,8 @@ static const struct {
 	const char *line;
 	const char *message;
 } refused[] = {
-	{"", "nothing to watch; give a process ID or a command; pwatch --help says more"},
-	{"--", "nothing to watch; give a process ID or a command; pwatch --help says more"},
+	{"", "nothing to watch; give a process ID or a command; pwatch --help shows more"},
+	{"--", "nothing to watch; give a process ID or a command; pwatch --help shows more"},
 	{"@", "'' is not a process ID; give a number, or -- before a command"},
 	{"0", "'0' is not a process ID; give a number, or -- before a command"},
 	{"1,2", "'1,2' is not a process ID; give a number, or -- before a command"},
@@ -242,7 +242,7 @@ static const struct {
 	{"--format={prt} 1", "option --format: '{prt}' is not allowed; allowed: " FORMAT_ALLOWED},
 	{"--settle=0 1", "option --settle: '0' is not allowed; allowed: 0.001 to 86400 seconds"},
 	{"-1 --settle=1 1", "options --once and --settle contradict each other"},
-	{"--exec= 1", "option --exec: '' is not allowed; allowed: a command of the shell"},
+	{"--exec= 1", "option --exec: '' is not allowed; allowed: a shell command"},
 	{"--wait --exec=x 1", "options --wait and --exec contradict each other"},
 	{"-1 -e open 1", "options --once and --events contradict each other"},
 	{"-j --processes 1", "options --json and --processes contradict each other"},

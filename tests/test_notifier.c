@@ -1162,7 +1162,7 @@ static void begin_with(unsigned int wanted)
 	}
 	notifier_follow(notifier, getpid());
 	notifier_drain(notifier, 1);
-	notifier_settle(notifier, 0);
+	notifier_apply(notifier, 0);
 }
 
 /* Until this process has been reported to fork, and the child to exit. */
@@ -1199,9 +1199,9 @@ START_TEST(test_connector)
 		_exit(1);
 	}
 	await_child(pid);
-	ck_assert(notifier_is_unsettled(notifier));
+	ck_assert(notifier_is_unapplied(notifier));
 	heard.followed_count = 0;
-	notifier_settle(notifier, 0);
+	notifier_apply(notifier, 0);
 	ck_assert_uint_eq(heard.followed_count, 1);
 	ck_assert_int_eq(heard.followed[0], pid);
 	close(ends[1]);

@@ -91,7 +91,7 @@ static const struct process_events_hooks hooks = {on_happened, on_followed, on_l
 
 static void settle(void)
 {
-	process_events_settle(events, procfs_last_pid(&procfs));
+	process_events_apply(events, procfs_last_pid(&procfs));
 }
 
 /* The kernel has no such thing, or not for us. */
@@ -308,11 +308,11 @@ START_TEST(a_fork_an_exec_and_an_exit)
 	await(PROCESS_FORK, getpid(), actor.pid);
 	ck_assert_uint_ge(told.events[0].time, before);
 	ck_assert_uint_le(told.events[0].time, after);
-	ck_assert(process_events_is_unsettled(events));
+	ck_assert(process_events_is_unapplied(events));
 	told.followed_count = 0;
 	drain_all();
 	settle();
-	ck_assert(!process_events_is_unsettled(events));
+	ck_assert(!process_events_is_unapplied(events));
 	ck_assert_uint_eq(told.followed_count, 1);
 	ck_assert_int_eq(told.followed[0], actor.pid);
 	actor_order(&actor, 'x');
@@ -601,7 +601,7 @@ static void settle_with(pid_t last)
 	for (int i = 0; i < 4; i++) {
 		process_events_follow(events, getpid());
 		drain_all();
-		process_events_settle(events, last);
+		process_events_apply(events, last);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -655,7 +655,7 @@ START_TEST(a_child_that_seems_old_means_a_loss)
 	child = fork_below_mark();
 	await(PROCESS_FORK, getpid(), child);
 	ck_assert_uint_ge(told.losses, 1);
-	ck_assert(process_events_is_unsettled(events));
+	ck_assert(process_events_is_unapplied(events));
 	end();
 }
 END_TEST
@@ -670,7 +670,7 @@ START_TEST(numbers_that_went_round_unseen_mean_a_loss)
 		settle_with(2000);
 		losses = told.losses;
 		drain_all();
-		process_events_settle(events, 300);
+		process_events_apply(events, 300);
 		ck_assert_uint_ge(told.losses, losses + 1);
 		end();
 	}

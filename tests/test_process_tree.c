@@ -530,13 +530,13 @@ START_TEST(fork_record_of_the_departed)
 	refresh();
 	refresh();
 	expect("");
-	ck_assert(process_table_is_parting(table));
+	ck_assert(process_table_has_dropping(table));
 	ck_assert(has(tree, 20));
 	forked(20, 30);
 	expect("+10:30 ");
-	process_table_part(table);
+	process_table_drop_exited(table);
 	expect("-10:20 ");
-	ck_assert(!process_table_is_parting(table));
+	ck_assert(!process_table_has_dropping(table));
 	/* Those that part leave when nothing is reported any more, and when their number is
 	 * another's. */
 	fake_proc_remove(&fake, 30);

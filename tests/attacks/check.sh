@@ -71,12 +71,12 @@ lacks_all()
 {
 	read_by procfs procfs "cannot enter the network namespace (setns): Operation not permitted"
 	notifier_is polling
-	finding privilege permitted "none that is of use"
+	finding privilege permitted "none that pwatch uses"
 	finding missing cap_sys_admin "to enter other network namespaces"
-	finding missing cap_sys_admin "to be told by the kernel"
-	finding missing cap_sys_ptrace "to see what processes of other users hold"
+	finding missing cap_sys_admin "to receive a report when"
+	finding missing cap_sys_ptrace "to see the ports of other users' processes"
 	# What is for containers and services is said there.
-	! grep '"topic":"grant"' "$work/log" | grep -v '"name":"\(lastingly\|once, as root\)"' ||
+	! grep '"topic":"grant"' "$work/log" | grep -v '"name":"\(permanently\|once, as root\)"' ||
 		fail "granted what there is none of"
 }
 
@@ -99,8 +99,8 @@ ordinary_user()
 	visible $?
 	lacks_all
 	finding privilege user $mallory
-	finding privilege "more by exec" no
-	finding grant lastingly "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p $here/plain"
+	finding privilege "gained by exec" no
+	finding grant permanently "setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p $here/plain"
 	asked=$other
 	user_checks "$here/plain"
 	hidden $? "permission denied"
@@ -118,11 +118,11 @@ what_it_says_to_grant_is_enough()
 	cp "$here/plain" "$here/granted"
 	user_checks "$here/granted"
 	once=$(granted "once, as root")
-	lastingly=$(granted lastingly)
+	permanently=$(granted permanently)
 	sh -c "$once --once" >"$work/log" 2>&1
 	expect_status 0 $?
 	expect_port "$other_port"
-	sh -c "$lastingly" || fail "can't be run: $lastingly"
+	sh -c "$permanently" || fail "can't be run: $permanently"
 	user_checks "$here/granted"
 	visible $?
 	read_by setns diag
@@ -137,11 +137,11 @@ file_capabilities()
 	user_checks "$here/own"
 	visible $?
 	read_by setns diag
-	finding privilege "more by exec" yes "no nsenter is run"
+	finding privilege "gained by exec" yes "nsenter is not used"
 	finding privilege permitted cap_sys_admin
-	finding privilege "in effect" "none that is of use"
+	finding privilege "in effect" "none that pwatch uses"
 	notifier_is bpf
-	finding missing cap_sys_ptrace "to see what processes of other users hold"
+	finding missing cap_sys_ptrace "to see the ports of other users' processes"
 	asked=$other
 	user_checks "$here/own"
 	hidden $? "permission denied"
@@ -169,7 +169,7 @@ no_new_privs()
 	visible $?
 	lacks_all
 	finding privilege no_new_privs yes "file capabilities are ignored"
-	finding grant lastingly setcap "no use here: no_new_privs is set"
+	finding grant permanently setcap "no effect here: no_new_privs is set"
 	by_a_root_of_another_session
 }
 
@@ -180,8 +180,8 @@ bounding_set()
 		--reuid $mallory --regid $mallory --clear-groups "$here/any"
 	visible $?
 	lacks_all
-	finding privilege "bounding set" "none that is of use"
-	finding grant lastingly setcap "no use here: the bounding set lacks some"
+	finding privilege "bounding set" "none that pwatch uses"
+	finding grant permanently setcap "no effect here: the bounding set lacks some of them"
 	by_a_root_of_another_session
 }
 
@@ -199,7 +199,7 @@ file_system_without_privileges()
 	checks "$@" "$here/any"
 	visible $?
 	lacks_all
-	finding grant lastingly setcap "no use there: the file system is mounted nosuid"
+	finding grant permanently setcap "no effect on this file: its file system is mounted nosuid"
 }
 
 # refuses CALLS: exactly these are named.
@@ -272,7 +272,7 @@ paranoid_kernel()
 	checks with_files "$here/rogue" with refused:perf=13 -- "$@"
 	visible $?
 	notifier_is polling "(perf_event_open): Permission denied"
-	finding missing kernel.perf_event_paranoid "2 or less" "takes cap_sys_admin"
+	finding missing kernel.perf_event_paranoid "2 or less" "require cap_sys_admin"
 	finding grant sysctl "sysctl kernel.perf_event_paranoid=2"
 	# As it is here, where the rule is not in force: mainline kernels have none, so that neither
 	# is said.
@@ -294,7 +294,7 @@ locked_down_kernel()
 	with_files true || { skip "nothing can be mounted at /sys/kernel/security"; return; }
 	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
 	visible $?
-	finding missing lockdown "none, or integrity" "reports no socket to anybody"
+	finding missing lockdown "none, or integrity" "reports no sockets"
 	files="mount -t tmpfs none /sys/kernel/security &&
 		echo 'none [integrity] confidentiality' >/sys/kernel/security/lockdown"
 	checks with_files "$here/rogue" with refused:perf=1 -- "$here/plain"
@@ -308,13 +308,13 @@ no_module()
 	checks "$here/rogue" with refused:sendto=2 -- "$here/plain"
 	visible $?
 	read_by setns procfs "table diag"
-	finding missing tcp_diag "the kernel's module" "the text of all sockets is read"
+	finding missing tcp_diag "the kernel module" "pwatch reads the text of all sockets"
 	finding grant module "modprobe tcp_diag"
 	[ -e /proc/sys/kernel/modules_disabled ] || return
 	files="echo 1 >'$work/one' && mount --bind '$work/one' /proc/sys/kernel/modules_disabled"
 	with_files true || { skip "no bind mount in /proc/sys"; return; }
 	checks with_files "$here/rogue" with refused:sendto=2 -- "$here/plain"
-	finding missing tcp_diag "the kernel's module" "until the system starts again"
+	finding missing tcp_diag "the kernel module" "until the system restarts"
 	no_finding grant
 }
 
@@ -414,7 +414,7 @@ in_a_user_namespace()
 	user_checks unshare --user --map-root-user "$here/plain"
 	hidden $? "permission denied"
 	finding privilege permitted cap_sys_admin
-	finding privilege "user namespace" another "capabilities count only for what belongs to it"
+	finding privilege "user namespace" another "capabilities are valid only inside it"
 	finding missing "user namespace" "the initial one"
 	no_finding grant
 	# Root is not told to become root.

@@ -217,7 +217,7 @@ class Hooks(Case):
         # Noticed when the next event is to be handed over.
         ports.append(int(self.tell(pwatch, 'open 127.0.0.1')))
         self.assertEqual(read_line(pwatch.stderr),
-                         'pwatch: the command of --exec is not run any more: Broken pipe\n')
+                         'pwatch: the command of --exec does not run any more: Broken pipe\n')
         ports.append(int(self.tell(pwatch, 'open 127.0.0.1')))
         wait_until(lambda: len(self.read(path)) == 3)
         pwatch.stdin.write(b'exit 7\n')

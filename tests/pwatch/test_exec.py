@@ -59,7 +59,7 @@ class Exec(Case):
     def test_failures_are_reported(self):
         server, ports = self.serve('127.0.0.1')
         for script, words in (('exit 3', 'has failed with status 3'),
-                              ('kill -9 $$', 'was ended by signal 9'),
+                              ('kill -9 $$', 'was killed by signal 9'),
                               ('/nonexistent 2>&-', 'has failed with status 127')):
             result = self.run_pwatch('-1', '--exec', script, server.pid)
             self.assertEqual((result.returncode, result.stderr.decode()),

@@ -44,7 +44,7 @@ class Wait(Case):
         server.stdin.close()
         result = self.result(pwatch)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(b'all that was watched has ended: port', result.stderr.splitlines()[-1])
+        self.assertIn(b'all watched processes have ended: port', result.stderr.splitlines()[-1])
 
     def test_the_time_is_over(self):
         server, ports = self.serve('127.0.0.1')
