@@ -92,7 +92,7 @@ bool elsewhere_knows(const struct elsewhere *elsewhere, const struct process *pr
 	return find_place(elsewhere, process, id) != NULL;
 }
 
-/* The place of a process, made if there is none. NULL without memory. */
+/* Finds or creates a place of a process. Returns NULL without memory. */
 static struct place *add_place(struct elsewhere *elsewhere, const struct process *process,
                                const struct netns_id *id)
 {

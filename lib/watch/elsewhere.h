@@ -19,14 +19,14 @@ struct context;
 struct reader_target;
 struct subscription_table;
 
-/* For all watchers together. Where there are more, the tree that has the most of them loses its
- * oldest one: a tree keeps as many as its share, whatever others do. */
+/* The limit for all watchers together. Beyond it, the tree that has the most places loses its
+ * oldest one, so that each tree keeps its share regardless of the others. */
 #define PLACES_MAX 256
 
 /* A namespace that belongs to a process which does not live there. */
 struct place {
 	struct list link;
-	const void *tree; /* whose share it belongs to */
+	const void *tree; /* the tree to whose share it belongs */
 	pid_t pid;        /* of the process */
 	uint64_t start_time;
 	struct netns_id id;
@@ -46,22 +46,21 @@ struct elsewhere {
 void elsewhere_init(struct elsewhere *elsewhere, struct subscription_table *subscriptions);
 void elsewhere_clear(struct elsewhere *elsewhere);
 
-/* The tree to whose share counts what is kept for a process: one of them, where it belongs to
- * several. */
+/* The tree to whose share the places of a process belong: one of its trees, if it has several. */
 const void *elsewhere_payer(const struct process *process);
 /* The next place of a process; NULL after the last. */
 struct place *elsewhere_next(const struct elsewhere *elsewhere, const struct process *process,
                              const struct place *previous);
 
-/* Whether the process has such a place. */
+/* Whether the process has this place. */
 bool elsewhere_knows(const struct elsewhere *elsewhere, const struct process *process,
                      const struct netns_id *id);
 
-/* Looks where some of the threads of a process live, or where one does. */
+/* Locates some of the threads of a process, or one thread. */
 void elsewhere_locate(struct elsewhere *elsewhere, const struct process *process);
 void elsewhere_look_at(struct elsewhere *elsewhere, const struct process *process, pid_t tid);
-/* A socket of the process has shown this namespace. Takes over the descriptor of the namespace,
- * which keeps it until the port is found there. False without memory. */
+/* Adds a namespace that was found through a socket of the process. Takes over the descriptor, which
+ * keeps the namespace alive until the port is found there. Returns false without memory. */
 bool elsewhere_keep(struct elsewhere *elsewhere, const struct process *process,
                     const struct netns_id *id, int netns);
 

@@ -11,7 +11,7 @@
 #include "watch/elsewhere.h"
 #include "watch/subscription.h"
 
-/* A reported listen(2) has led to a port by then, or it is asked why not. */
+/* If a reported listen(2) has not led to a port after this time, the reason is determined. */
 #define LISTEN_PAUSE (250 * NSEC_PER_MSEC)
 #define LISTEN_MAX (5 * NSEC_PER_SEC)
 /* How long a probe may take, and how long there is none after one. */
@@ -69,7 +69,7 @@ void unseen_listened(struct unseen *unseen, const struct process *process,
 {
 	struct listen *listen;
 
-	/* A port that isn't known can't be distinguished from others. */
+	/* An unknown port (autobind) cannot be distinguished from others. */
 	if (change->port == 0)
 		return;
 	if (unseen->listen_count == LISTENS_MAX)
@@ -101,12 +101,12 @@ void unseen_missed(struct unseen *unseen, const struct expectation *expectation)
 			unseen->listens[i].due = 0;
 }
 
-/* What has become of a reported listen(2), the better first. */
+/* The outcome of a reported listen(2), best first. */
 enum outcome {
-	HELD,    /* the member holds a socket that listens there, or nobody wants to know */
-	PENDING, /* that is still to be found out */
-	UNHELD,  /* a socket is new there, and no member holds it */
-	UNSEEN,  /* there is none in the tables */
+	HELD, /* the member holds a listening socket on the port, or no watcher reports the port */
+	PENDING, /* the search for the owner has not ended */
+	UNHELD,  /* a new socket is on the port, and no member holds it */
+	UNSEEN,  /* no table has a socket on the port */
 };
 
 static enum outcome outcome_of(const struct listen *listen, const struct view *view,
@@ -114,7 +114,7 @@ static enum outcome outcome_of(const struct listen *listen, const struct view *v
 {
 	const struct socket *socket = view_find(view, row);
 
-	/* Its address isn't wanted. */
+	/* The subscription does not report the address. */
 	if (!socket)
 		return HELD;
 	if (socket_is_pending(socket))
@@ -125,8 +125,8 @@ static enum outcome outcome_of(const struct listen *listen, const struct view *v
 	                                                                                : UNSEEN;
 }
 
-/* The same of all sockets on the port in one namespace. */
-static enum outcome look_up(const struct listen *listen, const struct view *view)
+/* Returns the best outcome of all sockets on the port in one namespace. */
+static enum outcome find_outcome(const struct listen *listen, const struct view *view)
 {
 	const struct snapshot *known = &view->ns->known;
 	enum outcome best = UNSEEN;
@@ -144,10 +144,11 @@ static enum outcome look_up(const struct listen *listen, const struct view *view
 	return best;
 }
 
-/* In the namespaces of the member. */
-static enum outcome look_everywhere(const struct unseen *unseen,
-                                    const struct subscription *subscription,
-                                    const struct process *process, const struct listen *listen)
+/* Returns the best outcome in all namespaces of the member. */
+static enum outcome find_outcome_everywhere(const struct unseen *unseen,
+                                            const struct subscription *subscription,
+                                            const struct process *process,
+                                            const struct listen *listen)
 {
 	enum outcome best = UNSEEN;
 	struct view *view;
@@ -158,13 +159,13 @@ static enum outcome look_everywhere(const struct unseen *unseen,
 		if (!netns_id_is_same(&view->ns->id, &process->netns) &&
 		    !elsewhere_knows(unseen->elsewhere, process, &view->ns->id))
 			continue;
-		outcome = look_up(listen, view);
+		outcome = find_outcome(listen, view);
 		best = outcome < best ? outcome : best;
 	}
 	return best;
 }
 
-/* For each watcher once: the next is not better news. */
+/* Logged once for each watcher, because a second message adds no information. */
 static void warn(struct subscription *subscription, const struct process *process,
                  const struct listen *listen, const char *why)
 {
@@ -191,7 +192,7 @@ static void warn_all(struct unseen *unseen, const struct process *process,
 			warn(subscription, process, listen, why);
 }
 
-/* A socket has shown where it is. */
+/* The probe has found the namespace of a socket: adds it as a place. */
 static void take_place(struct unseen *unseen, const struct process *process,
                        const struct probe_result *result)
 {
@@ -224,7 +225,7 @@ static void probe_ended(struct unseen *unseen, int error, const struct probe_res
 		take_place(unseen, process, result);
 	else if (error == 0)
 		fd_close(result->netns);
-	/* It may have closed the socket meanwhile. */
+	/* If the process is gone or has closed the socket meanwhile, there is nothing to report. */
 	else if (process && error != -ENOENT && error != -ESRCH)
 		warn_all(unseen, process, &listen, -error);
 }
@@ -240,7 +241,7 @@ static void answered(struct source *source)
 	probe_ended(unseen, error, &result);
 }
 
-/* Sockets that are in some table aren't asked. */
+/* The probe skips sockets that some table shows. */
 static bool is_known(void *data, uint64_t inode)
 {
 	const struct unseen *unseen = data;
@@ -282,7 +283,8 @@ static void begin_probe(struct unseen *unseen, const struct process *process,
 		warn_all(unseen, process, listen, -result);
 }
 
-/* The best that any watcher knows; in the scope of a namespace others count as well. */
+/* Returns the best outcome of all watchers. In a scope that counts every process, another owner is
+ * an outcome too. */
 static enum outcome conclude(struct unseen *unseen, const struct process *process,
                              const struct listen *listen, bool last)
 {
@@ -296,10 +298,10 @@ static enum outcome conclude(struct unseen *unseen, const struct process *proces
 		    scope_counts_everybody(subscription->scope) ||
 		    !scope_contains(subscription->scope, process))
 			continue;
-		outcome = look_everywhere(unseen, subscription, process, listen);
+		outcome = find_outcome_everywhere(unseen, subscription, process, listen);
 		if (outcome == UNHELD && last)
 			warn(subscription, process, listen,
-			     "no descriptor that can be seen is that of its socket");
+			     "no readable descriptor refers to the socket");
 		best = outcome > best ? outcome : best;
 	}
 	return best;

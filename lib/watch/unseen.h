@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* unseen.h - listen(2) calls of members that were reported and lead to no port
+/* unseen.h - reported listen(2) calls of members that have not led to a port
  *
- * The descriptor itself is asked in which network namespace its socket is (probe.h), and that is
- * read from then on (elsewhere.h). Where this finds nothing either, it is logged once. */
+ * A probe asks the descriptor itself for the network namespace of its socket (probe.h), which is
+ * then read (elsewhere.h). If the probe finds nothing either, one message is logged. */
 #ifndef UNSEEN_H
 #define UNSEEN_H
 
@@ -22,19 +22,19 @@ struct elsewhere;
 struct expectation;
 struct subscription_table;
 
-/* For all watchers together, each tree with its share (elsewhere.h). */
+/* The limit for all watchers together. Each tree has a share (elsewhere.h). */
 #define LISTENS_MAX 64
 
 /* A listen(2) of a member that should have led to a port by `due`. */
 struct listen {
-	const void *tree; /* whose share it belongs to */
+	const void *tree; /* the tree to whose share it belongs */
 	pid_t pid;
 	uint64_t start_time;
 	uint64_t socket; /* the kernel's address of it */
 	struct listener listener;
 	uint64_t reported; /* CLOCK_MONOTONIC */
 	uint64_t due;
-	bool asks; /* its descriptor is to be asked now */
+	bool asks; /* its descriptor must be examined now */
 };
 
 struct unseen {
