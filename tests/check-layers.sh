@@ -66,6 +66,39 @@ bare=$(grep -nE '(^|[^_a-z>.])(close|pipe2?|dup[23]?)\(' "$srcdir"/lib/*/*.c | g
 knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/monitor\.c$')
 [ -z "$knows" ] || fail "struct monitor is private to watch/monitor.c: $knows"
 
+# Each module has a test of its own by its name, which makes the module alone. These have none:
+# module, the test that reaches it, reason.
+cat >"$work/without" <<'END'
+api/owner		test_event	its getters are those of an event, and are tested with it
+api/watcher		test_api	the whole: all that it joins has tests
+notify/perf_cpus	test_notifier	takes the CPUs and the privileges of the machine
+proc/process_table	test_process_tree	the inside of the trees, which all of its functions serve
+table/helper_memory	test_helper	drops the memory of the process that calls it: a helper is needed
+table/reader_child	test_reader	a kind of reader, behind the interface of all
+table/reader_ops	test_reader	what the kinds of readers share
+table/step		test_reader	names of steps
+watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
+watch/monitor		test_watch	the whole of a thread: what it owns has tests
+watch/names		test_api	names of public constants
+watch/netns_reader	test_degrade	the choice of a reader: seen where the kernel refuses one
+watch/placement		test_namespaces	follows living processes through namespaces
+END
+modules=0
+for file in "$srcdir"/lib/*/*.c; do
+	module=$(echo "$file" | sed 's,.*/lib/\(.*\)\.c$,\1,')
+	modules=$((modules + 1))
+	if [ -e "$srcdir/tests/test_${module#*/}.c" ]; then
+		! grep -q "^$module[[:space:]]" "$work/without" || fail "$module has a test by its name"
+	else
+		grep -q "^$module[[:space:]]" "$work/without" || fail "$module has no test by its name"
+	fi
+done
+while read -r module test reason; do
+	[ -e "$srcdir/lib/$module.c" ] || fail "there is no module $module any more"
+	[ -e "$srcdir/tests/$test.c" ] || fail "$module: there is no $test any more"
+	[ -n "$reason" ] || fail "$module: no reason"
+done <"$work/without"
+
 # The objects, where there are any (not with a build that keeps them elsewhere).
 for object in "$builddir"/lib/*/.libs/*.o "$builddir"/lib/*/*.o; do
 	[ -e "$object" ] || continue
@@ -100,5 +133,5 @@ if [ -s "$work/defined" ]; then
 			fail "a cycle of files in $layer/: $(tr '\n' ' ' <"$work/cycles")"
 	done
 fi
-echo "$count includes and $symbols uses of symbols compared"
+echo "$count includes, $symbols uses of symbols and the tests of $modules modules compared"
 exit $status
