@@ -163,7 +163,7 @@ static void make(struct program *program, const struct helper_needs *needs)
 	if (needs->proc >= 0) {
 		allow_with(program, SYS_openat, needs->proc, 2, O_RDONLY | O_CLOEXEC);
 		allow_one_of(program, SYS_dup3, 1, text, 2);
-		/* close(2) is allowed for every descriptor, because the helper cannot use a closed
+		/* Closing is allowed for every descriptor, because the helper cannot use a closed
 		 * one. */
 		allow(program, SYS_close);
 	}
