@@ -73,25 +73,26 @@ void notifier_close(struct notifier *notifier); /* NULL allowed */
 
 /* By which way a kind of events is reported now. */
 enum notifier_way notifier_way(const struct notifier *notifier, enum notifier_kind kind);
-/* Why a way is not in use: {NULL, 0} where it is, and where it was not tried because a better one
- * works or it isn't wanted. */
+/* Why a mechanism is not in use: {NULL, 0} if it is, or if it was not tried because a better one
+ * works or because it is not wanted. */
 struct failure notifier_failure(const struct notifier *notifier, enum notifier_way way);
 /* The kind that a way reports, and the name of a way. Not for NOTIFIER_NONE. */
 enum notifier_kind notifier_way_kind(enum notifier_way way);
 const char *notifier_way_name(enum notifier_way way);
 
-/* One descriptor to wait on (EPOLLIN): an epoll of its own. A listen event makes it readable, and
- * so does a ring that is half full; records of processes otherwise wait for the next drain. The
- * wait that reports it also resets it: drain after each, and once after adding it to an epoll. */
+/* One descriptor to wait on (EPOLLIN): an epoll of its own. A listen event, or a ring that is half
+ * full, makes it readable; records of processes otherwise wait for the next drain. The wait that
+ * reports it also resets it, so the caller drains after each wait, and once after adding it to an
+ * epoll. */
 int notifier_fd(const struct notifier *notifier);
-/* When notifier_drain() is to be called whatever the descriptor says (CLOCK_MONOTONIC); UINT64_MAX:
- * never. Anybody on the machine can make sockets listen without end. Where they come too fast, the
- * descriptor keeps silent until then: a few milliseconds. */
+/* When notifier_drain() must be called regardless of the descriptor (CLOCK_MONOTONIC); UINT64_MAX:
+ * never. Every process of the machine can call listen(2) in a loop. If events come too fast, the
+ * descriptor stays silent until this time: a few milliseconds. */
 uint64_t notifier_due(const struct notifier *notifier);
 
-/* Which processes there is something to report about. Only the connector asks: what is about others
- * doesn't wake anybody then. See process_events.h, whose functions these are; where another way
- * reports processes, they do nothing. */
+/* These functions set the processes whose events are wanted, so that events of other processes do
+ * not wake the monitor. They call the functions of process_events.h if the connector is in use, and
+ * do nothing otherwise. */
 void notifier_follow(struct notifier *notifier, pid_t pid);
 void notifier_keep(struct notifier *notifier, pid_t pid);
 void notifier_widen(struct notifier *notifier);
@@ -99,18 +100,19 @@ void notifier_reset(struct notifier *notifier);
 bool notifier_is_unapplied(const struct notifier *notifier);
 void notifier_apply(struct notifier *notifier, pid_t last);
 
-/* Hands waiting records to the hooks, in the order of their times across the rings: at most so
- * many, and no longer than about two milliseconds. Returns whether more are left: then it is to be
- * called again soon, without waiting. At most once a second it also notices CPUs that came or went:
- * that takes the capability again, and a CPU that came without it stays unheard. So does one that
- * went and came back between two looks. */
+/* Passes waiting records to the hooks, in the order of their times across all rings: at most
+ * `records`, and for about two milliseconds at most. Returns whether more are left: then the caller
+ * calls again soon, without waiting. At most once a second it also checks which CPUs are online.
+ * Opening an event for a new CPU needs the capability again; without it, and for a CPU that has
+ * gone and come back between two checks, events of this CPU are missed. */
 bool notifier_drain(struct notifier *notifier, unsigned int records);
 
-/* Whether the last drain has left process events, which are better taken a little later: at
- * notifier_due(), or when the descriptor says so. */
+/* Whether the last drain has left process events for later: for notifier_due(), or until the
+ * descriptor is readable. */
 bool notifier_is_behind(const struct notifier *notifier);
 
-/* Counters since it was opened: records handled, and records that the kernel said it dropped. */
+/* Counters since the start: handled records, and records that the kernel has reported as
+ * dropped. */
 uint64_t notifier_records(const struct notifier *notifier);
 uint64_t notifier_lost(const struct notifier *notifier);
 

@@ -96,12 +96,12 @@ struct orphanage {
 	size_t reaper_count;
 	pid_t *children; /* sorted */
 	size_t child_count;
-	pid_t *listed; /* those that are being listed, and then looked at: */
+	pid_t *listed; /* the present list, whose processes are then examined */
 	size_t listed_count;
 	size_t listed_capacity;
-	size_t next;    /* the next one */
-	size_t kept;    /* so many, in the place of those before it, need not be looked at again */
-	size_t unknown; /* so many were not listed before */
+	size_t next; /* the next one */
+	size_t kept; /* number of examined processes that are kept at the beginning of the list */
+	size_t unknown; /* number of processes that were not in the last list */
 	uint64_t cpu;   /* CPU time that the search has taken */
 };
 

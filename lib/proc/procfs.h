@@ -56,8 +56,8 @@ ssize_t procfs_read(int directory, const char *name, char *buffer, size_t size);
 
 /* Reads and parses stat. Returns 0; -ESRCH if the process is gone; another negative errno. */
 int procfs_read_stat(int process, struct process_stat *stat);
-/* The same through its stat that the caller has opened: a descriptor of that process alone, whoever
- * gets its number. */
+/* The same through the stat file of the process, which stays open: the descriptor refers to this
+ * process only, even if its PID is reused. */
 int procfs_open_stat(int process);
 int procfs_reread_stat(int fd, struct process_stat *stat);
 /* The PID in the innermost PID namespace (NSpid of /proc/PID/status, last field), and the depth of

@@ -30,7 +30,7 @@
 #define KEPT_MAX 32
 /* As many descriptors as there is room for with an answer, for alignment. */
 #define RIDERS_MAX ((CMSG_SPACE(sizeof(int)) - CMSG_LEN(0)) / sizeof(int))
-/* Where the owner of a socket has made an answer last, nobody's socket is asked for so many
+/* After the owner of a socket has delayed an answer, no socket is examined for this many
  * seconds. */
 #define REST 10
 
@@ -163,8 +163,8 @@ static int find_place(int socket, struct answer *answer, int *netns)
 	return answer->id.ino ? 0 : ENOENT;
 }
 
-/* What isn't a socket is not asked for its inode: its answer may take as long as its owner likes.
- */
+/* Only sockets are asked for their inode, because the owner of another file can delay the answer
+ * without limit. */
 static bool has_inode(int socket, uint64_t inode)
 {
 	struct statx status = {0};
@@ -179,7 +179,7 @@ static bool is_wanted(const struct setup *setup, int socket)
 	return setup->inode ? has_inode(socket, setup->inode) : listens_on(socket, setup->port);
 }
 
-/* As find_place(), for one who knows the place. */
+/* Like find_place(), for a known place. */
 static int open_place(int socket, int *netns)
 {
 	*netns = open_netns(socket);

@@ -44,11 +44,11 @@ pid_t probe_pid(const struct probe *probe);
 /* Reads the answer without blocking. Returns 0 with *result set; -EAGAIN: there is none yet;
  * -ENOENT: none of the sockets listens on the port; another negative errno. */
 int probe_take(struct probe *probe, struct probe_result *result);
-/* Opens the namespace of the socket `inode`, wherever its holder is now; first without and then
- * with the privileges that there are for it. Waits for the answer, at most so many milliseconds.
- * Returns a descriptor, which keeps the namespace alive; -ENOENT where the process holds the socket
- * no longer; -ETIMEDOUT, and -EBUSY for some seconds after it; another negative errno. *child is
- * the caller's to reap. */
+/* Opens the namespace of the socket `inode`, even if its holder has moved; first without and then
+ * with the available privileges. Waits for the answer at most `timeout` milliseconds. Returns a
+ * descriptor, which keeps the namespace alive; -ENOENT if the process does not hold the socket any
+ * more; -ETIMEDOUT, and -EBUSY for some seconds after it; another negative errno. The caller reaps
+ * *child. */
 int probe_open_netns(const struct probe_target *target, int timeout, struct child *child);
 /* Kills the child, which the caller reaps. NULL allowed. */
 void probe_close(struct probe *probe, struct child *child);

@@ -19,7 +19,7 @@
 
 /* The most datagrams of other senders that are skipped in one read. The owner of the network
  * namespace may send such datagrams. */
-#define STRANGERS_MAX 64
+#define FOREIGN_MAX 64
 
 static const char *const table_names[2] = {"net/tcp", "net/tcp6"};
 
@@ -184,13 +184,13 @@ static long receive(struct table_source *source)
 	socklen_t size;
 	long got;
 
-	while (source->strangers < STRANGERS_MAX) {
+	while (source->foreign < FOREIGN_MAX) {
 		size = sizeof(from);
 		got = raw_call(SYS_recvfrom, source->diag, source->buffer, TABLE_SOURCE_BUFFER,
 		               MSG_DONTWAIT | MSG_TRUNC, &from, &size);
 		if (got != -EINTR && (got < 0 || from.nl_pid == 0))
 			return got;
-		source->strangers++;
+		source->foreign++;
 	}
 	return -EAGAIN;
 }
@@ -205,7 +205,7 @@ static void drain(struct table_source *source)
 	while (total < TABLE_SOURCE_MAX) {
 		got = receive(source);
 		if (got == -ENOBUFS)
-			source->strangers++;
+			source->foreign++;
 		else if (got < 0)
 			break;
 		else
@@ -273,7 +273,7 @@ static int read_dumps(struct table_source *source, uint32_t sequence, table_sink
 	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
 
-	source->strangers = 0;
+	source->foreign = 0;
 	if (source->dirty)
 		drain(source);
 	source->dirty = true;

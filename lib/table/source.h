@@ -44,9 +44,9 @@ struct table_source {
 	int directory; /* contains the texts; owned by the caller */
 	struct table_text text[2];
 	struct failure text_failure;
-	int diag;               /* the netlink socket, -1: none */
-	bool dirty;             /* an earlier dump was not read to its end */
-	unsigned int strangers; /* datagrams of other senders, in this read */
+	int diag;             /* the netlink socket, -1: none */
+	bool dirty;           /* an earlier dump was not read to its end */
+	unsigned int foreign; /* datagrams of other senders, in this read */
 	struct failure diag_failure;
 	unsigned char *buffer; /* TABLE_SOURCE_BUFFER bytes, owned by the caller */
 };

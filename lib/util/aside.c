@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* aside.c - a call that a stranger can make last, in a thread of its own */
+/* aside.c - runs a call that an untrusted process can delay in a separate thread */
 
 #include "util/aside.h"
 
@@ -30,7 +30,7 @@ static struct {
 	uint64_t earliest;       /* CLOCK_MONOTONIC: no call before */
 } asides;
 
-/* In the child of a fork(2) the threads of its parent are not there. */
+/* The child of a fork(2) has none of the threads of its parent. */
 static void forget_those_of_parent(void)
 {
 	if (asides.generation != library_generation()) {
@@ -87,7 +87,7 @@ static void *work(void *data)
 	pthread_cond_broadcast(&job->changed);
 	pthread_mutex_unlock(&job->lock);
 	if (abandoned) {
-		/* To close what it has got may last as well. */
+		/* Closing the result may block as well. */
 		dispose(job->aside, job->argument);
 		note(false);
 		free_job(job);
@@ -112,7 +112,7 @@ static struct job *make_job(const struct aside *aside, void *argument)
 	return job;
 }
 
-/* All signals are blocked in it: those of the host are the host's. */
+/* The thread blocks all signals, so that the signals of the host reach only its own threads. */
 static int start(struct job *job, pthread_t *thread)
 {
 	sigset_t all, before;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* aside.h - a call that a stranger can make last, in a thread of its own
+/* aside.h - runs a call that an untrusted process can delay in a separate thread
  *
  * execve(2) closes descriptors while it holds a lock of the process (exec_update_lock in the
- * kernel). A file of a file system in user space (FUSE) is closed when its server likes. kcmp(2)
- * and pidfd_getfd(2) wait for this lock, and only a fatal signal ends the wait. So does close(2) of
- * a copy of such a file. */
+ * kernel). The server of a file system in user space (FUSE) can delay the close of a file without
+ * limit. kcmp(2) and pidfd_getfd(2) wait for this lock, and only a fatal signal ends the wait. So
+ * does close(2) of a copy of such a file. */
 #ifndef ASIDE_H
 #define ASIDE_H
 
-/* Calls of strangers' processes that go on. Further ones are not begun. */
+/* The most calls that run beyond their deadline. Further calls are not started. */
 #define ASIDE_MAX 4
 /* After a call that lasted there is none for so long, in nanoseconds. */
 #define ASIDE_REST (10 * NSEC_PER_SEC)
@@ -21,9 +21,10 @@ struct aside {
 	void (*dispose)(void *argument);
 };
 
-/* Calls run(argument) in another thread, with the capabilities and the filters of this one. 0: it
- * is done, and the argument remains the caller's. Otherwise the argument is gone: a negative errno,
- * -ETIMEDOUT where the call goes on, -EBUSY where an earlier one has lasted. */
+/* Calls run(argument) in another thread, with the capabilities and the filters of this one. Returns
+ * 0 if the call is complete; the argument still belongs to the caller. Otherwise the argument is
+ * gone: a negative errno, -ETIMEDOUT if the call still runs, -EBUSY if an earlier call did not end
+ * in time. */
 int aside_call(const struct aside *aside, void *argument);
 
 #endif

@@ -204,7 +204,7 @@ bool loop_reaps(const struct loop *loop, pid_t pid)
 	return false;
 }
 
-/* One that doesn't end keeps the others waiting once, not each of them. */
+/* A child that does not end delays the others once, not once for each of them. */
 static void reap_all(struct loop *loop)
 {
 	bool late = false;

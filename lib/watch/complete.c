@@ -35,7 +35,7 @@ void complete_note_ports(struct subscription *subscription)
 	          subscription->options.ports);
 }
 
-/* --- members with sockets that can't be told apart --- */
+/* --- members with sockets that cannot be identified --- */
 
 static const struct process *find_unnamed(const struct subscription *subscription)
 {

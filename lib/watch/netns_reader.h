@@ -7,7 +7,7 @@
 
 /* By which reader it is read; PORTWATCH_READER_AUTO while none works. */
 enum portwatch_reader netns_reader(const struct netns *ns);
-/* Whether its reader reports closed sockets: 1, 0 where that isn't wanted, or a negative errno. */
+/* Whether its reader reports closed sockets: 1; 0 if not requested; or a negative errno. */
 int netns_reports_closed(const struct netns *ns);
 
 /* --- for netns.c --- */

@@ -349,8 +349,8 @@ static uint64_t *last_probe(struct unseen *unseen, const struct listen *listen)
 	return subscription ? &subscription->probed : NULL;
 }
 
-/* There is one probe at a time: for the tree that has waited longest, which the others can't delay
- * by more than one each. */
+/* Starts the next probe. One probe runs at a time. It serves the tree that has waited longest, so
+ * that each other tree can delay it by one probe at most. */
 static void probe_next(struct unseen *unseen, uint64_t now)
 {
 	size_t chosen = unseen->listen_count;

@@ -64,6 +64,6 @@ void part_tables(struct bench *bench);
 void part_storm(struct bench *bench);
 void part_once(struct bench *bench);
 void part_starts(struct bench *bench);
-void part_strangers(struct bench *bench);
+void part_others(struct bench *bench);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_strangers.c - what it costs that others fork and connect, of which nothing is reported */
+/* part_others.c - the cost of forks and connections of other processes, which are not reported */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
@@ -201,7 +201,7 @@ static void measure_in_child(struct bench *bench, const struct watch *watch, dou
 	waitpid(pid, NULL, 0);
 }
 
-void part_strangers(struct bench *bench)
+void part_others(struct bench *bench)
 {
 	struct shared {
 		_Atomic unsigned long done;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_strangers.c - the kernel tells the library what everybody does: none of it gets out */
+/* test_non_members.c - events of non-members appear neither in the log nor in the statistics */
 #include <stdio.h>
 #include <unistd.h>
 
