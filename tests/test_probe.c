@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* test_probe.c - sockets tell in which network namespace they were made */
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +18,8 @@
 #include "support/skip.h"
 #include "table/probe.h"
 #include "util/spawn.h"
+
+#define MANY 15000
 
 static struct procfs procfs;
 static struct fixture fixture;
@@ -56,39 +61,61 @@ static void assert_same(struct netns_id id, struct netns_id expected)
 	ck_assert_uint_eq(id.ino, expected.ino);
 }
 
-/* Asks the sockets of the fixture to the end. */
-static int ask(uint16_t port, struct probe_result *result)
+/* Waits for the answer. */
+static int await_answer(struct probe *probe, struct probe_result *result)
 {
-	struct probe_target target = {
-		.procfs = &procfs,
-		.pid = fixture.pid,
-		.port = port,
-		.known = is_known,
-	};
-	struct pollfd ready = {.events = POLLIN};
-	struct process_stat stat;
-	struct probe *probe;
+	struct pollfd ready = {.fd = probe_fd(probe), .events = POLLIN};
 	struct child child;
-	int process = procfs_open_process(&procfs, fixture.pid), error;
+	int error;
 
-	ck_assert_int_eq(procfs_read_stat(process, &stat), 0);
-	close(process);
-	target.start_time = stat.start_time;
-	error = probe_start(&probe, &target);
-	if (error == -EACCES || error == -EPERM || error == -ENOSYS)
-		test_skip("may not look into the fixture: %s", strerror(-error));
-	if (error < 0)
-		return error;
-	ready.fd = probe_fd(probe);
 	do {
 		ck_assert_int_eq(poll(&ready, 1, patience(60000)), 1);
 		error = probe_take(probe, result);
 	} while (error == -EAGAIN);
 	if (error == -EPERM || error == -ENOSYS)
-		test_skip("may not copy a socket of the fixture: %s", strerror(-error));
+		test_skip("may not copy a socket of the process: %s", strerror(-error));
 	probe_close(probe, &child);
 	waitpid(child.pid, NULL, __WALL);
 	return error;
+}
+
+static unsigned int calls;
+
+/* Asks the sockets of a process to the end, however many calls that takes. */
+static int ask_process(pid_t pid, uint16_t port, struct probe_result *result)
+{
+	unsigned int next = 0;
+	struct probe_target target = {
+		.procfs = &procfs,
+		.pid = pid,
+		.port = port,
+		.known = is_known,
+		.next = &next,
+	};
+	struct process_stat stat;
+	struct probe *probe;
+	int process = procfs_open_process(&procfs, pid), error;
+
+	ck_assert_int_eq(procfs_read_stat(process, &stat), 0);
+	close(process);
+	target.start_time = stat.start_time;
+	calls = 0;
+	do {
+		calls++;
+		target.first = next;
+		next = 0;
+		error = probe_start(&probe, &target);
+		if (error == -EACCES || error == -EPERM || error == -ENOSYS)
+			test_skip("may not look into the process: %s", strerror(-error));
+		if (error == 0)
+			error = await_answer(probe, result);
+	} while (error == -ENOENT && next > 0);
+	return error;
+}
+
+static int ask(uint16_t port, struct probe_result *result)
+{
+	return ask_process(fixture.pid, port, result);
 }
 
 START_TEST(where_the_process_has_left_it)
@@ -165,6 +192,61 @@ START_TEST(a_process_of_another_time_is_not_asked)
 }
 END_TEST
 
+/* As many descriptors as it may have, and a socket after them. Returns its port. */
+static uint16_t fill_descriptors(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), last = fd;
+	struct rlimit files;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return 0;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (int i = 0; i < MANY && last >= 0; i++)
+		last = fcntl(STDERR_FILENO, F_DUPFD, fd);
+	last = fcntl(fd, F_DUPFD, fd);
+	close(fd);
+	if (last < 0 || bind(last, (const void *)&address, size) < 0 || listen(last, 1) < 0 ||
+	    getsockname(last, (void *)&address, &size) < 0)
+		return 0;
+	return ntohs(address.sin_port);
+}
+
+/* A process with many descriptors is not looked through in one piece. */
+START_TEST(the_last_of_many_descriptors_is_found)
+{
+	struct probe_result result;
+	uint16_t port = 0;
+	int ends[2];
+	pid_t pid;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		close(ends[0]);
+		port = fill_descriptors();
+		if (write(ends[1], &port, sizeof(port)) != sizeof(port))
+			_exit(1);
+		_exit(read(ends[1], &port, 1) < 0);
+	}
+	close(ends[1]);
+	ck_assert_int_eq(read(ends[0], &port, sizeof(port)), sizeof(port));
+	if (port == 0)
+		test_skip("a process may not have so many descriptors");
+	ck_assert_int_eq(ask_process(pid, port, &result), 0);
+	ck_assert_uint_gt(calls, 1);
+	assert_same(result.id, netns_of(pid));
+	if (result.netns >= 0)
+		close(result.netns);
+	close(ends[0]);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("probe");
@@ -175,6 +257,7 @@ static Suite *make(void)
 	tcase_add_test(all, where_we_are_ourselves);
 	tcase_add_test(all, what_does_not_listen_there_is_passed_over);
 	tcase_add_test(all, a_process_of_another_time_is_not_asked);
+	tcase_add_test(all, the_last_of_many_descriptors_is_found);
 	suite_add_tcase(suite, all);
 	return suite;
 }

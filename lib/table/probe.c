@@ -23,9 +23,11 @@
 #include "util/spawn.h"
 #include "util/sys.h"
 
-/* The most descriptors that are searched for sockets, and the most sockets that are examined. */
-#define DESCRIPTORS_MAX 4096
+/* How long the descriptors are searched for sockets, and the most sockets that are examined. */
+#define SLICE (2 * NSEC_PER_MSEC)
 #define SOCKETS_MAX 1024
+/* The positions of "." and ".." in the kernel's directory of descriptors. */
+#define DOTS 2
 /* The most copies that stay open because their close could block. */
 #define KEPT_MAX 32
 /* As many descriptors as there is room for with an answer, for alignment. */
@@ -239,7 +241,8 @@ struct listing {
 	int list;
 	int *sockets;
 	size_t count;
-	size_t seen;
+	bool begun;
+	uint64_t deadline; /* CLOCK_MONOTONIC */
 };
 
 static int visit(void *data, long number)
@@ -249,12 +252,17 @@ static int visit(void *data, long number)
 	uint64_t inode = 0;
 	char name[24];
 
-	if (!target->inode && listing->seen++ == DESCRIPTORS_MAX)
+	if (target->next && listing->begun && clock_now(CLOCK_MONOTONIC) >= listing->deadline) {
+		*target->next = (unsigned int)number;
 		return 1;
+	}
+	listing->begun = true;
 	snprintf(name, sizeof(name), "%ld", number);
 	if (procfs_read_link(listing->list, name, "socket", &inode) > 0 &&
 	    (target->inode ? inode == target->inode : !target->known(target->data, inode)))
 		listing->sockets[listing->count++] = (int)number;
+	if (target->next && listing->count == SOCKETS_MAX)
+		*target->next = (unsigned int)number + 1;
 	return listing->count == (target->inode ? 1 : SOCKETS_MAX);
 }
 
@@ -272,6 +280,12 @@ static int list_sockets(struct listing *listing)
 	if (list < 0)
 		return list;
 	listing->list = list;
+	listing->count = 0;
+	listing->begun = false;
+	listing->deadline = clock_now(CLOCK_MONOTONIC) + SLICE;
+	/* If this fails, the search begins anew. */
+	if (target->first > 0)
+		raw_call(SYS_lseek, list, (long)target->first + DOTS, (long)SEEK_SET);
 	result = procfs_list_numbers(list, visit, listing);
 	if (result < 0)
 		return result;

@@ -24,6 +24,10 @@ struct probe_target {
 	uint64_t start_time;
 	uint64_t inode; /* of the socket; 0: the port tells it */
 	uint16_t port;  /* on which the socket listens, host order */
+	/* Where the search begins, and where the next call has to continue it (0: the search is
+	 * complete), because it takes 2 ms at most. NULL: it takes as long as it takes. */
+	unsigned int first;
+	unsigned int *next;
 	/* Whether a socket is known already: then it is skipped. */
 	bool (*known)(void *data, uint64_t inode);
 	void *data;

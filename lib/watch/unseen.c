@@ -215,6 +215,17 @@ static const struct process *find_listener(const struct unseen *unseen, const st
 	return process && process->start_time == listen->start_time ? process : NULL;
 }
 
+/* Continues the search of the descriptors, unless its result would come too late. */
+static void look_further(struct unseen *unseen, const struct listen *listen, uint64_t now)
+{
+	if (listen->first == 0 || now >= listen->reported + LISTEN_MAX)
+		return;
+	if (unseen->listen_count == LISTENS_MAX)
+		drop_dispensable(unseen, listen->tree);
+	unseen->listens[unseen->listen_count] = *listen;
+	unseen->listens[unseen->listen_count++].due = now + PROBE_REST;
+}
+
 static void probe_ended(struct unseen *unseen, int error, const struct probe_result *result)
 {
 	const struct listen listen = unseen->probed;
@@ -225,6 +236,8 @@ static void probe_ended(struct unseen *unseen, int error, const struct probe_res
 		take_place(unseen, process, result);
 	else if (error == 0)
 		fd_close(result->netns);
+	else if (process && error == -ENOENT)
+		look_further(unseen, &listen, clock_now(CLOCK_MONOTONIC));
 	/* If the process is gone or has closed the socket meanwhile, there is nothing to report. */
 	else if (process && error != -ENOENT && error != -ESRCH)
 		warn_all(unseen, process, &listen, -error);
@@ -256,21 +269,27 @@ static bool is_known(void *data, uint64_t inode)
 static void begin_probe(struct unseen *unseen, const struct process *process,
                         const struct listen *listen, uint64_t now)
 {
+	struct listen rest = *listen;
 	struct probe_target target = {
 		.procfs = &unseen->context->procfs,
 		.pid = process->pid,
 		.start_time = process->start_time,
 		.port = listen->listener.port,
+		.first = listen->first,
+		.next = &rest.first,
 		.known = is_known,
 		.data = unseen,
 	};
-	int result = unseen->context->loop.reaping_count < REAPING_MAX
-	                     ? probe_start(&unseen->probe, &target)
-	                     : -EBUSY;
+	int result;
+
+	rest.first = 0;
+	result = unseen->context->loop.reaping_count < REAPING_MAX
+	                 ? probe_start(&unseen->probe, &target)
+	                 : -EBUSY;
 
 	unseen->earliest = now + PROBE_REST;
 	if (result == 0) {
-		unseen->probed = *listen;
+		unseen->probed = rest;
 		unseen->deadline = now + PROBE_DEADLINE;
 		unseen->source.fd = probe_fd(unseen->probe);
 		unseen->source.ready = answered;
@@ -279,7 +298,9 @@ static void begin_probe(struct unseen *unseen, const struct process *process,
 			probe_ended(unseen, result, NULL);
 		return;
 	}
-	if (result != -ENOENT && result != -ESRCH)
+	if (result == -ENOENT)
+		look_further(unseen, &rest, now);
+	else if (result != -ESRCH)
 		warn_all(unseen, process, listen, -result);
 }
 

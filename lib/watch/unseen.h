@@ -34,7 +34,8 @@ struct listen {
 	struct listener listener;
 	uint64_t reported; /* CLOCK_MONOTONIC */
 	uint64_t due;
-	bool asks; /* its descriptor must be examined now */
+	bool asks;          /* its descriptor must be examined now */
+	unsigned int first; /* the descriptors before it have been searched */
 };
 
 struct unseen {

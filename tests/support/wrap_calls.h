@@ -108,6 +108,7 @@
 	X(perf_event_open, SYS_perf_event_open)                                                    \
 	X(getsockname, SYS_getsockname)                                                            \
 	X(recvmsg, SYS_recvmsg)                                                                    \
+	X(lseek, SYS_lseek)                                                                        \
 	X(sendmsg, SYS_sendmsg)                                                                    \
 	X(pidfd_getfd, SYS_pidfd_getfd)                                                            \
 	X(pidfd_open, SYS_pidfd_open)                                                              \

@@ -47,6 +47,7 @@ static const struct {
 	{"socketpair", {EMFILE, ENFILE, ENOMEM}},
 	{"getsockname", {ENOBUFS}},
 	{"recvmsg", {EAGAIN, EINTR, ENOMEM}},
+	{"lseek", {ESPIPE}},
 	{"sendmsg", {EAGAIN, EINTR, ENOBUFS, ENOMEM, EPIPE}},
 	{"pipe2", {EMFILE, ENFILE}},
 	{"poll", {EINTR, ENOMEM}},
