@@ -104,6 +104,17 @@ START_TEST(gives_up_where_a_refresh_is_cheaper)
 }
 END_TEST
 
+/* Even where there are more members than that: those that have exited count as well. */
+START_TEST(gives_up_where_too_many_are_new)
+{
+	for (pid_t pid = 1000; pid < 2000; pid++)
+		ck_assert_int_eq(process_table_forked(table, 10, pid), 0);
+	ck_assert_uint_ge(process_table_count(table), 1000);
+	ck_assert(!process_scan_new(table, 2000, 2000 + 513));
+	ck_assert(process_scan_new(table, 2000, 2000 + 512));
+}
+END_TEST
+
 START_TEST(gives_up_where_numbers_tell_nothing)
 {
 	struct process_tree *adopting;
@@ -191,6 +202,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, leaves_strangers_and_helpers_alone);
 	tcase_add_test(all, takes_no_thread_for_a_process);
 	tcase_add_test(all, gives_up_where_a_refresh_is_cheaper);
+	tcase_add_test(all, gives_up_where_too_many_are_new);
 	tcase_add_test(all, gives_up_where_numbers_tell_nothing);
 	suite_add_tcase(suite, all);
 	tcase_add_test(recent, the_first_look_goes_over_everything);

@@ -17,6 +17,8 @@
 #include "proc/process_inside.h"
 #include "proc/process_orphans.h"
 
+/* The most new PIDs that are read in one piece: this takes about 4 ms. */
+#define NEW_MAX 512
 /* The most ancestors of an exiting process that may adopt its children. */
 #define ANCESTORS 64
 /* How often the children of the calling process are listed in one pass at most. */
@@ -503,9 +505,10 @@ bool process_scan_new(struct process_table *table, pid_t after, pid_t last)
 {
 	struct process_tree *tree;
 
-	/* The PIDs have wrapped around, or there are more new PIDs than members. Orphans keep their
-	 * PIDs. */
-	if (after <= 0 || last < after || (size_t)(last - after) > table->count)
+	/* The PIDs have wrapped around, or there are more new PIDs than members, or more than one
+	 * slice has room for. Orphans keep their PIDs. */
+	if (after <= 0 || last < after || (size_t)(last - after) > table->count ||
+	    last - after > NEW_MAX)
 		return false;
 	list_each (tree, &table->trees, struct process_tree, link)
 		if (tree->adopts_orphans)

@@ -19,6 +19,9 @@
  * least this pause between two such steps. */
 #define LOCATE_YOUNG (2 * NSEC_PER_SEC)
 #define LOCATE_MEMBERS 8
+/* Of more young members of one watcher each second, third, ... one is located: a look takes some
+ * 7 us, and what one tree forks is not to delay the others. */
+#define LOCATE_YOUNG_MAX 128
 #define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
 
 /* Descriptors that are reserved for helpers: if fewer are free, no pidfd is opened, and exits are
@@ -292,20 +295,29 @@ void placement_locate(struct placement *placement, uint64_t now)
 	struct subscription *subscription;
 
 	list_each (subscription, &placement->subscriptions->list, struct subscription, link) {
+		unsigned int stride = subscription->young / LOCATE_YOUNG_MAX + 1;
+		unsigned int young = 0, located = 0;
 		struct process *process = NULL;
 
 		if (!subscription->scope)
 			continue;
 		while ((process = scope_next(subscription->scope, process))) {
 			bool turn = index >= first && index < first + turns;
+			bool is_young = now - process->seen < LOCATE_YOUNG;
 
 			index++;
-			if (!turn && now - process->seen >= LOCATE_YOUNG)
+			young += is_young;
+			/* There may be many more than the last time. */
+			if (!turn && (!is_young || located >= 2 * LOCATE_YOUNG_MAX ||
+			              (young + placement->locations) % stride != 0))
 				continue;
+			located++;
 			placement_find(placement, process);
 			elsewhere_locate(placement->elsewhere, process);
 		}
+		subscription->young = young;
 	}
+	placement->locations++;
 	if (turns == 0)
 		return;
 	placement->locate_next = first + turns < index ? first + turns : 0;

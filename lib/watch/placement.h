@@ -24,6 +24,7 @@ struct placement {
 	struct subscription_table *subscriptions;
 	struct elsewhere *elsewhere;
 	struct inits inits;       /* the init processes of containers, by their namespaces */
+	unsigned int locations;   /* how often members have been located */
 	size_t locate_next;       /* the member that is located next */
 	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when it is located */
 };

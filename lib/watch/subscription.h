@@ -64,6 +64,7 @@ struct subscription {
 	struct list views;
 	struct hash views_by_netns;  /* the same by the inode number of netns_id */
 	struct list dropping;        /* views with dropped sockets */
+	unsigned int young;          /* members that were young when members were located last */
 	bool placed;                 /* the views for the members at the start exist */
 	bool exit_unwatched;         /* no pidfd reports the exit of the last member */
 	bool unplaced;               /* there was no memory for the view of a member */
