@@ -37,7 +37,7 @@ nsenter_is_not_run()
 	as_mallory env PATH="$here/lies:$bins" "$here/own" -v --once --reader=nsenter "$own"
 	expect_status 1 $?
 	expect_nothing
-	expect_text "nsenter is never run by a pwatch that has file capabilities"
+	expect_text "a pwatch with file capabilities never runs nsenter"
 	as_mallory env PATH="$here/lies:$bins" "$here/plain" --once --reader=nsenter "$own"
 	expect_status 1 $?
 	expect_text "permission denied to enter its network namespace"
