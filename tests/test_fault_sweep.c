@@ -232,7 +232,7 @@ static void add_case(Suite *suite, const char *name, const TTest *test, int numb
 	TCase *one = tcase_create(name);
 
 	tcase_set_timeout(one, patience(6 * 3600));
-	tcase_add_unchecked_fixture(one, NULL, tally_tell_unfinished);
+	tcase_add_unchecked_fixture(one, NULL, tally_report_unfinished);
 	tcase_add_loop_test(one, test, number, number + 1);
 	suite_add_tcase(suite, one);
 }

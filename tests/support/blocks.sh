@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-# blocks.sh - what documents show, for scripts that source this
+# blocks.sh - extracts the code blocks of documents; a script sources this file
 # shellcheck shell=sh
 
-# block DOCUMENT LANGUAGE FIRST: of a Markdown file the first block of that language whose first line is
-# FIRST, or begins with FIRST where that ends with a blank; any first line where FIRST is empty.
+# block DOCUMENT LANGUAGE FIRST: prints the first block of the Markdown file that has the language and
+# whose first line is FIRST. If FIRST ends with a blank, the first line has to begin with FIRST. If
+# FIRST is empty, any first line matches.
 block()
 {
 	awk -v fence="\`\`\`$2" -v first="$3" '

@@ -18,8 +18,8 @@ bool check_forks(void)
 	return forks;
 }
 
-/* What the cases detached comes to us, and ends when its case has ended. Returns false when it
- * doesn't. */
+/* Reaps the processes that the cases have detached: this process is their subreaper, and they end
+ * when their case has ended. Returns false if one of them does not end. */
 static bool reap_orphans(const sigset_t *child)
 {
 	const struct timespec longest = {.tv_sec = patience(60)};
@@ -39,7 +39,7 @@ static bool run_all(SRunner *runner, const char *one)
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	srunner_run(runner, NULL, one, CK_ENV);
-	/* Only now: the cases are not to inherit it. */
+	/* Blocked only after the cases have run, because the cases must not inherit the mask. */
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
@@ -53,11 +53,12 @@ int check_main(int argc, char **argv, Suite *(*make)(void))
 	int run, failed;
 	bool clean;
 
-	/* A hang must end some day, but no loaded machine is to be taken for one. */
+	/* The limit ends a test that hangs. The limit is high because a loaded machine is slow,
+	 * too. */
 	snprintf(limit, sizeof(limit), "%d", patience(300));
 	setenv("CK_DEFAULT_TIMEOUT", limit, 0);
 	skip_begin();
-	/* Before the suite is made, which may depend on it. */
+	/* Called before the suite is made, because the suite may depend on the result. */
 	runner = srunner_create(NULL);
 	forks = srunner_fork_status(runner) == CK_FORK;
 	srunner_add_suite(runner, make());

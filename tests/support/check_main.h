@@ -6,12 +6,12 @@
 #include <check.h>
 #include <stdbool.h>
 
-/* Runs the suite that make() returns, each case in a process of its own unless the environment has
- * CK_FORK=no, and prints Check's closing line. An argument names the one case (TCase) to run.
- * Returns the exit status: 0, 1 when a case failed, 77 when all were skipped. */
+/* Runs the suite that make() returns and prints Check's closing line. Each case runs in a process
+ * of its own unless the environment has CK_FORK=no. An argument selects one case (TCase). Returns
+ * the exit status: 0, 1 if a case failed, 77 if all cases were skipped. */
 int check_main(int argc, char **argv, Suite *(*make)(void));
 
-/* Whether each case runs in a process of its own. */
+/* Returns whether each case runs in a process of its own. */
 bool check_forks(void);
 
 #endif

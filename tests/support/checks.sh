@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# checks.sh - for scripts that compare things, which source it: a directory $work that goes with the
-# script, and $status, 1 after a failure, with which the script is to exit
+# checks.sh - for scripts that compare things. A script sources this file and gets $work, a directory
+# that is removed when the script ends, and $status, which is 1 after a failure. The script has to exit
+# with $status.
 # shellcheck shell=sh
 work=$(mktemp -d "${TMPDIR:-.}/$(basename "$0" .sh).XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
@@ -14,7 +15,7 @@ fail()
 	status=1
 }
 
-# compare WHAT EXPECTED ACTUAL: says where two lists differ
+# compare WHAT EXPECTED ACTUAL: prints the differences between two lists
 compare()
 {
 	if ! [ -s "$2" ]; then

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* collect.c - a watcher whose events are collected, to be waited for */
+/* collect.c - a watcher that collects its events */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 #define EVENTS_MAX 131072
 #define MESSAGES_MAX 8192
 
-/* Not from the heap, which a test may let fail or hammer. */
+/* Doesn't use the heap, because a test may let allocations fail or use the heap heavily. */
 static void *reserve(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* collect.h - a watcher whose events are collected, to be waited for
+/* collect.h - a watcher that collects its events, with functions that wait for events
  *
- * All waits end after COLLECT_PATIENCE, and then the case fails and shows what came instead. With
- * PORTWATCH_DELIVERY_DISPATCH the waiting thread dispatches, so that a test reads the same for both
- * deliveries. */
+ * Each wait ends after COLLECT_PATIENCE. The case then fails and shows the events that were
+ * collected. With PORTWATCH_DELIVERY_DISPATCH the waiting thread dispatches, so a test has the same
+ * code for both deliveries. */
 #ifndef COLLECT_H
 #define COLLECT_H
 
@@ -18,7 +18,7 @@
 #include "portwatch.h"
 
 #define COLLECT_PATIENCE patience(60) /* seconds */
-/* What is reported unless a test sets another choice. */
+/* The kinds of events that are reported unless a test chooses others. */
 #define COLLECT_KINDS (PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE | PORTWATCH_EVENT_END)
 
 struct collected {
@@ -50,66 +50,68 @@ struct collect {
 	size_t message_count;
 };
 
-/* Makes a watcher of pid that reports COLLECT_KINDS and all messages to collect. The options
- * can be changed before collect_start(). */
+/* Makes a watcher of pid that reports COLLECT_KINDS and all messages to collect. The caller can
+ * change the options before collect_start(). */
 void collect_new(struct collect *collect, pid_t pid);
 
-/* Starts it, asserting success. */
+/* Starts the watcher and asserts success. */
 void collect_start(struct collect *collect);
 
-/* Both. */
+/* Calls collect_new() and collect_start(). */
 void collect_watch(struct collect *collect, pid_t pid);
 
-/* Frees the watcher and what was collected. */
+/* Frees the watcher and the collected events. */
 void collect_free(struct collect *collect);
 
-/* How to watch, for tests that are run once for each way. */
+/* One way to watch. Some tests run once for each way. */
 struct way {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
-	int notifier; /* may be used where the kernel allows it */
+	int notifier; /* a notifier is allowed, where the kernel supports one */
 };
 
-/* All ways, numbered from 0. way_count() of them. Those that don't work here make the case skip. */
+/* way_count() returns the number of ways; ways are numbered from 0. way() skips the case if the way
+ * does not work on this machine. */
 int way_count(void);
 struct way way(int number);
 
-/* A fixture where this way can read, in a namespace of its own for the readers that enter one. */
+/* Starts a fixture whose namespace this way can read. If the readers of this way enter namespaces,
+ * the fixture gets a namespace of its own. */
 struct fixture way_fixture(struct way way);
 void collect_watch_by(struct collect *collect, pid_t pid, struct way way);
 
-/* Shows on standard error what was collected last. */
+/* Prints the events that were collected last to standard error. */
 void collect_show(struct collect *collect);
 
-/* Waits until there are as many events of this kind, address (NULL: any) and port (0: any) as
- * `count`, and returns the latest; asserts that there aren't more. */
+/* Waits until `count` events of this kind, address (NULL: any) and port (0: any) have been
+ * collected. Returns the latest event. Asserts that no more than `count` have been collected. */
 struct collected collect_wait(struct collect *collect, enum portwatch_event_kind kind,
                               const char *address, uint16_t port);
 struct collected collect_wait_count(struct collect *collect, enum portwatch_event_kind kind,
                                     const char *address, uint16_t port, size_t count);
 
-/* How many there are, without waiting. */
+/* Returns the number of such events without waiting. */
 size_t collect_count(struct collect *collect, enum portwatch_event_kind kind, const char *address,
                      uint16_t port);
 size_t collect_total(struct collect *collect);
 
-/* Forgets all events so far. */
+/* Forgets all events that have been collected. */
 void collect_forget(struct collect *collect);
 
 /* Waits for at least `total` events of any kind. */
 void collect_wait_total(struct collect *collect, size_t total);
 
 /* Waits until the namespace of the fixture, a member of the tree, has been read `reads` times from
- * begin to end: what happened before has been reported by then, if it ever will be. Three to
- * confirm a close. */
+ * beginning to end. After one read, a watcher has reported every earlier change that it can see.
+ * The confirmation of a close takes three reads. */
 void collect_sync(struct collect *collect, const struct fixture *fixture, int reads);
 
-/* The same for messages that contain a text. */
+/* Do the same for messages that contain a text. */
 void collect_wait_message(struct collect *collect, const char *part);
 size_t collect_count_messages(struct collect *collect, const char *part);
 
-/* The callbacks, for watchers that a test makes itself, with collect as their user_data. */
+/* The callbacks for watchers that a test makes itself. Their user_data is the collect. */
 void collect_init(struct collect *collect);
 void collect_event(struct portwatch *watcher, const struct portwatch_event *event, void *collect);
 void collect_message(struct portwatch *watcher, enum portwatch_log_level level, const char *message,

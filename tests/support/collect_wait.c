@@ -72,7 +72,7 @@ static int left(const struct timespec *end)
 	return milliseconds > 0 ? (int)milliseconds : 0;
 }
 
-/* Messages make no descriptor readable, so it looks up now and then. */
+/* Messages make no descriptor readable, so this function checks for new messages at intervals. */
 static bool wait_dispatching(struct collect *collect, const struct wanted *wanted, size_t enough,
                              const struct timespec *end)
 {
@@ -193,7 +193,7 @@ size_t collect_count_messages(struct collect *collect, const char *part)
 	return count(collect, &(struct wanted){.message = part}, NULL);
 }
 
-/* A port that was opened after something happened is seen by a read that began after it. */
+/* If a read began after an event, the read sees a port that was opened after the event. */
 void collect_sync(struct collect *collect, const struct fixture *fixture, int reads)
 {
 	for (int i = 0; i < reads; i++) {

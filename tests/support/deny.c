@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* deny.c - takes ways to be notified from the calling process, as a sandbox does (seccomp) */
+/* deny.c - denies notifier mechanisms to the calling process, as a sandbox does (seccomp) */
 #include "deny.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static const struct sock_filter closes[] = {
 	LOAD(args[2]), UNLESS(NETLINK_ADD_MEMBERSHIP, 1), REFUSE,        ALLOW,
 };
 
-/* Who may not change mounts may not read what is mounted there either. */
+/* A process that may not change mounts must not read mounted tracepoints either. */
 static void hide_tracefs(void)
 {
 	static const char *const places[] = {"/sys/kernel/tracing", "/sys/kernel/debug"};

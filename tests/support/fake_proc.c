@@ -15,7 +15,7 @@
 
 #define PATH_SIZE 512
 
-/* The path of name; what leads there exists. */
+/* Makes the path of name and creates its parent directories. */
 static void make_path(const struct fake_proc *fake, char path[PATH_SIZE], const char *name,
                       va_list arguments)
 {
@@ -190,7 +190,7 @@ void fake_proc_netns(struct fake_proc *fake, pid_t pid, const char *netns)
 {
 	char target[64];
 
-	/* As in the kernel, the same file for all processes of a namespace. */
+	/* In the kernel, all processes of a namespace show the same file. */
 	snprintf(target, sizeof(target), "../%s", netns);
 	fake_proc_file(fake, "", "%s/tcp", netns);
 	fake_proc_link(fake, target, "%d/net", (int)pid);

@@ -30,24 +30,24 @@ struct fake_proc {
 	bool lists_children; /* has task/TID/children */
 };
 
-/* Makes an empty one and opens it, with or without the files that list children. */
+/* Makes and opens an empty directory, with or without the files that list children. */
 void fake_proc_setup(struct fake_proc *fake, bool lists_children);
 void fake_proc_teardown(struct fake_proc *fake);
 
 /* Adds a running process with one thread. */
 void fake_proc_add(struct fake_proc *fake, pid_t pid, pid_t ppid, uint64_t start_time);
-/* Takes it away, reaped. Its children stay whose they are. */
+/* Removes a process, as if it had been reaped. Its children keep their parent's PID. */
 void fake_proc_remove(struct fake_proc *fake, pid_t pid);
 void fake_proc_reparent(struct fake_proc *fake, pid_t pid, pid_t ppid);
-/* To be changed as the test likes, then to be written with fake_proc_write. */
+/* Finds a process that the test may change. fake_proc_write() then writes the process. */
 struct fake_process *fake_proc_find(struct fake_proc *fake, pid_t pid);
 void fake_proc_write(struct fake_proc *fake, const struct fake_process *process);
-/* Puts it into a network namespace. */
+/* Puts a process into a network namespace. */
 void fake_proc_netns(struct fake_proc *fake, pid_t pid, const char *netns);
-/* Says who the calling process is. */
+/* Sets which process the calling process is. */
 void fake_proc_self(struct fake_proc *fake, pid_t pid);
 
-/* Any file, directory or symbolic link below it; what leads there is made. */
+/* Makes a file, directory or symbolic link in the directory, and its parent directories. */
 void fake_proc_file(struct fake_proc *fake, const char *content, const char *name, ...)
 	__attribute__((format(printf, 3, 4)));
 void fake_proc_directory(struct fake_proc *fake, const char *name, ...)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fixture.c - processes that do what a test tells them to, and answer what they did */
+/* fixture.c - processes that follow a test's commands and answer with the results */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include "patience.h"
 #include "skip.h"
 
-/* Beside the test program, which libtool may have put into .libs. */
+/* Finds the puppet beside the test program, which libtool may have put into .libs. */
 static void find_puppet(char *path, size_t size)
 {
 	char self[1024];
@@ -32,13 +32,13 @@ static void find_puppet(char *path, size_t size)
 	if (slash && strcmp(slash, "/.libs") == 0)
 		*slash = '\0';
 	snprintf(path, size, "%s/fixtures/puppet", self);
-	/* As another user, see sandbox_run_as_nobody(). */
+	/* Another user may have no access to the path, see sandbox_run_as_nobody(). */
 	if (access(path, X_OK) < 0 && errno == EACCES)
 		snprintf(path, size, "fixtures/puppet");
 	ck_assert_msg(access(path, X_OK) == 0, "%s is not built", path);
 }
 
-/* Returns our end; it tells the PID of whoever sends. */
+/* Returns our end, which receives the PID of each sender. */
 static int make_pair(int *theirs)
 {
 	int ends[2], on = 1;
@@ -138,8 +138,9 @@ void fixture_exit(struct fixture *fixture, int status)
 	ended(fixture);
 }
 
-/* Another with each call: the kernel may choose the one again that was closed just before, and then
- * a watcher that has not seen it closed sees nothing. Below those that the kernel chooses. */
+/* Returns another port with each call, from below the range in which the kernel chooses ports. The
+ * kernel may choose a port that was closed a moment before, and a watcher that has not seen the
+ * close then sees no change. */
 static uint16_t another_port(void)
 {
 	enum { FIRST = 10000, END = 32768 };

@@ -3,7 +3,8 @@
 #ifndef LOOPBACK_H
 #define LOOPBACK_H
 
-/* Brings it up in the calling thread's network namespace. 0 or a negative errno. */
+/* Brings the loopback interface up in the calling thread's network namespace. Returns 0 or a
+ * negative errno. */
 int loopback_up(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* notified.c - the suites of behaviours, once for each way to be notified */
+/* notified.c - runs the suites of behaviours with one notifier mechanism */
 #include "notified.h"
 
 #include <check.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* notified.h - the suites of behaviours, once for each way to be notified (tests/ways.sh)
+/* notified.h - runs the suites of behaviours with one notifier mechanism (tests/ways.sh)
  *
- * PORTWATCH_TEST_NOTIFIED names the way: all better ones are denied then. Where it reports
- * listen(2) nothing is polled, so that only its reports can lead to events. */
+ * PORTWATCH_TEST_NOTIFIED names the mechanism. All better mechanisms are denied. If the mechanism
+ * reports listen(2), the library does not poll, so only reports of the mechanism lead to events. */
 #ifndef NOTIFIED_H
 #define NOTIFIED_H
 
@@ -10,14 +10,14 @@
 
 struct portwatch;
 
-/* Before the first case: denies. False where that can't be. */
+/* Denies the better mechanisms before the first case. Returns false if they cannot be denied. */
 bool notified_begin(void);
-/* Whether the environment names a way. */
+/* Returns whether the environment names a mechanism. */
 bool notified_is_chosen(void);
-/* The poll interval in ms. */
+/* Returns the poll interval in ms. */
 unsigned int notified_interval(unsigned int usual);
-/* Asserts that a watcher that was started uses that way; where that doesn't work here, the case is
- * skipped. */
+/* Asserts that a watcher that was started uses the mechanism. Skips the case if the mechanism does
+ * not work on this machine. */
 void notified_check(struct portwatch *watcher);
 
 #endif

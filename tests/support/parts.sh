@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# parts.sh - for scripts that are no part of make check, take root on Debian, and have parts: they source
-# this, and have $work, a directory, $part, $packages and $daemons
+# parts.sh - for scripts that have parts, need root on Debian, and are not in make check. A script
+# sources this file and gets $work, a directory, $part, $packages and $daemons.
 # shellcheck shell=sh
 . "${srcdir:?}/tests/support/blocks.sh"
 passed=0
@@ -12,7 +12,7 @@ pass()
 	echo "PASS: ${part:?}: $*"
 }
 
-# fail WHAT: with the end of what was printed.
+# fail WHAT: reports a failure and the end of the output.
 fail()
 {
 	failed=$((failed + 1))
@@ -20,7 +20,7 @@ fail()
 	cat "${work:?}/out" "$work/err" 2>/dev/null | tail -n 30 | sed 's/^/    /'
 }
 
-# until_true COMMAND...: false if it takes half a minute.
+# until_true COMMAND...: repeats the command until it succeeds. Returns false after half a minute.
 until_true()
 {
 	tries=0
@@ -50,7 +50,8 @@ install_packages()
 	DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing >/dev/null
 }
 
-# make_debian DIRECTORY [OPTION...]: one like this machine's, where there is none yet.
+# make_debian DIRECTORY [OPTION...]: installs a Debian of this machine's release unless the directory
+# exists.
 make_debian()
 {
 	[ ! -d "$1/etc" ] || return 0
@@ -61,7 +62,7 @@ make_debian()
 	debootstrap --variant=minbase "$@" "$suite" "$directory" >"$work/debootstrap" || { cat "$work/debootstrap"; return 1; }
 }
 
-# Docker with nothing but what is below $work.
+# Starts a Docker daemon that sees only what is below $work.
 docker_daemon()
 {
 	dockerd --data-root="$work/docker/data" --exec-root="$work/docker/exec" \
@@ -72,7 +73,7 @@ docker_daemon()
 	until_true docker version
 }
 
-# Ends what was started, and removes $work with all that is mounted there.
+# Ends what this script has started, and removes $work with everything that is mounted there.
 clean_up()
 {
 	cd /

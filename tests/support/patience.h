@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* patience.h - how long a test waits before it takes something for lost */
+/* patience.h - how long a test waits before it fails */
 #ifndef PATIENCE_H
 #define PATIENCE_H
 
 #include <stdlib.h>
 
-/* By how much this machine is slower than usual ones: PORTWATCH_TEST_SLOWNESS in the environment, a
- * whole number. */
+/* Returns by what factor this machine is slower than a usual machine: PORTWATCH_TEST_SLOWNESS in
+ * the environment, an integer. */
 static inline int patience_factor(void)
 {
 	const char *slowness = getenv("PORTWATCH_TEST_SLOWNESS");
@@ -15,15 +15,15 @@ static inline int patience_factor(void)
 	return factor > 1 && factor <= 1000 ? (int)factor : 1;
 }
 
-/* Returns the time, in whatever unit, multiplied by that factor. Every deadline of a test goes
- * through here. */
+/* Returns the time, in any unit, multiplied by the factor. Every deadline of a test uses this
+ * function. */
 static inline int patience(int time)
 {
 	return time * patience_factor();
 }
 
-/* How much faster than real time the library's clock may go, see wrap_hasten(): its deadlines come
- * so much sooner, and a slow machine could not keep them. */
+/* Returns by what factor the library's clock may be faster than real time, see wrap_hasten(). A
+ * faster clock makes the library's deadlines shorter, and a slow machine could not meet them. */
 static inline unsigned int patience_haste(int times)
 {
 	int haste = times / patience_factor();

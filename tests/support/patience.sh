@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: MIT
-# patience.sh - how long a test waits before it takes something for lost; for scripts to read
+# patience.sh - how long a test waits before it fails; scripts source this file
 
-# patience SECONDS: prints them as many times as PORTWATCH_TEST_SLOWNESS says, a whole number, for a
-# machine that is so much slower than usual ones. Every deadline of a script goes through here.
+# patience SECONDS: prints the seconds multiplied by PORTWATCH_TEST_SLOWNESS, an integer: the factor by
+# which this machine is slower than a usual machine. Every deadline of a script uses this function.
 patience()
 {
 	echo $(($1 * ${PORTWATCH_TEST_SLOWNESS:-1}))

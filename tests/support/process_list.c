@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process_list.c - what the calling process holds: to find leaks */
+/* process_list.c - the children, descriptors and threads of the calling process, to find leaks */
 #include <dirent.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -84,7 +84,7 @@ size_t process_descriptors(void)
 	DIR *directory = opendir("/proc/self/fd");
 	size_t found = 0;
 
-	/* Without "." and "..", and without the directory itself. */
+	/* Doesn't count ".", "..", and the descriptor of the directory itself. */
 	while (directory && readdir(directory))
 		found++;
 	if (directory)

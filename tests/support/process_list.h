@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* process_list.h - what the calling process holds: to find leaks */
+/* process_list.h - the children, descriptors and threads of the calling process, to find leaks */
 #ifndef PROCESS_LIST_H
 #define PROCESS_LIST_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
-/* How many child processes and descriptors it has, how many kilobytes of it are resident. */
+/* Return the numbers of child processes and descriptors, and the resident memory in kilobytes. */
 size_t process_children(void);
 size_t process_descriptors(void);
 size_t process_resident(void);
 
-/* How many child processes it has, once there are `expected`; what ends, or asks a descriptor of a
- * member, may be there for a moment longer. After a minute as many as there are. */
+/* Waits until there are `expected` child processes and returns their number. An exiting process, or
+ * a process that asks a member for a descriptor, may exist for a moment longer. After a minute the
+ * function returns the current number. */
 size_t process_wait_children(size_t expected);
 
-/* How many threads it has. One that was joined is listed for a moment longer: waits until there are
- * `expected`, at most ten seconds. 0: as many as there are. */
+/* Waits until there are `expected` threads, for at most ten seconds, and returns their number: a
+ * thread that was joined is listed for a moment longer. 0: returns the current number at once. */
 size_t process_threads(size_t expected);
 
-/* Tells on standard error what its descriptors are, and its children (/proc/PID/stat). */
+/* Prints the descriptors and the children (/proc/PID/stat) to standard error. */
 void process_show(void);
 
-/* A child process other than those given (ended by 0): a helper of the library. 0 where there is
- * none. */
+/* Returns a child process that is not in `known` (which ends with 0): a helper of the library.
+ * Returns 0 if no such child exists. */
 pid_t process_other_child(const pid_t *known);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* puppet.c - processes that fork, exit and open sockets when they are told to */
+/* puppet.c - processes that fork, exit and open sockets on command */
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
@@ -20,8 +20,8 @@
 #define PATIENCE patience(60) /* seconds */
 
 struct order {
-	int what;   /* an int: no padding, all of it is sent */
-	int puppet; /* another one that it is about */
+	int what;   /* an int, so that the struct has no padding: all of the struct is sent */
+	int puppet; /* the other puppet that the command refers to */
 	pid_t pid;
 };
 
@@ -57,7 +57,7 @@ static long enter_netns(void)
 	return -errno;
 }
 
-/* The rest of the loop goes on in a new thread. */
+/* Continues the rest of the loop in a new thread. */
 static void lose_leader(int *string)
 {
 	pthread_t thread;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* puppet.h - processes that fork, exit and open sockets when they are told to
+/* puppet.h - processes that fork, exit and open sockets on command
  *
- * Puppets have the numbers 0 to PUPPETS - 1; a number is used once. Each call returns when the
- * puppet has done it. */
+ * Puppets have the numbers 0 to PUPPETS - 1. A number is used only once. Each function returns when
+ * the puppet has executed the command. */
 #ifndef PUPPET_H
 #define PUPPET_H
 
@@ -12,27 +12,27 @@
 
 #define PUPPETS 8
 
-/* Fixture functions of a case. */
+/* The setup and teardown functions of a case. */
 void puppets_setup(void);
 void puppets_teardown(void);
 
-/* Starts one as a child of the caller. */
+/* Starts a puppet as a child of the caller. */
 pid_t puppet_start(int puppet);
-/* Has one start another as its child. */
+/* Makes a puppet start another puppet as its child. */
 pid_t puppet_fork(int puppet, int other);
-/* Has it exit; returns when it is dead, perhaps a zombie. */
+/* Makes a puppet exit. Returns when the puppet is dead, possibly a zombie. */
 void puppet_exit(int puppet);
-/* Has it wait for a child of its that was told to exit. */
+/* Makes a puppet wait for a child that was made to exit. */
 void puppet_reap(int puppet, int other);
-/* Its leader exits; another thread lives on and does what the puppet is told. */
+/* The puppet's leader exits; another thread stays alive and executes the puppet's commands. */
 void puppet_lose_leader(int puppet);
-/* Has it open a socket; returns its inode. */
+/* Makes a puppet open a socket and returns the socket's inode. */
 uint64_t puppet_socket(int puppet);
-/* Has it enter a new network namespace (and user namespace, where that takes one). 0 or a negative
- * errno. */
+/* Makes a puppet enter a new network namespace (and a user namespace, if the puppet needs one).
+ * Returns 0 or a negative errno. */
 int puppet_unshare_net(int puppet);
 
-/* Calls done until it says true; false when that takes too long. */
+/* Calls done() until it returns true. Returns false after a deadline. */
 bool wait_until(bool (*done)(void *data), void *data);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* reading.c - a reader of the network namespace of a process, for a test to ask */
+/* reading.c - a reader of a process's network namespace, for tests */
 #include <check.h>
 #include <errno.h>
 #include <poll.h>

@@ -14,15 +14,14 @@
 
 #define EVENTS_MAX 65536
 
-/* What it reports: an event, or else an answer. */
+/* A report to the test: an event or an answer. */
 struct report {
 	bool is_event;
 	struct collected event;
 	uint64_t answer;
 };
 
-/* --- in the process ----------------------------------------------------------------------------
- */
+/* --- in the watching process ------------------------------------------------------------------ */
 
 static void report(int link, const struct report *report)
 {
@@ -71,10 +70,9 @@ static _Noreturn void serve(int link, pid_t pid, unsigned int interval, unsigned
 	}
 }
 
-/* --- in the test -------------------------------------------------------------------------------
- */
+/* --- in the test ------------------------------------------------------------------------------ */
 
-/* Takes in one report. True: it is an answer. */
+/* Receives one report. Returns true if the report is an answer. */
 static bool receive(struct remote *remote, uint64_t *value)
 {
 	struct pollfd wait = {.fd = remote->link, .events = POLLIN};
@@ -118,7 +116,8 @@ void remote_start_for(struct remote *remote, pid_t pid, unsigned int interval, u
 	remote->pid = fork();
 	ck_assert_int_ge(remote->pid, 0);
 	if (remote->pid == 0) {
-		/* A test that fails may have stopped it. */
+		/* A failed test may have left this process stopped, so the kernel has to kill this
+		 * process. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ends[0]);
 		serve(ends[1], pid, interval, kinds);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.c - namespaces to test in, made with or without privilege */
+/* sandbox.c - new namespaces for tests, with or without privilege */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -22,7 +22,8 @@
 
 #define NOBODY 65534
 
-/* What the child writes, set up before it is made: it shares nothing but memory with its parent. */
+/* The bytes that the child writes. They are prepared before the child is made, because the child
+ * shares only memory with its parent. */
 struct identity {
 	char users[32];
 	char groups[32];
@@ -64,7 +65,7 @@ static void become(char *const argv[], int keep, const struct identity *identity
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (result == 0) {
-		/* Via a number that neither of the two can have. */
+		/* Moves the descriptor through a number that neither descriptor can have. */
 		int high = fcntl(keep, F_DUPFD, 10);
 
 		report = fcntl(report, F_DUPFD, 10);
@@ -103,7 +104,7 @@ static pid_t try_spawn(unsigned int flags, char *const argv[], int keep)
 	if (pid < 0)
 		pid = -errno;
 	close(ends[1]);
-	/* Nothing to read: the program runs. */
+	/* If there is nothing to read, the program runs. */
 	if (pid > 0 && read(ends[0], &result, sizeof(result)) > 0) {
 		waitpid(pid, NULL, 0);
 		pid = result;
@@ -127,7 +128,7 @@ void sandbox_enter(void)
 	int result;
 
 	identity_take(&identity);
-	/* In a chroot(2) not even root is allowed a user namespace. */
+	/* In a chroot(2), the kernel refuses a user namespace even to root. */
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
 		result = identity_give(&identity);
 		if (result < 0)
@@ -138,7 +139,8 @@ void sandbox_enter(void)
 	ck_assert_int_eq(loopback_up(), 0);
 }
 
-/* To where the tests are built, so that what is there can be run when the way to it is closed. */
+/* Changes to the build directory of the tests, because the path to the tests may be inaccessible to
+ * another user. */
 static bool go_to_tests(void)
 {
 	char self[1024];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sandbox.h - namespaces to test in, made with or without privilege */
+/* sandbox.h - new namespaces for tests, with or without privilege */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
@@ -13,35 +13,36 @@ enum sandbox_flags {
 	                     * that is what they take. */
 };
 
-/* Starts argv[0], a path, in new namespaces, with standard input, output and error and the
- * descriptor keep (which becomes SANDBOX_FD) alone. Returns its PID, or a negative errno where the
- * namespaces are refused. The program itself brings the loopback interface up: loopback_up(). */
+/* Starts argv[0], a path, in new namespaces. The program gets only standard input, output and error
+ * and the descriptor keep (as SANDBOX_FD). The program itself has to bring the loopback interface
+ * up: loopback_up(). Returns its PID, or a negative errno if the namespaces are refused. */
 #define SANDBOX_FD 3
 pid_t sandbox_spawn(unsigned int flags, char *const argv[], int keep);
 
-/* Moves the calling process into a user and network namespace of its own, where it is root: for a
- * case that needs to own its network. Skips the case where that is refused. */
+/* Moves the calling process into a user namespace and a network namespace of its own, in which the
+ * process is root. Skips the case if the namespaces are refused. */
 void sandbox_enter(void);
 
-/* Makes a pair of virtual interfaces, one here by the given name, one in the network namespace of
- * pid. It vanishes with either namespace. 0 or a negative errno. */
+/* Makes a pair of virtual interfaces: one by the given name in the caller's namespace, one in the
+ * network namespace of pid. The pair vanishes with either namespace. Returns 0 or a negative errno.
+ */
 int sandbox_veth(const char *name, pid_t pid);
 
-/* Waits until an interface is gone from here; returns false when it still exists after
- * `milliseconds`. */
+/* Waits until an interface has gone from the caller's namespace. Returns false if the interface
+ * still exists after `milliseconds`. */
 bool sandbox_link_gone(const char *name, int milliseconds);
 
-/* Gives the calling process mounts of its own, so that none of what it changes is seen elsewhere.
- * False where that is refused (errno): without privilege, or in a chroot(2), whose root is no mount
- * point. */
+/* Gives the calling process mounts of its own, so that its changes of mounts have no effect
+ * elsewhere. Returns false and sets errno if the kernel refuses: without privilege, or in a
+ * chroot(2), whose root is no mount point. */
 bool sandbox_own_mounts(void);
 
-/* Runs body in a forked child process as an ordinary user (nobody) and waits for it; its working
- * directory is that of the test program. Takes root, else the case is skipped. The body reports
- * failure by ck_assert as usual. */
+/* Runs body in a forked child process as an ordinary user (nobody) and waits for the child. The
+ * child's working directory is the directory of the test program. Without root the case is skipped.
+ * The body reports failure by ck_assert as usual. */
 void sandbox_run_as_nobody(void (*body)(void *data), void *data);
 
-/* The inode number of the network namespace of a process, or of the calling thread (0). */
+/* Returns the inode number of the network namespace of a process, or of the calling thread (0). */
 ino_t sandbox_netns(pid_t pid);
 
 #endif

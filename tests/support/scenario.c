@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario.c - a short life of a watcher, in which one call may fail */
+/* scenario.c - the short life of a watcher, during which one call may fail */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +26,11 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 #define END PORTWATCH_EVENT_END
 
-/* Of the library's time, which goes so many times faster while it waits. */
+/* In milliseconds of the library's time, which is faster than real time while the library waits. */
 #define INTERVAL 100
 #define HASTE patience_haste(20)
-/* A start has a deadline, which a busy machine may not keep when it comes so much sooner: how much
- * slower time goes each time it is tried again. */
+/* A start has a deadline, which a busy machine may miss when time is faster. Each further attempt
+ * divides the speed of time by this factor. */
 #define CALM 5
 
 #define FOREIGN_PORT 8000
@@ -39,7 +39,7 @@ static bool lowered;
 
 struct stage {
 	struct fixture root;
-	struct fixture_socket stable; /* in root, from begin to end */
+	struct fixture_socket stable; /* in root, open from beginning to end */
 	struct fixture foreign;       /* its child, in another namespace, with FOREIGN_PORT open */
 };
 
@@ -118,7 +118,7 @@ void scenario_prepare(struct way way, bool lower)
 
 static struct stage set_up(void)
 {
-	/* What takes privilege takes a user namespace where we have none. */
+	/* If we have no privilege, the scenario takes place in a user namespace. */
 	struct stage stage = {.root = fixture_start(geteuid() == 0 ? 0 : SANDBOX_USERNS)};
 
 	stage.stable = fixture_listen(&stage.root, "127.0.0.1", 0);
@@ -150,7 +150,8 @@ static int start(struct collect *collect, const struct stage *stage, struct way 
 	return result;
 }
 
-/* In good time: it is waited for that helpers die, which takes a busy machine a while. */
+/* Waits with real time, because the release waits for the exit of helpers, which takes long on a
+ * busy machine. */
 static void release(struct collect *collect)
 {
 	wrap_hasten(1);
@@ -160,7 +161,7 @@ static void release(struct collect *collect)
 	collect->watcher = NULL;
 }
 
-/* One that fails to start can only be freed; the next one succeeds. */
+/* A watcher whose start fails can only be freed. The start of the next watcher succeeds. */
 static bool start_until_it_works(struct collect *collect, const struct stage *stage, struct way way)
 {
 	unsigned int haste = HASTE;
@@ -197,7 +198,7 @@ static void open_and_close(struct collect *collect, const struct stage *stage)
 	collect_wait(collect, CLOSE, "::1", theirs.port);
 }
 
-/* It is replaced, if there is one. */
+/* Kills a helper, if there is one; the library then replaces the helper. */
 static void kill_helper(struct collect *collect, const struct stage *stage)
 {
 	const pid_t known[] = {stage->root.pid, 0};
@@ -234,7 +235,7 @@ static void fork_and_end(struct collect *collect, struct stage *stage)
 	collect_wait(collect, CLOSE, "0.0.0.0", socket.port);
 }
 
-/* The fault is over. */
+/* Waits until the watcher has recovered after the fault. */
 static void recover(struct collect *collect, const struct stage *stage)
 {
 	struct fixture_socket last = fixture_listen(&stage->root, "127.0.0.1", 0);
@@ -247,8 +248,8 @@ static void recover(struct collect *collect, const struct stage *stage)
 	ck_assert_uint_eq(collect_count(collect, END, NULL, 0), 0);
 }
 
-/* A helper is gone when its watcher is freed. What a killed shell behind nsenter has started ends
- * a moment later, and comes to us. */
+/* The helpers exit before portwatch_free() returns. A process that a killed shell behind nsenter
+ * has started exits a moment later and becomes our child. */
 static void check_nothing_left(size_t descriptors)
 {
 	if (process_descriptors() != descriptors)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* skip.c - test cases that cannot run here say so */
+/* skip.c - skips test cases that cannot run on this machine */
 #include <check.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -10,7 +10,7 @@
 #include "check_main.h"
 #include "skip.h"
 
-/* Shared, because Check forks each case. */
+/* In shared memory, because Check forks a process for each case. */
 static atomic_int *skipped;
 
 void skip_begin(void)
@@ -37,7 +37,7 @@ void test_skip(const char *reason, ...)
 	va_end(arguments);
 	if (getenv("PORTWATCH_TEST_NO_SKIP"))
 		ck_abort_msg("may not be skipped: %s", text);
-	/* Without a fork there is nothing that could be ended but the whole program. */
+	/* Without a fork, the function could only end the whole program. */
 	if (!check_forks())
 		ck_abort_msg("to be skipped, which takes CK_FORK=yes: %s", text);
 	fprintf(stderr, "SKIP: %s: %s\n", tcase_name(), text);

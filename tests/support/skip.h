@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* skip.h - test cases that cannot run here say so */
+/* skip.h - skips test cases that cannot run on this machine */
 #ifndef SKIP_H
 #define SKIP_H
 
-/* Ends the running test case as skipped, with the reason on standard error; where the environment
- * has PORTWATCH_TEST_NO_SKIP it fails instead. A program all of whose cases were skipped exits
- * with 77. To be called from the thread of the test case. */
+/* Ends the running test case as skipped and prints the reason to standard error. If the environment
+ * has PORTWATCH_TEST_NO_SKIP, the case fails instead. A program whose cases were all skipped exits
+ * with 77. Only the thread of the test case may call this function. */
 _Noreturn void test_skip(const char *reason, ...) __attribute__((format(printf, 1, 2)));
 
-/* For check_main(): counts the skipped cases from here on, those of forked children included. */
+/* For check_main(): starts counting the skipped cases, including those in forked children. */
 void skip_begin(void);
 int skip_count(void);
 
-/* For cases that leave the process in which Check runs them: such a child reports its skip with
- * this exit status, see sandbox_run(). */
+/* For cases that leave the process in which Check runs them: the child reports a skip with this
+ * exit status, see sandbox_run_as_nobody(). */
 #define SKIP_STATUS 77
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* subscriber.c - one subscription with all that it works with */
+/* subscriber.c - one subscription with all the objects that it needs */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tally.c - what runs of a scenario there were, counted over all processes that a test forks */
+/* tally.c - counts the runs of a scenario over all processes that a test forks */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "patience.h"
 #include "tally.h"
 
-/* No run takes longer, in seconds. */
+/* The deadline of one run, in seconds. */
 #define PATIENCE patience(150)
 #define CALLS_MAX 128
 #define ERRORS_MAX 256
@@ -68,7 +68,7 @@ void tally_end(int call, int error, bool started)
 	tally->name[0] = '\0';
 }
 
-void tally_tell_unfinished(void)
+void tally_report_unfinished(void)
 {
 	if (tally->name[0])
 		fprintf(stderr, "failed: PORTWATCH_SWEEP_RUN=\"%s\"\n", tally->name);

@@ -108,8 +108,8 @@ bool sandbox_link_gone(const char *name, int milliseconds)
 		close(wait.fd);
 		return false;
 	}
-	/* Each change of a link wakes it; the name is looked up after the subscription, so none is
-	 * missed. */
+	/* Each change of a link wakes this loop. The name is looked up after the subscription, so
+	 * no change is missed. */
 	while (!(gone = if_nametoindex(name) == 0) && (left = deadline - now()) > 0)
 		if (poll(&wait, 1, (int)left) > 0 && recv(wait.fd, message, sizeof(message), 0) < 0)
 			break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* way.c - the ways to watch, each of which must report the same */
+/* way.c - the ways to watch, which all must report the same events */
 #include <string.h>
 
 #include "check_main.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap.c - which calls are to fail, and how often each was made */
+/* wrap.c - decides which calls fail, and counts the calls */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct rule {
 	atomic_uint seen;
 	atomic_uint first;
 	atomic_uint last;
-	atomic_int error; /* 0: cut the size instead */
+	atomic_int error; /* 0: reduce the size instead */
 	atomic_size_t most;
 };
 
@@ -37,12 +37,11 @@ static const struct {
 #undef WRAP_ROW
 };
 
-/* Mapped once, before there are other threads. */
+/* Mapped once, before other threads exist. */
 static struct shared *shared;
 
-/* Set in each forked child, by the wrapper of what forked it: a filter of system calls may forbid
- * to ask for a PID, and what a thread has of its own may be dropped there as memory that nobody
- * needs. */
+/* Set in each forked child by the wrapper of the forking call. A filter of system calls may refuse
+ * getpid(2), and the child may unmap the memory of thread-local variables. */
 static bool in_child;
 static bool child_outside;
 static _Thread_local bool outside;
@@ -195,7 +194,7 @@ static bool applies(struct rule *rule)
 	return turn >= atomic_load(&rule->first) && turn <= atomic_load(&rule->last);
 }
 
-/* Also runs in children made by a bare clone: nothing but memory from here on. */
+/* Also runs in children made by a bare clone, so the rest of the function only uses memory. */
 bool wrap_strike(enum wrap_call call, size_t *size)
 {
 	struct rule *rule;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap.h - makes system calls and allocations of lib/ fail, the code under test unchanged
+/* wrap.h - makes system calls and allocations of lib/ fail without changing the code under test
  *
  * For programs that are linked with -Wl,@wrap.options (ld(1)). Calls are named as system calls:
- * "openat" means openat() as well as syscall(SYS_openat). Those made in forked children are
- * covered: rules and counts live in shared memory.
+ * "openat" means openat() as well as syscall(SYS_openat). Calls in forked children are covered,
+ * because the rules and the counts are in shared memory.
  *
- * The thread that set up rules is outside: its own calls are neither counted nor failed, except
- * within wrap_inside(). The library's threads and the processes they start are inside. */
+ * The thread that sets up the rules is outside: its own calls are neither counted nor failed,
+ * except between wrap_enter(true) and wrap_enter(false). The library's threads and the processes
+ * that they start are inside.
+ */
 #ifndef WRAP_H
 #define WRAP_H
 
@@ -19,38 +21,42 @@ enum wrap_where {
 	WRAP_CHILDREN, /* those forked by it */
 };
 
-/* The name of the n-th call that can be wrapped, NULL after the last: to sweep over all of them. */
+/* Returns the name of the n-th call that can be wrapped, or NULL after the last. */
 const char *wrap_name(size_t n);
 
-/* Forgets all rules and counts; the calling process is the host, the calling thread is outside. */
+/* Removes all rules and counts. The calling process becomes the host, and the calling thread is
+ * outside. */
 void wrap_reset(void);
 
-/* The nth call from here on (1: the next one), and with times > 1 those after it, with 0 all after
- * it, fails with error (errno). One rule for each call. */
+/* Makes the nth call from now on (1: the next call) fail with error (errno). With times > 1 the
+ * following calls fail, too, up to that number; with 0 all following calls fail. Each call has at
+ * most one rule. */
 void wrap_fail(const char *call, enum wrap_where where, unsigned int nth, unsigned int times,
                int error);
 
-/* The same, but a read or write transfers at most `most` bytes. */
+/* Does the same, but a read or write transfers at most `most` bytes. */
 void wrap_short(const char *call, enum wrap_where where, unsigned int nth, unsigned int times,
                 size_t most);
 
-/* Ends the rule of a call. */
+/* Removes the rule of a call. */
 void wrap_clear(const char *call);
 
-/* How often a call was made inside, failed or not; how often any rule struck. */
+/* wrap_count() returns how often a call was made inside, whether or not it failed. wrap_struck()
+ * returns how often any rule was applied. */
 unsigned long wrap_count(const char *call, enum wrap_where where);
 unsigned long wrap_struck(void);
 
-/* How often a path was opened inside whose last part is `name`, since this was said. */
+/* wrap_noted() returns how often a path whose last part is `name` was opened inside since
+ * wrap_note_name(). */
 void wrap_note_name(const char *name);
 unsigned long wrap_noted(void);
 
-/* From here to the next wrap_reset() time goes so many times faster for the library while it has
- * nothing to do: its pauses and deadlines are over sooner. What it works takes as long as ever. A
- * wait that has begun ends as it would have. 1: as it does. */
+/* Until the next wrap_reset(), makes time for the library faster by the factor while the library
+ * waits: its pauses and deadlines end sooner. Computation takes as long as before. A wait that has
+ * already begun does not change. 1: normal time. */
 void wrap_hasten(unsigned int factor);
 
-/* Puts the calling thread inside or outside; returns where it was (true: inside). */
+/* Puts the calling thread inside or outside. Returns its previous place (true: inside). */
 bool wrap_enter(bool inside);
 
 #define wrap_inside(expression)                                                                    \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap_calls.c - what the linker puts in the place of the calls of wrap.options */
+/* wrap_calls.c - the functions that replace the calls of wrap.options at link time */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +24,8 @@
 #include "wrap_calls.h"
 #include "wrap_names.h"
 
-/* The linker takes an unversioned call of a shared library for one of these, and has to see it. */
+/* The linker replaces an unversioned call of a shared library with one of these functions, which
+ * therefore must be visible. */
 #pragma GCC visibility push(default)
 
 /* Declares the call under both of the linker's names, and defines the one that lib/ reaches. */
@@ -38,7 +39,7 @@
 		return __real_##name(__VA_ARGS__);                                                 \
 	}
 
-/* The same for those that transfer `size` bytes. */
+/* Does the same for calls that transfer `size` bytes. */
 #define WRAP_SIZED(name, call, parameters, ...)                                                    \
 	ssize_t __real_##name parameters;                                                          \
 	ssize_t __wrap_##name parameters;                                                          \
@@ -84,7 +85,7 @@ WRAP(ssize_t, -1, readlinkat, (int directory, const char *path, char *buffer, si
      directory, path, buffer, size)
 WRAP(int, -1, kill, (pid_t pid, int signal), pid, signal)
 WRAP(int, -1, munmap, (void *address, size_t size), address, size)
-/* These return their error. */
+/* These calls return their error. */
 WRAP(int, errno, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *data),
      thread, attributes, start, data)
@@ -104,7 +105,7 @@ WRAP_SIZED(recv, recv, (int fd, void *buffer, size_t size, int flags), fd, buffe
 WRAP_SIZED(send, send, (int fd, const void *buffer, size_t size, int flags), fd, buffer, size,
            flags)
 
-/* Something closed by a failing close() is closed all the same, close(2). */
+/* close(2) closes the descriptor even if it fails. */
 int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_close(int fd)
@@ -118,8 +119,8 @@ int __wrap_close(int fd)
 	return -1;
 }
 
-/* No child to wait for: somebody else has reaped it, so it must be gone. Those of lib/ are told to
- * go before they are waited for. */
+/* Handles waitpid(2) without a child: another process has reaped the child, so the child must have
+ * exited. Children of lib/ are made to exit before lib/ waits for them. */
 static bool is_reaped(bool fails)
 {
 	return fails && errno == ECHILD;
@@ -221,8 +222,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return wrap_strike(CALL_ioctl, NULL) ? -1 : __real_ioctl(fd, request, argument);
 }
 
-/* With _FORTIFY_SOURCE: the same calls, once the compiler's size of what they write to is known to
- * be enough. */
+/* With _FORTIFY_SOURCE: the same calls. The compiler has already checked that the buffer is large
+ * enough. */
 #define WRAP_CHECKED(type, name, checked, parameters, room, needed, ...)                           \
 	type __wrap_##checked parameters;                                                          \
 	type __wrap_##checked parameters                                                           \
@@ -249,7 +250,7 @@ WRAP_CHECKED(ssize_t, readlinkat, __readlinkat_chk,
              directory, path, buffer, size)
 WRAP_CHECKED(int, poll, __poll_chk, (struct pollfd * fds, nfds_t count, int timeout, size_t room),
              room / sizeof(*fds), count, fds, count, timeout)
-/* A mode is what they must not need. */
+/* Such calls must not need a mode. */
 #define WRAP_OPEN_2(checked)                                                                       \
 	WRAP_CHECKED(int, open, checked, (const char *path, int flags), 0, (flags & O_CREAT) != 0, \
 	             path, flags)
@@ -269,7 +270,7 @@ static int transfers(enum wrap_call call)
 
 #define VECTORS 4
 
-/* As much of the vectors as `size` allows. Returns how many those are. */
+/* Copies as many of the vectors as `size` allows. Returns their number. */
 static unsigned long shorten(struct iovec *to, const struct iovec *from, unsigned long count,
                              size_t size)
 {
@@ -286,8 +287,8 @@ static unsigned long shorten(struct iovec *to, const struct iovec *from, unsigne
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
-/* How many arguments there are isn't known, so it takes six, and passes on some that were never
- * given. */
+/* The number of arguments is unknown, so the function takes six and passes on some that the caller
+ * has not given. */
 __attribute__((no_sanitize("address"))) long __wrap_syscall(long number, ...)
 {
 	enum wrap_call call = wrap_find_number(number);

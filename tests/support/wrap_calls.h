@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap_calls.h - which calls can be made to fail: name, and number as for syscall(2) (-1: none) */
+/* wrap_calls.h - the calls that can fail: name, and number as for syscall(2) (-1: none) */
 #ifndef WRAP_CALLS_H
 #define WRAP_CALLS_H
 
 #include <stddef.h>
 #include <sys/syscall.h>
 
-/* Not every architecture has the old ones. */
+/* Some architectures lack the old system calls. */
 #ifdef SYS_open
 #define WRAP_OPEN SYS_open
 #define WRAP_POLL SYS_poll
@@ -18,7 +18,7 @@
 #define WRAP_EPOLL_WAIT -1
 #define WRAP_FORK -1
 #endif
-/* Nor do all have the same where sizes and offsets once had 32 bits. */
+/* The system calls differ between architectures where sizes and offsets once had 32 bits. */
 #if defined(SYS_newfstatat)
 #define WRAP_FSTATAT SYS_newfstatat
 #elif defined(SYS_fstatat64)
@@ -86,7 +86,7 @@
 	X(waitid, SYS_waitid)                                                                      \
 	WRAP_RAW_CALLS(X)
 
-/* Those that only syscall(2) makes. */
+/* Calls that are made only by syscall(2). */
 #define WRAP_RAW_CALLS(X)                                                                          \
 	X(arch_prctl, WRAP_ARCH_PRCTL)                                                             \
 	X(bind, SYS_bind)                                                                          \
@@ -129,15 +129,16 @@
 #define WRAP_ENUM(name, number) CALL_##name,
 enum wrap_call { WRAP_CALLS(WRAP_ENUM) WRAP_CALL_COUNT };
 
-/* Notes the use of a call. Returns true when a rule lets it fail; errno is set. Where size isn't
- * NULL a rule may reduce it. */
+/* Counts a call. Returns true, with errno set, if a rule lets the call fail. If size isn't NULL, a
+ * rule may reduce the size. */
 _Bool wrap_strike(enum wrap_call call, size_t *size);
-/* In the child that a call has made. */
+/* To be called in the child that a call has made. */
 void wrap_forked(void);
 void wrap_note_path(const char *path);
 enum wrap_call wrap_find_number(long number);
 
-/* Whether the calling thread is outside, or the process was forked by one that was. */
+/* Returns whether the calling thread is outside, or the process was forked by a thread that was
+ * outside. */
 _Bool wrap_is_outside(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap_clock.c - the time as the library has it */
+/* wrap_clock.c - the library's time */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -9,11 +9,13 @@
 #include "wrap_calls.h"
 #include "wrap_names.h"
 
-/* The linker takes an unversioned call of a shared library for one of these, and has to see it. */
+/* The linker replaces an unversioned call of a shared library with one of these functions, which
+ * therefore must be visible. */
 #pragma GCC visibility push(default)
 
 static atomic_uint factor = 1;
-/* Nanoseconds that the library's clock is ahead. They stay: no clock goes back. */
+/* By how many nanoseconds the library's clock is ahead. The value never decreases, because the
+ * clock must not go back. */
 static atomic_ullong skipped;
 
 void wrap_hasten(unsigned int times)
@@ -36,7 +38,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
 	return result;
 }
 
-/* Between these two times it has waited, for at most so many milliseconds of its own. */
+/* Skips time for a wait between these two times. The wait had a timeout of `timeout` milliseconds
+ * of the library's time. */
 static void skip(const struct timespec *before, const struct timespec *after, int timeout)
 {
 	long long waited = (after->tv_sec - before->tv_sec) * 1000000000LL +

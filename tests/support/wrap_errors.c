@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap_errors.c - in which ways each call can fail
+/* wrap_errors.c - the ways in which each call can fail
  *
- * The errnos are those of the section ERRORS of the call's manual page, without those that only a
- * wrong argument brings (EBADF, EFAULT, ENAMETOOLONG, ...); ESRCH is what files of an exited
- * process give (proc_pid_stat(5) and others), ENOBUFS what netlink(7) adds, ENOSYS and EPERM what a
- * filter answers (seccomp(2)), EIO what read(2) and write(2) may say of any file. */
+ * The errnos are those in the section ERRORS of the call's manual page, without those that only a
+ * wrong argument causes (EBADF, EFAULT, ENAMETOOLONG, ...). Files of an exited process return ESRCH
+ * (proc_pid_stat(5) and others). netlink(7) adds ENOBUFS. A filter returns ENOSYS and EPERM
+ * (seccomp(2)). read(2) and write(2) may return EIO for any file. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* wrap_errors.h - in which ways each call can fail */
+/* wrap_errors.h - the ways in which each call can fail */
 #ifndef WRAP_ERRORS_H
 #define WRAP_ERRORS_H
 
 #include "wrap.h"
 
-/* The ways of one call: errnos, or (negative) that it transfers at most so many bytes; 0 ends them.
- * NULL for one that isn't known. */
+/* Returns the ways in which one call can fail: errnos, or a negative number: the call transfers at
+ * most so many bytes. 0 ends the list. Returns NULL for an unknown call. */
 const int *wrap_errors(const char *call);
 
-/* The name of such an errno, and back; NULL and 0 for one that isn't in use here. Not every libc
+/* Return the name of such an errno, and the errno of a name; NULL and 0 if unknown. Not every libc
  * has strerrorname_np(3). */
 const char *wrap_error_name(int error);
 int wrap_error_number(const char *name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* wrap_names.h - the names by which lib/ reaches the calls that are wrapped
  *
- * The headers of a C library give some calls another name in the object file where offsets or times
- * have 64 bits and once had 32. What is linked with -Wl,--wrap has to have the same name. Each is
- * in wrap.options, and tests/check-wrapped.sh finds one that is missing. */
+ * The headers of a C library give some calls another name in the object file if offsets or times
+ * have 64 bits and once had 32. Code that is linked with -Wl,--wrap has to have the same name.
+ * wrap.options has each name, and tests/check-wrapped.sh reports a missing name. */
 #ifndef WRAP_NAMES_H
 #define WRAP_NAMES_H
 
