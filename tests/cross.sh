@@ -7,13 +7,14 @@
 #   arm64, armhf, riscv64, s390x    the tests that need no system of their own and the inputs of
 #                                   tests/fuzz, under qemu-user; s390x is big-endian
 #
-# Without targets: all. Not part of make check: it takes minutes. On Debian 12 or later, for amd64.
-# Says what it installs, as root; everybody else gets the command. libcap and check are built for
-# each target from Debian's source packages, for not all targets have binary packages of them.
+# Without targets: all of them. Not part of make check, because it takes minutes. Runs on Debian 12 or
+# later for amd64. As root the script prints and installs missing packages; for any other user it prints
+# the command. The script builds libcap and check for each target from Debian's source packages, because
+# Debian has no binary packages of them for some targets.
 #
-# Environment: CROSS_DIR, where everything is built (./cross; what is there of the libraries is used
-# again), CROSS_SOURCE, an unpacked tarball (made with make dist where it isn't given), CROSS_TESTS,
-# the tests to run (all that a target can run), JOBS (twice the number of CPUs).
+# Environment: CROSS_DIR, the build directory (default: ./cross; libraries that are already built there
+# are used again); CROSS_SOURCE, an unpacked tarball (default: made with make dist); CROSS_TESTS, the
+# tests to run (default: all that a target can run); JOBS (default: twice the number of CPUs).
 set -u
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 work=${CROSS_DIR:-$PWD/cross}
@@ -29,8 +30,8 @@ fail()
 
 # --- what there is to a target ------------------------------------------------------------------
 
-# Sets host, as configure knows it, compiler, emulator (none: the kernel runs it), flags, and the
-# packages that hold all this.
+# Sets the target's host (configure's name of it), compiler, emulator (empty: the kernel runs the
+# programs), flags, and the packages that contain the tools.
 describe()
 {
 	emulator=
@@ -40,7 +41,8 @@ describe()
 	i386)
 		host=i686-linux-gnu
 		packages="gcc-i686-linux-gnu libc6-dev-i386-cross"
-		# The loader is looked for where it lies, for nothing is installed in its own place.
+		# The loader is not installed in its usual place, so programs have to find it where its
+		# package puts it.
 		ld_flags="-Wl,--dynamic-linker=/usr/$host/lib/ld-linux.so.2 -Wl,-rpath,/usr/$host/lib"
 		;;
 	arm64)
@@ -66,7 +68,7 @@ describe()
 	musl)
 		host=x86_64-linux-musl
 		packages="musl-tools"
-		# musl has no headers of the kernel.
+		# musl does not include the kernel's headers.
 		cpp_flags="-isystem $work/musl/kernel"
 		;;
 	*) fail "no such target: $1" ;;
@@ -106,7 +108,7 @@ install_packages()
 
 # --- the libraries ------------------------------------------------------------------------------
 
-# By lists of source packages that are this script's own: the machine's stay as they are.
+# Uses source lists of this script's own, so that the machine's lists stay unchanged.
 fetch_sources()
 {
 	[ ! -e "$work/sources/done" ] || return 0
@@ -133,7 +135,7 @@ fetch_sources()
 	)
 }
 
-# The kernel's headers alone, beside those of musl.
+# Links the kernel's headers, without the other headers, beside those of musl.
 link_kernel_headers()
 {
 	mkdir -p "$1" && for name in linux asm-generic mtd; do
@@ -159,7 +161,8 @@ build_check()
 				CC="$compiler" LDFLAGS="$ld_flags" --prefix="$prefix" --disable-subunit \
 				--disable-timeout-tests --disable-build-docs --disable-static &&
 			make -s -j"$jobs" install SUBDIRS='lib src .' &&
-			# The name of Debian's static library; and no warnings about what its macros hold.
+			# Changes the library to the name of Debian's static library, and avoids
+			# warnings about its macros.
 			sed -i "s|-lcheck_pic|-lcheck|; s|-I.{includedir}|-isystem $prefix/include|" \
 				"$prefix/lib/pkgconfig/check.pc"
 	)
@@ -182,7 +185,8 @@ build_libraries()
 
 # --- this project -------------------------------------------------------------------------------
 
-# A tarball, built elsewhere than in the checkout: that may be configured for this machine.
+# Makes a tarball and builds it outside of the checkout, because the checkout may be configured for this
+# machine.
 prepare_source()
 {
 	if [ -n "${CROSS_SOURCE-}" ]; then

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# engines.sh - runs the lines of docs/deployment.md, and recipes of README.md, as they stand: in docker, podman as root and as a
-# user, containerd, systemd-nspawn, bubblewrap, and the unit under systemd as PID 1
+# engines.sh - runs the command lines of docs/deployment.md and recipes of README.md unchanged: in
+# docker, podman as root and as a user, containerd, systemd-nspawn and bubblewrap, and the unit under
+# systemd as PID 1
 #
-# Not part of make check: takes root on Debian, installs packages, makes an image with debootstrap and
-# takes some minutes. usage: tests/engines.sh [PART...], from the build directory; PWATCH and srcdir
-# as for the tests; ENGINES_IMAGE=DIRECTORY: keeps the image there, or takes what is there.
+# Not part of make check: needs root on Debian, installs packages, makes an image with debootstrap and
+# takes some minutes. Usage: tests/engines.sh [PART...], from the build directory; PWATCH and srcdir as
+# for the tests; ENGINES_IMAGE=DIRECTORY keeps the image there, or uses an image that is there.
 #
-# Passed is what reports a port of a server when it opens and when it closes, and what ends with it.
+# A command line passes if it reports that a server's port opens and closes, and ends with the server.
 set -u
 srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 self=$(realpath "$0")
@@ -16,7 +17,7 @@ export PWATCH
 document=$srcdir/docs/deployment.md
 packages="debootstrap docker.io podman runc conmon catatonit containerd systemd-container bubblewrap
 	uidmap slirp4netns runsc strace util-linux perl-base"
-# An ordinary user, who is in no file of this machine.
+# An ordinary user that no file of this machine names.
 user=64321
 parts="once systemd nspawn bubblewrap docker podman kubernetes containerd rootless gvisor calls"
 skipped=0
@@ -32,16 +33,16 @@ skip()
 	echo "SKIP: $part: $*"
 }
 
-# --- what the document says ----------------------------------------------------------------------
+# --- the command lines of the documents ----------------------------------------------------------
 
-# recipe NUMBER: as $work/line, the block of README.md whose first line begins so.
+# recipe NUMBER: writes the block of README.md whose first line begins with the number to $work/line.
 recipe()
 {
 	block "$srcdir/README.md" sh "# $1. " >"$work/line"
 	[ -s "$work/line" ] || { fail "README.md has no recipe $1"; return 1; }
 }
 
-# line COMMENT [NAME=VALUE...]: with what is to be filled in.
+# line COMMENT [NAME=VALUE...]: writes the command line to $work/line and fills in the values.
 line()
 {
 	block "$document" sh "# $1" >"$work/line"
@@ -54,7 +55,8 @@ line()
 
 # --- waiting -------------------------------------------------------------------------------------
 
-# said EVENT PORT: whether the line has reported it, as JSON or as text, on either of its outputs.
+# said EVENT PORT: whether the command line has reported the event, as JSON or as text, on either
+# output.
 said()
 {
 	cat "$work/out" "$work/err" | grep -qE "\"event\":\"$1\".*\"port\":$2,| $1 +[^ ]*:$2 "
@@ -62,8 +64,8 @@ said()
 
 # --- what is watched -----------------------------------------------------------------------------
 
-# sees WHAT PID: $work/line, run in the background, reports what the server with that PID does, and
-# ends with it. Without a PID it runs the server itself.
+# sees WHAT PID: runs $work/line in the background, and expects that it reports the ports of the server
+# with this PID and ends with the server. Without a PID, the command line runs the server itself.
 sees()
 {
 	what=$1
@@ -94,7 +96,7 @@ sees_ports()
 	until_true said close 8002 || { echo "8002 isn't reported closed" >>"$work/err"; return 1; }
 }
 
-# checked WHAT PATTERN: the line with --check says so in its JSON.
+# checked WHAT PATTERN: expects the pattern in the JSON of the command line with --check.
 checked()
 {
 	sed -i 's/pwatch --json/pwatch --check --json/' "$work/line"
@@ -112,9 +114,9 @@ by_reader()
 	echo "\"topic\":\"namespace\".*\"value\":\"$1 reader, $2 table"
 }
 
-# --- the place -----------------------------------------------------------------------------------
+# --- the environment -----------------------------------------------------------------------------
 
-# Listens on 8001; from SIGUSR1 to SIGUSR2 on 8002 too.
+# The server listens on 8001, and between SIGUSR1 and SIGUSR2 also on 8002.
 write_server()
 {
 	cat >"$1" <<'END'
@@ -142,7 +144,7 @@ make_image()
 	write_server "$image/usr/local/bin/server"
 }
 
-# What docker, podman and containerd can load: localhost/pwatch:test.
+# Makes an archive that docker, podman and containerd can load: localhost/pwatch:test.
 make_archive()
 {
 	[ ! -e "$work/image.tar" ] || return 0
@@ -162,14 +164,14 @@ END
 
 clean_up_all()
 {
-	# Nobody else has this user: what podman keeps its namespaces with.
+	# Only the process with which podman keeps its namespaces has this user.
 	ps -o pid= -U $user | xargs -r kill -KILL
 	clean_up
 }
 
 # --- the parts -----------------------------------------------------------------------------------
 
-# host_server: one on this machine, in a network namespace of its own; $server.
+# host_server: starts a server on this machine, in a network namespace of its own; sets $server.
 host_server()
 {
 	unshare --net setpriv --reuid $user --regid $user --clear-groups \
@@ -187,7 +189,7 @@ once()
 {
 	host_server
 	line "once, as root" UID=65432 GID=65432 PID=$server || return
-	# There is no such user, so none in its groups.
+	# The user does not exist, so it has no supplementary groups.
 	sed -i 's/--init-groups/--clear-groups/' "$work/line"
 	sees "setpriv" $server
 	host_server
@@ -198,7 +200,7 @@ once()
 	kill $server
 }
 
-# nspawn_check OPTION...: --check in a container.
+# nspawn_check OPTION...: runs --check in a container.
 nspawn_check()
 {
 	systemd-nspawn --quiet --register=no --keep-unit --directory="$image" "$@" \
@@ -223,13 +225,13 @@ bubblewrap()
 
 # --- systemd as PID 1, in a container of systemd-nspawn
 
-# inside COMMAND...: in that container.
+# inside COMMAND...: runs the command in this container.
 inside()
 {
 	nsenter --all --target "$init" "$@"
 }
 
-# Its first and only child is PID 1 there.
+# The only child of the container's process is PID 1 of the container.
 find_init()
 {
 	init=$(cat "/proc/$container/task/$container/children")
@@ -247,7 +249,7 @@ boot()
 	until_true find_init
 }
 
-# unit_server NAME COMMAND: a service that runs it as nobody.
+# unit_server NAME COMMAND: runs the command as a service with the user nobody.
 unit_server()
 {
 	printf '[Service]\nUser=nobody\nExecStart=%s\n' "$2" |
@@ -267,7 +269,7 @@ logged()
 	said "$1" "$2"
 }
 
-# unit_sees WHAT SERVICE: what is started and stopped while pwatch.service runs.
+# unit_sees WHAT SERVICE: starts and stops the service while pwatch.service runs.
 unit_sees()
 {
 	: >"$work/err"
@@ -283,7 +285,7 @@ unit_sees()
 	inside systemctl stop "$2"
 }
 
-# drop_in TEXT...: more lines of the service.
+# drop_in TEXT...: adds lines to the service.
 drop_in()
 {
 	printf '%s\n' '[Service]' "$@" | inside sh -c 'mkdir -p /run/systemd/system/pwatch.service.d &&
@@ -291,7 +293,7 @@ drop_in()
 	inside systemctl daemon-reload
 }
 
-# unit_checks WHAT STATUS PATTERN DIRECTIVE...: the service with these runs --check.
+# unit_checks WHAT STATUS PATTERN DIRECTIVE...: runs --check in the service with these directives.
 unit_checks()
 {
 	what=$1 wanted=$2 pattern=$3
@@ -308,7 +310,8 @@ unit_checks()
 	fi
 }
 
-# service_advice WHAT DIRECTIVE...: what it says to grant to a service with these, is enough.
+# service_advice WHAT DIRECTIVE...: expects that the grants which --check recommends to a service with
+# these directives are enough.
 service_advice()
 {
 	what=$1
@@ -324,7 +327,7 @@ service_advice()
 	lacks_nothing "$what it is $advice"
 }
 
-# service_check DIRECTIVE...: the service with these runs --check about itself.
+# service_check DIRECTIVE...: runs --check about the service itself, with these directives.
 service_check()
 {
 	drop_in Type=oneshot Restart=no ExecStart= "ExecStart=/usr/local/bin/pwatch --check --json" "$@"
@@ -353,7 +356,7 @@ systemd()
 	else
 		fail "recipe 10 of README.md"
 	fi
-	# Whatever it calls that isn't on the list would have been refused without a word.
+	# Otherwise the filter would silently refuse a system call that is not on the list.
 	drop_in SystemCallErrorNumber=kill
 	inside systemctl restart pwatch
 	unit_sees "$version, nothing is called that isn't in SystemCallFilter=" private
@@ -381,19 +384,20 @@ systemd()
 
 # --- docker
 
-# engine_server ENGINE OPTION...: a container; sets $container and $server.
+# engine_server ENGINE OPTION...: starts a container; sets $container and $server.
 engine_server()
 {
 	engine=$1
 	shift
-	# One that is gone may keep its name for a while.
+	# A removed container may keep its name for a while, so each container gets a new name.
 	containers=$((containers + 1))
 	container=server$containers
 	$as "$engine" run --detach --rm --name=$container "$@" localhost/pwatch:test server >/dev/null &&
 		server=$($as "$engine" inspect --format '{{.State.Pid}}' $container)
 }
 
-# engine_sees ENGINE COMMENT: the line of that name sees what a container does.
+# engine_sees ENGINE COMMENT: expects that the command line with this comment reports a container's
+# ports.
 engine_sees()
 {
 	engine_server "$1" || { fail "can't run a container"; return 1; }
@@ -401,13 +405,13 @@ engine_sees()
 	until_true gone "$1"
 }
 
-# advised NAME: what --check, in $work/out, says to grant.
+# advised NAME: prints the grants that --check recommends, from $work/out.
 advised()
 {
 	sed -n "s/^{\"topic\":\"grant\",\"name\":\"$1\",\"value\":\"\([^\"]*\)\".*/\1/p" "$work/out"
 }
 
-# lacks_nothing WHAT: says --check.
+# lacks_nothing WHAT: expects that --check reports nothing missing.
 lacks_nothing()
 {
 	if grep -q '"topic":"result".*"value":"yes"' "$work/out" &&
@@ -418,7 +422,7 @@ lacks_nothing()
 	fi
 }
 
-# engine_check ENGINE OPTION...: --check in a container.
+# engine_check ENGINE OPTION...: runs --check in a container.
 engine_check()
 {
 	engine=$1
@@ -428,7 +432,8 @@ engine_check()
 		>"$work/out" 2>"$work/err"
 }
 
-# engine_advice ENGINE OPTION...: what it says to grant to a container with these, is enough.
+# engine_advice ENGINE OPTION...: expects that the grants which --check recommends to a container with
+# these options are enough.
 engine_advice()
 {
 	engine_check "$@"
@@ -459,7 +464,8 @@ engine_advices()
 	engine_advice "$1" "--security-opt=seccomp=$work/profile.json" $all_capabilities
 }
 
-# A user other than root, to whom docker gives what is added only as what a file may give.
+# Tests a user other than root. To such a user docker gives added capabilities only as file capabilities
+# can give them.
 # shellcheck disable=SC2086
 file_advice()
 {
@@ -517,7 +523,8 @@ in_docker()
 
 # --- podman
 
-# Where limits are lower than podman's own, and the cgroups are of both versions.
+# Changes podman's files for machines where limits are lower than podman's own, and both versions of
+# cgroups are in use.
 podman_files()
 {
 	mkdir -p "$1"
@@ -558,8 +565,8 @@ in_podman()
 	engine_advices podman
 }
 
-# The pod of the manifest; there is no cluster. Podman 4.3 passes over hostPID, so that is said in
-# another way.
+# Runs the pod of the manifest without a cluster. Podman 4.3 ignores hostPID, so the pod gets the PID
+# namespace in another way.
 in_kubernetes()
 {
 	podman_ready 'pidns = "host"' || { fail "podman can't load the image"; return; }
@@ -576,7 +583,7 @@ in_kubernetes()
 	until_true gone podman
 }
 
-# Of a user; in a private /etc, where this one has subordinate IDs.
+# Makes the files of a user in a private /etc, which contains the user's subordinate IDs.
 rootless_files()
 {
 	mkdir -p "$work/etc" "$work/home" "$work/runtime"
@@ -597,7 +604,7 @@ rootless_files()
 	chmod 700 "$work/runtime"
 }
 
-# rootless_advice NAME: what is said of a process of another user inside.
+# rootless_advice NAME: prints the advice about a process of another user inside.
 rootless_advice()
 {
 	engine_server podman --user=1000 || { fail "can't run a container"; return; }
@@ -625,7 +632,7 @@ in_rootless_podman()
 	until_true gone podman
 	rootless_advice "rootless podman"
 	rootless_advice "rootless containers"
-	# Ends the process that keeps its namespaces.
+	# Ends the process that keeps podman's namespaces.
 	$as podman system migrate
 	as=
 }
@@ -666,7 +673,7 @@ containerd_sees()
 
 in_containerd()
 {
-	# The line that joins PID 1's namespace takes one that may be read.
+	# The command line that joins PID 1's namespace needs a readable PID 1.
 	if ! readlink /proc/1/ns/pid >/dev/null; then
 		unshare --pid --fork --mount-proc --kill-child sh "$self" containerd >"$work/inside"
 		sed '$d' "$work/inside"
@@ -682,7 +689,7 @@ in_containerd()
 
 # --- gVisor, whose kernel is not Linux
 
-# Its table of sockets isn't sorted by state: connections stand among the listeners.
+# The socket table of gVisor isn't sorted by state: connections are among the listeners.
 write_sandboxed()
 {
 	cat >"$work/connect" <<'END'
@@ -715,7 +722,7 @@ until grep -q '"port":8001' /tmp/events; do sleep 0.1; done
 kill -USR1 $server
 connections 8002
 until grep -q '"port":8002' /tmp/events; do sleep 0.1; done
-# Time for what isn't so.
+# Gives pwatch time for a wrong report.
 sleep 2
 kill -TERM $server
 wait $pwatch
@@ -753,7 +760,7 @@ gvisor()
 
 # --- which system calls pwatch makes
 
-# In every mode; all must be in the unit's SystemCallFilter=.
+# In every mode, all system calls must be in the unit's SystemCallFilter=.
 calls()
 {
 	capabilities=+sys_admin,+sys_ptrace,+dac_read_search
@@ -788,7 +795,7 @@ calls()
 	fi
 }
 
-# calls_of USER OPTIONS: what it called, from its first instruction to its end.
+# calls_of USER OPTIONS: prints the system calls of pwatch, from its first instruction to its end.
 calls_of()
 {
 	host_server
@@ -805,7 +812,7 @@ if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ]; then
 	echo "SKIP: takes root on Debian"
 	exit 77
 fi
-# So that no mount outlives this.
+# In a mount namespace, so that no mount remains after this script.
 if [ -z "${ENGINES_INSIDE-}" ]; then
 	ENGINES_INSIDE=1 exec unshare --mount sh "$self" "$@"
 fi
@@ -817,7 +824,7 @@ part=install
 trap clean_up_all EXIT
 trap 'exit 1' INT TERM HUP
 install_packages && make_image || exit 1
-# Podman looks here for what to build.
+# Podman looks for build files in the current directory.
 cd "$work" || exit 1
 mkdir -p "$work/bin"
 install -m 755 "$PWATCH" "$work/bin/pwatch"

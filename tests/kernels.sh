@@ -3,12 +3,12 @@
 # kernels.sh [OPTION]... [TEST]... - boots stock Debian kernels in an emulated machine and runs the
 # tests there
 #
-# Not part of make check: it takes root, Debian on amd64, packages from Debian's archive, and up to an
-# hour for each kernel. docs/kernels.md says what it ran on.
+# Not part of make check: needs root, Debian on amd64, packages from Debian's archive, and up to an hour
+# for each kernel. docs/kernels.md lists the kernels that were tested.
 #
-# A guest is a kernel and one initramfs: a root of the host's own Debian release, the few modules that
-# the tests take, and a build of this tree at the path where it was built. It has no disk and no
-# network, and reports through a serial port.
+# A guest consists of a kernel and one initramfs. The initramfs holds a root of the host's own Debian
+# release, the few modules that the tests need, and a build of this tree at the path where the tree was
+# built. The guest has no disk and no network, and reports through a serial port.
 set -eu
 
 usage()
@@ -80,7 +80,7 @@ install_missing()
 	apt-get install -y -q --no-install-recommends $wanted >&2
 }
 
-# Sets $mirror to where the host has the main part of its release from.
+# Sets $mirror to the host's mirror of the main part of its release.
 find_mirror()
 {
 	# shellcheck disable=SC2016
@@ -90,7 +90,7 @@ find_mirror()
 	[ -n "$mirror" ] || die "/etc/apt names no mirror of Debian $release"
 }
 
-# Copies this tree, with what isn't in the repository yet, but nothing that was built.
+# Copies this tree, including uncommitted files, without anything that was built.
 copy_source()
 {
 	mkdir -m 755 "$source"
@@ -103,8 +103,8 @@ copy_source()
 	[ ! -e "$source/Makefile" ] || make -s -C "$source" distclean
 }
 
-# All of it goes into the guest's memory: no debugging information. The guest has no headers that a
-# built file could depend on.
+# The build has no debugging information, because all files have to fit into the guest's memory. It
+# tracks no dependencies, because the guest lacks the headers that a built file could depend on.
 build()
 {
 	cd "$source"
@@ -117,7 +117,8 @@ build()
 
 # --- the kernel ----------------------------------------------------------------------------------
 
-# apt SUITE PROGRAM ARGUMENT...: with the lists of that suite alone, apart from the host's.
+# apt SUITE PROGRAM ARGUMENT...: runs the program with the package lists of this suite, apart from the
+# host's lists.
 apt()
 {
 	state=$cache/apt/$1
@@ -136,8 +137,8 @@ refresh()
 	apt "$1" apt-get update >&2
 }
 
-# kernel_packages SUITE PACKAGE: what a kernel's metapackage comes down to. The first is the
-# kernel's; its modules may be in one of their own.
+# kernel_packages SUITE PACKAGE: prints the packages that a kernel's metapackage depends on. The first
+# is the kernel's package; the modules may be in a package of their own.
 kernel_packages()
 {
 	for package in $(apt "$1" apt-cache depends --important "$2" |
@@ -166,9 +167,9 @@ fetch_kernel()
 	for package in "$unpacked"/*.deb; do
 		dpkg-deb -x "$package" "$unpacked"
 	done
-	# In newer packages they are there.
+	# Newer packages have the modules in this directory.
 	[ ! -e "$unpacked/usr/lib/modules" ] || mv "$unpacked/usr/lib/modules" "$unpacked/lib"
-	# Where the programs of kmod look.
+	# The programs of kmod look in this directory.
 	ln -s usr/lib "$kernel.new/lib"
 	cp "$unpacked/boot/vmlinuz-$version" "$kernel.new/vmlinuz" 2>/dev/null ||
 		cp "$unpacked/lib/modules/$version/vmlinuz" "$kernel.new"
@@ -177,7 +178,7 @@ fetch_kernel()
 	mv "$kernel.new" "$kernel"
 }
 
-# pick_modules FROM TO: those that the tests take, with all that they need.
+# pick_modules FROM TO: copies the modules that the tests need, with their dependencies.
 pick_modules()
 {
 	modules=lib/modules/$version
@@ -197,7 +198,7 @@ pick_modules()
 
 # --- the guest -----------------------------------------------------------------------------------
 
-# archive FIND-ARGUMENT...: as the kernel unpacks it, with the names as they are.
+# archive FIND-ARGUMENT...: prints an archive that the kernel can unpack, with the names unchanged.
 archive()
 {
 	find "$@" -print0 | cpio --quiet --null -o -H newc
@@ -225,14 +226,14 @@ make_root()
 	rm -rf "$directory"
 }
 
-# guest LOG PARAMETER...: becomes a machine with $kernel, which reports to LOG.
+# guest LOG PARAMETER...: replaces this process by a machine with $kernel, which reports to LOG.
 guest()
 {
 	log=$1
 	shift
-	# What stands after "--" are arguments of the first process. The mitigations cost much here and
-	# protect nothing, and all emulated processors have the same clock. A kernel that has met a fault
-	# of its own ends at once.
+	# The words after "--" are arguments of the first process. The mitigations cost much time here
+	# and protect nothing. All emulated processors have the same clock. If the kernel has a fault of
+	# its own, the guest ends at once.
 	parameters="console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable $* rdinit=/bin/sh"
 	exec timeout --foreground -k 10 "$timeout" qemu-system-x86_64 \
 		-accel tcg,thread=multi -cpu max -smp 2 -m 3072 -rtc base=utc \
@@ -242,7 +243,7 @@ guest()
 		-serial "file:$log.console" -serial "file:$log.log" </dev/null
 }
 
-# boot NAME JOBS [PARAMETER...]: one boot for these jobs.
+# boot NAME JOBS [PARAMETER...]: boots a guest once for these jobs.
 boot()
 {
 	log=$logs/$version.$1
@@ -250,9 +251,9 @@ boot()
 	shift 2
 	{
 		cat "$root"
-		# The root's /lib is a link, and has to remain one.
+		# The root's /lib is a link and has to remain a link.
 		cd "$kernel" && archive usr
-		# A directory comes before what is in it.
+		# A directory has to come before its contents.
 		cd / && archive "${work#/}" -maxdepth 0 && archive "${source#/}" "${work#/}/job"
 	} >"$work/initramfs"
 	cd "$work"
@@ -270,7 +271,7 @@ boot()
 	tail -n 60 "$log.console"
 }
 
-# What was begun and isn't finished has failed.
+# A test that has begun and not finished counts as failed.
 sum_up()
 {
 	awk -v version="$version" '
@@ -327,7 +328,7 @@ DEBIAN_FRONTEND=noninteractive
 export DEBIAN_FRONTEND
 umask 022
 machine=
-# An ordinary user has to reach it, in the guest.
+# An ordinary user in the guest needs access to this directory.
 work=$(mktemp -d /var/tmp/portwatch-kernels.XXXXXX)
 trap clean_up EXIT
 trap 'exit 129' HUP INT TERM

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_detached.c - servers that detach from whoever started them, by every way to learn of forks
- */
+/* test_detached.c - servers that detach from their launcher, with every mechanism that reports
+ * forks */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,8 +26,7 @@
 #define TIMES 20
 #define FORKS 3000
 
-/* --- the servers. Each says who it is and on which port, and ends with the test, however that
- * ends. */
+/* --- the servers. Each reports its PID and its port, and ends with the test in any case. */
 
 struct report {
 	pid_t pid;
@@ -72,7 +71,7 @@ static _Noreturn void serve(void)
 	outlive();
 }
 
-/* Goes on in a child; the calling process exits. */
+/* Continues in a child; the calling process exits. */
 static void detach(void)
 {
 	pid_t pid = fork();
@@ -81,7 +80,8 @@ static void detach(void)
 		_exit(pid < 0);
 }
 
-/* Goes on in a child, and waits for it in the calling process. False there. */
+/* Continues in a child and returns true there. The calling process waits for the child and gets
+ * false. */
 static bool branch(void)
 {
 	pid_t pid = fork();
@@ -123,7 +123,7 @@ static void fork_setsid(void)
 	}
 }
 
-/* As nginx does: listens before, and has workers that share the socket. */
+/* As nginx does: listens first, and has workers that share the socket. */
 static void listen_first(void)
 {
 	uint16_t port;
@@ -157,7 +157,7 @@ static void fork_setsid_fork(void)
 	}
 }
 
-/* As in tmux: a daemon starts a shell in a session of its own, and that the server. */
+/* As in tmux: a daemon starts a shell in a session of its own, and the shell starts the server. */
 static void under_a_daemon(void)
 {
 	if (branch()) {
@@ -180,7 +180,7 @@ static int serve_at_once(void *data)
 	serve();
 }
 
-/* Makes a process that is a child of the caller's parent. */
+/* Starts a process that is a child of the caller's parent. */
 static void start_sibling(void)
 {
 	static char stack[64 * 1024] __attribute__((aligned(64)));
@@ -197,7 +197,7 @@ static void as_a_sibling(void)
 	}
 }
 
-/* As a build does, and at the end of it a daemon. */
+/* As a build does that starts a daemon at its end. */
 static void after_many_forks(void)
 {
 	if (branch()) {
@@ -209,7 +209,7 @@ static void after_many_forks(void)
 	}
 }
 
-/* Listens, and when it is told to, leaves the socket to a child and exits at once. */
+/* Listens, and on command leaves the socket to a child and exits at once. */
 static void hand_on(void)
 {
 	uint16_t port;
@@ -226,7 +226,7 @@ static void hand_on(void)
 	}
 }
 
-/* The root itself: at first it listens, then it is another program. */
+/* The root itself listens first and then executes another program. */
 static void listen_then_exec(void)
 {
 	static bool listens;
@@ -257,7 +257,7 @@ static const struct {
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
 
-/* The root: starts one for each byte. */
+/* The root starts one server for each byte. */
 struct root {
 	pid_t pid;
 	int orders;
@@ -277,7 +277,7 @@ static struct root root_start(void (*start)(void), bool leads_session)
 	ck_assert_int_ge(root.pid, 0);
 	if (root.pid > 0) {
 		close(orders[0]);
-		/* Of a session of its own before it is watched. */
+		/* Waits until the root has a session of its own, before the root is watched. */
 		ck_assert_int_eq(read(reports[0], &byte, 1), 1);
 		return root;
 	}
@@ -302,20 +302,21 @@ static struct report root_order(struct root *root)
 	return report;
 }
 
-/* With all that it has started. */
+/* Ends the root with everything that it has started. */
 static void root_end(struct root *root)
 {
 	close(life[1]);
 	close(root->orders);
 	ck_assert_int_eq(waitpid(root->pid, NULL, 0), root->pid);
 	close(reports[1]);
-	/* All others have it open as well. */
+	/* All other processes also have the pipe open, so the read ends when they all have exited.
+	 */
 	ck_assert_int_eq(read(reports[0], &life, 1), 0);
 	close(reports[0]);
 	close(life[0]);
 }
 
-/* --- the ways */
+/* --- the ways to start a server */
 
 static int reported_by(struct collect *collect)
 {
@@ -324,8 +325,8 @@ static int reported_by(struct collect *collect)
 
 /* --- the tests */
 
-/* Where others fork so much that the kernel drops records of forks, what has made a session of its
- * own is followed no more: then the next attempt counts. */
+/* If other processes fork so much that the kernel drops fork records, the watcher no longer follows
+ * a process that made a session of its own. The test then tries again. */
 #define ATTEMPTS 20
 
 static uint64_t losses(const struct collect *collect)
@@ -333,7 +334,8 @@ static uint64_t losses(const struct collect *collect)
 	return portwatch_get_stat(collect->watcher, PORTWATCH_STAT_NOTIFIER_LOST);
 }
 
-/* Waits for its port. False where records were lost before it was reported. */
+/* Waits for the port of the report. Returns false if records were lost before the port was
+ * reported. */
 static bool await_port(struct collect *collect, const struct report *report, uint64_t lost)
 {
 	time_t deadline = time(NULL) + COLLECT_PATIENCE;
@@ -362,8 +364,8 @@ static bool expect_once(struct collect *collect, struct root *root)
 		if (!await_port(collect, &started[i], lost))
 			return false;
 		pid = collect_wait(collect, OPEN, NULL, started[i].port).pid;
-		/* Of those that listen first the launcher may still be the owner, and of those that
-		 * have workers a worker may be found first. */
+		/* If the server listens first, the launcher may still be the owner. If the server
+		 * has workers, the watcher may find a worker first. */
 		ck_assert(pid == started[i].pid || root->start == listen_first ||
 		          root->start == fork_setsid_fork);
 	}
@@ -401,8 +403,8 @@ START_TEST(by_what_there_is)
 }
 END_TEST
 
-/* The root makes children of its parent, which is no member. The connector names that parent, perf
- * records name who has called clone(2). */
+/* The root makes children of its parent, which is not a member. The connector reports the parent;
+ * perf records report the process that called clone(2). */
 START_TEST(by_who_has_made_them)
 {
 	struct root root = root_start(start_sibling, false);
@@ -430,7 +432,8 @@ START_TEST(by_the_connector)
 }
 END_TEST
 
-/* Nothing reports forks. What has stayed in the root's session is followed all the same. */
+/* No mechanism reports forks. The watcher still follows processes that stay in the root's session.
+ */
 START_TEST(by_their_session)
 {
 	struct root root = root_start(in_the_background, true);
@@ -446,7 +449,7 @@ START_TEST(by_their_session)
 }
 END_TEST
 
-/* The same where it is not wanted that anything reports. */
+/* The same when the host has switched the notifier off. */
 START_TEST(by_their_session_without_notifier)
 {
 	struct root root = root_start(in_the_background, true);
@@ -460,7 +463,8 @@ START_TEST(by_their_session_without_notifier)
 }
 END_TEST
 
-/* Whatever reports them: nothing is lost, and of those that are gone nothing is kept. */
+/* Whichever mechanism reports the forks, no record is lost, and no data of processes that have
+ * exited remains. */
 START_TEST(many_forks)
 {
 	static const unsigned int denied[] = {0, DENY_BPF | DENY_PERF,
@@ -475,7 +479,7 @@ START_TEST(many_forks)
 	collect_watch(&collect, root.pid);
 	report = root_order(&root);
 	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, report.port).pid, report.pid);
-	/* The root and the server. */
+	/* Only the root and the server remain. */
 	while (portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS) > 2) {
 		ck_assert(time(NULL) < deadline);
 		usleep(1000);
@@ -487,7 +491,7 @@ START_TEST(many_forks)
 }
 END_TEST
 
-/* The owner of a port as the last event has named it. */
+/* Returns the owner of a port according to the last event. */
 static pid_t named_owner(struct collect *collect, uint16_t port)
 {
 	pid_t pid = 0;
@@ -500,8 +504,8 @@ static pid_t named_owner(struct collect *collect, uint16_t port)
 	return pid;
 }
 
-/* The owner exits as soon as it has forked the next one, which is found before the port counts as
- * held by nobody. */
+/* The owner exits as soon as it has forked the next owner. The watcher finds the next owner before
+ * the port counts as one without a holder. */
 START_TEST(a_port_that_is_handed_on_stays_open)
 {
 	struct root root = root_start(hand_on, true);
@@ -519,7 +523,8 @@ START_TEST(a_port_that_is_handed_on_stays_open)
 		after[i] = root_order(&root);
 		ck_assert_uint_eq(after[i].port, before.port);
 	}
-	/* Both may have been seen to hold it, for a moment. */
+	/* The last event may have reported either process, because both held the port for a moment.
+	 */
 	for (int i = 0; i < TIMES; i++)
 		while (named_owner(&collect, after[i].port) != after[i].pid) {
 			if (time(NULL) >= deadline)
@@ -534,7 +539,7 @@ START_TEST(a_port_that_is_handed_on_stays_open)
 }
 END_TEST
 
-/* -1: there is none. */
+/* Returns the library's connector socket, or -1 if there is none. */
 static int find_socket(void)
 {
 	for (int fd = 3; fd < 1024; fd++) {
@@ -555,7 +560,8 @@ static void set_buffer(int size)
 	ck_assert_int_eq(setsockopt(find_socket(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
 }
 
-/* Many more forks than its buffer has room for, of processes that are young enough to matter. */
+/* Makes many more forks than the socket's buffer has room for, of processes that are young enough
+ * to matter. */
 START_TEST(after_an_overrun)
 {
 	struct root root = root_start(under_a_daemon, false);
@@ -586,7 +592,8 @@ START_TEST(after_an_overrun)
 }
 END_TEST
 
-/* The records of some of the servers are lost themselves. Their session shows whose they are. */
+/* The fork records of some of the servers are lost. The servers' session shows to which tree they
+ * belong. */
 START_TEST(by_their_session_after_an_overrun)
 {
 	struct root root = root_start(in_the_background, true);
@@ -612,7 +619,7 @@ START_TEST(by_their_session_after_an_overrun)
 }
 END_TEST
 
-/* The host closes our descriptor: another one is opened. */
+/* The host closes the library's descriptor: the library opens another one. */
 START_TEST(after_the_socket_was_closed)
 {
 	struct root root = root_start(setsid_twice, false);
@@ -629,14 +636,14 @@ START_TEST(after_the_socket_was_closed)
 		ck_assert(time(NULL) < deadline);
 		sched_yield();
 	}
-	/* It is asked after the socket was set up. */
+	/* The mechanism is only checked after the socket has been set up. */
 	ck_assert_int_eq(reported_by(&collect), PORTWATCH_NOTIFIER_CONNECTOR);
 	expect_all(&collect, &root);
 	end_all(&collect, &root);
 }
 END_TEST
 
-/* The name is that of the program which listens, not of the one which was forked. */
+/* The reported name is that of the program which listens, not of the program which was forked. */
 START_TEST(under_its_new_name)
 {
 	struct root root = root_start(listen_then_exec, false);
@@ -684,7 +691,7 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-/* Also the program that is executed: with what it inherits. */
+/* This program is also the one that is executed. It then uses what it has inherited. */
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "serve") == 0) {

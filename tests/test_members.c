@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_members.c - whose ports are reported: the processes of a tree, as they come, part and go */
+/* test_members.c - which ports are reported: those of the processes of a tree, as processes join
+ * and leave the tree */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,7 +77,7 @@ START_TEST(the_oldest_holder_is_the_owner)
 	event = collect_wait(&collect, OPEN, NULL, socket.port);
 	ck_assert_int_eq(event.pid, root.pid);
 	ck_assert_uint_eq(event.owners, 2);
-	/* The root lets go, the child doesn't: still open. */
+	/* The root closes the port and the child doesn't: the port is still open. */
 	fixture_close(&root, socket);
 	collect_sync(&collect, &root, 4);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, socket.port), 0);
@@ -88,8 +89,8 @@ START_TEST(the_oldest_holder_is_the_owner)
 }
 END_TEST
 
-/* Without kernel events a process that was alive for no poll is the parent of nobody we could find,
- * so it is a member first. */
+/* Waits until the child is a member before the root exits. Without kernel events, the watcher
+ * cannot find the children of a process that exited before the first poll cycle. */
 START_TEST(a_tree_outlives_its_root)
 {
 	struct fixture root = way_fixture(way(_i)), child = fixture_fork(&root);
@@ -122,7 +123,8 @@ START_TEST(a_daemon_stays_a_member)
 
 	server = fixture_fork(&root);
 	collect_watch_by(&collect, root.pid, way(_i));
-	/* Known before it is detached: its parent exits while it lives on. */
+	/* Waits until the daemon is a member: its parent then exits while the daemon stays alive.
+	 */
 	daemon = fixture_fork(&server);
 	mark = fixture_listen(&daemon, "127.0.0.1", 0);
 	collect_wait(&collect, OPEN, NULL, mark.port);
@@ -139,7 +141,8 @@ START_TEST(a_daemon_stays_a_member)
 }
 END_TEST
 
-/* The double fork takes less than a millisecond: only kernel events or a subreaper can tell. */
+/* The double fork takes less than a millisecond, so only kernel events or a subreaper show the
+ * relation. */
 START_TEST(a_daemon_that_detaches_while_watched_is_found)
 {
 	struct fixture root = fixture_start(0), daemon;
@@ -207,7 +210,7 @@ START_TEST(a_watch_can_start_after_the_leader_is_gone)
 }
 END_TEST
 
-/* Those that nobody held are looked at again when the tree changes. */
+/* A socket without a known holder is resolved again when the tree changes. */
 START_TEST(a_socket_that_is_passed_in_is_found)
 {
 	struct fixture parent = way_fixture(way(_i));
@@ -230,8 +233,8 @@ START_TEST(a_socket_that_is_passed_in_is_found)
 }
 END_TEST
 
-/* Nothing tells that a socket came or went without a change of the table or the tree: the clock has
- * to. */
+/* A socket changes hands without a change of the table or of the tree. No event reports the change,
+ * so the watcher has to find it at intervals. */
 START_TEST(a_socket_that_changes_hands_is_followed)
 {
 	static const int some[] = {0, 11, 14};
@@ -246,7 +249,7 @@ START_TEST(a_socket_that_changes_hands_is_followed)
 	copy = fixture_give(&parent, socket, &root);
 	event = collect_wait(&collect, OPEN, NULL, socket.port);
 	ck_assert_int_eq(event.pid, root.pid);
-	/* The stranger that holds it too doesn't count. */
+	/* The non-member that also holds the socket doesn't count. */
 	fixture_close(&root, copy);
 	collect_wait(&collect, CLOSE, NULL, socket.port);
 	collect_free(&collect);
@@ -255,7 +258,7 @@ START_TEST(a_socket_that_changes_hands_is_followed)
 }
 END_TEST
 
-/* The number of the exited child is given to another child of a stranger. */
+/* Another child of a non-member gets the PID of the member that has exited. */
 START_TEST(a_stranger_with_the_same_pid_is_no_member)
 {
 	struct fixture stranger = fixture_start(0), root = fixture_fork(&stranger), impostor;
@@ -274,7 +277,8 @@ START_TEST(a_stranger_with_the_same_pid_is_no_member)
 	socket = fixture_listen(&impostor, "127.0.0.1", 0);
 	collect_wait(&collect, END, NULL, 0);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, socket.port), 0);
-	/* Made for the first, started after its death. */
+	/* This watcher was made for the first process and is started after the first process's
+	 * death. */
 	ck_assert_int_eq(portwatch_start(late), -ESRCH);
 	portwatch_free(late);
 	collect_free(&collect);
@@ -303,7 +307,8 @@ static void watch_with(struct collect *collect, pid_t pid, int notifier)
 	collect_start(collect);
 }
 
-/* A member opens and closes a port that no list of its leader's descriptors shows. */
+/* A member opens and closes a port that is only in the descriptor table of one thread, not in the
+ * leader's. */
 START_TEST(a_table_of_a_thread_is_looked_through)
 {
 	struct fixture root = fixture_start(0);
@@ -326,8 +331,8 @@ START_TEST(a_table_of_a_thread_is_looked_through)
 }
 END_TEST
 
-/* Whether the kernel names the sockets that are registered with an io_uring: Linux 6.12 does not.
- */
+/* Returns whether the kernel shows the sockets that are registered with an io_uring. Linux 6.12
+ * does not. */
 static bool names_sockets_of_rings(pid_t pid)
 {
 	char command[128];
@@ -347,14 +352,14 @@ START_TEST(a_ring_holds_a_port)
 	new = fixture_listen_with(&child, "127.0.0.1", 0, LISTEN_BIND_ONLY);
 	known = fixture_listen(&child, "127.0.0.1", 0);
 	fixture_register(&child, known, 0);
-	/* What becomes of them then is the matter of the next tests. */
+	/* The next tests cover kernels that do not show the sockets. */
 	if (!names_sockets_of_rings(child.pid))
 		test_skip("the kernel doesn't name the sockets of an io_uring");
 	watch_with(&collect, root.pid, _i);
 	event = collect_wait(&collect, OPEN, NULL, known.port);
 	ck_assert_int_eq(event.pid, child.pid);
 	ck_assert_uint_eq(event.owners, 1);
-	/* One that is handed over while it is known. */
+	/* A known socket is handed over to the ring. */
 	fixture_begin(&child, new);
 	collect_wait(&collect, OPEN, NULL, new.port);
 	fixture_register(&child, new, 0);
@@ -371,8 +376,8 @@ END_TEST
 
 #define RESTARTS 100
 
-/* A server is replaced by the next one, which listens on the same port before the other ends.
- * Nothing reports that it was forked, and the trees are scanned all the time. */
+/* The next server replaces a server: it listens on the same port before the other one ends. No fork
+ * is reported, and the trees are scanned continually. */
 START_TEST(a_port_that_is_taken_over_stays_open)
 {
 	struct fixture root = fixture_start(0), server = fixture_fork(&root), next, busy;
@@ -399,8 +404,8 @@ START_TEST(a_port_that_is_taken_over_stays_open)
 }
 END_TEST
 
-/* As Linux 6.12 has it: says of each descriptor, as of now, that it is an io_uring with one TCP
- * socket. Such a kernel needs no help with that. */
+/* Imitates Linux 6.12: each descriptor now appears to be an io_uring with one TCP socket. A kernel
+ * that really is like this needs no imitation. */
 static void take_names_of_rings(pid_t pid)
 {
 	char command[512];
@@ -419,7 +424,7 @@ static void take_names_of_rings(pid_t pid)
 
 #define UNNAMED "is not reported: PID"
 
-/* It is one of those that nobody seems to hold. */
+/* The port counts as one without a holder. */
 START_TEST(a_port_that_a_ring_may_hold_is_logged_once)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS), child = fixture_fork(&root);
@@ -461,14 +466,14 @@ START_TEST(a_port_that_a_ring_takes_over_stays_open)
 	watch_with(&collect, root.pid, _i);
 	collect_wait(&collect, OPEN, NULL, kept.port);
 	fixture_register(&child, kept, 0);
-	/* For each of these the member is asked what it holds. */
+	/* Each of these ports makes the watcher ask the member for its sockets. */
 	for (int i = 0; i < 2; i++) {
 		next = fixture_listen(&child, "127.0.0.1", 0);
 		ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, next.port).pid, child.pid);
 	}
 	collect_sync(&collect, &root, 3);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, kept.port), 0);
-	/* What the table says is another matter. */
+	/* A close in the table is still reported. */
 	fixture_close(&child, next);
 	collect_wait(&collect, CLOSE, NULL, next.port);
 	fixture_end(&child);
@@ -487,7 +492,7 @@ static Suite *make(void)
 
 	add_ways(ways);
 	suite_add_tcase(suite, ways);
-	/* Of these nothing reports anything. */
+	/* No notifier reports these changes. */
 	tcase_add_loop_test(passed, a_socket_that_is_passed_in_is_found, 0, way_count());
 	tcase_add_loop_test(passed, a_socket_that_changes_hands_is_followed, 0, 3);
 	suite_add_tcase(suite, passed);
@@ -496,7 +501,8 @@ static Suite *make(void)
 	tcase_add_loop_test(here, a_table_of_a_thread_is_looked_through, 0, 2);
 	tcase_add_test(here, a_port_that_is_taken_over_stays_open);
 	tcase_add_loop_test(here, a_ring_holds_a_port, 0, 2);
-	/* One process, and no other, gets mounts of its own. */
+	/* Mounts of its own are given to one process only, so each case needs a process of its own.
+	 */
 	if (check_forks()) {
 		tcase_add_loop_test(here, a_port_that_a_ring_may_hold_is_logged_once, 0, 2);
 		tcase_add_loop_test(here, a_port_that_a_ring_takes_over_stays_open, 0, 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_owners.c - who is named: at the open, in between, and at the close */
+/* test_owners.c - which owner is reported: at the open, in between, and at the close */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,8 @@
 #define OWNER PORTWATCH_EVENT_OWNER
 #define END PORTWATCH_EVENT_END
 
-/* With a notifier where the kernel allows it, and without. What detaches itself comes to us. */
+/* Watches with a notifier, if the kernel allows one, or without. Detached processes become our
+ * children. */
 static void watch(struct collect *collect, pid_t pid, int notifier)
 {
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
@@ -28,7 +29,7 @@ static void watch(struct collect *collect, pid_t pid, int notifier)
 	collect_start(collect);
 }
 
-/* Waits until the latest event of a port names this owner, and so many holders (0: any). */
+/* Waits until the latest event of a port has this owner and this number of holders (0: any). */
 static struct collected await_owner(struct collect *collect, uint16_t port, pid_t pid,
                                     unsigned int owners)
 {
@@ -48,7 +49,7 @@ static struct collected await_owner(struct collect *collect, uint16_t port, pid_
 	}
 }
 
-/* The server of a shell: it listens, forks the process that goes on, and exits. */
+/* A typical server of a shell: it listens, forks the process that continues, and exits. */
 START_TEST(a_daemon_becomes_the_owner)
 {
 	struct fixture root = fixture_start(0), launcher = fixture_fork(&root), daemon;
@@ -83,7 +84,7 @@ START_TEST(a_daemon_becomes_the_owner)
 }
 END_TEST
 
-/* Nothing waits for the library: it finds the launcher alive, dying or dead. */
+/* The processes do not wait for the library, so it finds the launcher alive, dying or dead. */
 START_TEST(a_launcher_that_is_dead_is_no_owner)
 {
 	struct fixture root = fixture_start(0);
@@ -99,7 +100,7 @@ START_TEST(a_launcher_that_is_dead_is_no_owner)
 		await_owner(&collect, socket.port, daemon.pid, 1);
 		fixture_end(&daemon);
 		collect_wait(&collect, CLOSE, NULL, socket.port);
-		/* The launcher is a zombie of the root. */
+		/* The launcher is a zombie child of the root. */
 		ck_assert_int_eq(waitpid(daemon.pid, NULL, 0), daemon.pid);
 	}
 	collect_free(&collect);
@@ -107,7 +108,7 @@ START_TEST(a_launcher_that_is_dead_is_no_owner)
 }
 END_TEST
 
-/* As with socket activation: the one who listens becomes another program. */
+/* As with socket activation: the process that listens executes another program. */
 START_TEST(the_name_is_that_of_the_time)
 {
 	struct fixture root = fixture_start(0);
@@ -124,7 +125,7 @@ START_TEST(the_name_is_that_of_the_time)
 	ck_assert_str_eq(event.process, "exe");
 	ck_assert_int_eq(event.pid, root.pid);
 	ck_assert_uint_eq(event.id, opened.id);
-	/* Too late for an event of its own. */
+	/* The new name comes too late for an event of its own. */
 	fixture_rename(&root, "renamed");
 	fixture_close(&root, socket);
 	event = collect_wait(&collect, CLOSE, NULL, socket.port);
@@ -156,7 +157,7 @@ START_TEST(who_does_not_ask_hears_of_no_owners)
 }
 END_TEST
 
-/* An event of a remote watcher. */
+/* Finds an event of a remote watcher. */
 static const struct collected *find_event(const struct remote *remote,
                                           enum portwatch_event_kind kind, uint16_t port)
 {
@@ -166,7 +167,7 @@ static const struct collected *find_event(const struct remote *remote,
 	ck_abort_msg("no event %d of port %u", (int)kind, port);
 }
 
-/* To the watcher, which sleeps meanwhile, the port was never closed. */
+/* The watcher is stopped during the restart, so the watcher never sees the port closed. */
 START_TEST(a_restart_between_two_reads_mixes_nothing)
 {
 	struct fixture root = fixture_start(0), first = fixture_fork(&root), second;
@@ -199,7 +200,7 @@ START_TEST(a_restart_between_two_reads_mixes_nothing)
 }
 END_TEST
 
-/* One port, two sockets and two owners (SO_REUSEPORT): the event speaks of one of them. */
+/* One port has two sockets and two owners (SO_REUSEPORT): the event describes one of them. */
 START_TEST(of_two_sockets_one_is_named)
 {
 	struct fixture root = fixture_start(0), one = fixture_fork(&root), two;
@@ -229,7 +230,8 @@ END_TEST
 
 #define CROWD 20
 
-/* So many that not all are asked about each new socket, where the kernel says whom to ask. */
+/* Makes so many processes that the watcher doesn't ask all of them for each new socket if the
+ * kernel reports which process to ask. */
 static void make_crowd(const struct fixture *root, struct fixture crowd[CROWD])
 {
 	for (int i = 0; i < CROWD; i++)
@@ -285,7 +287,7 @@ START_TEST(holders_that_come_and_go_are_counted)
 	await_owner(&collect, socket.port, server.pid, 4);
 	fixture_end(&workers[0]);
 	await_owner(&collect, socket.port, server.pid, 3);
-	/* It lives, and has let go. */
+	/* The worker stays alive and has closed the socket. */
 	fixture_close(&workers[1], socket);
 	await_owner(&collect, socket.port, server.pid, 2);
 	fixture_close(&server, socket);
@@ -300,7 +302,7 @@ START_TEST(holders_that_come_and_go_are_counted)
 }
 END_TEST
 
-/* More than are kept by name. */
+/* Makes more holders than the watcher stores by name. */
 START_TEST(a_crowd_of_holders_is_counted)
 {
 	struct fixture root = fixture_start(0), crowd[CROWD], more[CROWD];
@@ -319,8 +321,8 @@ START_TEST(a_crowd_of_holders_is_counted)
 }
 END_TEST
 
-/* As of a program that gives up its privileges, or one that gains some: from a watcher that is the
- * same user. */
+/* The child acts like a program that drops privileges or gains some. The watcher has the same user.
+ */
 static void watch_one_that_hides(void *unused)
 {
 	struct fixture root = fixture_start(0), child = fixture_fork(&root);
@@ -332,7 +334,7 @@ static void watch_one_that_hides(void *unused)
 	watch(&collect, root.pid, 1);
 	event = collect_wait(&collect, OPEN, NULL, socket.port);
 	fixture_hide(&child);
-	/* It has been asked in vain, and for so long that this is worth a word. */
+	/* The watcher has failed to read the descriptors for so long that it logs the failure. */
 	collect_wait_message(&collect, "cannot read the descriptors");
 	collect_sync(&collect, &root, 4);
 	collect_wait_message(&collect, "ports that only it holds are not attributed");
@@ -365,7 +367,7 @@ static void watch_namespace(struct collect *collect, pid_t pid, int notifier)
 	collect_start(collect);
 }
 
-/* In a scope in which everybody counts. */
+/* In a scope that includes every process. */
 START_TEST(owners_outside_of_the_tree_are_named)
 {
 	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
@@ -383,7 +385,7 @@ START_TEST(owners_outside_of_the_tree_are_named)
 	fixture_exit(&launcher, 0);
 	event = await_owner(&collect, 8001, daemon.pid, 1);
 	ck_assert_uint_eq(event.inode, socket.inode);
-	/* One that came after the start, and one that is known already. */
+	/* One process that came after the start, and one that is already known. */
 	late = fixture_fork(&parent);
 	fixture_listen(&late, "127.0.0.1", 8002);
 	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, 8002).pid, late.pid);

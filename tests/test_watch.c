@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_watch.c - what a watcher reports of one process, by each way of reading and delivering */
+/* test_watch.c - what a watcher reports about one process, for each way of reading and delivering
+ */
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,7 +17,8 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 #define END PORTWATCH_EVENT_END
 
-/* With a clock so slow that a callback before start returns can't be luck. */
+/* The poll interval is so long that a callback before portwatch_start() returns cannot be a
+ * coincidence. */
 START_TEST(initial_ports_come_before_start_returns)
 {
 	struct fixture server = way_fixture(way(_i));
@@ -96,7 +98,8 @@ START_TEST(a_port_is_reported_once_whoever_holds_it)
 	child = fixture_fork(&server);
 	second = fixture_listen_with(&child, "127.0.0.1", first.port, LISTEN_REUSEPORT);
 	collect_sync(&collect, &server, 2);
-	/* One of the three holders goes, then the next: it stays open. */
+	/* The three holders close the port one after another: the port stays open until the last
+	 * close. */
 	fixture_close(&server, first);
 	collect_sync(&collect, &server, 4);
 	fixture_close(&child, first);
@@ -183,7 +186,7 @@ START_TEST(addresses_outside_are_passed_over)
 }
 END_TEST
 
-/* A bound socket that doesn't listen is no port. */
+/* A bound socket that doesn't listen is not a port. */
 START_TEST(bind_is_not_listen)
 {
 	struct fixture server = way_fixture(way(_i));
@@ -202,7 +205,7 @@ START_TEST(bind_is_not_listen)
 }
 END_TEST
 
-/* A tree that makes network namespaces all the time must not keep a start waiting for ever. */
+/* A tree that keeps making network namespaces must not make portwatch_start() wait forever. */
 START_TEST(a_start_waits_for_the_namespaces_it_began_with)
 {
 	struct netns namespaces[2] = {{.serial = 0}};

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# ways.sh - the suites of behaviours, once for each way to be notified (support/notified.h)
+# ways.sh - runs the suites of behaviours once for each notifier mechanism (support/notified.h)
 #
-# Cases whose way doesn't work here are skipped.
+# A case is skipped if its mechanism does not work on this machine.
 tests=${builddir:-.}/tests
 if ! [ -x "$tests/test_watch" ] || ! [ -x "$tests/test_members" ]; then
 	echo "SKIP: the suites are not built here"
@@ -11,7 +11,7 @@ fi
 directory=$(mktemp -d) || exit 1
 trap 'rm -rf "$directory"' EXIT
 
-# run WAY: both suites, by that way alone. Their failures are worth a look, their skips are not.
+# run WAY: runs both suites with this mechanism alone. Prints failures, but not skips.
 run()
 {
 	PORTWATCH_TEST_NOTIFIED=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# behaviours.sh CASE... - in a guest of kernels.sh, as root: what pwatch does where the kernel refuses
-# something by a setting of the whole machine
+# behaviours.sh CASE... - runs in a guest of kernels.sh, as root: tests pwatch on machines where a
+# system-wide setting makes the kernel refuse something
 #
 # In each case pwatch must report a port that opens, and --check must name the setting.
 set -u
@@ -28,7 +28,7 @@ skip()
 	skipped=yes
 }
 
-# as WHO COMMAND...: as root, or as an ordinary user with these capabilities and no others.
+# as WHO COMMAND...: runs the command as root, or as an ordinary user with exactly these capabilities.
 as()
 {
 	who=$1
@@ -42,7 +42,7 @@ as()
 	esac
 }
 
-# expect_port WHO [OPTION...]: a port that opens while pwatch watches is reported, and then closed.
+# expect_port WHO [OPTION...]: expects that pwatch reports a port that opens, and its close.
 expect_port()
 {
 	who=$1
@@ -66,14 +66,14 @@ expect_port()
 		fail "$who: its end isn't reported: $(cat "$work/events")"
 }
 
-# check WHO: what --check says of a shell is in $work/check.
+# check WHO: writes the output of --check about a shell to $work/check.
 check()
 {
 	# shellcheck disable=SC2016
 	as "$1" sh -c '"$1" --check $$' sh "$pwatch" >"$work/check" 2>&1
 }
 
-# By what the kernel reports listen(2): anything but polling.
+# Expects a notifier that reports listen(2), not polling.
 expect_notifier()
 {
 	sed -n "s,^ *listen *,,p" "$work/check" | grep -qv "^polling" ||
@@ -91,7 +91,7 @@ expect_text()
 	grep -qF -- "$1" "$work/check" || fail "--check doesn't name $1: $(cat "$work/check")"
 }
 
-# Debian's setting: perf_event_open(2) is refused to whoever has CAP_PERFMON alone.
+# Debian's setting: the kernel refuses perf_event_open(2) to a process that has only CAP_PERFMON.
 paranoid()
 {
 	echo 3 >/proc/sys/kernel/perf_event_paranoid
@@ -107,7 +107,7 @@ paranoid()
 	expect_notifier
 }
 
-# As in a container: nobody has mounted it, and only CAP_SYS_ADMIN can.
+# As in a container: tracefs is not mounted, and only CAP_SYS_ADMIN can mount it.
 no_tracefs()
 {
 	echo 2 >/proc/sys/kernel/perf_event_paranoid
@@ -122,7 +122,7 @@ no_tracefs()
 	echo 3 >/proc/sys/kernel/perf_event_paranoid
 }
 
-# The kernel's own text is read instead.
+# Expects that pwatch reads the text of /proc instead.
 expect_text_table()
 {
 	expect_port root
@@ -132,7 +132,7 @@ expect_text_table()
 	expect_text tcp_diag
 }
 
-# A module that isn't installed, or that the administrator has forbidden.
+# The module isn't installed, or the administrator has forbidden it.
 no_tcp_diag()
 {
 	rmmod tcp_diag 2>/dev/null
@@ -145,7 +145,7 @@ no_tcp_diag()
 	expect_text "diag table"
 }
 
-# Lasts until the next boot.
+# The setting lasts until the next boot.
 modules_disabled()
 {
 	rmmod tcp_diag 2>/dev/null
@@ -153,7 +153,7 @@ modules_disabled()
 	expect_text_table
 }
 
-# Set on the kernel's command line.
+# The setting comes from the kernel's command line.
 lockdown()
 {
 	if ! grep -qF '[confidentiality]' /sys/kernel/security/lockdown 2>/dev/null; then

@@ -3,14 +3,14 @@
 # init.sh JOB - the first process of a guest of kernels.sh; JOB is a file that sets these variables:
 # jobs, tests, source, slowness
 #
-# Reports on the second serial port: "=== plan JOB COUNT", then "PASS: ", "FAIL: " or "SKIP: " for each.
-# What explains a result stands in lines that begin with "|".
+# Reports on the second serial port: "=== plan JOB COUNT", then "PASS: ", "FAIL: " or "SKIP: " for each
+# test. Lines that begin with "|" explain a result.
 set -u
 jobs='' tests='' source='' slowness=1
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 HOME=/root
 export PATH HOME
-# An ordinary user, who needs no name.
+# An ordinary user that needs no name.
 user=54321
 
 mount_all()
@@ -19,7 +19,7 @@ mount_all()
 	mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 	mount -t devtmpfs -o nosuid devtmpfs /dev
 	mkdir -p /dev/pts /dev/shm
-	# The kernel makes devices alone.
+	# The kernel creates only device nodes in /dev.
 	ln -s /proc/self/fd /dev/fd
 	for number in 0:stdin 1:stdout 2:stderr; do
 		ln -s "fd/${number%:*}" "/dev/${number#*:}"
@@ -42,7 +42,7 @@ job_user()
 	check user "setpriv --reuid $user --regid $user --clear-groups"
 }
 
-# check NAME PREFIX: runs the tests by way of PREFIX.
+# check NAME PREFIX: runs the tests with PREFIX in front of the command.
 check()
 {
 	one="/bin/sh tests/kernels/one.sh $((120 * slowness))"
@@ -68,7 +68,7 @@ job_lockdown()
 
 mount_all
 stty -F /dev/ttyS1 raw
-# The tests of an ordinary user report there too.
+# The tests of an ordinary user also report to this port.
 chmod 622 /dev/ttyS1
 exec >/dev/ttyS1 2>&1 </dev/null
 # shellcheck disable=SC1090
@@ -82,6 +82,6 @@ for job in $jobs; do
 	echo "=== done $job, $(cut -d ' ' -f 1 /proc/uptime) s after the start"
 done
 echo "=== end"
-# Waits until all of it has left.
+# Waits until the port has sent all of the output.
 exec >/dev/null 2>&1
 echo b >/proc/sysrq-trigger

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# one.sh SECONDS COMMAND... TEST - in a guest of kernels.sh: runs one test, with a time limit
+# one.sh SECONDS COMMAND... TEST - runs one test in a guest of kernels.sh, with a time limit
 #
-# What a test that fails has printed goes to the port of the reports at once: the guest may not come to
+# Sends the output of a failed test to the port of the reports at once, because the guest may not reach
 # its end.
 seconds=$1
 shift
