@@ -149,13 +149,14 @@ static bool await(struct job *job)
 
 int aside_call(const struct aside *aside, void *argument)
 {
-	struct job *job = is_allowed() ? make_job(aside, argument) : NULL;
+	bool allowed = is_allowed();
+	struct job *job = allowed ? make_job(aside, argument) : NULL;
 	pthread_t thread;
 	int result;
 
 	if (!job) {
 		dispose(aside, argument);
-		return -EBUSY;
+		return allowed ? -ENOMEM : -EBUSY;
 	}
 	result = start(job, &thread);
 	if (result < 0) {
