@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_api.c - what the functions of portwatch.h accept, refuse and say */
+/* test_api.c - which arguments the functions of portwatch.h accept and refuse, and their results */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -107,7 +107,7 @@ START_TEST(a_watcher_starts_once_and_keeps_its_options)
 	ck_assert_int_eq(portwatch_set_delivery(collect.watcher, PORTWATCH_DELIVERY_THREAD),
 	                 -EBUSY);
 	ck_assert_int_eq(portwatch_set_log(collect.watcher, PORTWATCH_LOG_INFO, NULL), -EBUSY);
-	/* Delivered by the library's thread: there is nothing to dispatch. */
+	/* The library's thread delivers the events, so there is nothing to dispatch. */
 	ck_assert_int_eq(portwatch_get_fd(collect.watcher), -EINVAL);
 	ck_assert_int_eq(portwatch_dispatch(collect.watcher), -EINVAL);
 	ck_assert_int_eq(portwatch_stop(collect.watcher), 0);
@@ -145,7 +145,7 @@ START_TEST(an_unknown_figure_is_not_0)
 }
 END_TEST
 
-/* By default: open and end. The three bits are independent. */
+/* The default is open and end. The three bits are independent. */
 START_TEST(only_wanted_kinds_are_reported)
 {
 	static const unsigned int kinds[] = {0, OPEN, CLOSE, END, OPEN | END};
@@ -169,7 +169,7 @@ START_TEST(only_wanted_kinds_are_reported)
 	collect_wait(&all, END, NULL, 0);
 	if (kinds[_i] & END)
 		collect_wait(&collect, END, NULL, 0);
-	/* After it no callback runs. */
+	/* No callback runs after portwatch_stop(). */
 	ck_assert_int_eq(portwatch_stop(collect.watcher), 0);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, 0), !!(kinds[_i] & OPEN));
 	ck_assert_uint_le(collect_count(&collect, CLOSE, NULL, 0), !!(kinds[_i] & CLOSE));
@@ -207,7 +207,8 @@ START_TEST(addresses_can_be_widened)
 }
 END_TEST
 
-/* Every address of an IPv6 interface is skipped, and said once for each watcher and address. */
+/* Every other address of an IPv6 interface is skipped, and logged once for each watcher and
+ * address. */
 START_TEST(other_ipv6_addresses_are_logged_once)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -328,8 +329,8 @@ START_TEST(names_are_those_of_the_command)
 }
 END_TEST
 
-/* Each kind of notice has its mechanism; where there is none, or it isn't wanted, the reason is
- * said. */
+/* Each kind of notification has its mechanism. If a mechanism is missing or switched off, the
+ * reason is reported. */
 START_TEST(the_notifier_is_told)
 {
 	struct fixture server = fixture_start(0);

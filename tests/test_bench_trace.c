@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bench_trace.c - the benchmark counts the system calls of what is there, and says what can't
- */
+/* test_bench_trace.c - the benchmark counts the system calls of a running command, and reports why
+ * it cannot */
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -13,7 +13,7 @@
 
 static pid_t alive;
 
-/* Of the benchmark. */
+/* A function of the benchmark. */
 pid_t bench_fork(void)
 {
 	return fork();
@@ -81,7 +81,7 @@ START_TEST(tasks_that_are_gone_are_no_refusal)
 }
 END_TEST
 
-/* A task has one tracer. */
+/* A task can have only one tracer. */
 START_TEST(a_refusal_is_told)
 {
 	static struct tasks threads, helpers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bursts.c - where nothing reports listen(2), reads follow each fork and exec soon */
+/* test_bursts.c - if nothing reports listen(2), reads follow soon after each fork and exec */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,8 +21,8 @@
 #include "util/clock.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
-/* Polling at rest reads every 50 ms and no sooner; where others close listeners in the same
- * namespace, such a read is followed by another one. */
+/* The library at rest reads every 50 ms and not sooner. If other processes close listeners in the
+ * same namespace, such a read is followed by another one. */
 #define AT_REST (20 * NSEC_PER_MSEC)
 /* How long a server takes to start, in ms. */
 #define STARTS "30"
@@ -53,7 +53,7 @@ static _Noreturn void serve(int report, unsigned int delay)
 		pause();
 }
 
-/* A process that starts a server, or ends it, for each byte. */
+/* Commands to a process, one byte each: start a server, or end it. */
 #define START 's'
 #define END 'e'
 
@@ -98,7 +98,7 @@ static struct root root_start(void)
 		return root;
 	}
 	close(orders[1]);
-	/* Where it may, away from the sockets of others. */
+	/* If possible, the test runs in a namespace without the sockets of other processes. */
 	if (unshare(CLONE_NEWNET) == 0)
 		loopback_up();
 	if (write(reports[1], "", 1) != 1)
@@ -174,7 +174,7 @@ START_TEST(after_an_exec_that_is_reported)
 }
 END_TEST
 
-/* The library itself finds the new process, at one of its reads. */
+/* The library itself finds the new process at one of its reads. */
 START_TEST(after_a_fork_that_is_found)
 {
 	struct root root = root_start();
@@ -199,7 +199,7 @@ static Suite *make_suite(void)
 	return suite;
 }
 
-/* Also the server that is executed. */
+/* The test program is also the server that is executed. */
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "serve") == 0)

@@ -13,7 +13,7 @@
 static const cap_value_t useful[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
 #define USEFUL ((int)(sizeof(useful) / sizeof(useful[0])))
 
-/* CAP_PERFMON and CAP_BPF by their numbers: not every header has them. */
+/* CAP_PERFMON and CAP_BPF by their numbers, because some headers do not have them. */
 static const cap_value_t also_used[] = {38, 39, CAP_NET_ADMIN, CAP_SETPCAP};
 #define ALSO_USED ((int)(sizeof(also_used) / sizeof(also_used[0])))
 
@@ -25,7 +25,7 @@ static bool is_one_of(cap_value_t capability, const cap_value_t *set, int count)
 	return false;
 }
 
-/* All capabilities of the calling thread as text, to be freed by the caller. */
+/* Returns all capabilities of the calling thread as text. The caller frees the text. */
 static char *state(void)
 {
 	cap_t caps = cap_get_proc();
@@ -46,7 +46,8 @@ static bool is_permitted(cap_value_t capability)
 	return value == CAP_SET;
 }
 
-/* As a program with file capabilities begins: permitted, and not in effect. */
+/* Starts as a program with file capabilities does: the capabilities are permitted but not
+ * effective. */
 static void start_like_a_file(void)
 {
 	cap_t caps = cap_get_proc();
@@ -79,7 +80,7 @@ START_TEST(what_is_taken_is_given_back)
 }
 END_TEST
 
-/* Also where libcap has no memory, or the call is refused once. */
+/* Also if libcap has no memory, or a call is refused once. */
 START_TEST(what_is_taken_is_given_back_whatever_fails)
 {
 	static const char *const calls[] = {"cap_get_proc", "cap_set_flag", "cap_set_proc"};
@@ -108,7 +109,7 @@ START_TEST(what_cannot_be_taken_is_not)
 }
 END_TEST
 
-/* Nothing but what the library uses is left, and nothing of it in effect that wasn't. */
+/* Only the capabilities that the library uses remain permitted. None of them becomes effective. */
 START_TEST(the_rest_is_given_up)
 {
 	start_like_a_file();
@@ -122,13 +123,13 @@ START_TEST(the_rest_is_given_up)
 	}
 	for (int i = 0; i < USEFUL; i++)
 		ck_assert(is_permitted(useful[i]));
-	/* Again, and from here on for ever. */
+	/* A second call succeeds, as do all later ones. */
 	ck_assert_int_eq(portwatch_limit_privileges(), 0);
 }
 END_TEST
 
-/* CAP_SYS_PTRACE is what replaces all others. Without it nothing is given up for good: the kernel
- * compares what the other process has with what is in effect here. */
+/* CAP_SYS_PTRACE replaces all others. Without CAP_SYS_PTRACE no capability is given up permanently:
+ * the kernel compares the capabilities of the other process with those that are effective here. */
 START_TEST(what_it_takes_to_look_is_kept)
 {
 	static const cap_value_t own[] = {CAP_CHOWN, CAP_NET_BIND_SERVICE};
@@ -169,7 +170,7 @@ static const struct {
 };
 #define FAILURES ((int)(sizeof(failures) / sizeof(failures[0])))
 
-/* Then nothing has changed, and whoever asked is told. */
+/* After a failure, nothing has changed, and the caller gets the error. */
 START_TEST(what_cannot_be_given_up_is_told)
 {
 	char *before, *after;

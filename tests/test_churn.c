@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_churn.c - stable ports beside thousands that come and go
+/* test_churn.c - stable ports beside thousands of ports that open and close
  *
- * A second for each way of watching. PORTWATCH_CHURN_SECONDS says how many instead. */
+ * Lasts a second for each way of watching, or PORTWATCH_CHURN_SECONDS. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,14 +18,14 @@
 #include "support/fixture.h"
 #include "support/skip.h"
 
-/* Above what fixture_listen() chooses. */
+/* Above the ports that fixture_listen() chooses. */
 #define DISTINCT 40000
 #define DISTINCT_COUNT 2000
 #define SHARED 50000
 #define SHARED_COUNT 500
 #define STABLE_COUNT 50
 
-/* What the callback was told, by port. */
+/* What the callback has received, by port. */
 static struct {
 	atomic_uint opened[65536];
 	atomic_uint closed[65536];
@@ -52,7 +52,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 	}
 }
 
-/* With a notifier, and polling; by the dump, and by the text. */
+/* Watches with a notifier or by polling; reads the dump or the text. */
 static struct portwatch *watch(pid_t pid, int way)
 {
 	struct portwatch *watcher;
@@ -95,7 +95,7 @@ static time_t monotonic(void)
 	return now.tv_sec;
 }
 
-/* What is open when all is quiet again is told. */
+/* Waits until every port that is still open at the end has been reported. */
 static void await_all(unsigned int count)
 {
 	time_t end = monotonic() + COLLECT_PATIENCE;
@@ -169,7 +169,8 @@ static void wait_reads(struct portwatch *watcher, uint64_t reads)
 	ck_assert_uint_ge(portwatch_get_stat(watcher, PORTWATCH_STAT_READS), until);
 }
 
-/* Each read shows listeners there that are gone before anybody can be asked who holds them. */
+/* Each read shows listeners of this server that have gone before the library can find their holder.
+ */
 START_TEST(a_port_that_each_read_shows_stays_open)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS), child = fixture_fork(&server);
@@ -195,7 +196,7 @@ START_TEST(a_port_that_each_read_shows_stays_open)
 }
 END_TEST
 
-/* A socket of this process on an address that nobody else uses. */
+/* Binds a socket of this process to an address that no other process uses. */
 static int bind_ours(const char *address, uint16_t port, int shared)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -217,7 +218,8 @@ static uint16_t port_of(int fd)
 	return ntohs(name.sin_port);
 }
 
-/* How many descriptors there are for sockets, at most so many. */
+/* Raises the limit of descriptors. Returns the number of sockets that may be opened, at most
+ * `most`. */
 static unsigned int take_descriptors(unsigned int most)
 {
 	struct rlimit limit;
@@ -228,9 +230,10 @@ static unsigned int take_descriptors(unsigned int most)
 	return limit.rlim_max < most + 100 ? (unsigned int)limit.rlim_max - 100 : most;
 }
 
-/* The first socket of a member on a port of a stranger's (SO_REUSEPORT). Between the kernel's event
- * and the row in the table lies a walk over all that is bound to the port, and the stranger has a
- * row there: the first read must not be content with that, for the next is an hour away. */
+/* A member opens its first socket on a non-member's port (SO_REUSEPORT). Between the kernel's event
+ * and the row in the table, the kernel walks over all sockets that are bound to the port, and the
+ * non-member already has a row there. The first read must not accept the non-member's row, because
+ * the next read is an hour away. */
 START_TEST(a_socket_on_a_strangers_port_is_seen_at_once)
 {
 	struct fixture member = fixture_start(0);
@@ -253,7 +256,7 @@ START_TEST(a_socket_on_a_strangers_port_is_seen_at_once)
 	for (int i = 0; i < 20; i++) {
 		struct fixture_socket socket = fixture_listen_with(
 			&member, "127.77.0.1", port, LISTEN_REUSEPORT | LISTEN_BIND_ONLY);
-		/* Without it the kernel remembers that there is nothing to look for. */
+		/* Without this socket the kernel remembers that the port needs no search. */
 		int other = bind_ours("127.77.0.2", port, 0);
 
 		fixture_begin(&member, socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_closes.c - what the kernel reports of closed sockets, from its messages to the watcher */
+/* test_closes.c - the kernel's reports of closed sockets, from the messages to the watcher */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -73,11 +73,11 @@ START_TEST(messages)
 }
 END_TEST
 
-/* --- the kernel's */
+/* --- messages of the kernel */
 
 static int fd;
 
-/* In a network namespace of its own, where nobody else closes anything. */
+/* Enters a network namespace of its own, in which no other process closes sockets. */
 static void begin(void)
 {
 	sandbox_enter();
@@ -136,7 +136,7 @@ static void close_others(int number)
 		close(socket(AF_INET, SOCK_STREAM, 0));
 }
 
-/* Of many sockets that didn't listen a sample arrives. */
+/* A sample arrives for many sockets that didn't listen. */
 START_TEST(others)
 {
 	begin();
@@ -168,7 +168,7 @@ START_TEST(connections)
 	close(listener);
 	await_listener();
 	ck_assert_uint_eq(closes.listeners, 1);
-	/* 62 are to be expected: as many as 200 come in no lifetime. */
+	/* 62 are to be expected; 200 are practically impossible. */
 	ck_assert_uint_lt(closes.samples, 200);
 	close(fd);
 }
@@ -252,7 +252,7 @@ START_TEST(a_reader_reports)
 }
 END_TEST
 
-/* However many are closed, it is said once between two requests. */
+/* The helper reports closes only once between two requests, however many sockets are closed. */
 START_TEST(a_helper_reports_once)
 {
 	struct pollfd ready;
@@ -326,7 +326,7 @@ START_TEST(a_close_is_told_at_once)
 }
 END_TEST
 
-/* The kernel doesn't report it: what is closed is missed by the polls. */
+/* If the kernel doesn't report the close, the next poll finds it. */
 START_TEST(a_close_without_report)
 {
 	bool local = readers[_i] == PORTWATCH_READER_LOCAL;
@@ -349,7 +349,7 @@ START_TEST(a_close_without_report)
 }
 END_TEST
 
-/* Where it isn't wanted that the kernel reports anything, nor is that. */
+/* With the notifier switched off, closes are not reported either. */
 START_TEST(a_close_without_notifier)
 {
 	struct collect collect;
@@ -365,7 +365,8 @@ START_TEST(a_close_without_notifier)
 }
 END_TEST
 
-/* So many are closed that the reports cost too much: it is polled, and that is said. */
+/* So many sockets are closed that the reports cost too much: the library polls and logs the reason.
+ */
 START_TEST(too_many_connections)
 {
 	bool local = readers[_i] == PORTWATCH_READER_LOCAL;
@@ -374,7 +375,7 @@ START_TEST(too_many_connections)
 	struct collect collect;
 	char reason[512];
 
-	/* Here sockets are closed in our own namespace. */
+	/* The local reader closes sockets in our own namespace. */
 	if (!local)
 		sandbox_enter();
 	fixture = fixture_start(0);

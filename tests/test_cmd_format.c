@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cmd_format.c - what an event looks like */
+/* test_cmd_format.c - how events are printed */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -97,7 +97,7 @@ START_TEST(text_of_ipv6_has_brackets)
 	fields.address = "::";
 	ck_assert_str_eq(format_text(&fields, false),
 	                 "13:00:01.123 open   [::]:8000              python3[4242]\n");
-	/* wider than the column: nothing is cut */
+	/* An address that is wider than its column is not cut. */
 	fields.address = "2001:db8:1111:2222:3333:4444:5555:6666";
 	ck_assert_str_eq(format_text(&fields, false),
 	                 "13:00:01.123 open   [2001:db8:1111:2222:3333:4444:5555:6666]:8000  "
@@ -214,7 +214,7 @@ START_TEST(json_escapes_the_name)
 }
 END_TEST
 
-/* The kernel's names have 15 bytes; whatever comes, the line stays whole. */
+/* The kernel's names have at most 15 bytes. A longer name must not break the line. */
 START_TEST(a_long_name_is_cut_and_the_line_stays_whole)
 {
 	char name[5000];
@@ -252,14 +252,14 @@ START_TEST(a_form_of_ones_own)
 	ck_assert_str_eq(format_own(&fields, "{{{port}}} 100% \\\\ \\n%s"),
 	                 "{8000} 100% \\ \n%s\n");
 	ck_assert_str_eq(format_own(&fields, ""), "\n");
-	/* What isn't known. */
+	/* Unknown values. */
 	fields = make_end();
 	ck_assert_str_eq(format_own(&fields, "{event} {address} {port} {process} {inode}"),
 	                 "end - - - -\n");
 }
 END_TEST
 
-/* What a process calls itself can't look like anything else, and a line always ends. */
+/* A process name cannot imitate other output, and a line always ends with a newline. */
 START_TEST(a_form_of_ones_own_is_safe)
 {
 	struct format_fields fields = make_open();

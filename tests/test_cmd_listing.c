@@ -89,7 +89,7 @@ START_TEST(events_change_the_rows)
 	fields.command = "";
 	ck_assert_str_eq(listing_command(&listing, &fields), "");
 	take(fields);
-	/* of a port that isn't there */
+	/* an event of an unknown port */
 	fields.id = 9;
 	take(fields);
 	fields.kind = PORTWATCH_EVENT_CLOSE;
@@ -157,7 +157,7 @@ START_TEST(a_narrow_terminal_cuts_all_but_the_address)
 	ck_assert_str_eq(show(0, 19), "127.0.0.1:80   42");
 	ck_assert_str_eq(show(0, 5), "127.0.0.1:80");
 	ck_assert_str_eq(show_header(3), "ADDRESS");
-	/* An escape sequence is whole or not there. */
+	/* An escape sequence is printed completely or not at all. */
 	ck_assert_str_eq(show(0, 35), "127.0.0.1:80   42  server   \\x01");
 	ck_assert_str_eq(show(0, 36), "127.0.0.1:80   42  server   \\x01\\x01");
 }
@@ -192,7 +192,7 @@ START_TEST(characters_count_not_bytes)
 {
 	struct format_fields fields = make(1, "127.0.0.1", 80);
 
-	/* Without such a locale nothing is known of the width of characters. */
+	/* Without such a locale the width of characters is unknown. */
 	if (!setlocale(LC_CTYPE, "C.UTF-8"))
 		return;
 	style.utf8 = true;

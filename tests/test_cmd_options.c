@@ -17,7 +17,7 @@ static void free_options(void)
 	options_free(&options);
 }
 
-/* Parses words separated by blanks; "@" stands for an empty one. */
+/* Parses words that are separated by blanks; "@" stands for an empty word. */
 static int parse(const char *line)
 {
 	static char copy[256];
@@ -108,7 +108,7 @@ START_TEST(what_is_printed_and_when)
 	ck_assert_int_eq(options.processes, 1);
 	ck_assert_int_eq(parse("-1 1"), 0);
 	ck_assert_int_eq(options.once, 1);
-	/* The value of --wait is part of its word, or there is none. */
+	/* --wait takes a value only in the same word. */
 	ck_assert_int_eq(parse("--ports=80,90-99 --wait 3000"), 0);
 	ck_assert_int_eq(options.wait, 1);
 	ck_assert_uint_eq(options.wait_port, 0);
@@ -137,7 +137,7 @@ START_TEST(process_ids_are_also_options)
 }
 END_TEST
 
-/* The table names the choices in the order of the enumerations. */
+/* The table has the choices in the order of the enumerations. */
 START_TEST(choices_are_those_of_the_library)
 {
 	static const char *const addresses[] = {"default", "loopback", "all"};
@@ -185,7 +185,7 @@ START_TEST(all_after_two_dashes_is_the_command)
 	/* a number too */
 	ck_assert_int_eq(parse("-- 1234"), 0);
 	ck_assert_str_eq(options.command[0], "1234");
-	/* as the value of an option they are none */
+	/* after an option, the word is the option's value */
 	ck_assert_int_eq(parse("-o -- 12"), 0);
 	ck_assert_str_eq(options.output, "--");
 	ck_assert_uint_eq(options.pid_count, 1);
@@ -285,7 +285,7 @@ START_TEST(refusals_name_option_value_and_what_is_allowed)
 }
 END_TEST
 
-/* Of all pairs of options, those that contradict each other. */
+/* The option words from which all contradicting pairs are made. */
 static const char *const words_of_options[] = {
 	"--pid=1",   "--once",       "--wait=1",        "--timeout=1",  "--events=open",
 	"--ports=1", "--settle=1",   "--addresses=all", "--scope=tree", "--processes",
@@ -303,7 +303,7 @@ static const char *const pairs[] = {
 	"check timeout", "check events",     "check ports",  "check settle", "check processes",
 	"check format",  "check color",      "check exec",   "check stats"};
 
-/* Whether a pair names both, in any order. */
+/* Returns whether a pair has both names, in any order. */
 static bool has_pair(const char *one, const char *other)
 {
 	char pair[2][64];
@@ -364,7 +364,7 @@ START_TEST(help_lists_every_option)
 	for (line = help; (end = strchr(line, '\n')); line = end + 1)
 		ck_assert_msg(end - line <= 80, "too wide: %.*s", (int)(end - line), line);
 	ck_assert_ptr_nonnull(strstr(help, "127 COMMAND not found."));
-	/* Examples come last. */
+	/* The examples are at the end. */
 	line = strstr(help, "\nExamples:\n");
 	ck_assert_ptr_nonnull(line);
 	for (int i = 0; i < 5; i++)

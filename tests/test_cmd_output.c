@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cmd_output.c - where the lines of events go */
+/* test_cmd_output.c - how the lines of events are written */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,7 +45,7 @@ static int put(const char *line)
 	return output_line(&output, line, strlen(line));
 }
 
-/* What is in the file or the pipe now. */
+/* Returns the current contents of the file or the pipe. */
 static const char *contents(int fd)
 {
 	static char data[256];
@@ -124,7 +124,8 @@ static size_t drain(char *data, size_t size)
 	return length;
 }
 
-/* More than the pipe takes: it waits here, nothing blocks, nothing is lost or out of order. */
+/* Writes more than the pipe takes: the rest waits in memory, nothing blocks, and nothing is lost or
+ * reordered. */
 START_TEST(a_full_pipe_stops_nothing)
 {
 	size_t capacity = (size_t)fcntl(pipe_fds[1], F_GETPIPE_SZ), length = 0;
@@ -200,7 +201,8 @@ START_TEST(a_descriptor_of_the_callers)
 }
 END_TEST
 
-/* More than a pipe takes, which nobody reads: what is held back is dropped, not waited with. */
+/* Writes more than a pipe takes, and nothing reads the pipe: at the end, the waiting messages are
+ * dropped. */
 START_TEST(messages_that_were_held_back_wait_for_nobody)
 {
 	char word[180], data[16384];
@@ -219,7 +221,7 @@ START_TEST(messages_that_were_held_back_wait_for_nobody)
 	close(before);
 	length = read(pipe_fds[0], data, sizeof(data));
 	ck_assert_int_gt(length, 0);
-	/* Whole lines. */
+	/* Only complete lines are written. */
 	ck_assert_int_eq(data[length - 1], '\n');
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cmd_overlap.c - ports that several watched trees have in common */
+/* test_cmd_overlap.c - ports that belong to several watched trees */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ static void tear_down(void)
 	overlap_free(&overlap);
 }
 
-/* Watchers are told apart by their addresses alone. */
+/* The addresses of these bytes identify the watchers. */
 static char watchers[3];
 static struct format_fields printed;
 static char printed_name[64];
@@ -74,7 +74,7 @@ static int count(enum portwatch_event_kind kind, uint16_t port)
 	return count_by(0, kind, port);
 }
 
-/* An event of a port whose socket, owner and name have the number `owner` in them. */
+/* Passes an event of a port. The number `owner` is part of the socket, the owner and the name. */
 static int say(int watcher, enum portwatch_event_kind kind, pid_t owner)
 {
 	struct portwatch_event event = make_event(kind, 80);
@@ -87,7 +87,7 @@ static int say(int watcher, enum portwatch_event_kind kind, pid_t owner)
 	return take(watcher, &event);
 }
 
-/* What is printed for it: one owner with its own socket and name, and the id of the port. */
+/* Expects the printed event: one owner with its own socket and name, and the id of the port. */
 static void expect(int watcher, enum portwatch_event_kind kind, pid_t owner,
                    enum portwatch_event_kind kind_printed, pid_t owner_printed)
 {
@@ -109,7 +109,7 @@ START_TEST(the_first_open_and_the_last_close_count)
 	ck_assert_int_eq(count_by(0, OPEN, 81), 1);
 	ck_assert_int_eq(count_by(0, CLOSE, 80), 0);
 	ck_assert_int_eq(count_by(1, CLOSE, 80), 1);
-	/* new again */
+	/* a new port again */
 	ck_assert_int_eq(count_by(1, OPEN, 80), 1);
 	ck_assert_int_eq(count_by(0, CLOSE, 81), 1);
 }
@@ -126,7 +126,7 @@ START_TEST(namespaces_families_and_addresses_differ)
 	ck_assert_int_eq(take(0, &event), 1);
 	event.cookie = 2;
 	ck_assert_int_eq(take(0, &event), 1);
-	/* the number of a namespace with a cookie may be another's later */
+	/* a namespace with a cookie, whose number a later namespace may get */
 	event.netns = 102;
 	ck_assert_int_eq(take(1, &event), 0);
 	event.listener.family = AF_INET6;
@@ -137,7 +137,7 @@ START_TEST(namespaces_families_and_addresses_differ)
 }
 END_TEST
 
-/* Two ports in namespaces of which nothing is known may be one, or two: both are printed. */
+/* Two ports in unknown namespaces may be one or two, so both are printed. */
 START_TEST(unknown_namespaces_are_not_mixed_up)
 {
 	struct portwatch_event one = make_event(OPEN, 80), two = make_event(OPEN, 80);
@@ -160,7 +160,7 @@ START_TEST(one_watcher_speaks_for_all)
 	ck_assert_int_eq(say(1, OPEN, 8), 0);
 	ck_assert_int_eq(say(1, OWNER, 9), 0);
 	expect(0, OWNER, 10, OWNER, 10);
-	/* until it has nothing to say any more */
+	/* until this watcher has closed the port */
 	expect(0, CLOSE, 10, OWNER, 9);
 	expect(1, OWNER, 11, OWNER, 11);
 	expect(1, CLOSE, 11, CLOSE, 11);
@@ -174,7 +174,7 @@ START_TEST(who_knows_the_owner_speaks)
 	ck_assert(!printed.initial);
 	ck_assert_int_eq(say(2, OPEN, 0), 0);
 	ck_assert_int_eq(say(0, OWNER, 0), 0);
-	/* the other may know it later */
+	/* the other watcher may learn the owner later */
 	ck_assert_int_eq(say(0, OWNER, 9), 0);
 	expect(1, OWNER, 0, OWNER, 9);
 	ck_assert_int_eq(say(1, CLOSE, 0), 0);
@@ -183,7 +183,7 @@ START_TEST(who_knows_the_owner_speaks)
 }
 END_TEST
 
-/* The socket is the same, and nobody has it to say any more who held it. */
+/* The socket is the same, but none of the watchers still knows its holder. */
 START_TEST(the_last_close_names_who_was_known)
 {
 	struct portwatch_event event = make_event(CLOSE, 80);

@@ -63,7 +63,7 @@ START_TEST(an_open_waits_for_its_time)
 	expect_due(2, 9999);
 	ck_assert_ptr_null(settle_due(&settle, 9999));
 	ck_assert_int_eq(settle_next(&settle), 0);
-	/* From then on it is like any other. */
+	/* The port is then like any other port. */
 	ck_assert(take(PORTWATCH_EVENT_OWNER, 1, 1200));
 	ck_assert(take(PORTWATCH_EVENT_CLOSE, 1, 1200));
 }
@@ -74,7 +74,7 @@ START_TEST(what_closes_before_is_not_spoken_of)
 	ck_assert(!take(PORTWATCH_EVENT_OPEN, 1, 1000));
 	ck_assert(!take(PORTWATCH_EVENT_OPEN, 2, 1000));
 	ck_assert(!take(PORTWATCH_EVENT_CLOSE, 1, 1099));
-	/* An id comes once only, but whatever comes is harmless. */
+	/* An id comes only once, but a second one must do no harm. */
 	ck_assert(!take(PORTWATCH_EVENT_OPEN, 1, 1099));
 	expect_due(2, 1100);
 	ck_assert_ptr_null(settle_due(&settle, 1100));
@@ -83,7 +83,7 @@ START_TEST(what_closes_before_is_not_spoken_of)
 }
 END_TEST
 
-/* Copies: what the event pointed to is gone by then. */
+/* The functions copy the event, because the event's strings do not outlive the callback. */
 START_TEST(the_owner_is_the_last_one)
 {
 	char name[] = "launcher", address[] = "127.0.0.1";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cmd_text.c - strangers' bytes made harmless */
+/* test_cmd_text.c - untrusted bytes are made harmless */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ START_TEST(controls_and_backslash_are_escaped_for_a_terminal)
 	ck_assert_str_eq(visible("a\nb\tc\rd", true), "a\\x0ab\\x09c\\x0dd");
 	ck_assert_str_eq(visible("\\x1b", true), "\\x5cx1b");
 	ck_assert_str_eq(visible("\x7f", true), "\\x7f");
-	/* U+009B is an escape sequence's beginning in one character */
+	/* U+009B begins an escape sequence in one character */
 	ck_assert_str_eq(visible("\xc2\x9b", true), "\\xc2\\x9b");
 }
 END_TEST
@@ -72,7 +72,7 @@ START_TEST(what_hides_or_reorders_is_escaped)
 END_TEST
 
 static const char *const invalid[] = {
-	"\x80",             /* a continuation alone */
+	"\x80",             /* a continuation byte alone */
 	"\xff",             /* never in UTF-8 */
 	"\xc3",             /* cut short by the end */
 	"\xc0\xaf",         /* overlong, two bytes */
@@ -101,7 +101,7 @@ START_TEST(json_escapes_what_json_and_terminals_need)
 	ck_assert_str_eq(json("\xc2\x9b"), "\\u009b");
 	ck_assert_str_eq(json("\xe2\x80\xa8"), "\\u2028");
 	ck_assert_str_eq(json("s\xc3\xa9rveur"), "s\xc3\xa9rveur");
-	/* outside the first 65,536: a pair */
+	/* a character outside of the first 65,536 becomes a pair */
 	ck_assert_str_eq(json("\xf3\xa0\x80\x81"), "\\udb40\\udc01");
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_complete.c - whether a subscription can see everything, and what it says where it can't */
+/* test_complete.c - whether a subscription can see everything, and its reason if it cannot */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,7 +88,7 @@ START_TEST(what_is_not_seen_has_a_reason)
 	it.subscription->hidden = 0;
 	it.view->ready = false;
 	expect_reason("network namespace 4711 (PID 0) has not been read yet");
-	/* Where nobody lives any more there is nothing to see. */
+	/* A namespace without members has nothing to see. */
 	it.view->marked = false;
 	expect_complete();
 	it.view->marked = true;
@@ -118,7 +118,7 @@ START_TEST(members_beyond_the_limit_are_left_out)
 }
 END_TEST
 
-/* Checks while nothing of a member opens after its directory and its stat. */
+/* Checks while opening any file of a member after its directory and its stat fails. */
 static bool is_complete_with(int error)
 {
 	bool complete;
@@ -150,7 +150,7 @@ START_TEST(a_member_that_refuses_for_long_is_warned_of_once)
 }
 END_TEST
 
-/* A limit of ours is no matter of the member's: once is enough for all of them. */
+/* A limit of our own process does not depend on the member, so one warning covers all members. */
 START_TEST(a_limit_is_warned_of_at_once)
 {
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
@@ -169,15 +169,15 @@ START_TEST(who_refused_is_asked_again)
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
 	unreadable_note(it.subscription, member(20), -EACCES);
 	expect_complete();
-	/* What says nothing about the member is not held against it. */
+	/* An error that is not caused by the member does not count against the member. */
 	ck_assert(is_complete_with(EMFILE));
 	ck_assert(!is_complete_with(EACCES));
 	ck_assert(!is_complete_with(EPERM));
 	ck_assert_ptr_nonnull(strstr(reason, "the descriptors of PID 20 cannot be read"));
-	/* It has answered since. */
+	/* The member has answered since. */
 	unreadable_forget(it.subscription, member(20));
 	ck_assert(is_complete_with(EACCES));
-	/* Another has its number. */
+	/* Another process has the member's PID. */
 	unreadable_note(it.subscription, member(20), -EACCES);
 	fake_proc_remove(&it.fake, 20);
 	fake_proc_add(&it.fake, 20, 1, 999);
@@ -193,7 +193,7 @@ START_TEST(where_everybody_counts_no_member_is_asked)
 }
 END_TEST
 
-/* Four are kept, and the oldest makes room. The helper of a session manager never listens. */
+/* Only four are kept, and the oldest is replaced. The helper of a session manager never listens. */
 START_TEST(those_that_refuse_are_bounded)
 {
 	struct process others[UNREADABLE_MAX + 1];
@@ -212,7 +212,7 @@ START_TEST(those_that_refuse_are_bounded)
 }
 END_TEST
 
-/* What has not lasted long enough for a warning is warned of at the end, if it lasts until then. */
+/* A failure that was too short for a warning is logged at the end if it has lasted until then. */
 START_TEST(the_end_asks_once_more)
 {
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
@@ -228,7 +228,7 @@ START_TEST(the_end_asks_once_more)
 }
 END_TEST
 
-/* An old kernel does not say which sockets an io_uring has. */
+/* An old kernel does not show the sockets of an io_uring. */
 START_TEST(sockets_that_cannot_be_told_apart)
 {
 	struct listener row = subscriber_listener(80, 1);

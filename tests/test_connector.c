@@ -34,8 +34,8 @@ START_TEST(the_three_kinds)
 }
 END_TEST
 
-/* A thread that begins is no fork, one that ends no exit. The thread that calls exec is the process
- * from then on. */
+/* The start of a thread is not a fork, and the exit of a thread is not an exit. A thread that calls
+ * exec becomes the process. */
 START_TEST(threads)
 {
 	struct process_record record = {.what = PROCESS_FORK, .tid = 1, .pid = 1};
@@ -74,7 +74,7 @@ START_TEST(numbers_that_are_none)
 	ck_assert_int_eq(process_message_parse(bytes, message_fork(bytes, 7, 0), &event), -EBADMSG);
 	ck_assert_int_eq(process_message_parse(bytes, message_fork(bytes, -1, 7), &event),
 	                 -EBADMSG);
-	/* The kernel's own threads have no parent with a number. */
+	/* The kernel's own threads have no parent with a PID. */
 	ck_assert_int_eq(process_message_parse(bytes, message_fork(bytes, 0, 7), &event), 1);
 }
 END_TEST
@@ -100,12 +100,12 @@ START_TEST(not_of_the_process_connector)
 {
 	uint8_t much[] = {0xff, 0xff};
 
-	/* Either half, whatever the byte order. */
+	/* Changes either half, for either byte order. */
 	for (size_t i = 0; i < 4; i++) {
 		spoil(NLMSG_HDRLEN + offsetof(struct cn_msg, id.idx) + i, 7);
 		spoil(NLMSG_HDRLEN + offsetof(struct cn_msg, id.val) + i, 7);
 	}
-	/* Lengths that promise more or less than there is. */
+	/* Lengths that are greater or less than the message. */
 	for (size_t i = 0; i < 4; i++)
 		spoil(offsetof(struct nlmsghdr, nlmsg_len) + i, much[0]);
 	ck_assert_uint_eq(message_fork(bytes, 100, 200), PROCESS_RECORD + 40);
@@ -155,7 +155,7 @@ START_TEST(acknowledgements)
 }
 END_TEST
 
-/* --- what the kernel makes of the filter: on a pair of sockets */
+/* --- what the kernel makes of the filter: tested on a pair of sockets */
 
 static struct process_filter filter;
 static int ends[2];
@@ -188,7 +188,7 @@ static void apply(void)
 	attach(code, process_filter_make(&filter, code));
 }
 
-/* Whether a message of this size arrives, whole. */
+/* Returns whether a message of this size arrives completely. */
 static bool passes(size_t size)
 {
 	uint8_t received[PROCESS_MESSAGE_MAX];
@@ -220,7 +220,7 @@ static bool exit_passes(pid_t pid)
 
 START_TEST(followed_processes)
 {
-	/* Numbers that differ in one byte each, whatever the order of bytes. */
+	/* Numbers that differ in one byte each, for either byte order. */
 	static const pid_t pids[] = {0x01020304, 0x01020305, 1, 0x100, 0x10000, 0x1000000, 300};
 	static const pid_t others[] = {0x01020303, 0x01020306, 2,         0xff,
 	                               0x101,      0x01000001, 0x04030201};
@@ -281,7 +281,7 @@ START_TEST(threads_and_other_kinds)
 		apply();
 		ck_assert(!passes(message_make(bytes, &record)));
 		ck_assert(!passes(message_about(bytes, PROCESS_EXIT, 6, 5)));
-		/* A thread's fork is its process'. */
+		/* A fork by a thread counts as its process's fork. */
 		message_fork(bytes, 5, 9);
 		ck_assert(passes(PROCESS_RECORD + sizeof(record)));
 		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -316,7 +316,7 @@ START_TEST(acknowledgements_alone)
 }
 END_TEST
 
-/* Ascending, apart from each other, and no more than fit. */
+/* Asserts that the ranges are ascending, separate, and no more than fit. */
 static void check_ranges(void)
 {
 	ck_assert_uint_le(filter.count, PROCESS_FILTER_RANGES);
@@ -350,7 +350,7 @@ START_TEST(ranges_grow_together)
 }
 END_TEST
 
-/* Whatever is added stays in, in any order; those that lie far apart stay apart. */
+/* The filter contains each added number, in any order. Ranges that are far apart stay separate. */
 START_TEST(more_than_fit)
 {
 	pid_t pids[200];
@@ -363,7 +363,7 @@ START_TEST(more_than_fit)
 		for (size_t j = 0; j <= i; j++)
 			ck_assert(in_ranges(pids[j]));
 	}
-	/* The last may lie in the gap that was closed for it. */
+	/* The last number may be in the gap that was closed to make room for the number. */
 	ck_assert_uint_ge(filter.count, PROCESS_FILTER_RANGES - 1);
 	filter.mark = 0x7fffffff;
 	apply();

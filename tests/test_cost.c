@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cost.c - what polling must not do while nothing happens: counted, not timed */
+/* test_cost.c - what polling must not do while nothing happens: calls are counted, not timed */
 #include <poll.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "support/process_list.h"
 #include "support/wrap.h"
 
-/* Waits for so many complete reads from now on; nothing announces them. */
+/* Waits for this number of further complete reads, which no event announces. */
 static void wait_reads(struct collect *collect, uint64_t reads)
 {
 	uint64_t until = portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) + reads;
@@ -47,8 +47,8 @@ START_TEST(a_helper_is_forked_once)
 }
 END_TEST
 
-/* One scan of everything every few seconds is the exception: sockets can be passed around unseen.
- */
+/* One scan of everything every few seconds is the exception, because a socket can be passed on
+ * without any event. */
 START_TEST(an_idle_poll_looks_through_no_descriptors)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS), child = fixture_fork(&server);
@@ -68,8 +68,8 @@ START_TEST(an_idle_poll_looks_through_no_descriptors)
 }
 END_TEST
 
-/* The tree is read when something was forked somewhere, which other tests may do meanwhile; what
- * lies outside of it is never opened. */
+/* The tree is read if any process was forked anywhere, and other tests may fork meanwhile.
+ * Processes outside of the tree are never opened. */
 START_TEST(processes_outside_the_tree_are_not_opened)
 {
 	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
@@ -86,8 +86,7 @@ START_TEST(processes_outside_the_tree_are_not_opened)
 	reads = portwatch_get_stat(collect.watcher, PORTWATCH_STAT_TREE_READS);
 	wait_reads(&collect, 500);
 	reads = portwatch_get_stat(collect.watcher, PORTWATCH_STAT_TREE_READS) - reads;
-	/* One process: its directory, threads, children, state and descriptors, for each look at
-	 * it. */
+	/* One process in each scan: its directory, threads, children, state and descriptors. */
 	ck_assert_uint_le(wrap_count("openat", WRAP_HOST) - before, 500 + 10 * (reads + 2));
 	collect_free(&collect);
 	for (int i = 0; i < 10; i++)
@@ -112,7 +111,7 @@ START_TEST(nothing_grows)
 	allocations = wrap_count("malloc", WRAP_HOST) + wrap_count("calloc", WRAP_HOST) +
 	              wrap_count("realloc", WRAP_HOST);
 	wait_reads(&collect, 500);
-	/* The verification of all owners asks for a little, and frees it. */
+	/* The verification of all owners allocates a little memory and frees it. */
 	ck_assert_uint_le(wrap_count("malloc", WRAP_HOST) + wrap_count("calloc", WRAP_HOST) +
 	                          wrap_count("realloc", WRAP_HOST),
 	                  allocations + 10);

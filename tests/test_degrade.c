@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_degrade.c - what the kernel refuses is done in another way, with the same events, told once
- */
+/* test_degrade.c - if the kernel refuses a mechanism, another one gives the same events, and the
+ * refusal is logged once */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,9 +21,9 @@
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
 
-#define INTERVAL 2 /* ms: many reads in little time */
+#define INTERVAL 2 /* ms: many reads in a short time */
 
-/* --- the surroundings ----------------------------------------------------------------------------
+/* --- the environment -----------------------------------------------------------------------------
  */
 
 static const char *const tracefs[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing",
@@ -35,7 +35,7 @@ static bool tracefs_is_there(void)
 	       access("/sys/kernel/debug/tracing/events", F_OK) == 0;
 }
 
-/* Mounted where it usually is, or nowhere, for this process alone. */
+/* Mounts tracefs in its usual place or hides it, for this process alone. */
 static void arrange_tracefs(bool wanted)
 {
 	if (tracefs_is_there() == wanted)
@@ -51,7 +51,7 @@ static void arrange_tracefs(bool wanted)
 		test_skip("tracefs is mounted by somebody with more privileges");
 }
 
-/* What is told at the level of `pwatch --verbose`. */
+/* Watches with the messages of `pwatch --verbose`. */
 static void watch_verbosely(struct collect *collect, pid_t pid, bool notifier)
 {
 	collect_new(collect, pid);
@@ -72,7 +72,7 @@ static void assert_told(struct collect *collect, const char *part, size_t times)
 /* --- the same events -----------------------------------------------------------------------------
  */
 
-/* A socket has one event of each kind at most. */
+/* Orders events. A socket has at most one event of each kind. */
 static int compare(const void *left, const void *right)
 {
 	const struct collected *a = left, *b = right;
@@ -82,7 +82,7 @@ static int compare(const void *left, const void *right)
 	return (a->kind > b->kind) - (a->kind < b->kind);
 }
 
-/* All but the times; and v6only, which the text of /proc/net doesn't have. */
+/* Compares everything but the times and v6only, which the text of /proc/net doesn't have. */
 static void assert_same(const struct collected *a, const struct collected *b)
 {
 	ck_assert_uint_eq(a->inode, b->inode);
@@ -92,7 +92,8 @@ static void assert_same(const struct collected *a, const struct collected *b)
 	ck_assert_uint_eq(a->port, b->port);
 	ck_assert_int_eq(a->pid, b->pid);
 	ck_assert_str_eq(a->process, b->process);
-	/* Of two processes that hold it, the second may be found a moment after the event. */
+	/* If two processes hold the socket, the library may find the second one a moment after the
+	 * event. */
 	ck_assert_int_eq(a->owners > 0, b->owners > 0);
 	ck_assert_uint_eq(a->netns, b->netns);
 	ck_assert_uint_eq(a->cookie, b->cookie);
@@ -133,7 +134,7 @@ static void close_seen(const struct fixture *fixture, struct fixture_socket sock
 	await(collect, undisturbed, CLOSE, socket.port);
 }
 
-/* One port after the other, so that both see each of them. */
+/* Opens and closes one port after another, so that both watchers see each of them. */
 static void come_and_go(const struct fixture *server, struct collect *collect,
                         struct remote *undisturbed)
 {
@@ -165,7 +166,7 @@ static void come_and_go(const struct fixture *server, struct collect *collect,
 static const int errors[] = {EPERM, ENOSYS, EACCES};
 static const unsigned int places[] = {0, SANDBOX_NETNS};
 
-/* The call, and what is told where it is refused. */
+/* A call, and the message if the call is refused. */
 static const struct refusal {
 	const char *call;
 	const char *also;   /* another call; NULL: none */
@@ -179,14 +180,15 @@ static const struct refusal {
 	{"bpf", "fsopen", 0, true,
          "no notifier for listen(2), polling instead: bpf: cannot make a map of perf events "
          "(bpf): "},
-	/* Other sockets aren't refused with it: one of them has the cookie of the namespace. */
+	/* Other sockets aren't refused together with this one: one of them has the cookie of the
+         * namespace. */
 	{"socket", NULL, 1, false,
          "procfs table, because table diag: cannot open a sock_diag socket: "},
 	{"send", NULL, 0, false,
          "procfs table, because table diag: cannot dump the listening sockets (sock_diag): "},
 };
 
-#define AT_START 3 /* the first of them; the last is refused later */
+#define AT_START 3 /* the first of the calls; the last call is refused later */
 
 static void refuse(const struct refusal *refusal, int error, unsigned int place)
 {
@@ -226,7 +228,7 @@ START_TEST(the_next_way_tells_the_same)
 		test_skip("no notifier here that could be refused");
 	wrap_reset();
 	refuse(refusal, error, place);
-	/* The first socket is that of the table then, and not that of process events. */
+	/* The first socket is then the table's, and not that of process events. */
 	watch_verbosely(&collect, server.pid, refusal->needs_notifier);
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
 	come_and_go(&server, &collect, &undisturbed);
@@ -242,7 +244,7 @@ START_TEST(the_next_way_tells_the_same)
 }
 END_TEST
 
-/* Without BPF the tracepoint does: the file system that is mounted already is taken. */
+/* Without BPF the library uses the tracepoint, through the file system that is already mounted. */
 START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 {
 	struct collect collect;
@@ -267,7 +269,8 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 }
 END_TEST
 
-/* Linux before 5.5: the second call loads a program, the third with the older helper. */
+/* Imitates Linux before 5.5: the second call loads a program, the third one a program with the
+ * older helper. */
 START_TEST(a_helper_that_the_kernel_does_not_know)
 {
 	struct collect collect;
@@ -300,7 +303,8 @@ static bool write_lockdown(const char *mode)
 	return fclose(file) == 0;
 }
 
-/* A kernel that keeps its memory to itself calls that an invalid argument: the reason is said. */
+/* A kernel that forbids access to its memory returns EINVAL, and the library reports the true
+ * reason. */
 START_TEST(a_kernel_that_is_locked_down)
 {
 	static const struct {
@@ -328,7 +332,8 @@ START_TEST(a_kernel_that_is_locked_down)
 }
 END_TEST
 
-/* The start of another watcher is another attempt, and no news for those that were told. */
+/* The start of another watcher tries again. Watchers that have already logged the refusal do not
+ * log it again. */
 START_TEST(each_watcher_is_told_once)
 {
 	struct fixture servers[3];
@@ -352,7 +357,7 @@ START_TEST(each_watcher_is_told_once)
 }
 END_TEST
 
-/* An attempt that fails takes nothing away. */
+/* A failing attempt leaves the working mechanisms unchanged. */
 START_TEST(what_reports_already_goes_on_reporting)
 {
 	struct fixture servers[2];
@@ -382,7 +387,7 @@ START_TEST(what_reports_already_goes_on_reporting)
 }
 END_TEST
 
-/* What worked may be refused later: to the reader that goes on, and to the next helper. */
+/* The kernel may later refuse what has worked: to the running reader, and to the next helper. */
 static void kill_helper(const pid_t *known)
 {
 	pid_t helper = process_other_child(known);
@@ -424,7 +429,7 @@ START_TEST(a_table_that_is_refused_later)
 }
 END_TEST
 
-/* As LXCFS does it: a file whose last number says for ever that nobody has forked. */
+/* Imitates LXCFS, whose file always has the same last PID, as if no process ever forked. */
 static void cover_loadavg(void)
 {
 	char path[] = "./loadavg-XXXXXX";

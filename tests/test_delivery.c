@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_delivery.c - callbacks that stop, free and start watchers, that are slow, or run in the
+/* test_delivery.c - callbacks that stop, free and start watchers, that are slow, or that run in the
  * host's loop */
 #include <errno.h>
 #include <pthread.h>
@@ -18,14 +18,14 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 #define END PORTWATCH_EVENT_END
 
-/* What one callback does, and what it saw of it. */
+/* What a callback does, and what it observes. */
 struct act {
 	struct portwatch *watcher;
 	struct portwatch *other;
 	struct collect *_Atomic collect;
 	sem_t entered;
 	sem_t leave;
-	int calls; /* atomic: by the library's thread, looked at by ours */
+	int calls; /* atomic: the library's thread writes it, our thread reads it */
 	int result;
 };
 
@@ -86,8 +86,8 @@ static void free_itself(struct portwatch *watcher, const struct portwatch_event 
 	sem_post(&act->entered);
 }
 
-/* Of several events that wait the first is the last; as the only watcher it takes the library's
- * threads along. */
+/* The first of several waiting events becomes the last. The watcher is the only one, so the
+ * library's threads end with it. */
 START_TEST(a_callback_may_free_its_watcher)
 {
 	struct fixture server = fixture_start(0);
@@ -99,7 +99,7 @@ START_TEST(a_callback_may_free_its_watcher)
 	ck_assert_int_eq(portwatch_new(&act.watcher, server.pid, free_itself, &act), 0);
 	ck_assert_int_eq(portwatch_start(act.watcher), 0);
 	ck_assert_int_eq(act.calls, 1);
-	/* There is a library after it. */
+	/* The library can be used again afterwards. */
 	for (int i = 0; i < 3; i++) {
 		struct collect collect;
 
@@ -170,7 +170,7 @@ START_TEST(a_callback_may_start_watchers)
 	act.collect = &collect;
 	fixture_listen(&server, "127.0.0.1", 0);
 	await(&act.entered);
-	/* What was open was told before the start returned. */
+	/* The initial ports were reported before portwatch_start() returned. */
 	ck_assert_int_eq(act.result, 1);
 	second = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&collect, OPEN, NULL, second.port);
@@ -223,7 +223,7 @@ START_TEST(stop_waits_for_the_running_callback)
 }
 END_TEST
 
-/* While one callback lingers, things go on, and are told later. */
+/* While one callback is slow, monitoring continues, and its events are delivered later. */
 START_TEST(a_slow_callback_loses_nothing_but_time)
 {
 	struct fixture server = fixture_start(0);
@@ -241,9 +241,10 @@ START_TEST(a_slow_callback_loses_nothing_but_time)
 	await(&act.entered);
 	for (int i = 1; i < 20; i++) {
 		sockets[i] = fixture_listen(&server, "127.0.0.1", 0);
-		/* The other way of delivery is not held up. */
+		/* The other kind of delivery is not delayed. */
 		collect_wait(&loop, OPEN, NULL, sockets[i].port);
-		/* Each watcher finds the owner for itself: the port stays until both have. */
+		/* Each watcher resolves the owner itself: the port remains open until both have
+		 * done so. */
 		snprintf(found, sizeof(found), "port open: 127.0.0.1:%u,", sockets[i].port);
 		collect_wait_message(&collect, found);
 		if (i % 2)
@@ -281,7 +282,7 @@ START_TEST(dispatch_runs_in_an_epoll_loop)
 	ck_assert_int_eq(
 		epoll_ctl(epoll, EPOLL_CTL_ADD, portwatch_get_fd(collect.watcher), &wanted), 0);
 	ck_assert_int_eq(portwatch_dispatch(collect.watcher), 0);
-	/* Nothing to do: not readable. */
+	/* The descriptor is not readable, because no event waits. */
 	ck_assert_int_eq(epoll_wait(epoll, &ready, 1, 0), 0);
 	socket = fixture_listen(&server, "127.0.0.1", 0);
 	ck_assert_int_eq(epoll_wait(epoll, &ready, 1, COLLECT_PATIENCE * 1000), 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_elsewhere.c - namespaces in which members listen and don't live */
+/* test_elsewhere.c - namespaces in which members listen but don't live */
 #include <stdio.h>
 
 #include "support/check_main.h"
@@ -48,7 +48,7 @@ START_TEST(a_thread_may_live_elsewhere)
 }
 END_TEST
 
-/* More threads than are looked at in one turn, of two processes, which take turns. */
+/* Two processes, which are scanned alternately, have more threads than one pass scans. */
 START_TEST(none_of_many_threads_is_passed_over_for_ever)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS), members[2];
@@ -73,8 +73,7 @@ START_TEST(none_of_many_threads_is_passed_over_for_ever)
 }
 END_TEST
 
-/* --- what each tree is sure of: two roots, of which the first has a thread that moves all the time
- */
+/* --- what each tree is guaranteed: two roots, of which the first has a thread that keeps moving */
 
 #define HOG 10
 #define OTHER 20
@@ -153,7 +152,8 @@ START_TEST(a_tree_takes_nothing_from_the_share_of_another)
 	}
 	ck_assert_uint_eq(count_places_of(OTHER), 1);
 	ck_assert_uint_eq(count_places_of(HOG), PLACES_MAX - 1);
-	/* Its own oldest ones have made room: up to half of all it takes from the other. */
+	/* The other tree takes at most half of all places. After that, its own oldest entries are
+	 * replaced. */
 	for (int i = 0; i < PLACES_MAX; i++) {
 		snprintf(netns, sizeof(netns), "net:%d", 10000 + i);
 		move(OTHER, netns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_event.c - events that the host keeps, and what they say of their owners */
+/* test_event.c - events that the host keeps, and what they report about their owners */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -52,7 +52,7 @@ static void watch(struct kept *kept, pid_t pid)
 	ck_assert_int_eq(portwatch_start(kept->watcher), 0);
 }
 
-/* No event is delivered any more; those that were kept remain. */
+/* Ends the watcher, which then delivers no more events. The kept events remain. */
 static void end_watch(struct kept *kept)
 {
 	portwatch_free(kept->watcher);
@@ -77,7 +77,7 @@ static const struct portwatch_event *find(const struct kept *kept, enum portwatc
 	return NULL;
 }
 
-/* As the test reads it. */
+/* Expects the command line as the test itself reads it. */
 static void expect_command_line(const struct portwatch_event *event, pid_t pid)
 {
 	char path[32], text[8192];
@@ -97,7 +97,7 @@ static void expect_command_line(const struct portwatch_event *event, pid_t pid)
 	ck_assert_str_eq(portwatch_event_get_command_line(event), text);
 }
 
-/* The last field of some line. */
+/* Expects the last field of one of the lines. */
 static void expect_cgroup(const struct portwatch_event *event, pid_t pid)
 {
 	const char *cgroup = portwatch_event_get_cgroup(event);
@@ -161,7 +161,7 @@ START_TEST(kept_events_outlive_their_watcher)
 	event = find(&kept, CLOSE, sockets[1].port);
 	ck_assert_uint_eq(portwatch_event_get_id(event),
 	                  portwatch_event_get_id(find(&kept, OPEN, sockets[1].port)));
-	/* One more reference is one more to give back. */
+	/* Each reference has to be released. */
 	ck_assert_ptr_eq(portwatch_event_ref(event), event);
 	portwatch_event_unref(event);
 	ck_assert_uint_eq(portwatch_event_get_port(event), sockets[1].port);
@@ -189,7 +189,7 @@ START_TEST(events_say_more_of_their_owner)
 	ck_assert_uint_eq(portwatch_event_get_uid(event), geteuid());
 	expect_command_line(event, server.pid);
 	expect_cgroup(event, server.pid);
-	/* What was said stays. */
+	/* A text that was returned stays the same. */
 	text = portwatch_event_get_command_line(event);
 	fixture_end(&server);
 	ck_assert_ptr_eq(portwatch_event_get_command_line(event), text);
@@ -214,21 +214,22 @@ START_TEST(nothing_is_known_of_an_owner_that_is_gone)
 	watch(&kept, root.pid);
 	socket = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&kept.collect, OPEN, NULL, socket.port);
-	/* It is a zombie of the root, then nothing. */
+	/* The process is a zombie of the root, and is then reaped. */
 	fixture_exit(&server, 0);
 	expect_nothing(find(&kept, OPEN, socket.port));
 	fixture_end(&root);
 	collect_wait(&kept.collect, PORTWATCH_EVENT_END, NULL, 0);
 	end_watch(&kept);
 	expect_nothing(find(&kept, OPEN, socket.port));
-	/* There never is an owner of the end. */
+	/* The event of the end never has an owner. */
 	expect_nothing(find(&kept, PORTWATCH_EVENT_END, 0));
 	ck_assert_uint_eq(portwatch_event_get_start_time(find(&kept, PORTWATCH_EVENT_END, 0)), 0);
 	forget(&kept);
 }
 END_TEST
 
-/* Start times are whole ticks, of 10 ms: who starts after this has another one. */
+/* Waits for the next tick. Start times have a resolution of 10 ms, so a process that starts later
+ * has another start time. */
 static void pass_tick(uint64_t tick)
 {
 	struct timespec now, pause = {.tv_nsec = 1000000};
@@ -240,7 +241,7 @@ static void pass_tick(uint64_t tick)
 	} while ((uint64_t)now.tv_sec * rate + (uint64_t)now.tv_nsec / (1000000000 / rate) <= tick);
 }
 
-/* Its number is given to another process, which is not asked. */
+/* Another process gets the owner's PID, and the library doesn't ask this process. */
 START_TEST(an_owner_is_not_mistaken_for_another)
 {
 	struct fixture stranger = fixture_start(0), server = fixture_fork(&stranger), impostor;

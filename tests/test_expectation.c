@@ -73,7 +73,7 @@ static void note_overdue(void *data, const struct expectation *expectation)
 	overdue++;
 }
 
-/* A read, and the pause after it. */
+/* Returns the duration of a read and the pause after the read. */
 static unsigned int milliseconds(void)
 {
 	uint64_t pause = expectations_read(&expected, &known, &table, note_overdue, &expected);
@@ -92,8 +92,7 @@ static void no_end(void *data, struct holder *holder)
 	(void)data, (void)holder;
 }
 
-/* The search for owners finds that a process holds a socket. Returns whether anything is still
- * expected. */
+/* Reports that a process holds a socket. Returns whether any listener is still expected. */
 static bool attribute(uint64_t inode, pid_t pid)
 {
 	struct holder_answer answer;
@@ -112,7 +111,7 @@ static bool attribute(uint64_t inode, pid_t pid)
 	return expects;
 }
 
-/* As often as what is expected is looked for. */
+/* Reads without success as often as the library searches for an expected listener. */
 static void read_in_vain(void)
 {
 	for (unsigned int pause = 1; pause <= 1024; pause *= 4)
@@ -158,7 +157,7 @@ START_TEST(a_row_that_was_there_before_does_not_meet_it)
 }
 END_TEST
 
-/* One of them is new, but nothing says that it is this one: a stranger's may have come as well. */
+/* One of the rows is new, but the new row may belong to another socket: that of an outsider. */
 START_TEST(a_shared_port_is_read_for_as_often)
 {
 	show_socket(80, 1);
@@ -196,7 +195,7 @@ START_TEST(is_met_when_the_process_holds_the_only_row)
 }
 END_TEST
 
-/* Somebody else began to listen on the port since the last read, which may be hours ago. */
+/* Another process has begun to listen on the port since the last read, which may be hours ago. */
 START_TEST(is_not_met_by_the_row_of_another_process)
 {
 	tell(true, 80, 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_fault_sweep.c - each call of the library fails, in each way, at each of its uses
  *
- * By default each call fails in each way at one use, the same every time: another for another
- * PORTWATCH_SWEEP_SEED.
- * PORTWATCH_SWEEP=all: at every use, in every way to watch. PORTWATCH_SWEEP_PART=I/N: the I-th of N
- * parts of that. PORTWATCH_SWEEP_RUN="WAY CALL FAULT host|child USE": that alone, as a failure
- * tells it. */
+ * By default each call fails in each way at one use. PORTWATCH_SWEEP_SEED selects the use.
+ *
+ * PORTWATCH_SWEEP=all: each call fails at every use, in every way to watch.
+ * PORTWATCH_SWEEP_PART=I/N: only the I-th of N parts. PORTWATCH_SWEEP_RUN="WAY CALL FAULT
+ * host|child USE": only this run, as a failure prints it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,14 +21,14 @@
 #include "support/tally.h"
 #include "support/wrap_errors.h"
 
-/* More than the uses of an undisturbed run: a failure may cause further ones. */
+/* More uses than in an undisturbed run: a failure may cause further uses. */
 #define SLACK 4
 
 #define CALLS_MAX 128
 
 enum privilege {
 	FULL,
-	LOWERED, /* capabilities are permitted, but not in effect */
+	LOWERED, /* capabilities are permitted but not effective */
 };
 
 #define WAY(reader, table, notifier, privilege)                                                    \
@@ -39,7 +39,7 @@ enum privilege {
 		         privilege                                                                 \
 	}
 
-/* AUTO is the local reader in our own namespace, and setns in the other. */
+/* AUTO is the local reader in our own namespace, and setns in the other namespace. */
 static const struct {
 	const char *name;
 	struct way way;
@@ -50,7 +50,7 @@ static const struct {
 	WAY(AUTO, DIAG, 1, LOWERED), WAY(NSENTER, PROCFS, 1, FULL), /* last: it is slow */
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
-/* Beside the others, so many times less is tried of the last way. */
+/* The last way gets a fraction of the other ways' runs. */
 #define LAST_SHARE 4
 
 /* Shared by the cases, each of which runs in a process of its own. */
@@ -87,7 +87,7 @@ static bool run(size_t way, size_t call, const struct scenario_fault *fault)
 	return struck;
 }
 
-/* Notes how often each call is made when none fails. */
+/* Counts the uses of each call without any failure. */
 static void prepare(size_t way)
 {
 	const struct scenario_fault none = {0};
@@ -116,7 +116,7 @@ static void require(size_t way)
 		test_skip("our own namespace is not ours to enter");
 }
 
-/* All uses of one call. */
+/* Tries all uses of one call. */
 static void sweep(size_t way, size_t call, enum wrap_where where)
 {
 	struct scenario_fault fault = {.call = wrap_name(call), .where = where};
@@ -143,7 +143,7 @@ START_TEST(every_use_may_fail)
 }
 END_TEST
 
-/* A number that looks random, the same for the same seed. */
+/* Returns a number that looks random and is the same for the same seed. */
 static unsigned int draw(unsigned int number)
 {
 	unsigned int x = (seed * 2654435761U) ^ (number * 40503U + 1);
@@ -169,7 +169,7 @@ static void sample(size_t way, size_t call, int fails, unsigned int random)
 	run(way, call, &fault);
 }
 
-/* What there is to fail is dealt out among the ways to watch. */
+/* Distributes the failures over the ways to watch. */
 static size_t deal(unsigned int number)
 {
 	size_t turn = (number + seed) % (LAST_SHARE * (WAYS - 1) + 1);

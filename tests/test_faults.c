@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_faults.c - bad luck: helpers that die or hang, calls that fail, memory that runs out */
+/* test_faults.c - helpers that die or hang, calls that fail, memory that runs out */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,7 +25,8 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 #define END PORTWATCH_EVENT_END
 
-/* How much faster time goes while the library waits for a deadline or for the end of a pause. */
+/* By what factor time is faster while the library waits for a deadline or for the end of a pause.
+ */
 #define HASTE patience_haste(10)
 
 /* --- helpers ---------------------------------------------------------------------------------- */
@@ -46,7 +47,7 @@ static void watch_by(struct collect *collect, pid_t pid, enum portwatch_reader r
 
 static const enum portwatch_reader helpers[] = {PORTWATCH_READER_SETNS, PORTWATCH_READER_NSENTER};
 
-/* It is replaced, and what was open is still open; the namespace beside it notices nothing. */
+/* The helper is replaced, open ports stay open, and the other namespace is not affected. */
 static void disturb_helper(enum portwatch_reader reader, int signal)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS), other = fixture_start(SANDBOX_NETNS);
@@ -70,7 +71,7 @@ static void disturb_helper(enum portwatch_reader reader, int signal)
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, 8000), 1);
 	ck_assert_uint_eq(collect_count(&beside, CLOSE, NULL, 8000), 0);
-	/* No zombie is left of it. */
+	/* The library has reaped the helper. */
 	fixture_wait_exit(helper);
 	ck_assert_uint_eq(process_wait_children(4), 4);
 	ck_assert_int_ne(helper_besides(server.pid, other.pid, helper), helper);
@@ -99,7 +100,7 @@ static int note_reader(const struct portwatch_namespace *ns, void *reader)
 	return 0;
 }
 
-/* Two helpers die before they have answered; but one before them did. */
+/* Two helpers die before they answer, after an earlier helper has answered. */
 START_TEST(a_way_that_has_worked_is_taken_again)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -131,7 +132,7 @@ static void ignore_log(void *data, struct netns *ns, enum portwatch_log_level le
 	(void)text;
 }
 
-/* One that is seldom asked must not add up the deaths of a day. */
+/* A reader that is seldom used must not add up the failures of a whole day. */
 START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
 {
 	static const struct netns_observer observer = {.log = ignore_log};
@@ -149,10 +150,11 @@ START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
 }
 END_TEST
 
-/* The namespaces' reads fail for a while, also with half an answer: no information, no close. */
+/* The reads of the namespaces fail for a while, also with incomplete answers: without information
+ * the library reports no close. */
 static const struct {
 	const char *call;
-	int error; /* 0: short */
+	int error; /* 0: a short transfer */
 } troubles[] = {
 	{"read", EIO},       {"read", EINTR},       {"read", EAGAIN},   {"read", 0},
 	{"write", EPIPE},    {"write", EINTR},      {"write", EAGAIN},  {"write", 0},
@@ -176,7 +178,8 @@ static void make_trouble(size_t which)
 		wrap_short(troubles[which].call, WRAP_ANYWHERE, 1, 3, 5);
 }
 
-/* Left to choose, it may go on with another reader; forced, it must come back to this one. */
+/* If the library may choose, it may continue with another reader. If the reader is fixed, the
+ * library must return to this reader. */
 START_TEST(failing_calls_close_nothing_and_are_overcome)
 {
 	bool forced = (size_t)_i >= TROUBLES;
@@ -189,7 +192,8 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 	fixture_listen(&server, "127.0.0.1", 8000);
 	watch_by(&collect, server.pid, forced ? PORTWATCH_READER_SETNS : PORTWATCH_READER_AUTO);
 	collect_sync(&collect, &server, 1);
-	/* A poll may lose it as soon as calls fail: then it is gone already. */
+	/* A poll may end the helper as soon as calls fail, so the helper may already have exited.
+	 */
 	helper = helper_besides(server.pid, 0, 0);
 	make_trouble(which);
 	kill(helper, SIGKILL);
@@ -211,7 +215,7 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 }
 END_TEST
 
-/* What it hears of closed sockets comes when nothing is asked. It has no helper. */
+/* A local reader, which has no helper, receives reports of closed sockets between its reads. */
 START_TEST(a_local_reader_says_why_it_breaks)
 {
 	struct fixture server = fixture_start(0);
@@ -226,7 +230,7 @@ START_TEST(a_local_reader_says_why_it_breaks)
 		test_skip("closed sockets are not reported here: %s", reason);
 	wrap_reset();
 	wrap_hasten(HASTE);
-	/* The failure may come to others that receive. */
+	/* Other receivers may get the failure. */
 	for (int i = 0; collect_count_messages(&collect, "the local reader is started again") == 0;
 	     i++) {
 		ck_assert_int_lt(i, 100);
@@ -250,8 +254,8 @@ struct starved {
 	atomic_uint events;
 };
 
-/* Keeps the first event, so that the next one needs memory, and takes that away when the next one
- * waits. */
+/* Keeps the first event, so that the next event needs memory, and lets allocations fail while the
+ * next event waits. */
 static void starve(struct portwatch *watcher, const struct portwatch_event *event, void *data)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
@@ -269,7 +273,7 @@ static void starve(struct portwatch *watcher, const struct portwatch_event *even
 	atomic_fetch_add(&starved->events, 1);
 }
 
-/* Meanwhile the library can be asked, and the event comes when there is memory. */
+/* Meanwhile the library answers questions. The event comes when memory is available. */
 START_TEST(an_event_waits_for_memory_and_the_library_does_not)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};

@@ -23,7 +23,7 @@ START_TEST(all_that_is_owned_is_closed_in_a_child)
 	closed = fd_own(eventfd(0, EFD_CLOEXEC));
 	ck_assert_int_eq(fd_pipe(pipe_ends), 0);
 	fd_close(closed);
-	/* The number goes to the host: it is not ours to close. */
+	/* The host now has the number, so the library must not close it. */
 	ck_assert_int_eq(eventfd(0, EFD_CLOEXEC), closed);
 	fd_close_all();
 	ck_assert(!is_open(own));
@@ -62,7 +62,7 @@ START_TEST(the_library_takes_a_quarter)
 	files.rlim_cur = 3;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
 	ck_assert_uint_eq(fd_room(), 0);
-	/* A sanitizer looks around at the end. */
+	/* A sanitizer needs descriptors at the end. */
 	files.rlim_cur = files.rlim_max;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
 }

@@ -34,7 +34,7 @@ static void teardown(void)
 	fd_tables_clear(&tables);
 }
 
-/* A child that shares the descriptor table of this process (CLONE_FILES), or has a copy. */
+/* Starts a child that shares the descriptor table of this process (CLONE_FILES) or has a copy. */
 static pid_t start(unsigned long flags)
 {
 	pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
@@ -54,7 +54,7 @@ static void read_table(pid_t pid, uint64_t inode, size_t descriptors)
 	fd_tables_end(&tables, true, descriptors, false);
 }
 
-/* The inode of the one socket that is known in the table of a process; 0: the table is unknown. */
+/* Returns the inode of the one known socket in the table of a process; 0: the table is unknown. */
 static uint64_t find(pid_t pid)
 {
 	const struct fd_table *table = fd_tables_find(&tables, pid, false);
@@ -84,7 +84,8 @@ START_TEST(each_of_many_is_found)
 }
 END_TEST
 
-/* A small table, one that was not read to its end, and one with a socket that is no descriptor. */
+/* A small table, a table that was not read to its end, and a table with a socket that has no
+ * descriptor. */
 START_TEST(not_every_table_is_kept)
 {
 	read_table(getpid(), 1, FD_TABLES_LARGE - 1);
@@ -97,7 +98,7 @@ START_TEST(not_every_table_is_kept)
 }
 END_TEST
 
-/* What many tables may take together has an end. */
+/* The memory for all tables is limited. */
 START_TEST(a_table_of_too_many_sockets_is_not_kept)
 {
 	for (int more = 0; more < 2; more++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fds.c - who holds which sockets */
+/* test_fds.c - which processes hold which sockets */
 #include <check.h>
 #include <errno.h>
 #include <linux/io_uring.h>
@@ -50,7 +50,7 @@ static void teardown_real(void)
 	procfs_close(&real);
 }
 
-/* What a process holds: the sum of the inode numbers, and how many descriptors there are. */
+/* The sockets of a process: the sum of the inode numbers, and the number of descriptors. */
 static uint64_t sum;
 static unsigned int count;
 static unsigned int steps;
@@ -129,7 +129,7 @@ START_TEST(nothing_to_hold)
 }
 END_TEST
 
-/* A descriptor that isn't what /proc would show ends the scan. */
+/* A descriptor with an invalid link ends the scan. */
 START_TEST(failure_is_told)
 {
 	fake_proc_file(&fake, "", "42/fd/3");
@@ -179,11 +179,11 @@ START_TEST(real_headless_process)
 }
 END_TEST
 
-/* The descriptors of a leader that has exited belong to root, those of its threads to the user. */
+/* The descriptors of an exited leader belong to root, those of its threads to the user. */
 static void headless_of_nobody(void *data)
 {
 	(void)data;
-	/* Changing the user has made it as private as a program with privileges. */
+	/* The change of the user has made the process as private as a privileged program. */
 	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
 	scan_headless();
 }
@@ -236,7 +236,7 @@ START_TEST(real_exited)
 }
 END_TEST
 
-/* The list is open, and what it lists is gone. */
+/* The directory is open, but its contents have gone. */
 START_TEST(real_exit_in_between)
 {
 	pid_t pid = puppet_start(0);
@@ -257,9 +257,9 @@ START_TEST(real_exit_in_between)
 }
 END_TEST
 
-/* --- what no list of the leader shows --- */
+/* --- sockets that are not in the leader's list of descriptors --- */
 
-/* What a child process says of itself: the inode number of a socket, or an errno. */
+/* A child process's report: the inode number of a socket, or an errno. */
 struct report {
 	uint64_t inode;
 	int error;
@@ -275,7 +275,7 @@ static void send_report(uint64_t inode, int error)
 		_exit(1);
 }
 
-/* Makes the one socket of a process. */
+/* Makes the only socket of a process. */
 static int make_socket(uint64_t *inode)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -294,7 +294,7 @@ static void report_socket(int error)
 	send_report(inode, error);
 }
 
-/* Starts a child that makes a socket in its own way, and lives until the test ends. */
+/* Starts a child that makes a socket in its own way and lives until the test ends. */
 static pid_t start_child(void (*body)(void), struct report *report)
 {
 	int ends[2];
@@ -339,7 +339,7 @@ static void *use_own_table(void *unused)
 	int error = unshare(CLONE_FILES) < 0 ? errno : 0;
 
 	(void)unused;
-	/* Shares that table: it is read once. */
+	/* This thread shares the table, so the table is read once. */
 	pthread_create(&thread, NULL, sleep_for_ever, NULL);
 	report_socket(error);
 	return sleep_for_ever(NULL);
@@ -365,7 +365,7 @@ START_TEST(real_table_of_a_thread)
 }
 END_TEST
 
-/* Where nobody says whether two threads share a table, their sizes do. */
+/* If the kernel cannot compare the tables of two threads, the scan compares their sizes. */
 START_TEST(real_table_without_kcmp)
 {
 	struct stat status;
@@ -405,7 +405,7 @@ START_TEST(real_table_of_all_threads)
 }
 END_TEST
 
-/* Registers a socket and closes it: the ring holds it. Returns an errno. */
+/* Registers a socket and closes it, so that only the ring holds it. Returns an errno. */
 static int register_alone(int fd, int *ring)
 {
 	struct io_uring_params parameters = {0};
@@ -492,7 +492,7 @@ static Suite *make(void)
 	tcase_add_test(real_case, real_exited);
 	tcase_add_test(real_case, real_exit_in_between);
 	tcase_add_test(real_case, real_table_of_a_thread);
-	/* The process keeps its filter. */
+	/* The filter of the process cannot be removed. */
 	if (check_forks())
 		tcase_add_test(real_case, real_table_without_kcmp);
 	tcase_add_test(real_case, real_table_of_all_threads);

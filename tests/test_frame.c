@@ -8,11 +8,11 @@
 #include "util/number.h"
 #include "support/check_main.h"
 
-/* What a decoder has said, as text: "H0,1,3:abc" and so on; pieces of one D are joined. */
+/* The decoder's output as text: "H0,1,3:abc" and so on; the pieces of one D are joined. */
 struct heard {
 	char text[512];
 	int answer;   /* what the sink returns */
-	uint32_t end; /* of the pieces of the present D */
+	uint32_t end; /* the end of the pieces of the current D */
 };
 
 static int hear(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
