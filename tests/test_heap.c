@@ -23,7 +23,7 @@ static void setup(void)
 		items[i] = (struct item){0};
 }
 
-/* Looks at every item. */
+/* Finds the smallest number by examining every item. */
 static uint64_t find_smallest(void)
 {
 	uint64_t smallest = UINT64_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_helper.c - the helper in another network namespace: what it may do, and how it ends */
+/* test_helper.c - the helper in another network namespace: its limits, and how it ends */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -35,7 +35,7 @@
 static struct fixture fixture;
 static struct reading reading;
 
-/* A helper that has answered once. */
+/* Starts a helper, which has then answered once. */
 static void start(enum portwatch_table table)
 {
 	fixture = fixture_start(SANDBOX_NETNS);
@@ -49,7 +49,8 @@ static void end(void)
 	fixture_end(&fixture);
 }
 
-/* The value of a line of /proc/PID/NAME of the helper, as text; "" where there is none. */
+/* Reads the value of a line of /proc/PID/NAME of the helper, as text; "" if there is no such line.
+ */
 static void read_line(const char *name, const char *key, char *value, size_t size)
 {
 	char path[64], line[256];
@@ -97,7 +98,7 @@ START_TEST(the_helper_has_no_privilege)
 }
 END_TEST
 
-/* The helper has what it takes to empty its bounding set also where the host keeps little. */
+/* The helper can empty its bounding set even if the host has few capabilities. */
 START_TEST(a_host_that_has_limited_itself)
 {
 	ck_assert_int_eq(portwatch_limit_privileges(), 0);
@@ -109,7 +110,7 @@ START_TEST(a_host_that_has_limited_itself)
 }
 END_TEST
 
-/* Both limits of a resource of the helper, /proc/PID/limits. */
+/* Asserts both limits of a resource of the helper, /proc/PID/limits. */
 static void assert_limits(const char *key, const char *expected)
 {
 	char value[128], soft[32] = "", hard[32] = "";
@@ -120,7 +121,7 @@ static void assert_limits(const char *key, const char *expected)
 	ck_assert_str_eq(hard, expected);
 }
 
-/* Whatever the host has. */
+/* The helper's limits do not depend on the host's. */
 START_TEST(the_helper_has_its_own_limits)
 {
 	struct rlimit files, core = {RLIM_INFINITY, RLIM_INFINITY};
@@ -143,7 +144,7 @@ START_TEST(the_helper_has_its_own_limits)
 }
 END_TEST
 
-/* A shell and what it starts take a few. */
+/* A shell and its child need some more. */
 START_TEST(nsenter_has_its_own_limits)
 {
 	char directory[8] = "";
@@ -169,7 +170,7 @@ END_TEST
 
 START_TEST(the_helper_has_its_own_signals)
 {
-	/* The host's are blocked by reading_aim(), and one of them ignored. */
+	/* reading_aim() has blocked the host's signals, and the host ignores one of them. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	start(PORTWATCH_TABLE_AUTO);
@@ -181,8 +182,8 @@ START_TEST(the_helper_has_its_own_signals)
 }
 END_TEST
 
-/* From here on the system call with this first argument or a greater one fails in this process and
- * its children. */
+/* From now on the system call fails in this process and its children if its first argument is at
+ * least this one. */
 static void refuse(int number, int argument, int error)
 {
 	struct sock_filter filter[] = {
@@ -205,7 +206,7 @@ static int compare_text(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-/* What its descriptors are, sorted, with the numbers that differ from run to run cut off. */
+/* Lists the helper's descriptors, sorted, without the numbers that differ between runs. */
 static void list_descriptors(char *text, size_t size)
 {
 	char names[16][64], path[64];
@@ -221,7 +222,8 @@ static void list_descriptors(char *text, size_t size)
 		if (length < 0)
 			continue;
 		names[count][length] = '\0';
-		/* "socket:[1234]"; "/proc/1/net/tcp (deleted)", which says nothing here */
+		/* "socket:[1234]"; "/proc/1/net/tcp (deleted)", where the text after the blank
+		 * means nothing */
 		names[count][strcspn(names[count], "[ ")] = '\0';
 		if (strncmp(names[count], "/proc/", 6) == 0)
 			memmove(names[count], strrchr(names[count], '/'),
@@ -280,7 +282,7 @@ START_TEST(a_helper_that_is_killed)
 }
 END_TEST
 
-/* There is nothing to wait for then. */
+/* In this case there is nothing to wait for. */
 START_TEST(a_request_that_nobody_can_read)
 {
 	start(PORTWATCH_TABLE_AUTO);
@@ -292,7 +294,7 @@ START_TEST(a_request_that_nobody_can_read)
 }
 END_TEST
 
-/* Killed after the request was made: what it may have said before is not an answer. */
+/* The helper is killed after the request: an earlier answer must not count. */
 START_TEST(a_helper_that_is_killed_before_it_answers)
 {
 	start(PORTWATCH_TABLE_AUTO);
@@ -315,7 +317,7 @@ START_TEST(a_helper_that_is_stopped_is_closed)
 }
 END_TEST
 
-/* Nobody reads: the pipe fills up, and then that is told, without blocking. */
+/* Nothing reads, so the pipe fills up. The library reports the failure without blocking. */
 START_TEST(a_helper_that_is_stopped_for_ever)
 {
 	enum reader_state state = READER_PENDING;
@@ -330,7 +332,7 @@ START_TEST(a_helper_that_is_stopped_for_ever)
 }
 END_TEST
 
-/* An answer that was given up is not taken for the next. */
+/* A late answer to an abandoned request is not taken for the answer to the next one. */
 START_TEST(a_late_answer_is_passed_over)
 {
 	struct pollfd answered = {.events = POLLIN};
@@ -365,7 +367,7 @@ START_TEST(the_cookie_of_the_namespace)
 }
 END_TEST
 
-/* The interface goes with the namespace, which nothing of ours may hold any longer. */
+/* The interface vanishes with the namespace, so nothing of ours may keep the namespace. */
 START_TEST(the_namespace_is_let_go)
 {
 	char name[16];
@@ -393,7 +395,7 @@ static void *hammer(void *stop)
 		void *volatile memory = malloc(100000);
 
 		free(memory);
-		/* Under valgrind threads run one at a time. */
+		/* Valgrind runs only one thread at a time. */
 		sched_yield();
 	}
 	return NULL;
@@ -485,13 +487,14 @@ static void enter_by_no_right(void *data)
 	reading_end(&reading);
 }
 
-/* Our own namespace, which an ordinary user may open but not enter. */
+/* Opens our own namespace, which an ordinary user may open but not enter. */
 static void open_own(void *data)
 {
 	pid_t pid = getpid();
 
 	(void)data;
-	/* Another user's process can't be opened; our own is not dumpable until it is said so. */
+	/* Another user's process can't be opened. Our own process is not dumpable until it asks to
+	 * be. */
 	prctl(PR_SET_DUMPABLE, 1);
 	enter_by_no_right(&pid);
 }
@@ -518,7 +521,7 @@ START_TEST(a_process_of_another_user)
 }
 END_TEST
 
-/* In KiB. */
+/* Returns the helper's private memory in KiB. */
 static long helper_private(void)
 {
 	char value[64];
@@ -527,8 +530,8 @@ static long helper_private(void)
 	return atol(value);
 }
 
-/* The host changes all of its memory before and after the fork; none of it stays with the helper.
- */
+/* The host changes all of its memory before and after the fork. The helper must keep none of this
+ * memory. */
 START_TEST(the_memory_of_the_host_is_let_go)
 {
 	const size_t size = (size_t)200 << 20;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_helper_seccomp.c - the bounds of a helper that serves: calls, and who may look into it */
+/* test_helper_seccomp.c - the limits of a running helper: its system calls, and access to it */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -24,7 +24,7 @@
 
 #define CALLS 512
 
-/* What a helper may have to do. */
+/* What a helper may need to do. */
 enum {
 	DIAG = 1,
 	TEXT = 2,
@@ -33,7 +33,7 @@ enum {
 	ALL_WAYS = DIAG | TEXT | REOPENS | CLOSES,
 };
 
-/* Descriptors that are not open, and a directory that is. */
+/* Two numbers without an open descriptor, and an open directory. */
 enum {
 	REQUESTS = 1000,
 	RESPONSES,
@@ -72,7 +72,7 @@ static struct helper_needs needs_of(unsigned int ways)
 	return needs;
 }
 
-/* Runs body in a child that may do no more than a helper; it returns whether all is well. */
+/* Runs body in a child that is confined like a helper. body returns whether it has succeeded. */
 static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
 {
 	struct helper_needs needs = needs_of(ways);
@@ -95,7 +95,7 @@ static void run_confined(bool (*body)(unsigned int ways), unsigned int ways)
 	              (unsigned int)status);
 }
 
-/* Whether a call is allowed whose first argument is this descriptor, the others 0. */
+/* Returns whether a call with this descriptor as first argument, and zeros after it, is allowed. */
 static bool is_allowed(long number, int fd, unsigned int ways)
 {
 	bool text = fd == TEXT_INET || fd == TEXT_INET6;
@@ -118,8 +118,8 @@ static bool is_allowed(long number, int fd, unsigned int ways)
 	}
 }
 
-/* uretprobe(2) and uprobe(2) of x86_64 end a process that calls them itself; the kernel lets them
- * pass every filter. */
+/* uretprobe(2) and uprobe(2) of x86_64 kill a process that calls them itself, and the kernel
+ * exempts them from every filter. */
 static bool is_for_probes(long number)
 {
 #if defined(__x86_64__)
@@ -135,7 +135,7 @@ static bool is_refused(long number, long a, long b, long c, long f)
 	return syscall(number, a, b, c, 0L, 0L, f) < 0 && errno == EPERM;
 }
 
-/* An allowed one gets a descriptor that isn't open; the others are never run. */
+/* An allowed call gets a descriptor that isn't open. Refused calls are never executed. */
 static bool try_each_call(unsigned int ways)
 {
 	static const int descriptors[] = {
@@ -176,11 +176,11 @@ static bool try_arguments(unsigned int ways)
 	if (reopens && (is_refused(SYS_dup3, fd, TEXT_INET, O_CLOEXEC, 0) ||
 	                is_refused(SYS_dup3, fd, TEXT_INET6, O_CLOEXEC, 0)))
 		return false;
-	/* For two at once, and for no other number. */
+	/* Allowed for two descriptors, and for no other number. */
 	if (is_refused(SYS_ppoll, 0, 2, 0, 0) == !!(ways & CLOSES) ||
 	    !is_refused(SYS_ppoll, 0, 1, 0, 0))
 		return false;
-	/* To the kernel alone: without an address. */
+	/* Only a send to the kernel is allowed: a send without an address. */
 	return is_refused(SYS_dup3, PROC, OTHER, O_CLOEXEC, 0) &&
 	       is_refused(SYS_dup3, PROC, RESPONSES, O_CLOEXEC, 0) &&
 	       is_refused(SYS_sendto, DIAG_SOCKET, 0, 0, 12);
@@ -209,7 +209,7 @@ START_TEST(calls_of_x32_are_refused)
 END_TEST
 #endif
 
-/* From here on prctl(option) fails in this process and its children. */
+/* From now on prctl(option) fails in this process and its children. */
 static void refuse_prctl(unsigned int option, unsigned int error)
 {
 	struct sock_filter filter[] = {
@@ -241,7 +241,7 @@ START_TEST(a_kernel_without_filters)
 }
 END_TEST
 
-/* The other bounds are no matter of choice. */
+/* These limits are mandatory. */
 static const unsigned int musts[] = {PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS};
 
 START_TEST(a_bound_that_is_refused)
@@ -284,8 +284,8 @@ static void look_into_helper(void)
 	ck_assert_int_eq(errno, EPERM);
 }
 
-/* A namespace of ours, without a program that the other user might not be able to reach; 0 where
- * that is refused. */
+/* Starts a process in a namespace of ours, without a program that the other user might be unable to
+ * reach. Returns 0 if the namespace is refused. */
 static pid_t start_namespace(void)
 {
 	int ready[2];
@@ -313,7 +313,7 @@ static void look_as_the_same_user(void *data)
 {
 	pid_t pid;
 
-	/* Becoming another user has made us undumpable, and with us what we fork. */
+	/* The change of the user has made this process, and therefore its children, undumpable. */
 	prctl(PR_SET_DUMPABLE, 1);
 	pid = start_namespace();
 	if (pid == 0 && geteuid() == *(uid_t *)data)

@@ -43,7 +43,7 @@ static void teardown(void)
 	ck_assert(list_empty(&holders.list));
 }
 
-/* A process says what it holds: "02" are the first and the third socket. */
+/* Answers for a process: "02" means that it holds the first and the third socket. */
 static void say_of(pid_t pid, uint64_t start_time, const char *held, bool complete, bool counts)
 {
 	struct holder_answer answer;
@@ -111,7 +111,7 @@ START_TEST(what_is_not_named_any_more_is_let_go)
 }
 END_TEST
 
-/* It could not be read, or not to the end. */
+/* The process could not be read, or not to its end. */
 START_TEST(no_answer_lets_nothing_go)
 {
 	say(1, "01");
@@ -162,7 +162,7 @@ START_TEST(a_socket_that_is_gone_takes_its_holders_along)
 }
 END_TEST
 
-/* In the middle of an answer, too. */
+/* Also in the middle of an answer. */
 START_TEST(a_socket_may_go_during_an_answer)
 {
 	struct holder_answer answer;
@@ -202,15 +202,15 @@ START_TEST(a_crowd_is_counted)
 	count_all(1, 100);
 	ck_assert_uint_eq(holder_set_count(&sets[0]), 100);
 	ck_assert_uint_eq(sets[0].named, HOLDERS_NAMED);
-	/* again, and it is no more */
+	/* counted again, and the number is the same */
 	count_all(1, 100);
 	ck_assert_uint_eq(holder_set_count(&sets[0]), 100);
-	/* new ones between two counts */
+	/* new holders between two counts */
 	say(101, "0");
 	ck_assert_uint_eq(holder_set_count(&sets[0]), 101);
 	count_all(1, 101);
 	ck_assert_uint_eq(holder_set_count(&sets[0]), 101);
-	/* and fewer */
+	/* and fewer holders */
 	holders_begin_count(&holders);
 	for (pid_t pid = 1; pid <= 101; pid++)
 		say_of(pid, 100, pid <= 50 ? "0" : "", true, true);
@@ -223,7 +223,7 @@ START_TEST(a_crowd_is_counted)
 }
 END_TEST
 
-/* The younger ones are known first, and make room. */
+/* The younger holders are known first and are then replaced. */
 START_TEST(the_oldest_of_a_crowd_are_named)
 {
 	holders_begin_count(&holders);
@@ -239,7 +239,7 @@ START_TEST(the_oldest_of_a_crowd_are_named)
 }
 END_TEST
 
-/* Any sequence: what the sets say is what the processes have said last. */
+/* After any sequence, the sets match the processes' latest answers. */
 START_TEST(agrees_with_a_model)
 {
 	enum { PROCESSES = 60 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_host.c - host programs that make life hard for a library */
+/* test_host.c - host programs that are difficult for a library */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 #define OPEN PORTWATCH_EVENT_OPEN
 #define END PORTWATCH_EVENT_END
 
-/* Starts and ends helpers, sees a port open and close, and says what there is to see of the
+/* Starts and ends helpers, sees a port open and close, and checks all visible effects of the
  * library. */
 static void watch_once(const struct fixture *server, const char *who)
 {
@@ -124,7 +124,7 @@ START_TEST(a_host_may_block_all_signals)
 }
 END_TEST
 
-/* All are handled in threads of the host: the library's have them blocked. */
+/* Sends signals. Threads of the host handle them all, because the library's threads block them. */
 static void *storm(void *quit)
 {
 	while (!atomic_load((atomic_bool *)quit)) {
@@ -167,7 +167,7 @@ static void *hammer(void *quit)
 	return NULL;
 }
 
-/* A helper that took a lock of the allocator would hang for ever, one time in two. */
+/* A helper that took a lock of the allocator would hang forever in half of the attempts. */
 START_TEST(helpers_start_while_others_allocate)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -194,7 +194,7 @@ START_TEST(standard_descriptors_may_be_closed)
 	for (int fd = 0; fd <= 2; fd++)
 		close(fd);
 	watch_once(&server, "closed");
-	/* The three numbers are free again, whatever was opened meanwhile. */
+	/* The three numbers are free again, whatever has been opened meanwhile. */
 	ck_assert_int_eq(dup(saved), 0);
 	ck_assert_int_eq(dup(saved), 1);
 	ck_assert_int_eq(dup(saved), 2);
@@ -202,7 +202,7 @@ START_TEST(standard_descriptors_may_be_closed)
 }
 END_TEST
 
-/* What only the library might change: the mask of a thread is checked above. */
+/* Checks the process-wide state. Another check covers the signal mask of a thread. */
 START_TEST(a_watch_leaves_the_host_as_it_was)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -266,7 +266,7 @@ START_TEST(watchers_are_inert_in_a_forked_child)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x",
 	              (unsigned int)status);
-	/* The parent's works on. */
+	/* The parent's watcher continues to work. */
 	socket = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&collect, OPEN, NULL, socket.port);
 	collect_free(&collect);
@@ -285,7 +285,7 @@ static void watch_a_stranger(void *data)
 	ck_assert_int_eq(portwatch_start(collect.watcher), -EACCES);
 	ck_assert_uint_eq(collect_count_messages(&collect, "descriptors cannot be read"), 1);
 	collect_free(&collect);
-	/* Its namespace can be watched, its ports belong to nobody known. */
+	/* The namespace can be watched, and its ports have no known owner. */
 	collect_new(&collect, server->pid);
 	ck_assert_int_eq(portwatch_set_scope(collect.watcher, PORTWATCH_SCOPE_NETNS), 0);
 	collect_start(&collect);
@@ -293,7 +293,7 @@ static void watch_a_stranger(void *data)
 	collect_free(&collect);
 }
 
-/* Our own namespace is known, whoever the process in it belongs to. */
+/* The library knows our own namespace, whichever user the process in it has. */
 static void watch_a_stranger_here(void *data)
 {
 	const struct fixture *server = data;
@@ -327,8 +327,7 @@ START_TEST(without_the_right_to_look_nobody_is_guessed)
 }
 END_TEST
 
-/* A member that hides its descriptors, as setuid programs do, from a watcher that is the same user.
- */
+/* A member hides its descriptors, as setuid programs do, from a watcher with the same user. */
 static void watch_a_hidden_member(void *unused)
 {
 	struct fixture root = fixture_start(0), child = fixture_fork(&root);
@@ -339,7 +338,7 @@ static void watch_a_hidden_member(void *unused)
 	fixture_hide(&child);
 	collect_watch(&collect, root.pid);
 	hidden = fixture_listen(&child, "127.0.0.1", 0);
-	/* At once, and when it has lasted. */
+	/* The library logs the failure at once, and again when it has lasted. */
 	collect_wait_message(&collect, "ports that only it holds are not attributed");
 	collect_sync(&collect, &root, 4);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
@@ -358,7 +357,7 @@ START_TEST(a_hidden_member_is_told_once)
 }
 END_TEST
 
-/* Dead, but not reaped: its descriptors belong to root by now. */
+/* The process is dead but not reaped: its descriptors already belong to root. */
 static void watch_a_zombie(void *unused)
 {
 	struct collect collect;

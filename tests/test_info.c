@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_info.c - what a host asks for: what is open, where that is, whether all is seen, and what
- * has failed */
+/* test_info.c - a host's questions: which ports are open, in which namespaces, whether everything
+ * is seen, and which errors have occurred */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ static void ignore(struct portwatch *watcher, const struct portwatch_event *even
 struct listed {
 	const struct portwatch_event *ports[16];
 	int count;
-	int most; /* then the listing ends */
+	int most; /* the listing ends after this number of ports */
 	struct portwatch *watcher;
 };
 
@@ -47,7 +47,7 @@ static int note_port(const struct portwatch_event *port, void *data)
 
 	ck_assert_int_eq(portwatch_event_get_kind(port), OPEN);
 	listed->ports[listed->count++] = portwatch_event_ref(port);
-	/* No lock is held: the callback may ask, too. */
+	/* The library holds no lock during the callback, so the callback may ask, too. */
 	if (listed->watcher && listed->count == 1) {
 		inner.most = 1;
 		ck_assert_int_eq(portwatch_each_port(listed->watcher, note_port, &inner), 1);
@@ -80,7 +80,7 @@ START_TEST(open_ports_are_listed)
 
 	for (int i = 0; i < 3; i++)
 		sockets[i] = fixture_listen_with(&server, "127.0.0.1", 0, LISTEN_REUSEPORT);
-	/* Two sockets, one port. */
+	/* Two sockets share one port. */
 	twin = fixture_listen_with(&server, "127.0.0.1", sockets[0].port, LISTEN_REUSEPORT);
 	collect_watch(&collect, server.pid);
 	listed.watcher = collect.watcher;
@@ -95,7 +95,7 @@ START_TEST(open_ports_are_listed)
 		ck_assert_str_ne(portwatch_event_get_command_line(port), "");
 	}
 	forget(&listed);
-	/* It ends early where the callback says so. */
+	/* The listing ends early if the callback asks for the end. */
 	listed.most = 2;
 	ck_assert_int_eq(portwatch_each_port(collect.watcher, note_port, &listed), 2);
 	forget(&listed);
@@ -113,7 +113,7 @@ START_TEST(open_ports_are_listed)
 }
 END_TEST
 
-/* With dispatch the events wait, and the ports are open all the same. */
+/* With dispatch the events wait, but the ports are already listed. */
 START_TEST(ports_are_listed_before_their_events)
 {
 	struct fixture server = fixture_start(0);
@@ -168,7 +168,7 @@ START_TEST(namespaces_are_opened)
 	fixture_unshare(&other);
 	fixture_listen(&server, "127.0.0.1", 8000);
 	collect_watch(&collect, server.pid);
-	/* The listing ends with the first of two. */
+	/* The listing ends with the first of two namespaces. */
 	ck_assert_int_eq(portwatch_each_namespace(collect.watcher, open_first, &descriptor), 1);
 	expect_netns(descriptor, inode);
 	close(descriptor);
@@ -176,7 +176,7 @@ START_TEST(namespaces_are_opened)
 	port = listed.ports[0];
 	descriptor = portwatch_event_open_netns(port);
 	expect_netns(descriptor, inode);
-	/* It is the caller's: the child of a fork has it, too. */
+	/* The caller owns the descriptor: a forked child has a copy of it. */
 	status = fork();
 	if (status == 0)
 		_exit(fcntl(descriptor, F_GETFD) < 0);
@@ -192,7 +192,8 @@ START_TEST(namespaces_are_opened)
 }
 END_TEST
 
-/* The socket stays behind: what is opened is its namespace, not the one of the process. */
+/* The socket remains in its namespace when the process leaves: the library opens the socket's
+ * namespace, not the process's. */
 START_TEST(the_namespace_is_that_of_the_socket)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -248,7 +249,7 @@ START_TEST(a_pidfd_is_watched)
 	socket = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&collect, OPEN, NULL, socket.port);
 	collect_free(&collect);
-	/* A zombie of the root. */
+	/* The process is a zombie of the root. */
 	fixture_exit(&server, 0);
 	ck_assert_int_eq(portwatch_new_pidfd(&collect.watcher, pidfd, collect_event, NULL), -ESRCH);
 	fixture_end(&root);
@@ -282,7 +283,7 @@ START_TEST(the_last_failure_is_known_without_a_log)
 }
 END_TEST
 
-/* --- whether all is seen */
+/* --- whether everything is seen */
 
 START_TEST(a_readable_tree_is_complete)
 {
@@ -330,7 +331,7 @@ static void watch_one_that_hides(void *unused)
 	collect_watch(&collect, root.pid);
 	await_complete(&collect, &root, 1, reason);
 	fixture_hide(&child);
-	/* A new socket has all asked. */
+	/* For a new socket, the library asks all members. */
 	fixture_listen(&root, "127.0.0.1", 0);
 	await_complete(&collect, &root, 0, reason);
 	snprintf(pid, sizeof(pid), "PID %d ", (int)child.pid);

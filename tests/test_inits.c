@@ -6,7 +6,7 @@
 #include "support/check_main.h"
 #include "support/fake_proc.h"
 
-/* A process of a container: pid outside, `inside` in its own PID namespace. */
+/* Adds a process of a container: pid outside, `inside` in its own PID namespace. */
 static void add(struct fake_proc *fake, pid_t pid, int inside, const char *netns)
 {
 	fake_proc_add(fake, pid, 1, 100);
@@ -26,7 +26,7 @@ static struct netns_id netns_of(const struct fake_proc *fake, pid_t pid)
 	return id;
 }
 
-/* Walks to the end first: a slow machine takes more than the slice that a search may take. */
+/* Walks to the end first, because a slow machine needs more time than one slice of a search. */
 static pid_t find(struct inits *inits, const struct netns_id *netns)
 {
 	pid_t found = inits_find(inits, netns);
@@ -62,7 +62,8 @@ START_TEST(the_init_of_a_namespace_is_found)
 }
 END_TEST
 
-/* More processes than one slice reads: what is found is known at the end of the walk alone. */
+/* There are more processes than one slice reads, so the result is known only at the end of the
+ * walk. */
 START_TEST(a_walk_goes_on_in_slices)
 {
 	struct fake_proc fake;

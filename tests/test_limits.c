@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_limits.c - trees with more processes, and with more ports, than a watcher may have */
+/* test_limits.c - trees with more processes, or more ports, than a watcher may have */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -31,7 +31,7 @@ static bool is_over(const struct timespec *since)
 	return now.tv_sec - since->tv_sec > COLLECT_PATIENCE;
 }
 
-/* Waits until a figure is what it should be. */
+/* Waits until a statistic has a value. */
 static void await(struct collect *collect, enum portwatch_stat stat, uint64_t value)
 {
 	struct timespec begun, pause = {.tv_nsec = 1000000};
@@ -104,7 +104,7 @@ START_TEST(further_members_wait_for_room)
 }
 END_TEST
 
-/* Those that are there at the start: the root is one of the few, whoever else is. */
+/* The tree is already larger than the limit at the start. The root is always among the members. */
 START_TEST(a_large_tree_is_begun_with)
 {
 	struct fixture root = fixture_start(0), child = fixture_fork(&root);
@@ -118,7 +118,7 @@ START_TEST(a_large_tree_is_begun_with)
 	await_complete(&collect, 0, "more processes than the limit of 1");
 	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS), 1);
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
-	/* Who watches the same process without the limit sees both. */
+	/* A watcher of the same process without a limit sees both. */
 	collect_free(&collect);
 	collect_watch(&collect, root.pid);
 	collect_wait(&collect, OPEN, NULL, hidden.port);
@@ -147,10 +147,10 @@ START_TEST(further_ports_wait_for_room)
 	fourth = fixture_listen(&server, "127.0.0.1", 0);
 	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 2);
 	ck_assert_uint_eq(collect_count_messages(&collect, "PORTWATCH_LIMIT_PORTS"), 1);
-	/* Who goes unreported. */
+	/* This port is not reported. */
 	fixture_close(&server, fourth);
 	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
-	/* Another socket of an open port takes no room, and keeps the port open. */
+	/* Another socket of an open port counts for nothing and keeps the port open. */
 	fixture_listen_with(&server, "127.0.0.1", sockets[0].port, LISTEN_REUSEPORT);
 	fixture_close(&server, sockets[0]);
 	/* There is room again. */
@@ -169,7 +169,7 @@ START_TEST(further_ports_wait_for_room)
 }
 END_TEST
 
-/* A socket that goes unreported counts for as long as a member holds it. */
+/* An unreported socket counts as long as a member holds it. */
 START_TEST(what_a_stranger_keeps_is_not_left_out)
 {
 	struct fixture root = fixture_start(0), member = fixture_fork(&root),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lock.c - the lock of the library, and what becomes of it in the child of a fork(2) */
+/* test_lock.c - the library's lock, and its state in the child of a fork(2) */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(a_registration_that_failed_is_tried_again)
 {
-	/* Without a process for each case the handlers are registered already. */
+	/* If the cases share one process, the handlers are already registered. */
 	if (!check_forks())
 		return;
 	wrap_fail("pthread_atfork", WRAP_ANYWHERE, 1, 1, ENOMEM);
@@ -115,7 +115,7 @@ START_TEST(a_child_is_told_from_its_parent)
 }
 END_TEST
 
-/* Both are equal while nobody holds the lock. */
+/* The two numbers are equal while the lock is free. */
 static unsigned int first, second;
 static bool quit; /* guarded by the lock, too */
 
@@ -139,8 +139,8 @@ static void assert_consistent(void)
 	library_unlock();
 }
 
-/* However busy other threads are, what the lock guards is whole in the child, and the lock is free.
- */
+/* However busy other threads are, the data behind the lock is consistent in the child, and the lock
+ * is free. */
 START_TEST(a_fork_waits_for_the_lock)
 {
 	pthread_t changing;
@@ -149,7 +149,7 @@ START_TEST(a_fork_waits_for_the_lock)
 	ck_assert_int_eq(pthread_create(&changing, NULL, change, NULL), 0);
 	for (int i = 0; i < FORKS; i++)
 		in_child(assert_consistent);
-	/* And is free in the parent. */
+	/* The lock is free in the parent, too. */
 	library_lock();
 	quit = true;
 	library_unlock();
@@ -175,7 +175,7 @@ static void *wait_for_flag(void *data)
 	return data;
 }
 
-/* Whoever has waited in the parent, the child's threads find each other. */
+/* Whichever threads have waited in the parent, the child's threads wake each other. */
 static void wait_in_child(void)
 {
 	pthread_t waiting;
@@ -200,7 +200,7 @@ START_TEST(waiters_stay_behind_in_the_parent)
 	flag = 0;
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(pthread_create(&waiting[i], NULL, wait_for_flag, NULL), 0);
-		/* The lock is free only when it waits. */
+		/* The lock becomes free only when the thread waits. */
 		await(&entered);
 		library_lock();
 		library_unlock();
@@ -208,7 +208,7 @@ START_TEST(waiters_stay_behind_in_the_parent)
 	in_child(wait_in_child);
 	library_lock();
 	flag = 1;
-	/* All that wait are woken. */
+	/* Wakes all waiting threads. */
 	library_notify();
 	library_unlock();
 	for (int i = 0; i < 2; i++)
@@ -224,12 +224,12 @@ static void *be_cancelled(void *data)
 	outer = library_enter();
 	sem_post(&entered);
 	await(&go_on);
-	/* The request has come, and is held off. */
+	/* The cancellation is pending and has no effect. */
 	pthread_testcancel();
 	library_leave(outer);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	*(int *)data = state == PTHREAD_CANCEL_ENABLE;
-	/* The host has it disabled: so it stays. */
+	/* The host has disabled cancellation, so it stays disabled. */
 	inner = library_enter();
 	library_leave(inner);
 	pthread_testcancel();
@@ -253,7 +253,7 @@ START_TEST(cancellation_waits_until_the_function_is_left)
 	ck_assert_int_eq(pthread_join(thread, &result), 0);
 	ck_assert_ptr_eq(result, PTHREAD_CANCELED);
 	ck_assert_int_eq(steps, 2);
-	/* The lock was not left behind. */
+	/* The cancelled thread has not left the lock locked. */
 	library_lock();
 	library_unlock();
 }

@@ -34,7 +34,7 @@ static void write_many(enum portwatch_log_level level, unsigned int count)
 		log_write(&sink, level, "namespace %u", i);
 }
 
-/* So much later, for the log. */
+/* Advances the time of the log. */
 static void pass(unsigned int seconds)
 {
 	sink.allowed -= seconds * NSEC_PER_SEC;
@@ -43,7 +43,7 @@ static void pass(unsigned int seconds)
 START_TEST(many_warnings_at_once_are_a_few)
 {
 	write_many(PORTWATCH_LOG_WARNING, 2000);
-	/* More come with each second of a slow machine. */
+	/* On a slow machine each second allows further messages. */
 	ck_assert_uint_ge(messages, LOG_WARNINGS_MAX);
 	ck_assert_uint_lt(messages, 2000);
 	ck_assert_ptr_null(strstr(last, "left out"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_loop.c - descriptors and children that one thread waits for */
+/* test_loop.c - one thread that waits for descriptors and children */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +13,7 @@
 struct counter {
 	struct source source;
 	struct loop *loop;
-	struct counter *victim; /* removed when this one is called */
+	struct counter *victim; /* removed when this source is called */
 	int calls;
 };
 
@@ -61,7 +61,7 @@ START_TEST(a_readable_source_is_called)
 }
 END_TEST
 
-/* Both are reported at once; whichever comes first removes the other. */
+/* Both sources are ready at once. The first one that is called removes the other. */
 START_TEST(a_removed_source_is_not_called)
 {
 	struct loop loop;
@@ -85,7 +85,7 @@ START_TEST(a_removed_source_is_not_called)
 }
 END_TEST
 
-/* Who shares the epoll descriptor can add an event with any number in it. */
+/* Any process that shares the epoll descriptor can add an event with any number in it. */
 START_TEST(a_forged_event_means_nothing)
 {
 	static const uint64_t numbers[] = {0,

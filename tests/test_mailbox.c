@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mailbox.c - requests reach the monitor thread, which lives as long as it is needed
+/* test_mailbox.c - requests to the monitor thread, which exists as long as it is needed
  *
- * The thread is one of the test's own: it serves what waits, and owns nothing. */
+ * The thread is one of the test's own: it serves the waiting requests and owns nothing. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,7 +19,7 @@
 
 enum { ROUNDS = 50 };
 
-/* Stands for the table, which the mailbox only passes on. */
+/* A substitute for the table, which the mailbox only passes on. */
 static int nothing;
 #define TABLE ((struct subscription_table *)(void *)&nothing)
 
@@ -79,7 +79,7 @@ static void *monitor(void *data)
 	return data;
 }
 
-/* One without memory for what it needs. */
+/* A thread without memory for its data. */
 static void *poor(void *data)
 {
 	begin();
@@ -88,7 +88,7 @@ static void *poor(void *data)
 	return data;
 }
 
-/* One that serves when the test lets it. */
+/* A thread that serves requests when the test lets it. */
 static void *patient(void *data)
 {
 	begin();
@@ -102,7 +102,7 @@ static void *patient(void *data)
 	return data;
 }
 
-/* The first one has announced its end, and is not yet at its end, until the test lets it. */
+/* A thread that has announced its end and does not end until the test lets it. */
 static void *slow_to_end(void *data)
 {
 	bool first;
@@ -190,7 +190,7 @@ START_TEST(the_first_makes_the_thread_and_the_last_ends_it)
 	ck_assert(blocks_signals);
 	assert_no_thread();
 	ck_assert_uint_eq(fd_room(), room);
-	/* And again. */
+	/* A second time. */
 	ck_assert_int_eq(enter(monitor), 0);
 	ask();
 	leave();
@@ -246,13 +246,13 @@ static void *ask_in_thread(void *data)
 	struct question *question = data;
 
 	library_lock();
-	/* Whose turn it is shows when the one before waits. */
+	/* The order is certain only if the earlier request is already waiting. */
 	mailbox_call(&question->request);
 	library_unlock();
 	return NULL;
 }
 
-/* What waits is served in its order, all of it after one wake. */
+/* Waiting requests are served in order, all of them after one wake-up. */
 START_TEST(requests_keep_their_order)
 {
 	struct question questions[3];
@@ -261,8 +261,8 @@ START_TEST(requests_keep_their_order)
 	ck_assert_int_eq(enter(patient), 0);
 	for (int i = 0; i < 3; i++) {
 		questions[i] = (struct question){.request.serve = answer, .number = i};
-		/* Each has called before the next begins: it wakes the thread, or is seen to wait.
-		 */
+		/* Each thread has called before the next one begins: the request wakes the monitor
+		 * thread or is waiting. */
 		pthread_create(&asking[i], NULL, ask_in_thread, &questions[i]);
 		if (i == 0) {
 			await(&woken);
@@ -293,7 +293,7 @@ static void *leave_in_thread(void *data)
 	return data;
 }
 
-/* One stops, and another starts before the thread has asked whether it is needed. */
+/* One watcher stops, and another one starts before the thread has asked whether it is needed. */
 START_TEST(a_start_during_the_last_stop_keeps_the_thread)
 {
 	pthread_t leaving;
@@ -306,7 +306,7 @@ START_TEST(a_start_during_the_last_stop_keeps_the_thread)
 	sem_post(&go_on);
 	sem_post(&go_on);
 	ck_assert_ptr_eq(ask().table, TABLE);
-	/* The answer has shown the other that it is not the last. */
+	/* The answer has shown the thread that another watcher needs it. */
 	pthread_join(leaving, NULL);
 	ck_assert_int_eq(threads, 1);
 	sem_post(&go_on);
@@ -315,7 +315,7 @@ START_TEST(a_start_during_the_last_stop_keeps_the_thread)
 }
 END_TEST
 
-/* One stops, and another starts after the thread has announced its end. */
+/* One watcher stops, and another one starts after the thread has announced its end. */
 START_TEST(a_start_after_the_announced_end_makes_another_thread)
 {
 	unsigned int room = fd_room();
@@ -325,7 +325,7 @@ START_TEST(a_start_after_the_announced_end_makes_another_thread)
 	ask();
 	pthread_create(&leaving, NULL, leave_in_thread, NULL);
 	await(&announced);
-	/* Which of the two joins the first thread is a matter of chance. */
+	/* Either of the two may join the first thread. */
 	sem_post(&go_on);
 	ck_assert_int_eq(enter(slow_to_end), 0);
 	ck_assert_ptr_eq(ask().table, TABLE);
@@ -337,8 +337,8 @@ START_TEST(a_start_after_the_announced_end_makes_another_thread)
 }
 END_TEST
 
-/* The announcement of the end wakes both, the one that starts and the one that stops: whichever is
- * the first joins the thread. */
+/* The announcement of the end wakes both the starting and the stopping thread. The first of them
+ * joins the ended thread. */
 START_TEST(either_joins_the_ended_thread)
 {
 	unsigned int room = fd_room();
@@ -374,7 +374,7 @@ START_TEST(what_cannot_be_made_is_an_error)
 	ck_assert_uint_eq(wrap_struck(), 1);
 	assert_no_thread();
 	ck_assert_uint_eq(fd_room(), room);
-	/* The next watcher tries again, and is the last as well. */
+	/* The next watcher tries again, and is the last one as well. */
 	ck_assert_int_eq(wrap_inside(enter(monitor)), 0);
 	ask();
 	leave();
@@ -383,7 +383,7 @@ START_TEST(what_cannot_be_made_is_an_error)
 }
 END_TEST
 
-/* In the child there is neither the thread nor what others wait for. */
+/* The child of a fork has neither the thread nor the requests of other threads. */
 START_TEST(a_child_begins_anew)
 {
 	struct question question = {.request.serve = answer};

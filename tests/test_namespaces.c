@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_namespaces.c - trees in network namespaces: kept apart, shared among watchers, let go */
+/* test_namespaces.c - trees in network namespaces: namespaces are separate, shared by watchers, and
+ * released */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,7 @@ START_TEST(one_tree_in_two_namespaces_has_two_ports)
 	ck_assert_int_eq(event.pid, child.pid);
 	ck_assert_uint_eq(event.netns, sandbox_netns(child.pid));
 	ck_assert_uint_ne(event.netns, collect.events[0].netns);
-	/* One of the two is closed. */
+	/* One of the two sockets is closed. */
 	fixture_close(&child, socket);
 	event = collect_wait(&collect, CLOSE, "127.0.0.1", 8000);
 	ck_assert_uint_eq(event.netns, sandbox_netns(child.pid));
@@ -81,7 +82,7 @@ START_TEST(a_member_that_moves_is_followed)
 		event = collect_wait(&collect, OPEN, "127.0.0.1", (uint16_t)(8000 + round));
 		ck_assert_uint_eq(event.netns, sandbox_netns(root.pid));
 	}
-	/* The sockets in the namespaces that it left are open all the same. */
+	/* The sockets in the namespaces that the process has left remain open. */
 	collect_sync(&collect, &root, 4);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8000), 0);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
@@ -126,7 +127,7 @@ START_TEST(watchers_share_the_worker_and_not_the_news)
 	ck_assert_uint_eq(process_children(), 2);
 	collect_free(&a);
 	collect_free(&b);
-	/* The last one still works alone. */
+	/* The last watcher still works. */
 	fixture_listen(&left, "127.0.0.1", 8003);
 	collect_wait(&both, OPEN, NULL, 8003);
 	collect_free(&both);
@@ -208,7 +209,7 @@ START_TEST(scope_netns_closes_nothing_when_its_target_moves)
 }
 END_TEST
 
-/* Each that there is now; the library may start others. */
+/* Kills each current helper. The library may start others. */
 static void kill_helpers(const struct fixture *root)
 {
 	pid_t known[16] = {root->pid}, helper;
@@ -219,8 +220,8 @@ static void kill_helpers(const struct fixture *root)
 	}
 }
 
-/* The only one who lived there has left it, with its socket. What has read the namespace is gone.
- */
+/* The only member in the namespace has left it and kept a socket. The helper of the namespace has
+ * ended. */
 START_TEST(a_namespace_is_entered_through_a_socket)
 {
 	struct fixture root = fixture_start(geteuid() == 0 ? 0 : SANDBOX_USERNS);
@@ -236,7 +237,7 @@ START_TEST(a_namespace_is_entered_through_a_socket)
 	fixture_unshare(&child);
 	collect_sync(&collect, &child, 2);
 	kill_helpers(&root);
-	/* It is read again. */
+	/* The library reads the namespace again. */
 	fixture_begin(&child, second);
 	ck_assert_int_eq(collect_wait(&collect, OPEN, NULL, 8002).pid, child.pid);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
@@ -248,7 +249,8 @@ START_TEST(a_namespace_is_entered_through_a_socket)
 }
 END_TEST
 
-/* Read through its process, which moves: nothing is known then but that the socket is held. */
+/* The namespace is read through its process, which moves. The library then knows only that the
+ * socket is held. */
 START_TEST(a_namespace_that_can_not_be_read_has_no_news)
 {
 	struct fixture root = fixture_start(geteuid() == 0 ? 0 : SANDBOX_USERNS);
@@ -266,7 +268,7 @@ START_TEST(a_namespace_that_can_not_be_read_has_no_news)
 	fixture_unshare(&child);
 	collect_sync(&collect, &child, 5);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 8001), 0);
-	/* Nobody holds it any more: no table is needed for that. */
+	/* No process holds the socket any longer: the library needs no table to see this. */
 	fixture_close(&child, stays);
 	event = collect_wait(&collect, CLOSE, NULL, 8001);
 	ck_assert_int_eq(event.pid, child.pid);
@@ -277,7 +279,7 @@ START_TEST(a_namespace_that_can_not_be_read_has_no_news)
 }
 END_TEST
 
-/* A pair of interfaces lives as long as the namespace at its other end. */
+/* A pair of interfaces exists as long as the namespace at its other end. */
 START_TEST(a_namespace_is_let_go_with_its_last_member)
 {
 	struct fixture host, tree;
@@ -304,7 +306,8 @@ START_TEST(a_namespace_is_let_go_with_its_last_member)
 	fixture_end(&tree);
 	end = clock_now(CLOCK_MONOTONIC);
 	ck_assert_msg(sandbox_link_gone(name, 10000), "%s is still there", name);
-	/* Told, not judged: a loaded machine proves nothing. It ought to be below 500 ms. */
+	/* The time is printed and not asserted, because it proves nothing on a loaded machine. It
+	 * should be below 500 ms. */
 	printf("the veth was gone %llu ms after the last member's exit\n",
 	       (unsigned long long)((clock_now(CLOCK_MONOTONIC) - end) / NSEC_PER_MSEC));
 	collect_wait(&collect, CLOSE, NULL, 8000);
@@ -331,7 +334,7 @@ START_TEST(an_unwatched_namespace_is_let_go)
 }
 END_TEST
 
-/* The same inode number may be given to the next namespace at once. */
+/* The kernel may give the same inode number to the next namespace at once. */
 START_TEST(a_new_namespace_is_not_mistaken_for_an_old_one)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS);
@@ -369,7 +372,7 @@ START_TEST(the_init_of_a_container_is_found)
 	fixture_listen(&child, "127.0.0.1", 8000);
 	collect_watch(&collect, child.pid);
 	event = collect_wait(&collect, OPEN, NULL, 8000);
-	/* By its number here, not by the one in there. */
+	/* The event has the PID of the test's namespace, not of the inner one. */
 	ck_assert_int_eq(event.pid, child.pid);
 	ck_assert_int_eq(portwatch_each_namespace(collect.watcher, tell_init, &entered), 1);
 	ck_assert_int_eq(entered, init.pid);
@@ -381,7 +384,8 @@ END_TEST
 
 #define MANY 40
 
-/* RLIMIT_NOFILE leaves the library a quarter: room for a few helpers, and 40 namespaces to read. */
+/* With this RLIMIT_NOFILE the library may use a quarter: room for a few helpers, and 40 namespaces
+ * to read. */
 START_TEST(more_namespaces_than_helpers_are_watched)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS), children[MANY];
@@ -402,7 +406,7 @@ START_TEST(more_namespaces_than_helpers_are_watched)
 	collect_start(&collect);
 	for (int i = 0; i < MANY; i++)
 		collect_wait(&collect, OPEN, NULL, (uint16_t)(8100 + i));
-	/* What opens after that is seen in each of them, whoever has a helper now. */
+	/* Later opens are seen in each namespace, whichever namespaces have a helper. */
 	for (int i = 0; i < MANY; i++)
 		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8200 + i));
 	for (int i = 0; i < MANY; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_netns.c - the workers of network namespaces, which nothing leads into here */
+/* test_netns.c - the workers of network namespaces, none of which can be entered here */
 #include <check.h>
 #include <errno.h>
 
@@ -99,7 +99,7 @@ START_TEST(there_is_one_for_each_namespace_and_way)
 }
 END_TEST
 
-/* A worker that can't read pauses. What one of thousands has to do concerns no other. */
+/* A worker that can't read pauses. The work of one among thousands must not affect the others. */
 START_TEST(only_those_that_are_due_are_visited)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -129,7 +129,7 @@ START_TEST(only_those_that_are_due_are_visited)
 }
 END_TEST
 
-/* The rest after a long read does not delay the read for a listener that was reported. */
+/* The pause after a long read does not delay the read for a reported listener. */
 START_TEST(an_expected_listener_does_not_wait_for_the_rest)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -178,7 +178,7 @@ START_TEST(a_worker_whose_views_change_is_listed_once)
 }
 END_TEST
 
-/* A burst of a watcher that pays for it by this share. */
+/* Begins a burst that the watcher pays for with this share. */
 static void begin(struct netns *ns, struct burst *burst, struct share *share, int64_t saved)
 {
 	*share = (struct share){.saved = saved, .filled = clock_now(CLOCK_MONOTONIC)};
@@ -187,7 +187,7 @@ static void begin(struct netns *ns, struct burst *burst, struct share *share, in
 	netns_begin_burst(ns, burst);
 }
 
-/* Works when the burst is due, and nothing else is. Returns whether the namespace was read. */
+/* Works when only the burst is due. Returns whether the namespace was read. */
 static bool reads(struct netns *ns, const struct burst *burst)
 {
 	size_t before = entered;
@@ -201,8 +201,8 @@ static bool reads(struct netns *ns, const struct burst *burst)
 	return entered > before && last_entered == ns;
 }
 
-/* A tree that forks without end spends what is common, and the share of its watcher. Another
- * watcher has its own, in the same namespace too. */
+/* A tree that forks without end spends the common allowance and the share of its watcher. Another
+ * watcher has a share of its own, even in the same namespace. */
 START_TEST(a_burst_does_not_wait_for_what_others_have_spent)
 {
 	struct netns *crowded = get(1), *quiet = get(2);
@@ -224,7 +224,7 @@ START_TEST(a_burst_does_not_wait_for_what_others_have_spent)
 	ck_assert(reads(crowded, &beside));
 	ck_assert_int_lt(shares[2].saved, (int64_t)NSEC_PER_MSEC);
 	ck_assert_ptr_eq(schedule.payer, &shares[2]);
-	/* What a cycle leaves is for all. */
+	/* Time that a cycle saves is available to all. */
 	schedule.allowance.saved = (int64_t)NSEC_PER_MSEC;
 	begin(crowded, &spent, &shares[0], -(int64_t)NSEC_PER_MSEC);
 	ck_assert(reads(crowded, &spent));

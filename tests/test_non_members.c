@@ -25,7 +25,8 @@ static void watch(struct collect *collect, pid_t pid)
 		test_skip("no notifier here");
 }
 
-/* The member's port comes after what the stranger has done, and shows that it was all heard. */
+/* The member's port opens after the activity of the non-member, and its event proves that the
+ * library has received all earlier events. */
 START_TEST(what_strangers_do_does_not_show)
 {
 	struct fixture member = fixture_start(0), stranger = fixture_start(_i ? SANDBOX_NETNS : 0);
@@ -55,7 +56,7 @@ START_TEST(what_strangers_do_does_not_show)
 }
 END_TEST
 
-/* But it does where a whole namespace is watched, and the stranger is in it. */
+/* In the scope of a whole namespace, the same process's ports are reported. */
 START_TEST(who_shares_a_watched_namespace_is_no_stranger)
 {
 	struct fixture target = fixture_start(0), other = fixture_start(0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_notifier.c - the notifier on the running kernel, which other processes ring as well */
+/* test_notifier.c - the notifier on the running kernel, where other processes cause events as well
+ */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -32,14 +33,14 @@
 #include "support/sandbox.h"
 #include "support/skip.h"
 
-#define PATIENCE patience(60000) /* ms: a hang, not a slow machine */
+#define PATIENCE patience(60000) /* ms: only a hang takes longer */
 #define HEARD_MAX 1024
 
-/* What the hooks were told of this process, its children and, where wanted, of strangers. */
+/* What the hooks have reported about this process, its children and, if wanted, outsiders. */
 static struct {
 	struct tcp_change changes[HEARD_MAX];
 	size_t change_count;
-	unsigned long forks; /* all of them */
+	unsigned long forks; /* of all processes */
 	pid_t parents[HEARD_MAX], children[HEARD_MAX];
 	size_t fork_count;
 	pid_t execs[HEARD_MAX];
@@ -53,11 +54,11 @@ static struct {
 	bool disordered;
 } heard;
 
-static pid_t listener_pid; /* whose changes are kept */
+static pid_t listener_pid; /* the process whose changes are kept */
 static struct notifier *notifier;
 
-/* The ways to be told of sockets, each of which has to tell the same; and the one that tells of
- * processes alone. A loop test runs once for each. */
+/* The mechanisms that report sockets, which must all report the same, and the one that reports only
+ * processes. A loop test runs once for each. */
 static const unsigned int ways[] = {
 	NOTIFIER_ONLY(NOTIFIER_BPF) | NOTIFIER_ONLY(NOTIFIER_PERF),
 	NOTIFIER_ONLY(NOTIFIER_TRACEPOINT) | NOTIFIER_ONLY(NOTIFIER_PERF),
@@ -108,7 +109,7 @@ static bool on_execed(void *data, pid_t pid)
 	return true;
 }
 
-/* Once for each process: a sanitizer may have given it a thread more. */
+/* Waits for a process once. A sanitizer may have given the process a further thread. */
 static bool on_exited(void *data, pid_t pid)
 {
 	size_t i;
@@ -141,14 +142,14 @@ static void on_lost(void *data, uint64_t records)
 static const struct notifier_hooks hooks = {on_changed, on_forked,   on_execed,
                                             on_exited,  on_followed, on_lost};
 
-/* The kernel has no such thing, or not for us. */
+/* The kernel lacks the mechanism or refuses it to us. */
 static bool is_refusal(int error)
 {
 	return error == -EACCES || error == -EPERM || error == -ENOSYS || error == -ENODEV ||
 	       error == -ENOENT;
 }
 
-/* Opens the n-th of the ways. Returns what keeps it from working; no step: nothing. */
+/* Opens the n-th mechanism. Returns the failure; without a step: success. */
 static struct failure try_to_begin(int way)
 {
 	struct failure failure = {NULL, 0};
@@ -172,15 +173,15 @@ static void begin(int way)
 		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
 }
 
-/* Others who test on this machine may fill the rings, and then records are lost that a case waits
- * for: it begins again. */
+/* Other tests on this machine may fill the rings, so that the kernel drops records that a case
+ * waits for. The case then begins again. */
 #define DISTURBED_MAX 200
 #define DISTURBED_STATUS 99
 static bool losses_expected;
 static bool is_child;
 static jmp_buf again;
 
-/* All that there is, however often the drain stops. */
+/* Drains all records, however often the drain stops. */
 static void drain(void)
 {
 	while (notifier_drain(notifier, 64))
@@ -221,7 +222,7 @@ static void undisturbed(void (*body)(int _i), int _i)
 	END_TEST                                                                                   \
 	static void name##_body(int _i)
 
-/* Waits once as its user would. */
+/* Waits once, as the monitor does. */
 static void wait_once(void)
 {
 	struct pollfd ready = {.fd = notifier_fd(notifier), .events = POLLIN};
@@ -233,7 +234,7 @@ static void wait_once(void)
 	ck_assert_int_ge(poll(&ready, 1, timeout), 0);
 }
 
-/* Until so many changes were kept. */
+/* Waits until this number of changes has been kept. */
 static void await_changes(size_t count)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
@@ -309,7 +310,7 @@ UNDISTURBED_TEST(test_listen_and_close)
 	ck_assert_uint_ne(change[0].socket, 0);
 	ck_assert(!change[1].listening);
 	ck_assert_uint_eq(change[1].socket, change[0].socket);
-	/* The kernel gives a port back that it has chosen itself before it says so. */
+	/* The kernel releases a port that the kernel has chosen before it reports the change. */
 	ck_assert(change[1].port == port || change[1].port == 0);
 	ck_assert_uint_ge(notifier_records(notifier), 2);
 	end();
@@ -330,7 +331,7 @@ UNDISTURBED_TEST(test_autobind)
 	end();
 }
 
-/* A socket can cease to listen without being closed, and begin again. */
+/* A socket can stop listening without a close, and listen again. */
 UNDISTURBED_TEST(test_shutdown)
 {
 	uint16_t port;
@@ -437,7 +438,7 @@ UNDISTURBED_TEST(test_execs)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		/* A new name is no exec. */
+		/* A new name is not an exec. */
 		prctl(PR_SET_NAME, "another");
 		execv("/bin/true", argv);
 		_exit(1);
@@ -450,7 +451,7 @@ UNDISTURBED_TEST(test_execs)
 	end();
 }
 
-/* A call does so much and no more, and says whether it has done all. */
+/* One call does a limited amount of work and returns whether all work is done. */
 UNDISTURBED_TEST(test_slices)
 {
 	size_t slices = 0;
@@ -465,14 +466,14 @@ UNDISTURBED_TEST(test_slices)
 		ck_assert_uint_le(notifier_records(notifier) - before, 7);
 	}
 	drain();
-	/* Two records for each process at least. */
+	/* At least two records for each process. */
 	ck_assert_uint_ge(slices, 2 * 50 / 7);
 	ck_assert_uint_eq(heard.fork_count, 50);
 	ck_assert_uint_eq(heard.exit_count, 50);
 	end();
 }
 
-/* Puts this thread on one CPU; returns where it was allowed before. */
+/* Pins this thread to one CPU. Returns the previous set of CPUs. */
 static cpu_set_t stay_on(int cpu)
 {
 	cpu_set_t before, one;
@@ -513,8 +514,8 @@ UNDISTURBED_TEST(test_order_across_cpus)
 	end();
 }
 
-/* The kernel says how many it dropped with its next record alone. The drain doesn't wait for that.
- */
+/* The kernel reports the number of dropped records only with its next record. The drain doesn't
+ * wait for this record. */
 START_TEST(test_overflow)
 {
 	cpu_set_t allowed;
@@ -546,7 +547,8 @@ START_TEST(test_overflow)
 }
 END_TEST
 
-/* Half a ring of fork and exit records wakes, so that they are not lost while no sample does. */
+/* Half a ring of fork and exit records wakes the waiter, so that no record is lost while no sample
+ * comes. */
 UNDISTURBED_TEST(test_many_forks_wake)
 {
 	struct pollfd ready;
@@ -565,7 +567,7 @@ UNDISTURBED_TEST(test_many_forks_wake)
 	end();
 }
 
-/* Where sockets begin and end to listen without a pause, it lets itself be woken less often, and
+/* While sockets begin and stop listening without a pause, the notifier reduces its wake-ups and
  * misses nothing. */
 UNDISTURBED_TEST(test_silence)
 {
@@ -597,7 +599,7 @@ UNDISTURBED_TEST(test_silence)
 	end();
 }
 
-/* Apart from its caller, whose variables the compiler need not keep in memory for it. */
+/* A function of its own, so that the caller's variables may be in registers. */
 __attribute__((noinline)) static pid_t fork_and_exit(void)
 {
 	pid_t pid = vfork();
@@ -607,8 +609,9 @@ __attribute__((noinline)) static pid_t fork_and_exit(void)
 	return pid;
 }
 
-/* More than a ring holds, three times: each is heard. Or as many as PORTWATCH_TEST_FORKS says; not
- * so many by default, for their numbers go round and others test here as well. */
+/* Forks three times more processes than a ring holds, and expects each of them.
+ * PORTWATCH_TEST_FORKS sets another number. The default is not higher because PIDs wrap around and
+ * other tests use this machine as well. */
 UNDISTURBED_TEST(test_forks_without_end)
 {
 	const char *wanted = getenv("PORTWATCH_TEST_FORKS");
@@ -634,7 +637,7 @@ UNDISTURBED_TEST(test_forks_without_end)
 	end();
 }
 
-/* As the monitor waits: the notifier's epoll within another. */
+/* As the monitor waits: with the notifier's epoll within another epoll. */
 UNDISTURBED_TEST(test_nested_epoll)
 {
 	int outer = epoll_create1(EPOLL_CLOEXEC), fd, i;
@@ -659,7 +662,8 @@ UNDISTURBED_TEST(test_nested_epoll)
 	end();
 }
 
-/* Runs the rest of a case in a child, with namespaces of its own; returns whether this is it. */
+/* Runs the rest of a case in a child with namespaces of its own. Returns whether the caller is this
+ * child. */
 static bool in_child(int namespaces)
 {
 	int status, tries = 0;
@@ -686,7 +690,7 @@ static bool in_child(int namespaces)
 	return false;
 }
 
-/* begin() for a child, whose skip is its exit status. */
+/* begin() for a child that reports a skip by its exit status. */
 static void begin_in_child(int way)
 {
 	if (try_to_begin(way).step)
@@ -702,7 +706,8 @@ static void listen_once(void)
 	close(fd);
 }
 
-/* In a PID namespace of its own: the stranger outside listens at a word, and is nobody. */
+/* Runs in a PID namespace of its own. An outsider listens on command, and its PID is unknown in the
+ * namespace. */
 static void inner_world(int way, int stranger)
 {
 	pid_t child;
@@ -774,7 +779,7 @@ static size_t count_mappings(void)
 	return count;
 }
 
-/* The drain looks at most once a second: until it has. */
+/* Waits until the drain has checked the CPUs, which it does at most once a second. */
 static void await_rings(size_t count)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
@@ -786,7 +791,7 @@ static void await_rings(size_t count)
 	}
 }
 
-/* Listens again where others made it lose what it waits for. */
+/* Listens again if the activity of others made the notifier lose the event. */
 static void hear_on(int cpu)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
@@ -806,7 +811,7 @@ static void hear_on(int cpu)
 	sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
-/* What is gone doesn't go on waking whoever waits. */
+/* A closed ring must not keep waking the waiter. */
 static void await_silence(void)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
@@ -818,7 +823,7 @@ static void await_silence(void)
 	} while (poll(&ready, 1, 0) != 0);
 }
 
-/* The privilege comes back, and then what was refused is tried again. */
+/* The capability is available again. The next check then retries the refused mechanism. */
 static void wait_for_the_next_look(void)
 {
 	uint64_t start = clock_now(CLOCK_MONOTONIC);
@@ -827,7 +832,7 @@ static void wait_for_the_next_look(void)
 		sched_yield();
 }
 
-/* For a thread of its own, whose capabilities are its own as well. */
+/* Runs in a thread of its own, because capabilities belong to a thread. */
 static void *look_without_privilege(void *unused)
 {
 	cap_t none = cap_init();
@@ -839,7 +844,7 @@ static void *look_without_privilege(void *unused)
 	return NULL;
 }
 
-/* As a program with file capabilities does, which are permitted and not in effect. */
+/* Acts as a program with file capabilities, which are permitted but not effective. */
 static void look_with_permission(void)
 {
 	ck_assert_int_eq(seteuid(1), 0);
@@ -848,7 +853,8 @@ static void look_with_permission(void)
 	ck_assert_int_eq(seteuid(0), 0);
 }
 
-/* CPUs that come and go, in a list of our own: to switch a real one off is no friendly act. */
+/* CPUs come and go in a list of our own, because switching a real CPU off would disturb the
+ * machine. */
 START_TEST(test_cpus_come_and_go)
 {
 	char path[] = "test_notifier_cpus_XXXXXX";
@@ -864,7 +870,7 @@ START_TEST(test_cpus_come_and_go)
 	losses_expected = true;
 	fd = mkstemp(path);
 	if (fd < 0)
-		_exit(SKIP_STATUS); /* a directory that isn't ours to write */
+		_exit(SKIP_STATUS); /* we may not write to the directory */
 	ck_assert_int_eq(fchmod(fd, 0644), 0);
 	write_cpus(fd, "0\n");
 	if (!sandbox_own_mounts())
@@ -904,7 +910,7 @@ START_TEST(test_cpus_come_and_go)
 }
 END_TEST
 
-/* In a child with mounts of its own. */
+/* Runs in a child with mounts of its own. */
 static void unmount_tracefs(void)
 {
 	if (!sandbox_own_mounts())
@@ -918,7 +924,7 @@ static void unmount_tracefs(void)
 	ck_assert_int_ne(access("/sys/kernel/tracing/events", F_OK), 0);
 }
 
-/* Linux 7.2 crashes at the end of a mount of tracefs while it is locked down. */
+/* Linux 7.2 crashes at the end of a mount of tracefs while the kernel is locked down. */
 START_TEST(test_tracefs_is_not_mounted_under_lockdown)
 {
 	static const char said[] = "none integrity [confidentiality]\n";
@@ -941,7 +947,7 @@ START_TEST(test_tracefs_is_not_mounted_under_lockdown)
 }
 END_TEST
 
-/* tracefs where it usually is mounted, and nowhere. */
+/* tracefs is mounted in its usual place, or nowhere. */
 START_TEST(test_tracefs_mounted_or_not)
 {
 	if (!in_child(0))
@@ -987,7 +993,7 @@ START_TEST(test_leaves_nothing)
 }
 END_TEST
 
-/* With standard input open, and closed: then it has to be kept out of its place. */
+/* With standard input open, and closed: no descriptor of the notifier may take its number. */
 START_TEST(test_descriptors)
 {
 	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100), fd, checked = 0;
@@ -1008,7 +1014,7 @@ START_TEST(test_descriptors)
 			checked++;
 		}
 	}
-	/* None for each CPU: the mappings keep the events. */
+	/* No descriptor for each CPU remains: the mappings keep the events alive. */
 	ck_assert_int_eq(checked, _i % PROCESS_WAYS == 0 ? 4 : 2);
 	end();
 	dup2(saved, STDIN_FILENO);
@@ -1016,7 +1022,7 @@ START_TEST(test_descriptors)
 }
 END_TEST
 
-/* All that take a privilege, whatever the kernel's release. */
+/* All mechanisms that need a privilege, whatever the kernel's release. */
 #define PRIVILEGED_WAYS (NOTIFIER_ALL_WAYS & ~NOTIFIER_ONLY(NOTIFIER_CONNECTOR))
 
 static void be_refused(void *data)
@@ -1033,7 +1039,7 @@ static void be_refused(void *data)
 			continue;
 		failure = notifier_failure(notifier, way);
 		ck_assert_ptr_nonnull(failure.step);
-		/* ENOSYS: valgrind doesn't know fsopen(2). */
+		/* ENOSYS: valgrind doesn't support fsopen(2). */
 		ck_assert(failure.error == EACCES || failure.error == EPERM ||
 		          failure.error == ENOSYS);
 	}
@@ -1058,7 +1064,7 @@ END_TEST
 #endif
 #define USER 12345
 
-/* What is permitted, and what that is enough for. */
+/* The permitted capabilities, and the mechanisms that they allow. */
 static const struct privilege {
 	cap_value_t permitted[2];
 	int count;
@@ -1073,7 +1079,7 @@ static const struct privilege {
 	{{0}, 0, NOTIFIER_NONE, NOTIFIER_NONE},
 };
 
-/* As a program with such file capabilities that another user runs: permitted, none in effect. */
+/* Acts as another user's program with such file capabilities: permitted, not effective. */
 static void become_user(const struct privilege *privilege)
 {
 	cap_t caps = cap_init();
@@ -1084,7 +1090,7 @@ static void become_user(const struct privilege *privilege)
 	ck_assert_int_eq(setresuid(USER, USER, USER), 0);
 	cap_set_flag(caps, CAP_PERMITTED, privilege->count, privilege->permitted, CAP_SET);
 	if (cap_set_proc(caps) < 0)
-		_exit(SKIP_STATUS); /* a kernel that doesn't know them all, or a bounding set */
+		_exit(SKIP_STATUS); /* an older kernel, or a bounding set */
 	cap_free(caps);
 }
 
@@ -1099,7 +1105,7 @@ static bool all_in_effect(const struct privilege *privilege)
 	return value == CAP_SET;
 }
 
-/* They are in effect while it is opened, and not after. */
+/* The capabilities are effective during the opening, and not afterwards. */
 static void open_with(const struct privilege *privilege)
 {
 	struct failure failure;
@@ -1116,7 +1122,7 @@ START_TEST(test_privileges)
 {
 	const struct privilege *privilege = &privileges[_i];
 
-	begin(0); /* where root can't, nobody can */
+	begin(0); /* if root can't open it, nobody can */
 	end();
 	if (!in_child(0))
 		return;
@@ -1126,8 +1132,8 @@ START_TEST(test_privileges)
 		_exit(SKIP_STATUS);
 	become_user(privilege);
 	open_with(privilege);
-	/* Some distributions refuse perf events to CAP_PERFMON: with a paranoia that only they
-	 * have. */
+	/* Some distributions have an additional perf_event_paranoid level that refuses perf events
+	 * to CAP_PERFMON. */
 	if (privilege->processes == NOTIFIER_PERF && privilege->permitted[0] != CAP_SYS_ADMIN &&
 	    notifier_way(notifier, NOTIFIER_PROCESSES) == NOTIFIER_NONE)
 		_exit(SKIP_STATUS);
@@ -1147,8 +1153,8 @@ START_TEST(test_privileges)
 }
 END_TEST
 
-/* --- the process connector, where nothing else reports processes. What it reports by itself is for
- * test_process_events.c. */
+/* --- the process connector if nothing else reports processes. test_process_events.c tests the
+ * connector itself. */
 
 static void begin_with(unsigned int wanted)
 {
@@ -1165,7 +1171,7 @@ static void begin_with(unsigned int wanted)
 	notifier_apply(notifier, 0);
 }
 
-/* Until this process has been reported to fork, and the child to exit. */
+/* Waits until the fork of this process and the exit of the child have been reported. */
 static void await_child(pid_t pid)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;
@@ -1183,7 +1189,7 @@ START_TEST(test_connector)
 	int ends[2];
 	pid_t pid;
 
-	/* It is better than perf events without samples. */
+	/* The connector is better than perf events without samples. */
 	begin_with(NOTIFIER_ONLY(NOTIFIER_CONNECTOR) | NOTIFIER_ONLY(NOTIFIER_PERF));
 	ck_assert_int_eq(notifier_way(notifier, NOTIFIER_LISTEN), NOTIFIER_NONE);
 	ck_assert_int_eq(notifier_way_kind(NOTIFIER_CONNECTOR), NOTIFIER_PROCESSES);
@@ -1227,7 +1233,8 @@ static int connector_socket(void)
 	return -1;
 }
 
-/* Closed by the host: opened again, and where it is refused then, tried later. */
+/* The host closes the socket: the notifier opens another one, or retries later if the kernel
+ * refuses. */
 START_TEST(test_connector_again)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_MSEC;

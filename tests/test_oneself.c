@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_oneself.c - a process that watches itself: the library's own doings are no news to it */
+/* test_oneself.c - a process that watches itself: the library's own activity causes no events */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,7 +18,7 @@
 #define CLOSE PORTWATCH_EVENT_CLOSE
 
 #define INTERVAL 1 /* ms */
-#define READS 10   /* in a row, which alone must not wake the watcher */
+#define READS 10   /* consecutive reads, which alone must not wake the watcher */
 
 static uint64_t stat(struct collect *collect, enum portwatch_stat which)
 {
@@ -42,9 +42,10 @@ static void wait_stat(struct collect *collect, enum portwatch_stat which, uint64
 	ck_assert_int_gt(left, 0);
 }
 
-/* --- others */
+/* --- other processes */
 
-/* What anybody on this machine does: that wakes the watcher, which doesn't tell. */
+/* Counts the activity of all processes on this machine, because it wakes the watcher without any
+ * event. */
 static struct notifier *heard;
 static uint64_t changes;
 
@@ -93,7 +94,7 @@ static uint64_t changes_of_others(void)
 	return changes;
 }
 
-/* What the kernel told, how often the watcher woke, and how often it had to. */
+/* The number of the kernel's records, of the watcher's wake-ups, and of the necessary wake-ups. */
 struct activity {
 	uint64_t reads, wakeups, records, tree_reads;
 };
@@ -108,15 +109,16 @@ static struct activity activity(struct collect *collect)
 	};
 }
 
-/* Others listen and fork as well, which wakes it: but in some stretch less often than it reads,
- * unless the reads themselves are heard. Without a notifier each fork anywhere is a reason to look
- * at the tree. */
+/* Other processes also listen and fork, which wakes the watcher. Still, in some period the watcher
+ * wakes less often than it reads, unless the notifier reports the reads themselves. Without a
+ * notifier, each fork on the machine is a reason to scan the tree. */
 static bool is_quiet(const struct activity *before, const struct activity *after, bool notifier,
                      unsigned int wakeups_per_read)
 {
 	uint64_t reads = after->reads - before->reads, records = after->records - before->records;
 
-	/* One more may have begun, and the figures weren't all taken in the same moment. */
+	/* One more read may have begun, and the statistics were not all taken at the same moment.
+	 */
 	return records < reads && (!notifier || after->tree_reads - before->tree_reads < reads) &&
 	       after->wakeups - before->wakeups <= (reads + 2) * wakeups_per_read + records;
 }
@@ -153,7 +155,7 @@ START_TEST(reads_are_not_heard)
 }
 END_TEST
 
-/* It wakes for the answers of the helper as well. */
+/* The watcher also wakes for the helper's answers. */
 START_TEST(a_helper_is_not_heard)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -169,7 +171,7 @@ START_TEST(a_helper_is_not_heard)
 }
 END_TEST
 
-/* They are children of the watched process, and so are those of the tests, in its tree. */
+/* Helpers are children of the watched process, as are the test's processes, which are members. */
 START_TEST(helpers_are_no_members)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS), more[3];
@@ -195,7 +197,7 @@ START_TEST(helpers_are_no_members)
 		collect_wait_count(&collect, OPEN, NULL, 8000, i + 2);
 	}
 	collect_sync(&collect, &server, 3);
-	/* Nobody but the three. */
+	/* Only the three processes have joined. */
 	if (collect_count_messages(&collect, "joined: PID ") != 3)
 		collect_show(&collect);
 	ck_assert_uint_eq(collect_count_messages(&collect, "joined: PID "), 3);
@@ -223,7 +225,7 @@ static int listen_here(uint16_t *port)
 	return fd;
 }
 
-/* Helpers that are started while it is open have a copy of it for a moment. */
+/* Helpers that are started while the port is open have a copy of it for a moment. */
 START_TEST(its_own_ports_are_its_own)
 {
 	struct collect collect;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_options.c - what can be set before a watcher starts, and what is kept of it */
+/* test_options.c - the options of a watcher before its start */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static void teardown(void)
 	portwatch_free(watcher);
 }
 
-/* Each setter with its bounds: the last value that is accepted, and the first that is not. */
+/* Each setter with its bounds: the last accepted value, and the first refused value. */
 static int set_events(unsigned int value)
 {
 	return portwatch_set_events(watcher, value);
@@ -95,7 +95,7 @@ static unsigned int get(size_t setter)
 static const struct {
 	int (*set)(unsigned int value);
 	unsigned int highest;
-	unsigned int refused; /* the same: none is */
+	unsigned int refused; /* equal to the last: no value is refused */
 } setters[] = {
 	{set_events, 15, 16},
 	{set_interval, 86400000, 86400001},
@@ -125,14 +125,14 @@ START_TEST(a_value_within_its_bounds_is_kept)
 		ck_assert_int_eq(setters[_i].set(setters[_i].refused), -EINVAL);
 		ck_assert_uint_eq(get((size_t)_i), setters[_i].highest);
 	}
-	/* It is no other option. */
+	/* No other option has changed. */
 	for (int i = 0; i < SETTERS; i++)
 		if (i != _i)
 			ck_assert_uint_eq(get((size_t)i), others[i]);
 }
 END_TEST
 
-/* Nor while it starts or stops, nor after it has stopped. */
+/* Options cannot be set during a start or a stop, or after a stop. */
 START_TEST(only_a_new_watcher_has_options)
 {
 	unsigned int before = get((size_t)_i);
@@ -146,7 +146,7 @@ START_TEST(only_a_new_watcher_has_options)
 	/* The lock is free. */
 	library_lock();
 	library_unlock();
-	/* A copy in a forked process is inert. */
+	/* A copy in a forked process has no effect. */
 	watcher->generation++;
 	ck_assert_int_eq(setters[_i].set(1), -EBUSY);
 	watcher->generation--;
@@ -178,10 +178,10 @@ START_TEST(what_it_was_made_of)
 {
 	ck_assert_int_eq(portwatch_get_pid(watcher), getpid());
 	ck_assert_ptr_eq(portwatch_get_user_data(watcher), &watcher);
-	/* No such limit. */
+	/* There is no such limit. */
 	ck_assert_int_eq(portwatch_set_limit(watcher, 2, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_events(NULL, 1), -EINVAL);
-	/* Any number but 0 is yes. */
+	/* Any number but 0 means true. */
 	ck_assert_int_eq(portwatch_set_subreaper(watcher, 256), 0);
 	ck_assert(watcher->options.subreaper);
 	ck_assert_int_eq(portwatch_set_notifier(watcher, 0), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_outbox.c - what the monitor has for one watcher, and when the host's side gets it */
+/* test_outbox.c - the monitor's events for one watcher, and when the host's side gets them */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,7 +34,7 @@ static bool take(struct outbox *outbox, struct portwatch_event *event)
 	return taken;
 }
 
-/* All or nothing: what was found waits until the start is decided. */
+/* All initial events wait until the start succeeds or fails. */
 START_TEST(a_start_that_fails_reports_nothing)
 {
 	struct portwatch_event event = open_event(80);
@@ -76,7 +76,7 @@ START_TEST(one_wake_for_what_waits)
 }
 END_TEST
 
-/* The end is the last, behind the ports that were open or closed before it. */
+/* The end is the last event, after the events of ports that were open or closed before the end. */
 START_TEST(the_end_comes_last_and_once)
 {
 	struct portwatch_event opened = open_event(80), event,
@@ -112,7 +112,7 @@ START_TEST(a_stopped_watcher_gets_nothing_more)
 	opened = open_event(81);
 	outbox_open(outbox, 1, &opened);
 	ck_assert_int_eq(wakes, 1);
-	/* The subscription's reference, then the watcher's. */
+	/* Releases the subscription's reference, then the watcher's. */
 	outbox_release(outbox);
 	outbox_release(outbox);
 }

@@ -20,7 +20,7 @@ static void watch_without_dispatch(struct collect *collect, pid_t pid)
 	collect_start(collect);
 }
 
-/* A second watcher tells how far the reads have got. */
+/* A second watcher shows how far the reads have progressed. */
 static void open_and_close_all(const struct fixture *server, struct collect *guide, size_t round)
 {
 	struct fixture_socket sockets[PORTS];
@@ -33,7 +33,7 @@ static void open_and_close_all(const struct fixture *server, struct collect *gui
 	collect_wait_total(guide, (round + 1) * 2 * PORTS);
 }
 
-/* Opens must be of ports that weren't known to be open, and closes of ones that were. */
+/* An open must be of a port that wasn't open, and a close of a port that was. */
 static void check_consistent(const struct collect *collect)
 {
 	static char open[65536];
@@ -69,10 +69,11 @@ START_TEST(an_overflow_ends_in_the_truth)
 	collect_forget(&guide);
 	for (size_t round = 0; round < ROUNDS; round++)
 		open_and_close_all(&server, &guide, round);
-	/* The number may have been one of the many on the other address. */
+	/* The port may be one of the many on the other address. */
 	late = fixture_listen(&server, "127.0.0.1", 0);
 	collect_wait(&guide, OPEN, "127.0.0.1", late.port);
-	/* All at once, and bounded: nothing of what came and went. */
+	/* All events come at once. Their number is bounded, and ports that opened and closed
+	 * meanwhile are omitted. */
 	collect_wait(&slow, OPEN, "127.0.0.1", late.port);
 	ck_assert_uint_le(collect_total(&slow), 3 + 16384);
 	collect_wait(&slow, CLOSE, "127.0.0.1", gone.port);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_parse.c - what the texts of /proc mean */
+/* test_parse.c - parsers of the files in /proc */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include "support/check_main.h"
 #include "util/cleanup.h"
 
-/* What follows the state and the parent, up to the 19th field; then the number of threads, the 21st
- * field, the start time. */
+/* The fields after the state and the parent, up to the 19th; then the number of threads, the 21st
+ * field, and the start time. */
 #define MIDDLE " 1 1 0 -1 4194560 1 2 3 4 5 6 -7 -8 20 -5 "
 
 static int parse(const char *text, struct process_stat *stat)
@@ -36,7 +36,7 @@ START_TEST(stat_fields)
 }
 END_TEST
 
-/* A field that matters is a number that its type holds; another may be negative. */
+/* A relevant field must be a number that fits into its type. Another field may be negative. */
 START_TEST(stat_bounds)
 {
 	static const char *const wrong[] = {
@@ -132,7 +132,7 @@ START_TEST(stat_cut_anywhere)
 	struct process_stat stat;
 
 	for (size_t size = 0; size < sizeof(text) - 1; size++) {
-		/* Memory of its own, so that a read beyond its end is seen. */
+		/* A buffer of the exact size, so that a sanitizer detects a read beyond its end. */
 		CLEANUP_FREE char *copy = malloc(size + 1);
 
 		memmove(copy + 1, text, size);
@@ -219,8 +219,8 @@ static void add_socket(void *data, uint64_t inode)
 	*(uint64_t *)data += inode;
 }
 
-/* The sum of the inode numbers of the sockets, the same however the text is cut; and how many have
- * no number. */
+/* Returns the sum of the inode numbers of the sockets, which must not depend on how the text is
+ * cut, and the number of sockets without an inode number. */
 static uint64_t registered_with(const char *text, unsigned int *unnamed)
 {
 	size_t size = strlen(text);
@@ -251,7 +251,7 @@ static uint64_t registered(const char *text)
 	return sum;
 }
 
-/* Linux 6.12 names the kind alone. */
+/* Linux 6.12 shows only the kind. */
 START_TEST(files_of_a_ring_without_names)
 {
 	unsigned int unnamed;
@@ -294,8 +294,8 @@ START_TEST(files_of_a_ring)
 }
 END_TEST
 
-/* The array is full, and its last byte is the one that ends the text: a socket in a line of exactly
- * this length is not taken for one whose end was cut off. */
+/* The array is full, and its last byte terminates the text. A socket in a line of exactly this
+ * length must not be taken for one whose end was cut off. */
 START_TEST(lines_of_a_ring_are_bounded)
 {
 	char text[256];
@@ -334,7 +334,7 @@ START_TEST(mappings)
 }
 END_TEST
 
-/* What is dropped in a helper is memory alone: no file, and none of the kernel's own pages. */
+/* A helper drops only anonymous memory: no file, and none of the kernel's own pages. */
 START_TEST(memory_among_the_mappings)
 {
 	static const struct {
@@ -366,7 +366,8 @@ START_TEST(memory_among_the_mappings)
 }
 END_TEST
 
-/* Each cut of a line lies in memory of its own: a read beyond its end is seen. */
+/* Each cut line is in a buffer of the exact size, so that a sanitizer detects a read beyond its
+ * end. */
 START_TEST(no_mapping)
 {
 	static const char text[] = "1000-2000 rw-p 00000000 00:01 55 ";

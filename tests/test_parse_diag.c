@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_parse_diag.c - the sock_diag request and parser, on datagrams made by hand */
+/* test_parse_diag.c - the sock_diag request and parser, on handmade datagrams */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -18,7 +18,7 @@
 
 struct datagram {
 	size_t size;
-	size_t last; /* where the last message begins */
+	size_t last; /* the offset of the last message */
 	unsigned char bytes[4096];
 };
 
@@ -106,7 +106,7 @@ static int keep(void *data, const struct listener *listener)
 	return found->error;
 }
 
-/* From a copy of exactly its size, at an odd address. */
+/* Parses a copy of the exact size, at an odd address. */
 static int feed(struct tcp_diag *diag, const struct datagram *datagram, size_t size)
 {
 	unsigned char *copy = malloc(size + 1);
@@ -158,7 +158,7 @@ START_TEST(reads_every_field)
 	struct found found;
 
 	memcpy(row.id.idiag_src, loopback, 4);
-	/* What IPv4 has no use for isn't taken over. */
+	/* The parser ignores bytes that IPv4 does not use. */
 	row.id.idiag_src[1] = 0xffffffff;
 	put_row(&datagram, &row);
 	put_status(&datagram, NLMSG_DONE, 0, 0);
@@ -274,7 +274,7 @@ START_TEST(goes_on_over_datagrams)
 }
 END_TEST
 
-/* A dump of which the given message carries NLM_F_DUMP_INTR. */
+/* The given message of a dump carries NLM_F_DUMP_INTR. */
 START_TEST(is_interrupted_once_it_is_done)
 {
 	struct inet_diag_msg row = row_of(AF_INET, 80, 1);
@@ -294,7 +294,7 @@ START_TEST(is_interrupted_once_it_is_done)
 }
 END_TEST
 
-/* Ends of a dump, and what comes of them. */
+/* The ends of a dump, and their results. */
 static const struct {
 	uint16_t type;
 	int status;
@@ -343,7 +343,8 @@ START_TEST(refuses_another_sequence)
 }
 END_TEST
 
-/* However a datagram is cut, a row is whole or isn't there, and only a whole one is no failure. */
+/* However a datagram is cut, the parser returns only complete rows, and only an uncut datagram
+ * succeeds. */
 START_TEST(refuses_truncated_datagrams)
 {
 	struct inet_diag_msg row = row_of(AF_INET6, 80, 1);
@@ -368,7 +369,7 @@ START_TEST(refuses_truncated_datagrams)
 }
 END_TEST
 
-/* Every length that a message could claim to have. */
+/* Tries every length that a message can claim. */
 START_TEST(refuses_wrong_lengths)
 {
 	struct inet_diag_msg row = row_of(AF_INET6, 80, 1);
@@ -390,7 +391,7 @@ START_TEST(refuses_wrong_lengths)
 }
 END_TEST
 
-/* Lengths that an attribute could claim to have: 4 to 8 would fit. */
+/* Tries the lengths that an attribute can claim: 4 to 8 would be valid. */
 START_TEST(refuses_wrong_lengths_of_attributes)
 {
 	static const uint16_t types[] = {INET_DIAG_SKV6ONLY, INET_DIAG_SHUTDOWN};

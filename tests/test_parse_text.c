@@ -16,7 +16,7 @@
 	"  sl  local_address                         remote_address                        st "    \
 	"tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
-/* The columns between the addresses and the inode, and those behind it. */
+/* The columns between the addresses and the inode, and the columns after the inode. */
 #define MIDDLE "00000000:00000000 00:00000000 00000000  1000        0 "
 #define TAIL " 1 00000000b48f6961 100 0 0 10 0"
 #define ANY4 "00000000:0000"
@@ -24,7 +24,7 @@
 #define ROW(local, state, inode)                                                                   \
 	"   0: " local " " ANY4 " " state " " MIDDLE inode TAIL "                      \n"
 #define ROW6(local, state, inode) "   0: " local " " ANY6 " " state " " MIDDLE inode TAIL "\n"
-/* The same whatever the order of bytes: all addresses but these are made by words(). */
+/* The same for either byte order: words() makes all other addresses. */
 #define GOOD ROW("00000000:1F90", "0A", "4711")
 
 struct found {
@@ -63,7 +63,7 @@ static void parse(struct tcp_table *table, struct found *found, int family, cons
 	parse_bytes(table, found, family, text, strlen(text));
 }
 
-/* An address in network order as the kernel's text has it. */
+/* Returns an address in network order in the format of the kernel's text. */
 static const char *words(const uint8_t *address, size_t size)
 {
 	static char text[33];
@@ -121,7 +121,7 @@ static const struct {
          {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 	{{[10] = 0xff, 0xff, 127, 0, 0, 1}, AF_INET, {127, 0, 0, 1}},
 	{{[10] = 0xff, 0xff}, AF_INET, {0}},
-	/* Nearly IPv4-mapped. */
+	/* Not quite IPv4-mapped. */
 	{{[10] = 0xff, 0xfe, 127, 0, 0, 1}, AF_INET6, {[10] = 0xff, 0xfe, 127, 0, 0, 1}},
 	{{1, [10] = 0xff, 0xff, 127, 0, 0, 1}, AF_INET6, {1, [10] = 0xff, 0xff, 127, 0, 0, 1}},
 	{{[12] = 127, 0, 0, 1}, AF_INET6, {[12] = 127, 0, 0, 1}},
@@ -146,7 +146,7 @@ START_TEST(reads_addresses_of_tcp6)
 }
 END_TEST
 
-/* Rows as they are printed on some systems and may be printed some day. */
+/* Rows as some systems print them, or may print them in the future. */
 static const char *const good_rows[] = {
 	GOOD,
 	ROW("00000000:FFFF", "0A", "18446744073709551615"),
@@ -250,7 +250,7 @@ static const struct {
 	BAD("   0\n"),
 	/* two rows run into one, as when bytes between them were lost */
 	BAD("   0: 00000000:1F90 00000   1: 00000000:1F91 " ANY4 " 0A " MIDDLE "4711" TAIL "\n"),
-	/* malformed rows don't finish the table, whatever their state */
+	/* malformed rows don't complete the table, whatever their state */
 	BAD(ROW("00000000:1F9", "01", "4711")),
 	BAD("   0: 00000000:1F90 " ANY4 " 01 " MIDDLE "\n"),
 };
@@ -285,13 +285,13 @@ START_TEST(rejects_rows_of_the_other_family)
 }
 END_TEST
 
-/* Linux has the listeners first; gVisor, for one, has not. */
+/* Linux prints the listeners first; other systems, such as gVisor, do not. */
 START_TEST(other_states_are_passed_over)
 {
 	struct tcp_table table;
 	struct found found;
 
-	/* TIME_WAIT has no inode. */
+	/* A socket in TIME_WAIT has no inode. */
 	parse(&table, &found, AF_INET,
 	      HEADING GOOD GOOD ROW("00000000:1F90", "06", "0") ROW("00000000:1F90", "01", "2"));
 	ck_assert_uint_eq(table.rows, 2);
@@ -309,7 +309,7 @@ START_TEST(other_states_are_passed_over)
 }
 END_TEST
 
-/* Where the listeners come first nobody reads on. */
+/* On systems that print the listeners first, the reader stops after them. */
 START_TEST(may_be_cut_behind_the_listeners)
 {
 	struct tcp_table table;
@@ -333,7 +333,7 @@ START_TEST(passes_over_the_heading)
 	ck_assert_uint_eq(table.rejected, 0);
 	parse(&table, &found, AF_INET, HEADING);
 	ck_assert_uint_eq(table.rejected, 0);
-	/* Without one, the first line is a row like any other. */
+	/* Without a heading, the first line is a row like any other. */
 	parse(&table, &found, AF_INET, GOOD);
 	ck_assert_uint_eq(table.rows, 1);
 	parse(&table, &found, AF_INET, "garbage\n" HEADING GOOD);
@@ -344,7 +344,7 @@ START_TEST(passes_over_the_heading)
 }
 END_TEST
 
-/* A good row, lengthened by blanks to so many bytes, its newline apart. */
+/* Returns a good row that blanks lengthen to this number of bytes, without its newline. */
 static char *long_row(size_t length)
 {
 	char *text = malloc(length + 2);
@@ -356,7 +356,7 @@ static char *long_row(size_t length)
 	return text;
 }
 
-/* The longest line that can be a row, and longer ones: whole, byte by byte, and without an end. */
+/* The longest possible row, and longer ones: whole, byte by byte, and without an end. */
 START_TEST(rejects_overlong_lines)
 {
 	static const size_t lengths[] = {TCP_TABLE_LINE, TCP_TABLE_LINE + 1, 1 << 20};
@@ -398,7 +398,7 @@ START_TEST(rejects_a_cut_off_row_once)
 }
 END_TEST
 
-/* However a row is shortened, what is accepted of it is true. */
+/* However a row is shortened, accepted values are correct. */
 START_TEST(shortened_rows_never_lie)
 {
 	struct tcp_table table;
@@ -436,7 +436,7 @@ START_TEST(rejects_a_nul_byte_anywhere)
 }
 END_TEST
 
-/* Good and bad rows, and one of another state. */
+/* Good rows, bad rows, and a row of another state. */
 static const char mixed[] = HEADING GOOD
 	"garbage\n" ROW("00000000:0000", "0A", "1") "\0\n" ROW("01010101:0050", "0A", "8")
 		ROW("00000000:1F9", "01", "4711") ROW("02020202:0051", "0A", "9")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_perf.c - the records of one ring and of many, on rings made by hand */
+/* test_perf.c - the records of one ring and of many, on handmade rings */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static void put_bytes(const void *bytes, size_t size)
 	page.data_head += size;
 }
 
-/* A header that claims `claimed`, then a body of `size`. */
+/* Writes a header that claims the size `claimed`, and a body of `size`. */
 static void put(uint32_t type, size_t claimed, const void *body, size_t size)
 {
 	struct perf_event_header header = {.type = type, .size = (uint16_t)claimed};
@@ -59,7 +59,7 @@ static void put_task(uint32_t type, int32_t pid, int32_t ppid, uint64_t time)
 	put_whole(type, &body, sizeof(body));
 }
 
-/* A sample whose raw data is `claimed` long, in a record with room for `size`. */
+/* Writes a sample that claims `claimed` bytes of raw data, in a record with room for `size`. */
 static void put_sample(int32_t pid, uint64_t time, uint32_t claimed, uint32_t size)
 {
 	uint8_t body[SIZE] = {0};
@@ -115,7 +115,7 @@ START_TEST(test_sample)
 }
 END_TEST
 
-/* The record's own time says when the task was made, in nobody's clock: what counts is the id. */
+/* The record's time, in an unknown clock, says when the task was made. The id is what matters. */
 START_TEST(test_task)
 {
 	struct perf_task task;
@@ -146,8 +146,8 @@ START_TEST(test_lost)
 }
 END_TEST
 
-/* Records of three sizes, a prime number of them a round, come to lie across the end in every way.
- */
+/* Records of three sizes, a prime number of them in each round, wrap around the ring's end in every
+ * possible way. */
 START_TEST(test_wraps)
 {
 	struct perf_sample sample;
@@ -174,7 +174,7 @@ START_TEST(test_wraps)
 }
 END_TEST
 
-/* The kernel's counters never wrap to 0 in practice, but the arithmetic shall not mind. */
+/* The kernel's counters never wrap around in practice, but the arithmetic must be correct. */
 START_TEST(test_counters_wrap)
 {
 	page.data_head = page.data_tail = UINT64_MAX - 55;
@@ -204,7 +204,8 @@ START_TEST(test_bounded_by_begin)
 }
 END_TEST
 
-/* What is read belongs to the reader until the end: the kernel may not write there. */
+/* Data belongs to the reader until the end of the read: until then the kernel may not overwrite it.
+ */
 START_TEST(test_gives_back_at_the_end)
 {
 	put_task(PERF_RECORD_FORK, 2, 1, 1);
@@ -234,7 +235,7 @@ START_TEST(test_full)
 }
 END_TEST
 
-/* Filled up by what came while it was read. */
+/* The kernel fills the ring while the ring is read. */
 START_TEST(test_full_meanwhile)
 {
 	put_task(PERF_RECORD_FORK, 2, 1, 1);
@@ -297,7 +298,7 @@ START_TEST(test_short_bodies)
 }
 END_TEST
 
-/* All there, but longer than there is room for in a copy. */
+/* The record is complete but longer than the buffer for a copy. */
 START_TEST(test_record_too_long)
 {
 	put_sample(1, 1, 4, PERF_RECORD_MAX - 28);
@@ -321,7 +322,7 @@ START_TEST(test_raw_size_too_big)
 }
 END_TEST
 
-/* Whatever bytes there are: nothing is read outside (for the sanitizers), and it ends. */
+/* Random bytes: the reader must stay within the ring (sanitizers check this) and must end. */
 START_TEST(test_noise)
 {
 	unsigned int seed = 1, i, round;
@@ -342,7 +343,7 @@ START_TEST(test_noise)
 }
 END_TEST
 
-/* --- the order of records of many rings, and what it costs */
+/* --- the order of the records of many rings, and its cost */
 
 #define RINGS 512
 #define RECORD_SIZE 40
@@ -407,7 +408,7 @@ static void end_merge(void)
 		perf_ring_end(&streams[i].ring);
 }
 
-/* Takes at most so many. Returns how many there were; their times have to be in order. */
+/* Takes at most `most` records and returns their number. Asserts that their times are in order. */
 static size_t take(size_t most, uint64_t *last)
 {
 	const struct perf_record *entry;
@@ -431,7 +432,7 @@ START_TEST(test_nothing)
 }
 END_TEST
 
-/* Each record at its time, which tells where it is in its ring. */
+/* Fills the rings. The time of a record identifies its place in its ring. */
 static void fill(unsigned int seed, size_t rings, size_t each)
 {
 	for (size_t index = 0; index < rings; index++) {
@@ -457,7 +458,7 @@ START_TEST(test_order)
 }
 END_TEST
 
-/* What is left is taken the next time, with what has come, and nothing twice. */
+/* Remaining records are taken the next time, together with new ones, and none twice. */
 START_TEST(test_slices)
 {
 	size_t total = 0, taken;
@@ -477,7 +478,7 @@ START_TEST(test_slices)
 }
 END_TEST
 
-/* For 512 rings 9 levels, two comparisons in each; to fill the heap takes no more. */
+/* 512 rings need 9 levels with two comparisons each. Filling the heap takes no more. */
 START_TEST(test_cost)
 {
 	uint64_t last = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ports.c - what is open, and what the callback was told of it */
+/* test_ports.c - the open ports, and which of them the callback knows */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static bool change_owner(struct port *port, pid_t owner)
 	return ports_owner(&ports, port, &event);
 }
 
-/* What waits, as text: "+80 =80 -80". */
+/* Returns the waiting events as text: "+80 =80 -80". */
 static const char *told(void)
 {
 	static char text[4096];
@@ -135,7 +135,7 @@ START_TEST(forgets_what_is_closed_and_told)
 }
 END_TEST
 
-/* Whether the next event is this one, and speaks of one socket. */
+/* Expects the next event to be this one, with the details of one socket. Returns its id. */
 static uint64_t expect(enum portwatch_event_kind kind, uint16_t number, pid_t owner)
 {
 	struct portwatch_event event, wanted = make_event(number, owner);
@@ -165,8 +165,8 @@ START_TEST(owners_are_reported_where_that_is_wanted)
 }
 END_TEST
 
-/* Such as that of a server which has closed its socket and listens on another. What only a later
- * read shows of the same socket is no change. */
+/* For example, a server has closed its socket and listens on another one. Further details of the
+ * same socket, from a later read, are not a change. */
 START_TEST(another_socket_of_the_same_owner_is_reported)
 {
 	struct portwatch_event event = make_event(80, 1);
@@ -257,7 +257,8 @@ START_TEST(overflow_tells_all_that_is_open)
 }
 END_TEST
 
-/* What was told before the overflow is neither told again nor forgotten when it closes. */
+/* Events that were delivered before the overflow are not repeated, and their ports' closes are not
+ * lost. */
 START_TEST(overflow_tells_the_difference)
 {
 	struct port *stays = open_port(1), *goes = open_port(2);
@@ -295,8 +296,7 @@ static void overflow(void)
 	ck_assert(ports.resync);
 }
 
-/* To the callback a port that was closed and opened again among what was dropped was open all the
- * time. */
+/* A port whose close and second open were both dropped stayed open from the callback's view. */
 START_TEST(overflow_keeps_the_id_that_was_told)
 {
 	struct port *port = open_port(80);
@@ -323,12 +323,12 @@ START_TEST(overflow_tells_the_last_owner)
 	change_owner(port, 3);
 	expect(PORTWATCH_EVENT_OWNER, 80, 3);
 	ck_assert_str_eq(told(), "");
-	/* closed and opened again by another among what was dropped */
+	/* another process closes and reopens the port, and both events are dropped */
 	ports_close(&ports, port, NULL);
 	open_port(80);
 	overflow();
 	expect(PORTWATCH_EVENT_OWNER, 80, 1);
-	/* opened and handed on */
+	/* opened, and then handed on */
 	change_owner(open_port(81), 4);
 	overflow();
 	expect(PORTWATCH_EVENT_OPEN, 81, 4);
@@ -336,7 +336,7 @@ START_TEST(overflow_tells_the_last_owner)
 }
 END_TEST
 
-/* Any sequence: the callback's view, followed by its events, ends as the truth. */
+/* After any sequence, the callback's view matches the real state. */
 static void follow(const struct portwatch_event *event, bool *open, uint64_t *id, pid_t *owner)
 {
 	bool opens = event->kind == PORTWATCH_EVENT_OPEN;
@@ -375,7 +375,7 @@ START_TEST(agrees_with_a_model)
 			held[number] = open_port((uint16_t)(number + 1));
 		open[number] = !open[number];
 		owner[number] = open[number];
-		/* Read seldom enough for overflows. */
+		/* Events are read so seldom that the queue overflows. */
 		for (int i = rand() % 40000 == 0 ? 1000000 : 0; i > 0 && ports_next(&ports, &event);
 		     i--) {
 			unsigned int at = event.listener.port - 1U;
@@ -408,7 +408,7 @@ START_TEST(queue_is_bounded)
 		ck_assert_int_eq(event.pid, i);
 	}
 	ck_assert(!event_queue_pop(&queue, &event));
-	/* A burst doesn't hold its memory. */
+	/* The queue frees its memory after a burst. */
 	ck_assert_ptr_null(queue.ring);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_probe.c - sockets tell in which network namespace they were made */
+/* test_probe.c - the network namespace in which a socket was made */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ static void setup(void)
 {
 	sigset_t all;
 
-	/* As in the threads of the library. */
+	/* As in the library's threads. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
@@ -81,7 +81,7 @@ static int await_answer(struct probe *probe, struct probe_result *result)
 
 static unsigned int calls;
 
-/* Asks the sockets of a process to the end, however many calls that takes. */
+/* Asks for the sockets of a process until the end, in any number of calls. */
 static int ask_process(pid_t pid, uint16_t port, struct probe_result *result)
 {
 	unsigned int next = 0;
@@ -141,7 +141,7 @@ START_TEST(where_the_process_has_left_it)
 }
 END_TEST
 
-/* The kernel need not let us open it. */
+/* The kernel may refuse to open the process. */
 START_TEST(where_we_are_ourselves)
 {
 	struct fixture_socket socket;
@@ -167,7 +167,7 @@ START_TEST(what_does_not_listen_there_is_passed_over)
 	socket = fixture_listen(&fixture, "127.0.0.1", 8002);
 	ck_assert_int_eq(ask(bound.port, &result), -ENOENT);
 	ck_assert_int_eq(ask(8003, &result), -ENOENT);
-	/* Nobody asks the one that is known. */
+	/* The known socket is not asked for. */
 	known_inode = socket.inode;
 	ck_assert_int_eq(ask(socket.port, &result), -ENOENT);
 	known_inode = 0;
@@ -184,7 +184,7 @@ START_TEST(a_process_of_another_time_is_not_asked)
 	struct probe *probe;
 	int ends[2];
 
-	/* One to ask. */
+	/* A socket to ask for. */
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	ck_assert_int_eq(probe_start(&probe, &target), -ESRCH);
 	close(ends[0]);
@@ -192,7 +192,7 @@ START_TEST(a_process_of_another_time_is_not_asked)
 }
 END_TEST
 
-/* As many descriptors as it may have, and a socket after them. Returns its port. */
+/* Opens as many descriptors as allowed, and a socket after them. Returns the socket's port. */
 static uint16_t fill_descriptors(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -215,7 +215,7 @@ static uint16_t fill_descriptors(void)
 	return ntohs(address.sin_port);
 }
 
-/* A process with many descriptors is not looked through in one piece. */
+/* A process with many descriptors is scanned in several pieces. */
 START_TEST(the_last_of_many_descriptors_is_found)
 {
 	struct probe_result result;

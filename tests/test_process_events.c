@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_process_events.c - the process connector of the running kernel, on which others fork as well
- */
+/* test_process_events.c - the process connector of the running kernel, on which other processes
+ * fork as well */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +25,14 @@
 #include "util/clock.h"
 #include "util/fd.h"
 
-#define PATIENCE (60 * NSEC_PER_SEC) /* a hang, not a slow machine */
+#define PATIENCE (60 * NSEC_PER_SEC) /* only a hang takes longer */
 #define KEPT_MAX 4096
 #define CONNECTOR 11
 
 static struct process_events *events;
 static struct procfs procfs;
 
-/* What the hooks were told of the processes that are followed, and of one stranger. */
+/* What the hooks have reported about the followed processes, and about one outsider. */
 static struct {
 	pid_t family[KEPT_MAX];
 	size_t family_count;
@@ -94,14 +94,14 @@ static void settle(void)
 	process_events_apply(events, procfs_last_pid(&procfs));
 }
 
-/* The kernel has no such thing, or not for us. */
+/* The kernel lacks the connector or refuses it to us. */
 static bool is_refusal(int error)
 {
 	return error == -EPERM || error == -EACCES || error == -ECONNREFUSED ||
 	       error == -EPROTONOSUPPORT || error == -EAFNOSUPPORT;
 }
 
-/* Follows this process alone. */
+/* Follows only this process. */
 static void begin_events(void)
 {
 	struct failure failure = {NULL, 0};
@@ -135,7 +135,7 @@ static uint64_t deadline(void)
 	return clock_now(CLOCK_MONOTONIC) + PATIENCE;
 }
 
-/* Drains all there is: nothing is settled before. */
+/* Drains all messages, because nothing is settled before. */
 static void drain_all(void)
 {
 	uint64_t until = deadline();
@@ -176,7 +176,7 @@ static void await(enum process_what what, pid_t pid, pid_t child)
 		wait_once(until);
 }
 
-/* A child that does as it is told through a pipe: one letter, one deed. */
+/* A child that obeys commands from a pipe: one letter for each action. */
 struct actor {
 	pid_t pid;
 	int orders;
@@ -199,7 +199,8 @@ static pid_t fork_once(void)
 	return pid;
 }
 
-/* Like a daemon: gone before anybody can look. Returns the grandchild, a child of init's by now. */
+/* Like a daemon: the middle process exits before anything can read it. Returns the grandchild,
+ * which is then a child of init. */
 static pid_t fork_twice(void)
 {
 	int ends[2];
@@ -325,9 +326,9 @@ START_TEST(a_fork_an_exec_and_an_exit)
 }
 END_TEST
 
-/* A filter that lets the forks of strangers through is none: waits until that of a stranger doesn't
- * arrive. False where that is not to be had: after a loss the filter is wide again, and when the
- * numbers have gone round, the stranger from before looks young to it. */
+/* Waits until the filter drops the forks of outsiders: until an outsider's fork doesn't arrive.
+ * Returns false if the filter cannot become narrow: after a loss the filter is wide again, and
+ * after PIDs have wrapped around, the older outsider appears to be young. */
 static bool narrow(struct actor *stranger)
 {
 	uint64_t until = deadline();
@@ -341,7 +342,7 @@ static bool narrow(struct actor *stranger)
 		settle();
 		before = told.by_stranger;
 		actor_do(stranger, 'f');
-		/* One of our own comes after it. */
+		/* Then one fork of our own arrives. */
 		fork_once();
 		do {
 			ck_assert(process_events_drain(events));
@@ -351,11 +352,12 @@ static bool narrow(struct actor *stranger)
 	return true;
 }
 
-/* Where others fork so much that the kernel drops records, a loss is reported and the trees are to
- * be read: that is right as well, and the case is tried again. */
+/* If other processes fork so much that the kernel drops records, the connector correctly reports a
+ * loss and the trees are read. The case is then tried again. */
 #define ATTEMPTS 5
 
-/* With a stranger that is older than what is followed, until an attempt was not disturbed. */
+/* Runs the test with an outsider that is older than the followed processes, until an attempt was
+ * not disturbed. */
 static void attempt(bool (*one)(struct actor *stranger))
 {
 	bool done = false;
@@ -376,7 +378,7 @@ static bool follow_daemons(struct actor *stranger)
 
 	if (!narrow(stranger))
 		return false;
-	/* All at once, so that nothing is settled in between. */
+	/* All forks at once, so that nothing is settled in between. */
 	for (size_t i = 0; i < 50; i++)
 		pids[i] = fork_twice();
 	for (size_t i = 0; i < 50; i++) {
@@ -416,7 +418,7 @@ START_TEST(strangers_are_silent)
 }
 END_TEST
 
-/* Of strangers that are young themselves the forks arrive, but don't wake for long. */
+/* The forks of young outsiders arrive, but soon no longer wake the waiter. */
 START_TEST(strangers_that_fork_much_are_waited_for_no_more)
 {
 	struct actor stranger;
@@ -424,7 +426,7 @@ START_TEST(strangers_that_fork_much_are_waited_for_no_more)
 	unsigned int before;
 
 	begin();
-	/* Nobody we follow: its own fork is not looked at. */
+	/* The test follows no process, so it ignores the outsider's own fork. */
 	told.family_count = 0;
 	stranger = actor_start();
 	told.stranger = stranger.pid;
@@ -496,7 +498,8 @@ START_TEST(an_overrun_is_told_when_it_is_over)
 		wait_once(deadline());
 	ck_assert_uint_eq(process_events_counts(events).losses, told.losses);
 	ck_assert_uint_lt(told.count, 100);
-	/* What comes now is heard. Strangers fork as well, so there must be room for that. */
+	/* Further messages arrive. Outsiders fork as well, so the buffer must be large enough for
+	 * their messages. */
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)), 0);
 	do {
 		ck_assert(process_events_drain(events));
@@ -519,7 +522,7 @@ START_TEST(a_closed_socket_is_the_end)
 	ck_assert_uint_eq(told.losses, 1);
 	ck_assert(!process_events_drain(events));
 	ck_assert_uint_eq(told.losses, 1);
-	/* None of it does any harm. */
+	/* None of these messages does any harm. */
 	settle();
 	process_events_widen(events);
 	process_events_reset(events);
@@ -530,7 +533,7 @@ START_TEST(a_closed_socket_is_the_end)
 }
 END_TEST
 
-/* The host has closed it, and the number is now that of a socket of its own. */
+/* The host has closed the descriptor, and its number is now that of a socket of the host. */
 START_TEST(a_stranger_with_its_number_is_left_alone)
 {
 	int ends[2], fd;
@@ -544,16 +547,16 @@ START_TEST(a_stranger_with_its_number_is_left_alone)
 	ck_assert(!process_events_drain(events));
 	ck_assert(!process_events_drain(events));
 	end();
-	/* Nor in the child of a fork(2). */
+	/* Neither does the child of a fork(2) close it. */
 	fd_close_all();
 	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
-	/* At most one look was taken. */
+	/* The library has read at most one message. */
 	ck_assert_int_eq(recv(ends[1], &ends, 1, MSG_DONTWAIT), 1);
 	close(fd);
 }
 END_TEST
 
-/* The same where that is a socket of the connector as well, to which nothing comes. */
+/* The same if the host's socket is also a connector, which receives nothing. */
 START_TEST(another_connector_with_its_number_is_left_alone)
 {
 	int fd, other;
@@ -587,13 +590,13 @@ START_TEST(too_many_new_ones_are_read_all)
 }
 END_TEST
 
-/* --- the numbers go round */
+/* --- PIDs wrap around */
 
-/* More than what is forked meanwhile, on a loaded machine as well. */
+/* More than the number of forks that happen meanwhile, even on a loaded machine. */
 #define YOUNGER 5000
 
-/* Settles with this as the last number given out until it has become the mark: a number that was
- * seen twice, so long apart that it is old. */
+/* Settles with this last PID until it has become the mark: a PID that was seen twice, at times so
+ * far apart that the PID is old. */
 static void settle_with(pid_t last)
 {
 	const struct timespec pause = {.tv_nsec = 30 * 1000 * 1000};
@@ -614,7 +617,7 @@ static pid_t pid_max(void)
 	return (pid_t)atol(text);
 }
 
-/* A fork of a program with sanitizers takes 25 ms, as much as a thousand of these. */
+/* A fork of a program with sanitizers takes 25 ms, as long as a thousand of these. */
 __attribute__((noinline)) static void use_up_pid(void)
 {
 	pid_t pid = vfork();
@@ -625,9 +628,9 @@ __attribute__((noinline)) static void use_up_pid(void)
 		waitpid(pid, NULL, 0);
 }
 
-/* The number of a child that was made while the mark stands above all numbers given out; where so
- * many others were made meanwhile that the mark has been passed, or the numbers have gone round,
- * the next attempt. */
+/* Returns the PID of a child that was made while the mark was above all given PIDs. If so many
+ * other processes were made that PIDs have passed the mark or wrapped around, the function tries
+ * again. */
 static pid_t fork_below_mark(void)
 {
 	uint64_t until = deadline();
@@ -635,7 +638,7 @@ static pid_t fork_below_mark(void)
 
 	for (;;) {
 		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
-		/* There must be room above the last one. */
+		/* There must be room above the last PID. */
 		while ((last = procfs_last_pid(&procfs)) > pid_max() - pid_max() / 8 - 2 * YOUNGER)
 			use_up_pid();
 		begin_events();
@@ -664,7 +667,7 @@ START_TEST(numbers_that_went_round_unseen_mean_a_loss)
 {
 	unsigned int losses = 1;
 
-	/* A real loss would be one, too. */
+	/* A real loss would also count. */
 	for (int i = 0; i < ATTEMPTS && losses > 0; i++) {
 		begin();
 		settle_with(2000);
@@ -677,7 +680,7 @@ START_TEST(numbers_that_went_round_unseen_mean_a_loss)
 }
 END_TEST
 
-/* --- who may not */
+/* --- processes without permission */
 
 static void expect_refusal(int expected)
 {
@@ -701,8 +704,8 @@ static void expect_success_of(pid_t child)
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* The kernel says nothing to those in other namespaces. That events arrive, because somebody else
- * has asked for them, is no acknowledgement. */
+/* The kernel sends nothing to processes in other namespaces. Events that arrive because another
+ * process has asked for them are not an acknowledgement. */
 START_TEST(another_namespace_is_refused)
 {
 	static const struct {
@@ -753,7 +756,7 @@ START_TEST(a_filter_refuses)
 }
 END_TEST
 
-/* --- living beside the host */
+/* --- compatibility with the host */
 
 static size_t count_descriptors(void)
 {
@@ -783,7 +786,7 @@ START_TEST(leaves_nothing)
 }
 END_TEST
 
-/* Without standard input its place stays free. */
+/* If standard input is closed, its number stays free. */
 START_TEST(stays_above_stdio)
 {
 	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100);
@@ -797,7 +800,7 @@ START_TEST(stays_above_stdio)
 }
 END_TEST
 
-/* As the library does in the child of a fork(2): it takes nothing from the parent. */
+/* As the library does in the child of a fork(2): the parent loses nothing. */
 START_TEST(a_forked_child_closes_its_copies)
 {
 	pid_t child;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_process_scan.c - members found by their new numbers alone */
+/* test_process_scan.c - members that are found only by their new PIDs */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,7 +42,7 @@ static void say_group(pid_t pid, pid_t group)
 	fake_proc_file(&fake, text, "%d/status", (int)pid);
 }
 
-/* 10 and so many children; 1 is nobody's. */
+/* Sets up 10 with this number of children; 1 has no parent. */
 static void setup(void)
 {
 	fake_proc_setup(&fake, true);
@@ -70,7 +70,7 @@ START_TEST(finds_the_children_of_members)
 	say_group(52, 52);
 	ck_assert(process_scan_new(table, 50, 55));
 	ck_assert_ptr_nonnull(process_table_find(table, 51));
-	/* Whose parent has just been found. */
+	/* Its parent has just been found. */
 	ck_assert_ptr_nonnull(process_table_find(table, 52));
 	ck_assert_uint_eq(process_tree_count(tree), MEMBERS + 2);
 }
@@ -87,7 +87,7 @@ START_TEST(leaves_strangers_and_helpers_alone)
 }
 END_TEST
 
-/* A thread of a member's child names the member as its parent. */
+/* A thread of a member's child has the member as its parent. */
 START_TEST(takes_no_thread_for_a_process)
 {
 	add(51, 10);
@@ -104,7 +104,7 @@ START_TEST(gives_up_where_a_refresh_is_cheaper)
 }
 END_TEST
 
-/* Even where there are more members than that: those that have exited count as well. */
+/* Even if the number of members is higher: members that have exited count as well. */
 START_TEST(gives_up_where_too_many_are_new)
 {
 	for (pid_t pid = 1000; pid < 2000; pid++)
@@ -120,7 +120,7 @@ START_TEST(gives_up_where_numbers_tell_nothing)
 	struct process_tree *adopting;
 
 	ck_assert(!process_scan_new(table, 0, 10));
-	ck_assert(!process_scan_new(table, 32000, 300)); /* once round */
+	ck_assert(!process_scan_new(table, 32000, 300)); /* PIDs have wrapped around once */
 	ck_assert_int_eq(process_tree_new(&adopting, table, 11, 500, true, SIZE_MAX), 0);
 	ck_assert(!process_scan_new(table, 50, 51));
 	process_tree_unref(adopting);
@@ -128,7 +128,7 @@ START_TEST(gives_up_where_numbers_tell_nothing)
 }
 END_TEST
 
-/* --- every PID that is given out is looked at, also once it is a second old */
+/* --- every PID that is given out is examined, and once more when the PID is a second old */
 
 #define SEC NSEC_PER_SEC
 #define BEGIN (1000 * SEC)
@@ -161,12 +161,12 @@ START_TEST(they_are_looked_at_again_after_a_second)
 	ck_assert_int_eq(recent_pids_after(&recent, 72, BEGIN + SEC - 1), 72);
 	ck_assert_int_eq(recent_pids_after(&recent, 72, BEGIN + SEC), 70);
 	recent_pids_seen(&recent, 72, BEGIN + SEC);
-	/* And that was all. */
+	/* No further PID is examined. */
 	ck_assert_int_eq(recent_pids_after(&recent, 72, BEGIN + 9 * SEC), 72);
 }
 END_TEST
 
-/* PID by PID: with a look every tenth of a second, and numbers given out all the time. */
+/* PID by PID: with an examination every tenth of a second, while PIDs are given out continually. */
 START_TEST(none_is_left_out)
 {
 	struct recent_pids recent = {.last = 70};

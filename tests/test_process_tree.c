@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_process_tree.c - who belongs to a watched root */
+/* test_process_tree.c - which processes belong to a watched root */
 #include <check.h>
 #include <errno.h>
 #include <grp.h>
@@ -27,10 +27,10 @@
 static struct fake_proc fake;
 static struct procfs real;
 static struct process_table *table;
-/* What the hooks were told: "+10:42 -10:42 " for 42 that joined and left the tree of 10. */
+/* What the hooks have reported: "+10:42 -10:42 " if 42 has joined and left the tree of 10. */
 static char events[4096];
 static pid_t ignored_pid;
-/* What happens to the processes in the middle of a pass. */
+/* Changes the processes in the middle of a pass. */
 static void (*when_left)(void);
 
 static bool ignored(void *data, pid_t pid)
@@ -75,7 +75,7 @@ static void setup_table(const struct procfs *procfs)
 	ck_assert_int_eq(process_table_new(&table, procfs, &hooks, NULL), 0);
 }
 
-/* 1 is the init; 10 and its child 20 are there, and a stranger. */
+/* 1 is the init; 10 and its child 20 exist, and a non-member. */
 static void fill_fake(bool lists_children)
 {
 	fake_proc_setup(&fake, lists_children);
@@ -91,7 +91,7 @@ static void setup_fake(void)
 	fill_fake(true);
 }
 
-/* As without CONFIG_PROC_CHILDREN. */
+/* Imitates a kernel without CONFIG_PROC_CHILDREN. */
 static void setup_unlisted(void)
 {
 	fill_fake(false);
@@ -150,7 +150,7 @@ static void forked(pid_t parent, pid_t child)
 	ck_assert_int_eq(process_table_forked(table, parent, child), 0);
 }
 
-/* What the hooks have been told since the last time. */
+/* Expects what the hooks have reported since the last time. */
 static void expect(const char *expected)
 {
 	ck_assert_str_eq(events, expected);
@@ -232,7 +232,7 @@ START_TEST(many_members_found)
 {
 	struct process_tree *tree = watch(10, 100);
 
-	/* Fork records of processes that are gone: more than the first buckets hold. */
+	/* Fork records of processes that have exited: more than the first buckets hold. */
 	for (pid_t pid = 1000; pid < 3000; pid++)
 		forked(10, pid);
 	ck_assert_uint_eq(process_tree_count(tree), 2002);
@@ -315,7 +315,7 @@ START_TEST(reparented_member_stays)
 }
 END_TEST
 
-/* A stranger that got the number of a member is none; a child of a member is one. */
+/* A non-member that has got the PID of a member does not join; a child of a member does. */
 START_TEST(reused_numbers)
 {
 	struct process_tree *tree = watch(10, 100);
@@ -338,7 +338,7 @@ START_TEST(reused_numbers)
 }
 END_TEST
 
-/* The root's number goes to a stranger whose children have those of the root's children. */
+/* The root's PID goes to a non-member, whose children have the PIDs of the root's children. */
 START_TEST(reused_family)
 {
 	static const pid_t family[] = {10, 5, 20};
@@ -359,7 +359,7 @@ START_TEST(reused_family)
 }
 END_TEST
 
-/* A child with the number of a member that is examined later in the same pass, of another tree. */
+/* A child gets the PID of another tree's member that is examined later in the same pass. */
 START_TEST(number_of_a_member_elsewhere)
 {
 	struct process_tree *tree = watch(10, 100), *other;
@@ -420,7 +420,7 @@ START_TEST(overlapping_trees)
 }
 END_TEST
 
-/* A member of one tree that becomes a child of another one's. */
+/* A member of one tree becomes a child of another tree's member. */
 START_TEST(member_joins_second_tree)
 {
 	struct process_tree *tree = watch(10, 100), *other;
@@ -500,7 +500,7 @@ START_TEST(fork_record_of_strangers)
 }
 END_TEST
 
-/* Twice forked, and both parents dead before their records are read. */
+/* A double fork: both parents are dead before their records are read. */
 START_TEST(fork_record_of_a_daemon)
 {
 	struct process_tree *tree = watch(10, 100);
@@ -537,8 +537,8 @@ START_TEST(fork_record_of_the_departed)
 	process_table_drop_exited(table);
 	expect("-10:20 ");
 	ck_assert(!process_table_has_dropping(table));
-	/* Those that part leave when nothing is reported any more, and when their number is
-	 * another's. */
+	/* Departing members leave when no further record is reported, and when their PID belongs to
+	 * another process. */
 	fake_proc_remove(&fake, 30);
 	fake_proc_remove(&fake, 10);
 	refresh();
@@ -569,7 +569,7 @@ START_TEST(fork_record_too_late)
 }
 END_TEST
 
-/* A process of several threads gives its children away before its last thread is gone. */
+/* A process of several threads loses its children before its last thread has exited. */
 START_TEST(fork_record_of_the_exiting)
 {
 	struct fake_process *process;
@@ -620,7 +620,7 @@ START_TEST(fork_record_reuses_number)
 }
 END_TEST
 
-/* A process that was dead when its fork record was read, and a stranger with its number. */
+/* A process was dead when its fork record was read, and a non-member has its PID. */
 START_TEST(number_of_the_exited_reused)
 {
 	watch(10, 100);
@@ -666,7 +666,7 @@ START_TEST(orphans_adopted)
 }
 END_TEST
 
-/* Where it is known whose orphan it is, no other tree adopts it. */
+/* If the tree of an orphan is known, no other tree adopts the orphan. */
 START_TEST(orphans_not_shared)
 {
 	struct process_tree *tree, *other;
@@ -741,7 +741,7 @@ START_TEST(no_descriptors_left)
 }
 END_TEST
 
-/* What couldn't be read when its fork record came turns out to be a stranger. */
+/* A process that couldn't be read when its fork record came is a non-member. */
 START_TEST(unread_child_is_a_stranger)
 {
 	watch(10, 100);
@@ -780,7 +780,7 @@ START_TEST(strangers_are_not_read)
 	refresh();
 	ck_assert_int_eq(read(inotify, event, sizeof(event)), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	/* That it would have been seen: */
+	/* Proves that the process would have been seen. */
 	ck_assert_int_gt(procfs_read(fake.procfs.fd, "99/stat", event, sizeof(event)), 0);
 	ck_assert_int_gt(read(inotify, event, sizeof(event)), 0);
 }
@@ -825,7 +825,7 @@ START_TEST(real_daemon_by_records)
 	puppet_exit(1);
 	puppet_reap(0, 1);
 	refresh();
-	ck_assert_uint_eq(process_tree_count(tree), 1); /* nothing shows it any more */
+	ck_assert_uint_eq(process_tree_count(tree), 1); /* nothing else shows the process */
 	forked(root, middle);
 	forked(middle, daemon);
 	ck_assert(has(tree, daemon));
@@ -900,7 +900,7 @@ static int mount_hiding(const char *path)
 	return 0;
 }
 
-/* A /proc of our own that hides the processes of others. */
+/* Opens a /proc of our own that hides other users' processes. */
 static void open_hiding(struct procfs *procfs)
 {
 	char path[] = "hidepid-XXXXXX";
@@ -919,7 +919,8 @@ static void open_hiding(struct procfs *procfs)
 	rmdir(path);
 }
 
-/* A member that /proc hides, as one that has become another user's, is alive until it exits. */
+/* A member that /proc hides, for example because it has changed its user, stays a member until it
+ * exits. */
 START_TEST(real_hidden_member)
 {
 	pid_t root = puppet_start(0), child;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_procfs.c - what /proc says, from files of our own and from the kernel */
+/* test_procfs.c - results from /proc: from files of our own and from the kernel */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ START_TEST(nspid)
 }
 END_TEST
 
-/* 65,536 groups come before it. */
+/* 65,536 groups come before the line. */
 START_TEST(nspid_after_long_line)
 {
 	CLEANUP_FREE char *text = malloc(700000);
@@ -103,7 +103,7 @@ START_TEST(nspid_garbage)
 }
 END_TEST
 
-/* More namespaces than the kernel nests: not cut to what fits. */
+/* More namespaces than the kernel nests: the list is not cut to the maximum. */
 START_TEST(nspid_too_deep)
 {
 	char text[1024] = "NSpid:";
@@ -200,7 +200,7 @@ START_TEST(children_beyond_one_read)
 	CLEANUP_FREE char *text = malloc(10001 * 8);
 	long sum;
 
-	/* Numbers of all lengths, so that the end of a buffer cuts one. */
+	/* PIDs of all lengths, so that the end of a buffer cuts one of them. */
 	for (size_t i = 0, at = 0; i < 10000; i++)
 		at += (size_t)sprintf(text + at, "%zu ", i);
 	fake_proc_add(&fake, 42, 1, 5);
@@ -235,7 +235,7 @@ START_TEST(no_such_process)
 }
 END_TEST
 
-/* Whatever stands in it: a number that doesn't move would hide every fork. */
+/* A file that imitates loadavg: a PID that never changes would hide every fork. */
 START_TEST(loadavg_of_no_kernel_is_not_believed)
 {
 	ck_assert_int_eq(procfs_last_pid(&fake.procfs), 0);
@@ -322,7 +322,7 @@ START_TEST(real_self)
 }
 END_TEST
 
-/* A directory that was opened before the process exited never shows another one. */
+/* A directory that was opened before the process's exit never shows another process. */
 START_TEST(real_exit)
 {
 	pid_t pid = puppet_start(0);
@@ -398,7 +398,7 @@ START_TEST(real_headless_process)
 }
 END_TEST
 
-/* A process of another user: its namespace can be told from others, but not named. */
+/* A process of another user: its namespace can be distinguished from others but not identified. */
 static void look_at_parent(void *data)
 {
 	CLEANUP_CLOSE int process = procfs_open_process(&real, getppid());
