@@ -272,25 +272,29 @@ END_TEST
 
 START_TEST(no_more_than_the_limit_last)
 {
+	int disposed;
+
 	fill();
+	/* Those that came too late on a slow machine are among them. */
+	disposed = count(&disposals);
 	ck_assert_int_eq(count(&runs), ASIDE_MAX);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(call(&quick), -EBUSY);
 		ck_assert_int_eq(count(&runs), ASIDE_MAX);
 	}
-	ck_assert_int_eq(count(&disposals), 3);
+	ck_assert_int_eq(count(&disposals), disposed + 3);
 	/* The disposal belongs to the call: it may block as well. */
 	dispose_waits = true;
 	sem_post(&go_on);
 	await(&disposing);
 	dispose_waits = false;
 	ck_assert_int_eq(call(&quick), -EBUSY);
-	ck_assert_int_eq(count(&disposals), 4);
+	ck_assert_int_eq(count(&disposals), disposed + 4);
 	sem_post(&dispose_on);
 	await_allowed();
 	for (int i = 1; i < ASIDE_MAX; i++)
 		sem_post(&go_on);
-	while (count(&disposals) < ASIDE_MAX + 4)
+	while (count(&disposals) < disposed + 4 + ASIDE_MAX)
 		sched_yield();
 }
 END_TEST
