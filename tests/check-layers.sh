@@ -73,7 +73,6 @@ cat >"$work/without" <<'END'
 api/owner		test_event	its getters are those of an event, and are tested with it
 api/watcher		test_api	the whole: all that it joins has tests
 notify/perf_cpus	test_notifier	takes the CPUs and the privileges of the machine
-proc/process_table	test_process_tree	the inside of the trees, which all of its functions serve
 table/helper_memory	test_helper	drops the memory of the process that calls it: a helper is needed
 table/reader_child	test_reader	a kind of reader, behind the interface of all
 table/reader_ops	test_reader	what the kinds of readers share
