@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# replay-corpus.sh - every input that was ever worth keeping goes through its fuzz target again
+# replay-corpus.sh - runs every recorded input through its fuzz target
 #
-# EMULATOR: what runs programs of another architecture.
+# EMULATOR: the command that runs programs of another architecture.
 set -u
 status=0
 for target in $FUZZ_TARGETS; do
 	name=${target##*/fuzz_}
 	echo "$target:"
-	# Files, not their directory: libFuzzer would begin to fuzz.
+	# Passes files instead of their directory, with which libFuzzer would begin to fuzz.
 	# shellcheck disable=SC2086
 	${EMULATOR-} "./$target" "${srcdir:-.}/tests/fuzz/corpus/$name/"* || status=1
 done

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# summary.sh RESULT.trs... - sums up what Automake's test driver noted of each test program
+# summary.sh RESULT.trs... - sums up the results that Automake's test driver recorded for each test
+# program
 #
-# With PORTWATCH_TEST_NO_SKIP set, a skipped test is a failure of the whole.
+# With PORTWATCH_TEST_NO_SKIP set, a skipped test is a failure of the whole run.
 cases=$(for result in "$@"; do
 	! grep -q '^:global-test-result: PASS' "$result" 2>/dev/null ||
 		grep '^SKIP: ' "${result%.trs}.log"

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# sweep.sh - the whole sweep of tests/test_fault_sweep.c, in several processes; sums up at the end
+# sweep.sh - runs the whole sweep of tests/test_fault_sweep.c in several processes, and prints the sum
+# at the end
 #
-# SWEEP_JOBS: so many (three times the number of CPUs: most of the time is spent waiting).
+# SWEEP_JOBS: the number of processes (default: three times the number of CPUs, because most of the time
+# is spent waiting).
 set -u
 jobs=${SWEEP_JOBS:-$((3 * $(getconf _NPROCESSORS_ONLN)))}
 work=$(mktemp -d "${TMPDIR:-.}/sweep.XXXXXX") || exit 99

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_reader.c - the four ways to fetch a table: the same results, and what each refuses */
+/* test_reader.c - the four ways to read a table: the same results, and the refusals of each */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static const struct way ways[] = {
 };
 #define WAYS ((int)(sizeof(ways) / sizeof(ways[0])))
 
-/* nsenter can't enter the user namespace that an ordinary user's network namespace takes. */
+/* nsenter can't enter the user namespace that an ordinary user's network namespace needs. */
 static void skip_unless_possible(const struct way *way, const struct reading *reading)
 {
 	if (way->reader != PORTWATCH_READER_NSENTER)
@@ -44,7 +44,7 @@ static void skip_unless_possible(const struct way *way, const struct reading *re
 		test_skip("nsenter takes CAP_SYS_ADMIN");
 }
 
-/* A process to read; for the local reader it is this one, in a namespace of its own. */
+/* Starts a process to read. For the local reader, it is this process in a namespace of its own. */
 static struct fixture start_fixture(const struct way *way)
 {
 	if (way->reader != PORTWATCH_READER_LOCAL)
@@ -64,7 +64,7 @@ static void start_reading(struct reading *reading, const struct way *way, pid_t 
 	              strerror(reading->failure.error));
 }
 
-/* Whether the table has exactly one row for the socket, as it should be. */
+/* Asserts that the table has exactly one correct row for the socket. */
 static void assert_row(const struct snapshot *table, const char *text,
                        const struct fixture_socket *socket)
 {
@@ -112,7 +112,8 @@ START_TEST(each_reader_sees_the_same_sockets)
 }
 END_TEST
 
-/* More than one read of the text, one datagram of the dump and one round of the pipe hold. */
+/* More sockets than fit into one read of the text, one datagram of the dump, or one read of the
+ * pipe. */
 START_TEST(many_sockets_are_all_seen)
 {
 	enum { MANY = 900 };
@@ -193,7 +194,7 @@ START_TEST(an_unknown_kind_is_refused)
 }
 END_TEST
 
-/* The reader that reads by way of a process, once for each. */
+/* The readers that read through a process. */
 static const enum portwatch_reader by_process[] = {
 	PORTWATCH_READER_SETNS,
 	PORTWATCH_READER_NSENTER,
@@ -214,7 +215,7 @@ START_TEST(a_process_that_has_moved_is_refused)
 }
 END_TEST
 
-/* The number has gone to another process. */
+/* Another process has the PID. */
 START_TEST(a_process_of_another_time_is_refused)
 {
 	struct reading reading;
@@ -259,7 +260,7 @@ START_TEST(nsenter_that_fails)
 }
 END_TEST
 
-/* /proc/PID/net/tcp of a namespace that is gone still reads, as an empty table. */
+/* /proc/PID/net/tcp of a namespace that has ended still reads as an empty table. */
 START_TEST(procfs_breaks_with_its_process)
 {
 	struct fixture fixture = fixture_start(SANDBOX_NETNS);
@@ -275,7 +276,7 @@ START_TEST(procfs_breaks_with_its_process)
 }
 END_TEST
 
-/* Its main thread has exited, the others go on. */
+/* The main thread of the process has exited, and the other threads continue. */
 START_TEST(a_process_without_leader_is_read)
 {
 	struct fixture fixture = fixture_start(SANDBOX_NETNS);
@@ -298,7 +299,7 @@ END_TEST
 #define HEADING                                                                                    \
 	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  "      \
 	"timeout inode\n"
-/* A row of a port and an inode of four digits. */
+/* A row of a port and an inode, each with four digits. */
 #define SOCKET(port, state, inode)                                                                 \
 	"   0: 0100007F:" port " 00000000:0000 " state                                             \
 	" 00000000:00000000 00:00000000 00000000     0        0 " inode                            \
@@ -317,7 +318,7 @@ static void give_netns(pid_t pid)
 	fake_proc_link(&fake, "../thread-self/net", "%d/net", (int)pid);
 }
 
-/* A process by which its real namespace can be entered, in a /proc with tables of our own. */
+/* Makes a process in a /proc with tables of our own. Its real namespace can be entered. */
 static void fake_process(struct reading *reading, const struct fixture *fixture)
 {
 	char link[64];
@@ -368,7 +369,7 @@ static void assert_both(struct reading *reading, const char *name)
 	              "%s: %zu listeners", name, table->count);
 }
 
-/* Whatever the first read has seen. */
+/* Independent of the first read's rows. */
 START_TEST(listeners_may_stand_anywhere)
 {
 	const struct way *way = &text_ways[_i];
@@ -379,7 +380,7 @@ START_TEST(listeners_may_stand_anywhere)
 	fake_process(&reading, &fixture);
 	skip_unless_possible(way, &reading);
 	error = open_with_next_pids(&reading, way);
-	/* Others have forked as often meanwhile. */
+	/* Other processes have used up the PIDs meanwhile. */
 	for (int i = 0; i < 10 && error == 0 && reader_failure(reading.reader).error == ESRCH;
 	     i++) {
 		reading_drop(&reading);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ring_overflow.c - a watcher that is stopped while more happens than the notifier's ring
+/* test_ring_overflow.c - a watcher that is stopped while more events occur than the notifier's ring
  * holds */
 #include <sched.h>
 #include <signal.h>
@@ -14,12 +14,12 @@
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
 
-#define CHURN 10001 /* each is told of when it opens and when it closes */
+#define CHURN 10001 /* each is reported when it opens and when it closes */
 #define BEFORE 20   /* half of them may be closed meanwhile */
 #define STABLE 50
 #define A_DAY 86400000 /* ms */
 
-/* All that the fixture rings on goes through one ring. */
+/* All events of the fixture go through one ring. */
 static void keep_on_one_cpu(const struct fixture *fixture)
 {
 	cpu_set_t allowed, one;

@@ -15,7 +15,7 @@ START_TEST(cheap_reads_come_every_50_milliseconds)
 }
 END_TEST
 
-/* A quarter of a five hundredth is left to bursts. */
+/* A quarter of a five hundredth remains for bursts. */
 START_TEST(at_rest_reads_take_three_quarters_of_a_five_hundredth)
 {
 	ck_assert_uint_eq(schedule_interval(300 * USEC, 0), 300 * USEC * 667);
@@ -53,7 +53,8 @@ START_TEST(a_burst_begins_with_short_pauses)
 }
 END_TEST
 
-/* Whenever a server listens, it is read within 5 ms or a tenth of the time since it started. */
+/* Whenever a server listens, a read follows within 5 ms or a tenth of the time since the server's
+ * start. */
 START_TEST(no_pause_of_a_burst_is_longer_than_a_tenth_of_it)
 {
 	uint64_t elapsed = 0, pause;
@@ -81,7 +82,7 @@ START_TEST(savings_are_there_from_the_start)
 }
 END_TEST
 
-/* Exactly what can be saved, in common first. */
+/* Spends exactly the time that can be saved, from the common allowance first. */
 static void spend_all(size_t sharers, uint64_t now)
 {
 	allowance_open(&common, now);
@@ -96,7 +97,7 @@ static void spend_all(size_t sharers, uint64_t now)
 	ck_assert_int_eq(share.saved, 0);
 }
 
-/* A two thousandth at least: a quarter of 0.2%. */
+/* Bursts get at least a two thousandth: a quarter of 0.2%. */
 START_TEST(what_was_spent_is_saved_again)
 {
 	uint64_t now = NSEC_PER_SEC, due;
@@ -143,7 +144,7 @@ START_TEST(savings_have_an_end)
 }
 END_TEST
 
-/* ... and yet suffice, once in a while, for a read that costs more than they can be. */
+/* ... and they still suffice, once in a while, for a read that costs more than can be saved. */
 START_TEST(a_dear_read_waits_for_all_that_can_be_saved)
 {
 	spend_all(1, 0);
@@ -153,8 +154,8 @@ START_TEST(a_dear_read_waits_for_all_that_can_be_saved)
 }
 END_TEST
 
-/* One watcher spends all that is common, and its own share. What the other has is its own, and no
- * more than a part of the whole. */
+/* One watcher spends the whole common allowance and its own share. The other watcher's share
+ * remains, and is only a part of the whole. */
 START_TEST(each_has_a_share_of_its_own)
 {
 	struct share other;
@@ -168,7 +169,7 @@ START_TEST(each_has_a_share_of_its_own)
 	ck_assert_uint_eq(spent, 5 * NSEC_PER_MSEC);
 	/* A ten thousandth. */
 	ck_assert_uint_eq(share_due(&other, &common, 5, now, cost), now + NSEC_PER_SEC);
-	/* What costs more than can be saved is owed. */
+	/* A cost beyond what can be saved becomes a debt. */
 	now += 1000 * NSEC_PER_SEC;
 	ck_assert_uint_eq(share_due(&other, &common, 5, now, NSEC_PER_SEC), now);
 	share_take(&other, &common, 10 * NSEC_PER_MSEC);

@@ -9,7 +9,8 @@
 #include "support/check_main.h"
 #include "table/snapshot.h"
 
-/* The listeners of these tests: 127.0.0.1, the inode is the port unless said otherwise. */
+/* The listeners of these tests have the address 127.0.0.1, and the port as inode unless a test sets
+ * another one. */
 static struct listener on(uint16_t port)
 {
 	return (struct listener){
@@ -21,7 +22,7 @@ static struct listener on(uint16_t port)
 	};
 }
 
-/* A sealed snapshot of the ports of a list that ends with 0. */
+/* Returns a sealed snapshot of the ports of a list that ends with 0. */
 static struct snapshot snapshot_of(const uint16_t *ports)
 {
 	struct snapshot snapshot = {0};
@@ -36,7 +37,7 @@ static struct snapshot snapshot_of(const uint16_t *ports)
 }
 #define SNAPSHOT(...) snapshot_of((const uint16_t[]){__VA_ARGS__, 0})
 
-/* What an update said, as text: "-80 +81". */
+/* The result of an update as text: "-80 +81". */
 struct heard {
 	char text[256];
 	struct snapshot *known; /* when set: looked at, and cleared, by the sink */
@@ -58,7 +59,7 @@ static void hear(void *data, enum snapshot_change change, const struct listener 
 	}
 }
 
-/* One read of the given ports; what was said must be `expected`. Returns how many are missing. */
+/* Reads the given ports and expects the result. Returns how many known ports are missing. */
 static ssize_t update(struct snapshot *known, const char *expected, const uint16_t *ports)
 {
 	struct snapshot read = snapshot_of(ports);
@@ -305,7 +306,7 @@ START_TEST(update_calls_when_the_new_state_stands)
 	struct heard heard = {.known = &known};
 
 	ck_assert_int_eq(UPDATE(&known, "", 2), 1);
-	/* The sink sees the new rows, and may even throw them away. */
+	/* The sink sees the new rows and may even clear them. */
 	ck_assert_int_eq(snapshot_update(&known, &read, hear, &heard), 0);
 	ck_assert_str_eq(heard.text, "-1 +3 +4");
 	ck_assert_uint_eq(heard.count, 3);
@@ -353,7 +354,7 @@ START_TEST(update_without_news_touches_nothing)
 }
 END_TEST
 
-/* Against a model that is too simple to be wrong: how often each port was missing in a row. */
+/* Compares with a simple model: how many reads in a row each port was missing. */
 #define MODEL_PORTS 40
 
 struct model {

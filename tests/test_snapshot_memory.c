@@ -36,7 +36,7 @@ START_TEST(add_keeps_what_there_is)
 	uint16_t port;
 	int error;
 
-	/* Until the memory has to grow a second time. */
+	/* Fails when the memory has to grow a second time. */
 	wrap_reset();
 	wrap_fail("realloc", WRAP_ANYWHERE, 2, 1, ENOMEM);
 	for (port = 1;; port++) {
@@ -74,7 +74,7 @@ START_TEST(update_changes_nothing)
 	ck_assert_uint_eq(known.count, 2);
 	ck_assert(known.rows[0].missing);
 	ck_assert(!known.rows[1].missing);
-	/* The same again, with memory: -80 +8080, 443 is missing. */
+	/* Repeats the update with memory: -80 +8080, 443 is missing. */
 	ck_assert_int_eq(snapshot_update(&known, &read, count_calls, &calls), 1);
 	ck_assert_int_eq(calls, 2);
 	snapshot_clear(&known);

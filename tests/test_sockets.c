@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sockets.c - which sockets a subscription sees, and the ports that they hold open */
+/* test_sockets.c - the sockets that a subscription sees, and the ports that they keep open */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,7 +33,7 @@ static void begin(void)
 	begin_with(&options);
 }
 
-/* The process holds the socket alone, and the owners have found that out. */
+/* The process alone holds the socket, and the owners have been updated. */
 static void hold(pid_t pid, uint64_t start_time, struct socket *socket)
 {
 	subscriber_holds(&it, pid, start_time, &socket, 1);
@@ -48,11 +48,11 @@ START_TEST(what_was_read_before_the_view_was_made_is_taken_over)
 	begin();
 	first = it.view;
 	subscriber_read(&it, rows, 2);
-	subscriber_read(&it, rows, 1); /* the other is missing, and may come back */
+	subscriber_read(&it, rows, 1); /* the other listener is missing and may come back */
 	view_free(first, false);
 	it.view = view_get(it.subscription, it.ns);
 	ck_assert_ptr_nonnull(it.view);
-	/* The answer to a request that was made before the view says nothing of its time. */
+	/* The answer to a request from before the view does not count for the view. */
 	view_completed(it.view);
 	ck_assert(!it.view->ready);
 	view_change(it.view, SNAPSHOT_ADDED, &rows[0]);
@@ -63,7 +63,8 @@ START_TEST(what_was_read_before_the_view_was_made_is_taken_over)
 	ck_assert(it.view->late);
 	ck_assert_ptr_nonnull(view_find(it.view, &rows[0]));
 	ck_assert_ptr_null(view_find(it.view, &rows[1]));
-	/* It comes back: nothing has changed in the table, and the view takes it over. */
+	/* The listener comes back: the table has not changed, and the view takes the socket over.
+	 */
 	subscriber_read(&it, rows, 2);
 	ck_assert_ptr_nonnull(view_find(it.view, &rows[1]));
 	ck_assert(!it.view->late);
@@ -108,7 +109,7 @@ START_TEST(a_port_is_open_while_a_socket_holds_it)
 	ck_assert(!opened.initial);
 	ck_assert_uint_eq(it.subscription->port_count, 1);
 	ck_assert(view_holds_ports(it.view));
-	/* A close takes two reads, which the snapshot counts. */
+	/* A close needs two reads without the listener, which the snapshot counts. */
 	subscriber_read(&it, NULL, 0);
 	ck_assert_ptr_nonnull(view_find(it.view, &row));
 	fake_proc_find(&it.fake, 20)->name = "renamed";
@@ -139,7 +140,7 @@ START_TEST(what_is_open_at_the_start_is_initial)
 }
 END_TEST
 
-/* All that an event says of an owner comes from one socket, the longest held. */
+/* An event reports one socket of a port: the one that was held longest. */
 START_TEST(sockets_of_one_port)
 {
 	struct listener rows[2] = {subscriber_listener(80, 1), subscriber_listener(80, 2)};
@@ -171,7 +172,7 @@ START_TEST(sockets_of_one_port)
 }
 END_TEST
 
-/* The oldest holder that lives; that the others have exited is news for the trees. */
+/* An event names the oldest live holder, and the trees learn that the others have exited. */
 START_TEST(an_event_names_who_is_alive)
 {
 	struct listener row = subscriber_listener(80, 1);
@@ -184,7 +185,7 @@ START_TEST(an_event_names_who_is_alive)
 	subscriber_holds(&it, 10, 100, &socket, 1);
 	subscriber_holds(&it, 20, 200, &socket, 1);
 	fake_proc_remove(&it.fake, 10);
-	fake_proc_add(&it.fake, 10, 1, 999); /* another has its number */
+	fake_proc_add(&it.fake, 10, 1, 999); /* another process has its PID */
 	socket_hold(socket);
 	event = subscriber_event(&it, PORTWATCH_EVENT_OPEN);
 	ck_assert_int_eq(event.pid, 20);
@@ -193,8 +194,8 @@ START_TEST(an_event_names_who_is_alive)
 }
 END_TEST
 
-/* Those who leave a socket to a child are chased; who never stands still is reported all the same,
- * as it was. */
+/* The library follows a socket that is passed on to a child. After several holders without success,
+ * the port is reported with the last known owner. */
 START_TEST(a_socket_whose_holders_exit_is_chased)
 {
 	struct listener row = subscriber_listener(80, 1);
@@ -205,7 +206,7 @@ START_TEST(a_socket_whose_holders_exit_is_chased)
 	subscriber_read(&it, &row, 1);
 	socket = subscriber_socket(&it, &row);
 	for (int i = 0; i < 3; i++) {
-		hold(500 + i, 77, socket); /* gone */
+		hold(500 + i, 77, socket); /* already exited */
 		subscriber_no_event(&it);
 		ck_assert_int_eq(socket->state, SOCKET_OWNERLESS);
 		ck_assert_uint_eq(it.subscription->pending, 1);
@@ -219,7 +220,8 @@ START_TEST(a_socket_whose_holders_exit_is_chased)
 }
 END_TEST
 
-/* While others are asked, the port keeps the owner that it had; so does its close. */
+/* During the search for a new owner, the port keeps the previous owner, and so does the port's
+ * close. */
 START_TEST(a_port_outlives_its_owner)
 {
 	struct listener row = subscriber_listener(80, 1);
@@ -264,7 +266,7 @@ START_TEST(a_socket_of_nobody_is_shown)
 }
 END_TEST
 
-/* A server that restarts: its next socket is there before it is known whose it is. */
+/* A server restarts: its next socket exists before the library knows the socket's owner. */
 START_TEST(a_port_waits_for_the_owner_of_another_socket)
 {
 	struct listener old = subscriber_listener(80, 1), new = subscriber_listener(80, 2);
@@ -307,7 +309,7 @@ START_TEST(ports_beyond_the_limit_are_hidden)
 	subscriber_holds(&it, 20, 200, sockets, 4);
 	for (int i = 0; i < 4; i++)
 		socket_hold(sockets[i]);
-	/* The fourth is on a port that is open. */
+	/* The port of the fourth socket is already open. */
 	subscriber_event(&it, PORTWATCH_EVENT_OPEN);
 	subscriber_event(&it, PORTWATCH_EVENT_OPEN);
 	subscriber_no_event(&it);

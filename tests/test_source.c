@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_source.c - the kernel's tables as bytes, and what others do to keep them from us */
+/* test_source.c - reading the kernel's tables as bytes, and interference by other processes */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include "table/source.h"
 #include "util/vdso.h"
 
-#define DATAGRAMS 200 /* more than are passed over in one read */
+#define DATAGRAMS 200 /* more than one read skips */
 
 static unsigned char buffer[TABLE_SOURCE_BUFFER];
 static struct table_source source;
@@ -52,7 +52,7 @@ static int read_diag(void)
 	return result;
 }
 
-/* As anybody could open one. */
+/* Opens a socket as any process could. */
 static int open_netlink(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -62,7 +62,8 @@ static int open_netlink(void)
 	return fd;
 }
 
-/* Sends to a netlink socket of another, as root of its network namespace may. Returns an errno. */
+/* Sends to another process's netlink socket, as root of its network namespace may. Returns an
+ * errno. */
 static int send_to(int to)
 {
 	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
@@ -89,8 +90,7 @@ START_TEST(only_the_kernel_may_send)
 }
 END_TEST
 
-/* As where a filter refuses to connect it to the kernel. The name is that of a port that is free.
- */
+/* Imitates a filter that refuses the connection to the kernel. The socket's name is a free port. */
 static void open_to_all(void)
 {
 	struct sockaddr_nl name = {.nl_family = AF_NETLINK};
@@ -124,7 +124,7 @@ START_TEST(strangers_are_not_listened_to_for_ever)
 	ck_assert_int_eq(read_diag(), 0);
 	flood();
 	ck_assert_int_eq(read_diag(), -EAGAIN);
-	/* Those who send no more have been heard out after a while. */
+	/* Once the other processes have stopped sending, the reads succeed. */
 	while (read_diag() == -EAGAIN)
 		ck_assert_int_lt(++reads, DATAGRAMS);
 	ck_assert_int_gt(reads, 0);
@@ -157,7 +157,7 @@ static int count_bytes(void *data, enum table_tag tag, const void *bytes, size_t
 	return tcp_table_feed(table, bytes, size);
 }
 
-/* How much of it was read. */
+/* Returns how much of the text was read. */
 static size_t read_text(void)
 {
 	struct failure failure = {0};
@@ -172,7 +172,7 @@ static size_t read_text(void)
 	return text_bytes;
 }
 
-/* Connects so often to a listener of our own that the text takes many reads. */
+/* Makes so many connections to a listener of our own that the text takes many reads. */
 static void connect_often(int count)
 {
 	struct sockaddr_in name = {.sin_family = AF_INET};
@@ -222,7 +222,7 @@ START_TEST(a_row_out_of_order_has_the_rest_read_for_good)
 
 	ck_assert_int_ge(file, 0);
 	unlink(name);
-	/* The second listener is in the first piece, the third behind it. */
+	/* The second listener is in the first piece, the third one after it. */
 	for (unsigned int i = 0; used < sizeof(text) - 1024; i++)
 		used += (size_t)sprintf(text + used, row, i + 1, i == 0 || i == 2 ? "0A" : "01");
 	used += (size_t)sprintf(text + used, row, 80, "0A");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_spawn.c - child processes that the host program never notices */
+/* test_spawn.c - child processes that the host program does not notice */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,7 +32,7 @@ static int body_exit(void *arg)
 	return *(int *)arg;
 }
 
-/* Until the other end of the pipe is closed. */
+/* Waits until the other end of the pipe is closed. */
 static int body_wait(void *arg)
 {
 	const int *ends = arg;
@@ -44,7 +44,7 @@ static int body_wait(void *arg)
 	return 0;
 }
 
-/* Tells how many signals are blocked. */
+/* Returns how many signals are blocked. */
 static int body_mask(void *arg)
 {
 	uint64_t mask = 0;
@@ -138,7 +138,7 @@ static void count_signal(int number)
 	atomic_fetch_add(&delivered, 1);
 }
 
-/* What a host program does in another thread, with its signals open. */
+/* Acts as a host program that waits in another thread, with its signals unblocked. */
 static void *wait_for_anything(void *data)
 {
 	sigset_t none;
@@ -177,7 +177,7 @@ START_TEST(the_host_notices_nothing)
 }
 END_TEST
 
-/* The kernel then reaps by itself. */
+/* In this case the kernel reaps the children. */
 START_TEST(a_host_that_ignores_sigchld)
 {
 	struct child child;
@@ -219,14 +219,14 @@ START_TEST(the_child_starts_with_signals_blocked)
 }
 END_TEST
 
-/* Takes and frees memory until it is told to stop. */
+/* Allocates and frees memory until it has to stop. */
 static void *hammer(void *stop)
 {
 	while (!atomic_load((atomic_bool *)stop)) {
 		void *volatile memory = malloc(100000);
 
 		free(memory);
-		/* Under valgrind threads run one at a time. */
+		/* Valgrind runs only one thread at a time. */
 		sched_yield();
 	}
 	return NULL;

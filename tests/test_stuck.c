@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stuck.c - processes that make system calls on them last, by a file of FUSE
+/* test_stuck.c - processes that make a system call on them hang, with a file of FUSE
  *
- * The server of such a file decides when a close(2) of it returns. An execve(2) that closes one
- * holds a lock of its process meanwhile. */
+ * The server of such a file decides when a close(2) of the file returns. An execve(2) that closes
+ * the file holds a lock of its process meanwhile. */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +28,14 @@
 #include "table/probe.h"
 #include "util/spawn.h"
 
-/* The server ends by then at the latest: programs like ps(1) wait for it as well. */
+/* The server ends by then at the latest, because programs such as ps(1) also wait for it. */
 #define SERVER_SECONDS 10
 #define FILE_NAME "stuck-file"
 
-/* What the processes share. */
+/* The memory that the processes share. */
 static struct shared {
-	pid_t favoured; /* its close(2) returns at once */
-	int closing;    /* how many wait */
+	pid_t favoured; /* the process whose close(2) returns at once */
+	int closing;    /* how many processes wait in close(2) */
 	uint64_t inode; /* of the socket */
 } * shared;
 static pid_t server, holder;
@@ -109,7 +109,7 @@ static _Noreturn void serve(int fuse)
 	}
 }
 
-/* Mounts the file, for this test alone, and starts its server. */
+/* Mounts the file, only for this test, and starts its server. */
 static void start_server(void)
 {
 	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC), file;
@@ -189,13 +189,13 @@ START_TEST(a_table_is_compared_with_that_of_a_process_that_hangs_in_exec)
 	ck_assert_uint_eq(tables.count, 1);
 	ck_assert_ptr_null(fd_tables_find(&tables, holder, false));
 	ck_assert(is_served());
-	/* Nobody is asked for some time. */
+	/* The table is not read again for some time. */
 	ck_assert_ptr_null(fd_tables_find(&tables, getpid(), false));
 	fd_tables_clear(&tables);
 }
 END_TEST
 
-/* The same descriptor is now a listening socket, and now the file. */
+/* The same descriptor is alternately a listening socket and the file. */
 static _Noreturn void swap(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -207,7 +207,7 @@ static _Noreturn void swap(void)
 	    bind(socket_fd, (const void *)&address, sizeof(address)) < 0 ||
 	    listen(socket_fd, 1) < 0 || fstat(socket_fd, &status) < 0)
 		_exit(1);
-	/* Its number is the only one that is that of the socket. */
+	/* No other number refers to the socket. */
 	if (dup2(socket_fd, 100) < 0)
 		_exit(1);
 	close(socket_fd);
@@ -260,7 +260,7 @@ START_TEST(a_file_takes_the_place_of_a_socket_that_is_copied)
 		       __atomic_load_n(&shared->closing, __ATOMIC_SEQ_CST) == 0)
 			ck_assert(is_served());
 	}
-	/* Killed, the child still waits; this process doesn't. */
+	/* The killed child still waits; this process doesn't. */
 	ck_assert_int_ne(spawn_reap(&child), 0);
 	ck_assert(is_served());
 	kill(server, SIGKILL);

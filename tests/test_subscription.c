@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_subscription.c - how the start of a subscription is decided, and how it ends */
+/* test_subscription.c - how the start of a subscription succeeds or fails, and how it ends */
 #include <errno.h>
 
 #include "proc/process_scan.h"
@@ -55,7 +55,7 @@ START_TEST(one_that_is_new_waits_for_the_monitor)
 	ck_assert_ptr_eq(it.table.busy.next, &it.subscription->busy);
 	ck_assert_ptr_null(it.subscription->scope);
 	ck_assert(!it.outbox->decided);
-	/* Nobody is waited for longer than that. */
+	/* This is the longest wait for any namespace. */
 	ck_assert_uint_eq(subscription_due(it.subscription),
 	                  it.subscription->created + 10 * NSEC_PER_SEC);
 }
@@ -80,7 +80,7 @@ START_TEST(its_tree_is_found_by_its_members)
 	ck_assert_ptr_nonnull(member);
 	ck_assert_ptr_eq(subscription_of(&it.table, member, NULL), first);
 	ck_assert_ptr_null(subscription_of(&it.table, member, first));
-	/* Another of the same tree. */
+	/* Another subscription to the same tree. */
 	ck_assert_uint_eq(it.schedule.sharers, 1);
 	it.outbox->references++;
 	{
@@ -134,7 +134,7 @@ START_TEST(it_runs_when_all_is_read_and_attributed)
 	subscriber_read(&it, &row, 1);
 	ck_assert(subscription_is_read(it.subscription, &any));
 	ck_assert(any);
-	/* Whose the socket is isn't known yet. */
+	/* The owner of the socket is still unknown. */
 	subscription_advance(it.subscription, now());
 	ck_assert_int_eq(it.subscription->state, SUBSCRIPTION_STARTING);
 	socket = subscriber_socket(&it, &row);
@@ -180,7 +180,7 @@ START_TEST(without_any_reader_it_fails)
 }
 END_TEST
 
-/* A read under way has a deadline of its own, and is given up after a minute here. */
+/* A running read has a deadline of its own and is abandoned after a minute here. */
 START_TEST(a_slow_read_is_waited_for)
 {
 	uint64_t created;
@@ -242,7 +242,7 @@ START_TEST(an_error_of_the_search_fails_it)
 }
 END_TEST
 
-/* In scope netns the ports are others' too, and stay open. */
+/* In scope netns the ports may belong to other processes, and stay open. */
 START_TEST(the_end_comes_after_its_ports)
 {
 	struct options options = subscriber_options();

@@ -23,7 +23,7 @@
 #define SEQUENCE 4711
 #define EACH_KIND 40
 
-/* Kinds of listeners, and what the tables make of them. */
+/* Kinds of listeners, and their rows in the tables. */
 static const struct kind {
 	const char *address; /* to bind */
 	int socket_family;
@@ -53,7 +53,8 @@ struct live {
 	size_t count;
 };
 
-/* Other programs then can't disturb; where none can be had, only our own rows are compared. */
+/* Other programs can't disturb the test in its own namespace. Without one, the test compares only
+ * its own rows. */
 static bool enter_own_namespace(void)
 {
 	int error;
@@ -85,7 +86,7 @@ static socklen_t endpoint_of(const struct kind *kind, uint16_t port, struct sock
 	return sizeof(*inet6);
 }
 
-/* Returns a bound and listening socket, or -1 where the system has none of this kind. */
+/* Returns a bound and listening socket, or -1 if the system does not support the kind. */
 static int listen_on(const struct kind *kind, uint16_t port)
 {
 	struct sockaddr_storage name;
@@ -108,7 +109,7 @@ static int listen_on(const struct kind *kind, uint16_t port)
 	return fd;
 }
 
-/* The listener behind a descriptor, from everything but the tables. */
+/* Describes the listener of a descriptor without the tables. */
 static struct listener describe(const struct kind *kind, int fd)
 {
 	struct listener listener = {.family = (uint8_t)kind->family, .v6only = -1};
@@ -117,7 +118,8 @@ static struct listener describe(const struct kind *kind, int fd)
 	socklen_t size = sizeof(name);
 	struct stat status;
 
-	/* With an address of its own a socket can't be reached by IPv4, whatever was set. */
+	/* A socket with an IPv6 address of its own can't be reached by IPv4, whatever option was
+	 * set. */
 	if (kind->family == AF_INET6)
 		listener.v6only = kind->v6only || strcmp(kind->address, "::") != 0;
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
@@ -127,17 +129,17 @@ static struct listener describe(const struct kind *kind, int fd)
 	ck_assert_int_eq(inet_pton(kind->family, address, listener.address), 1);
 	ck_assert_int_eq(fstat(fd, &status), 0);
 	listener.inode = status.st_ino;
-	/* Of an MPTCP socket the table shows the first subflow, which has a cookie of its own. */
+	/* For an MPTCP socket the table shows the first subflow, which has a cookie of its own. */
 	size = sizeof(listener.cookie);
 	if (kind->protocol != 0)
 		return listener;
-	/* As in qemu-user, which knows only some options. */
+	/* qemu-user supports only some options. */
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &listener.cookie, &size) < 0)
 		test_skip("no cookies of sockets: %s", strerror(errno));
 	return listener;
 }
 
-/* Opens all of a kind. Returns false where the system has none. */
+/* Opens all listeners of a kind. Returns false if the system does not support the kind. */
 static bool open_kind(struct live *live, const struct kind *kind)
 {
 	struct listener listener;
@@ -235,7 +237,7 @@ static int dump(struct ours *ours, int fd, int family)
 	return error;
 }
 
-/* One socket serves both families and, after an interrupted dump, the next try. */
+/* One socket serves both families and, after an interrupted dump, the next attempt. */
 static void read_diag(struct ours *ours, int fd)
 {
 	int error;
@@ -246,15 +248,15 @@ static void read_diag(struct ours *ours, int fd)
 		if (error == 0)
 			error = dump(ours, fd, AF_INET6);
 	} while (error == -EAGAIN);
-	/* A module that isn't there: the same as on kernels without it. */
+	/* A missing module gives the same result as a kernel without sock_diag. */
 	if (error == -ENOENT)
 		test_skip("sock_diag: %s", strerror(-error));
 	ck_assert_int_eq(error, 0);
 	snapshot_seal(&ours->found);
 }
 
-/* A look at another's table while others open and close sockets can lack a row or see it twice:
- * then it takes another look. */
+/* Reads again if the table was not consistent: while other processes open and close sockets, a read
+ * can miss a row or see it twice. */
 static void read_until_whole(struct ours *ours)
 {
 	do {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tcp_bpf.c - the BPF program, run instruction by instruction on sockets made by hand */
+/* test_tcp_bpf.c - the BPF program, executed instruction by instruction on handmade sockets */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,7 +17,7 @@
 
 /* --- a machine of the instructions that the program uses ------------------------------------- */
 
-/* What the registers hold: numbers, or addresses in one of these. */
+/* The registers hold numbers, or addresses in one of these areas. */
 #define CONTEXT_AT UINT64_C(0x1000000000000000)
 #define FRAME_AT UINT64_C(0x2000000000000000) /* its end */
 #define MAP_AT UINT64_C(0x3000000000000000)
@@ -26,9 +26,9 @@ static struct {
 	uint64_t context[3]; /* socket, old state, new state */
 	uint8_t stack[STACK];
 	bool written[STACK];
-	const uint8_t *sock; /* what lies at the address of the socket; NULL: it can't be read */
+	const uint8_t *sock; /* the memory at the socket's address; NULL: unreadable */
 	int32_t read_helper;
-	size_t pointer; /* of who writes the program */
+	size_t pointer; /* the pointer size of the process that writes the program */
 	unsigned int outputs;
 	uint8_t output[STACK];
 	size_t output_size;
@@ -89,7 +89,7 @@ static void call(uint64_t *registers, int32_t helper)
 		send_sample(registers);
 	else
 		ck_abort_msg("helper %d", helper);
-	/* Whoever relies on them will see. */
+	/* A program that relies on the old values fails here. */
 	for (int i = BPF_REG_0; i <= BPF_REG_5; i++)
 		registers[i] = 0xdeadULL << 32;
 }
@@ -160,14 +160,14 @@ static void run(const struct bpf_insn *program, size_t count)
 			ck_abort_msg("instruction %zu: %#x", at, now->code);
 		}
 		if (jumps) {
-			ck_assert_int_ge(now->off, 0); /* Linux before 5.3 knows no loops */
+			ck_assert_int_ge(now->off, 0); /* Linux before 5.3 does not allow loops */
 			at += (size_t)now->off;
 		}
 	}
 	ck_abort_msg("it runs past its end");
 }
 
-/* Runs it for a change of state. Returns how many samples it sent. */
+/* Executes the program for a change of state. Returns how many samples it sent. */
 static unsigned int pass(uint64_t socket, const uint8_t *sock, int old_state, int new_state)
 {
 	struct bpf_insn program[TCP_PROGRAM_MAX];
@@ -195,7 +195,7 @@ static int decode(struct tcp_change *change)
 
 /* --- the program ------------------------------------------------------------------------------ */
 
-/* 127.0.0.1:8080 or [::1]:8080 in a kernel whose pointers are that long. */
+/* Makes 127.0.0.1:8080 or [::1]:8080 in a kernel with this pointer size. */
 static const uint8_t *make_sock(uint16_t family, uint8_t state, size_t pointer)
 {
 	static uint8_t sock[KERNEL_SOCK];
@@ -275,7 +275,8 @@ START_TEST(test_helpers)
 }
 END_TEST
 
-/* A kernel that lays out its sockets otherwise: the sample is none, rather than a wrong one. */
+/* If a kernel has another layout of sockets, the program sends no sample rather than a wrong one.
+ */
 START_TEST(test_another_layout)
 {
 	struct tcp_change change;
@@ -289,7 +290,7 @@ START_TEST(test_another_layout)
 }
 END_TEST
 
-/* The kernel pads what it sends. */
+/* The kernel pads the data that it sends. */
 START_TEST(test_size)
 {
 	size_t size = sizeof(struct tcp_sample);

@@ -14,7 +14,7 @@
 
 #define RAW_SIZE 72
 
-/* As Linux 6.18 has it, without the text that tells how to print it. */
+/* The format of Linux 6.18, without the text about printing. */
 static const char format_text[] =
 	"name: inet_sock_set_state\n"
 	"ID: 2287\n"
@@ -36,7 +36,7 @@ static const char format_text[] =
 	"\tfield:__u8 daddr_v6[16];\toffset:56;\tsize:16;\tsigned:0;\n"
 	"\nprint fmt: \"family=%s sport=%hu\", REC->family, REC->sport\n";
 
-/* The text with one piece replaced. */
+/* Returns the text with one piece replaced. */
 static const char *with(const char *piece, const char *replacement)
 {
 	static char text[2 * sizeof(format_text)];

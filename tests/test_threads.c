@@ -2,8 +2,8 @@
 /* test_threads.c - threads of the host never wait for the work of the monitor or for a callback of
  * another watcher
  *
- * Each case holds one thread in a callback and does something in another. What would wait for the
- * held thread never ends, and Check ends the case. */
+ * Each case blocks one thread in a callback and does something in another thread. A call that
+ * waited for the blocked thread would never end, and Check would end the case. */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -18,12 +18,12 @@
 #include "support/skip.h"
 #include "table/helper.h"
 
-/* A callback that stays until it is let go. */
+/* A callback that blocks until the test releases it. */
 struct hold {
 	sem_t entered;
 	sem_t leave;
 	int inside; /* atomic */
-	int most;   /* the most that were inside at once, atomic */
+	int most;   /* the highest number that were inside at once, atomic */
 	int calls;  /* atomic */
 };
 
@@ -96,7 +96,7 @@ START_TEST(a_start_waits_for_no_other_watchers_callback)
 	fixture_listen(&busy, "127.0.0.1", 0);
 	await(&hold.entered);
 	second = watch_with(quiet.pid, ignore, NULL);
-	/* One with ports that are open already gets its initial events all the same. */
+	/* A watcher of ports that are already open also gets its initial events. */
 	collect_watch(&third, busy.pid);
 	ck_assert_uint_eq(collect_count(&third, PORTWATCH_EVENT_OPEN, NULL, 0), 1);
 	ck_assert_int_eq(portwatch_stop(second), 0);
@@ -109,7 +109,7 @@ START_TEST(a_start_waits_for_no_other_watchers_callback)
 }
 END_TEST
 
-/* The monitor thread is held in a log callback, as if a scan took for ever. */
+/* The monitor thread blocks in a log callback, as if a scan never ended. */
 START_TEST(fork_and_dispatch_wait_for_no_scan)
 {
 	struct fixture server = fixture_start(0);
@@ -131,7 +131,8 @@ START_TEST(fork_and_dispatch_wait_for_no_scan)
 	ck_assert_int_ge(portwatch_dispatch(loop), 0);
 	pid = fork();
 	if (pid == 0) {
-		/* Inert here: nothing waits for a thread that does not exist. */
+		/* The copy has no effect here, so no call waits for a thread that does not exist.
+		 */
 		portwatch_free(loop);
 		portwatch_free(held);
 		_exit(0);
@@ -151,8 +152,8 @@ static void *free_watcher(void *watcher)
 	return NULL;
 }
 
-/* A callback stops its own watcher and stays; the last other watcher is freed meanwhile; then the
- * callback starts a watcher with the same callback. */
+/* A callback stops its own watcher and blocks. Another thread meanwhile frees the last other
+ * watcher. The callback then starts a watcher with the same callback. */
 struct handover {
 	struct hold hold;
 	struct portwatch *mine, *next;
@@ -169,7 +170,8 @@ static void hand_over(struct portwatch *watcher, const struct portwatch_event *e
 		handover->started = true;
 		ck_assert_int_eq(portwatch_stop(watcher), 0);
 		stay(&handover->hold);
-		/* The delivery thread of the one that starts now must not run beside this call. */
+		/* The delivery thread of the new watcher must not run at the same time as this
+		 * call. */
 		__atomic_add_fetch(&handover->hold.inside, 1, __ATOMIC_SEQ_CST);
 		ck_assert_int_eq(portwatch_new(&handover->next, handover->pid, hand_over, data), 0);
 		ck_assert_int_eq(portwatch_start(handover->next), 0);
@@ -220,8 +222,8 @@ static void *start(void *data)
 	return NULL;
 }
 
-/* The start is in its first callback when another thread ends the watcher: nothing of it is lost,
- * and nothing is used after it is freed. */
+/* The start is in its first callback when another thread ends the watcher. No event is lost, and
+ * nothing is used after its release. */
 START_TEST(a_watcher_may_be_freed_while_it_starts)
 {
 	struct fixture server = fixture_start(0);
@@ -250,7 +252,8 @@ START_TEST(a_watcher_may_be_freed_while_it_starts)
 }
 END_TEST
 
-/* Cancelled in the middle of its start, the thread ends after it, and the library goes on. */
+/* A thread that is cancelled in the middle of a start ends after the start, and the library
+ * continues. */
 START_TEST(a_thread_is_not_cancelled_inside_a_start)
 {
 	struct fixture server = fixture_start(0);
@@ -299,8 +302,8 @@ START_TEST(a_host_that_dispatches_has_no_delivery_thread)
 }
 END_TEST
 
-/* The child runs in the delivery thread's copy, on its way out of the callback. In the parent the
- * next events come; in the child there is no library that could deliver them. */
+/* The child runs in the copy of the delivery thread, which returns from the callback. The parent
+ * gets the next events. The child has no library that could deliver them. */
 struct forker {
 	struct hold hold;
 	pid_t parent, child;
@@ -341,14 +344,16 @@ START_TEST(a_forked_child_delivers_nothing)
 	await(&forker.hold.entered);
 	await(&forker.hold.entered);
 	ck_assert_int_eq(waitpid(forker.child, &status, 0), forker.child);
-	/* The copy of the delivery thread was the only one: with it the child ends. */
+	/* The copy of the delivery thread was the child's only thread, so the child exits with it.
+	 */
 	ck_assert_int_eq(status, 0);
 	portwatch_free(watcher);
 	fixture_end(&server);
 }
 END_TEST
 
-/* A child that lives on has no copy of what the library holds: the helper ends with the watcher. */
+/* A child that stays alive has no copy of the library's descriptors: the helper ends with the
+ * watcher. */
 START_TEST(a_forked_child_keeps_no_descriptor)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);

@@ -29,8 +29,8 @@ static void watch_notified(struct collect *collect, pid_t pid)
 		test_skip("no notifier");
 }
 
-/* The watch begins when the process has left the namespace in which its socket was made: that is
- * one that nobody is known to live in, or our own. */
+/* The watch begins after the process has left the namespace in which its socket was made. This
+ * namespace is ours, or it has no known member. */
 START_TEST(a_socket_stays_where_it_was_made)
 {
 	unsigned int apart = _i ? SANDBOX_NETNS : geteuid() == 0 ? 0 : SANDBOX_USERNS;
@@ -78,14 +78,14 @@ START_TEST(a_socket_that_is_nowhere_is_logged_once)
 }
 END_TEST
 
-/* A ring holds it, and nothing says which. */
+/* A ring holds the socket, and the kernel does not show which ring. */
 START_TEST(a_port_that_nobody_seems_to_hold_is_logged_once)
 {
 	struct fixture root = fixture_start(0);
 	struct collect collect;
 
 	watch_notified(&collect, root.pid);
-	/* Its descriptor may be seen for a moment. */
+	/* The descriptor may be visible for a moment. */
 	for (int i = 0; i < 20 && collect_count_messages(&collect, "is not reported") == 0; i++) {
 		fixture_listen_with(&root, "127.0.0.1", 0, LISTEN_HIDDEN);
 		poll(NULL, 0, 500);
@@ -100,7 +100,7 @@ START_TEST(a_port_that_nobody_seems_to_hold_is_logged_once)
 }
 END_TEST
 
-/* --- what each tree is sure of: two roots, of which the first listens all the time */
+/* --- what each tree is guaranteed: two roots, of which the first listens all the time */
 
 #define HOG 10
 #define OTHER 20
@@ -182,7 +182,8 @@ START_TEST(a_tree_takes_nothing_from_the_share_of_another)
 	listen_often(HOG, 100, 2 * LISTENS_MAX);
 	ck_assert_uint_eq(count_listens_of(OTHER), 1);
 	ck_assert_uint_eq(count_listens_of(HOG), LISTENS_MAX - 1);
-	/* Its own oldest ones have made room: up to half of all it takes from the other. */
+	/* The other tree takes at most half of all places. After that, its own oldest entries are
+	 * replaced. */
 	listen_often(OTHER, 10000, LISTENS_MAX);
 	ck_assert_uint_eq(count_listens_of(OTHER), LISTENS_MAX / 2);
 	ck_assert_uint_eq(count_listens_of(HOG), LISTENS_MAX / 2);

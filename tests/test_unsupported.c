@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_unsupported.c - what takes the place of the watcher where the system isn't Linux
+/* test_unsupported.c - the functions that replace the watcher on systems other than Linux
  *
- * Linked with lib/api/unsupported.c instead of the core, so that it runs on Linux too. */
+ * Linked with lib/api/unsupported.c instead of the core, so that the test also runs on Linux. */
 #include <errno.h>
 #include <stddef.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_vdso.c - what the kernel says of itself, from images of our own and from the kernel */
+/* test_vdso.c - the kernel's name in its vDSO, from images of our own and from the kernel */
 #include <elf.h>
 #include <link.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct note {
 	uint32_t content;
 };
 
-/* As small as an image can be: two segments, the second with two notes. */
+/* The smallest possible image: two segments, the second with two notes. */
 static struct image {
 	ElfW(Ehdr) header;
 	ElfW(Phdr) segments[2];
@@ -35,7 +35,7 @@ static struct note note_of(const char *owner, uint32_t type)
 		.content = 0x6122c,
 	};
 
-	/* Room for eight characters, padded. */
+	/* Space for eight characters, padded. */
 	ck_assert_uint_gt(note.header.n_namesz, OWNER_MAX - 4);
 	memcpy(note.owner, owner, note.header.n_namesz);
 	return note;
@@ -108,7 +108,7 @@ END_TEST
 
 START_TEST(cut_anywhere)
 {
-	/* The second note needs all but its last padding, which it has not. */
+	/* The second note needs everything but its last padding, which is missing. */
 	for (size_t size = 0; size < sizeof(image.notes); size++) {
 		image.segments[1].p_filesz = size;
 		ck_assert(!vdso_says_linux(&image));
@@ -116,7 +116,7 @@ START_TEST(cut_anywhere)
 }
 END_TEST
 
-/* All kernels that this is tested on, but for those that only imitate one. */
+/* All kernels on which this test runs are Linux, except kernels that only imitate Linux. */
 START_TEST(the_kernel_says_so)
 {
 	struct utsname name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ways.c - each way to be notified is refused once, and the next one takes over */
+/* test_ways.c - each notifier mechanism is refused once, and the next one takes over */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,11 +20,11 @@
 			PORTWATCH_NOTIFIER_##process                                               \
 	}
 
-/* What is refused, who reports then, and what is said of what is refused. */
+/* What is refused, which mechanism then reports, and the reported reason. */
 static const struct refusal {
 	unsigned int denied;
 	enum portwatch_notifier by[NOTICES]; /* by enum portwatch_notice */
-	const char *why[NOTICES];            /* NULL: nothing better is refused */
+	const char *why[NOTICES];            /* NULL: no better mechanism is refused */
 } refusals[] = {
 	{0, BY(BPF, BPF, PERF), {NULL, NULL, NULL}},
 	{DENY_BPF, BY(TRACEPOINT, TRACEPOINT, PERF), {"bpf: ", NULL, NULL}},
@@ -41,8 +41,8 @@ static const struct refusal {
 };
 #define REFUSALS ((int)(sizeof(refusals) / sizeof(refusals[0])))
 
-/* Whether a way is used here if nothing is refused: then it is to be used when the better ones are
- * refused, too. */
+/* Expects the mechanism if it is used here without any refusal: then it must also be used when the
+ * better ones are refused. */
 static void expect_way(struct collect *collect, const struct refusal *refusal, int notice)
 {
 	char reason[1024] = "";
@@ -51,7 +51,7 @@ static void expect_way(struct collect *collect, const struct refusal *refusal, i
 
 	if (by != (int)refusal->by[notice] && by == PORTWATCH_NOTIFIER_NONE)
 		test_skip("no %s here: %s", portwatch_notifier_name(refusal->by[notice]), reason);
-	/* Without privilege the next one has its place already. */
+	/* Without privilege the next mechanism is already in use. */
 	if (by != (int)refusal->by[notice] && by > (int)refusal->by[notice])
 		test_skip("no %s here: %s", portwatch_notifier_name(refusal->by[notice]), reason);
 	ck_assert_msg(by == (int)refusal->by[notice], "notice %d is by %s: %s", notice,
@@ -68,7 +68,8 @@ START_TEST(the_next_takes_over)
 	struct fixture_socket first, second;
 	struct collect collect;
 
-	/* Before what it does is refused, and it is to have no_new_privs. */
+	/* The fixture starts before the refusal, because its system calls must succeed without
+	 * no_new_privs. */
 	root = fixture_start(0);
 	deny(refusal->denied);
 	collect_watch(&collect, root.pid);

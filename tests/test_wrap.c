@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_wrap.c - that calls of the library can be made to fail, in its helpers too */
+/* test_wrap.c - calls of the library can be made to fail, also in its helpers */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -27,7 +27,7 @@ START_TEST(the_nth_call_fails_and_only_that)
 	}
 	ck_assert_uint_eq(wrap_count("openat", WRAP_ANYWHERE), 4);
 	ck_assert_uint_eq(wrap_struck(), 2);
-	/* Outside nothing is counted. */
+	/* Calls outside are not counted. */
 	close(openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC));
 	ck_assert_uint_eq(wrap_count("openat", WRAP_ANYWHERE), 4);
 }
@@ -42,7 +42,7 @@ START_TEST(bare_system_calls_are_covered)
 	ck_assert_int_eq(errno, EPERM);
 	ck_assert_int_eq(wrap_inside(syscall(SYS_setns, -1, 0)), -1);
 	ck_assert_int_eq(errno, EBADF);
-	/* The kernel closes what it fails to close. */
+	/* The kernel closes a descriptor even if close(2) fails. */
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	ck_assert_int_eq(wrap_inside(syscall(SYS_close, fd)), -1);
@@ -90,7 +90,7 @@ START_TEST(children_can_be_singled_out)
 }
 END_TEST
 
-/* What the library does is within reach: its own calls, those of its threads, and its helper's. */
+/* The library's calls are inside: its own calls, those of its threads, and its helper's. */
 START_TEST(the_library_is_inside)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -102,14 +102,15 @@ START_TEST(the_library_is_inside)
 	ck_assert_int_eq(wrap_inside(portwatch_start(collect.watcher)), 0);
 	fixture_listen(&server, "127.0.0.1", 8000);
 	collect_wait(&collect, PORTWATCH_EVENT_OPEN, NULL, 8000);
-	/* On a slow machine another one has taken its place, or asks what has become of the port. */
+	/* On a slow machine another helper may have replaced the first, or a process asks for the
+	 * port's holder. */
 	ck_assert_uint_ge(wrap_count("clone", WRAP_HOST), 1);
 	ck_assert_uint_eq(wrap_count("setns", WRAP_HOST), 0);
 	ck_assert_uint_ge(wrap_count("setns", WRAP_CHILDREN), 1);
 	ck_assert_uint_gt(wrap_count("openat", WRAP_HOST), 0);
 	ck_assert_uint_gt(wrap_count("malloc", WRAP_HOST), 0);
 	ck_assert_uint_gt(wrap_count("epoll_wait", WRAP_HOST), 0);
-	/* Every system call that lib/ makes bare has a name. */
+	/* Each system call that lib/ makes through syscall(2) has a name. */
 	ck_assert_uint_eq(wrap_count("other", WRAP_ANYWHERE), 0);
 	collect_free(&collect);
 	fixture_end(&server);

@@ -10,7 +10,7 @@
 
 struct wanted {
 	uint16_t port;
-	int closed; /* what is waited for: 0 that it opens, 1 that it closes */
+	int closed; /* the awaited event: 0 the open, 1 the close */
 	int seen;
 };
 
@@ -26,7 +26,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 		wanted->seen = 1;
 }
 
-/* Runs the loop until the wanted event was seen. Returns 0, or -1 when it takes too long. */
+/* Runs the loop until the awaited event. Returns 0, or -1 after the deadline. */
 static int await(int epoll, struct portwatch *watcher, struct wanted *wanted)
 {
 	struct epoll_event ready;
@@ -41,7 +41,7 @@ static int await(int epoll, struct portwatch *watcher, struct wanted *wanted)
 	return 0;
 }
 
-/* Makes the watcher and starts it. Returns it, or NULL. */
+/* Makes and starts the watcher. Returns the watcher or NULL. */
 static struct portwatch *watch(struct wanted *wanted)
 {
 	struct portwatch *watcher;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* server.h - what the consumers share: something to find, and how to fail */
+/* server.h - code that the consumers share: a listener, and failure messages */
 #ifndef SERVER_H
 #define SERVER_H
 
@@ -12,7 +12,7 @@
 
 #include "patience.h"
 
-/* Milliseconds after which an event is given up: far more than any takes. */
+/* Milliseconds after which a consumer no longer waits for an event. */
 #define SERVER_DEADLINE patience(60000)
 
 /* Listens on 127.0.0.1, on a port that the kernel chooses. Returns the socket or -1. */

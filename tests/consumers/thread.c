@@ -8,7 +8,7 @@
 
 #include "server.h"
 
-/* Runs in the library's thread: hands the port to the main thread. */
+/* Runs in the library's thread and passes the port to the main thread. */
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
                      void *user_data)
 {
@@ -21,7 +21,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 		abort();
 }
 
-/* Waits until the callback has reported the port. Returns 0, or -1 when it takes too long. */
+/* Waits until the callback has reported the port. Returns 0, or -1 after the deadline. */
 static int await(int fd, uint16_t port)
 {
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
