@@ -389,7 +389,7 @@ static void go_on(struct subscription *subscription)
 /* The processes that are scanned at once for new sockets. */
 struct kin {
 	struct subscription *subscription;
-	uint64_t deadline; /* CLOCK_MONOTONIC */
+	uint64_t deadline; /* CLOCK_THREAD_CPUTIME_ID: a busy machine must not hide holders */
 	pid_t pids[KIN_MAX];
 	bool holds[KIN_MAX]; /* whether it holds a pending socket */
 	size_t count;
@@ -405,7 +405,7 @@ static void ask(struct kin *kin, pid_t pid)
 	if (!begin_answer(subscription, pid))
 		return;
 	while (owners->directory >= 0) {
-		if (clock_now(CLOCK_MONOTONIC) < kin->deadline) {
+		if (clock_now(CLOCK_THREAD_CPUTIME_ID) < kin->deadline) {
 			go_on(subscription);
 			continue;
 		}
@@ -489,12 +489,13 @@ static void hold_found(struct subscription *subscription)
 static void ask_candidates(struct subscription *subscription, uint64_t now)
 {
 	struct owners *owners = &subscription->owners;
-	struct kin kin = {.subscription = subscription, .deadline = now + SLICE};
+	struct kin kin = {.subscription = subscription};
 
 	if (owners->candidate_count == 0 || subscription->pending == 0 ||
 	    (scope_count(subscription->scope) < LARGE_TREE &&
 	     !scope_counts_everybody(subscription->scope)))
 		return;
+	kin.deadline = clock_now(CLOCK_THREAD_CPUTIME_ID) + SLICE;
 	for (unsigned int i = 0; i < owners->candidate_count; i++)
 		ask_line(&kin, owners->candidates[i]);
 	ask_descendants(&kin);
