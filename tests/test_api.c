@@ -331,7 +331,7 @@ END_TEST
 
 /* Each kind of notification has its mechanism. If a mechanism is missing or switched off, the
  * reason is reported. */
-START_TEST(the_notifier_is_told)
+START_TEST(the_notifier_is_reported)
 {
 	struct fixture server = fixture_start(0);
 	char reason[1024], cut[8];
@@ -382,7 +382,7 @@ static Suite *make(void)
 	tcase_add_loop_test(said, messages_keep_to_their_level, 0, 4);
 	tcase_add_test(said, the_environment_can_ask_for_everything);
 	tcase_add_test(said, names_are_those_of_the_command);
-	tcase_add_loop_test(said, the_notifier_is_told, 0, 2);
+	tcase_add_loop_test(said, the_notifier_is_reported, 0, 2);
 	suite_add_tcase(suite, said);
 	return suite;
 }

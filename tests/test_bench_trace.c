@@ -82,7 +82,7 @@ START_TEST(tasks_that_are_gone_are_no_refusal)
 END_TEST
 
 /* A task can have only one tracer. */
-START_TEST(a_refusal_is_told)
+START_TEST(a_refusal_is_reported)
 {
 	static struct tasks threads, helpers;
 	struct trace *first;
@@ -105,7 +105,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, tasks_that_are_gone_are_no_refusal);
-	tcase_add_test(all, a_refusal_is_told);
+	tcase_add_test(all, a_refusal_is_reported);
 	suite_add_tcase(suite, all);
 	return suite;
 }

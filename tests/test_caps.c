@@ -171,7 +171,7 @@ static const struct {
 #define FAILURES ((int)(sizeof(failures) / sizeof(failures[0])))
 
 /* After a failure, nothing has changed, and the caller gets the error. */
-START_TEST(what_cannot_be_given_up_is_told)
+START_TEST(what_cannot_be_given_up_is_reported)
 {
 	char *before, *after;
 
@@ -198,7 +198,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, raise);
 	tcase_add_test(limit, the_rest_is_given_up);
 	tcase_add_test(limit, what_it_takes_to_look_is_kept);
-	tcase_add_loop_test(limit, what_cannot_be_given_up_is_told, 0, FAILURES);
+	tcase_add_loop_test(limit, what_cannot_be_given_up_is_reported, 0, FAILURES);
 	suite_add_tcase(suite, limit);
 	return suite;
 }

@@ -234,13 +234,13 @@ static unsigned int take_descriptors(unsigned int most)
  * and the row in the table, the kernel walks over all sockets that are bound to the port, and the
  * non-member already has a row there. The first read must not accept the non-member's row, because
  * the next read is an hour away. */
-START_TEST(a_socket_on_a_strangers_port_is_seen_at_once)
+START_TEST(a_socket_on_the_port_of_a_non_member_is_seen_at_once)
 {
 	struct fixture member = fixture_start(0);
 	unsigned int bound = take_descriptors(8000);
 	struct collect collect;
 	uint16_t port;
-	int stranger;
+	int outsider;
 
 	collect_new(&collect, member.pid);
 	ck_assert_int_eq(portwatch_set_interval(collect.watcher, 3600000), 0);
@@ -248,9 +248,9 @@ START_TEST(a_socket_on_a_strangers_port_is_seen_at_once)
 	collect_start(&collect);
 	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) <= 0)
 		test_skip("no notifier");
-	stranger = bind_ours("127.77.0.1", 0, 1);
-	ck_assert_int_eq(listen(stranger, 1), 0);
-	port = port_of(stranger);
+	outsider = bind_ours("127.77.0.1", 0, 1);
+	ck_assert_int_eq(listen(outsider, 1), 0);
+	port = port_of(outsider);
 	while (bound-- > 0)
 		bind_ours("127.77.0.1", port, 1);
 	for (int i = 0; i < 20; i++) {
@@ -278,7 +278,7 @@ static Suite *make(void)
 	tcase_set_timeout(churn, 2 * COLLECT_PATIENCE + seconds());
 	tcase_add_loop_test(churn, stable_ports_stay_open, 0, 4);
 	tcase_add_loop_test(churn, a_port_that_each_read_shows_stays_open, 0, 4);
-	tcase_add_test(churn, a_socket_on_a_strangers_port_is_seen_at_once);
+	tcase_add_test(churn, a_socket_on_the_port_of_a_non_member_is_seen_at_once);
 	suite_add_tcase(suite, churn);
 	return suite;
 }

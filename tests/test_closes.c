@@ -300,7 +300,7 @@ static int reported_by(struct collect *collect, char *reason, size_t size)
 	return portwatch_get_notifier(collect->watcher, PORTWATCH_NOTICE_CLOSE, reason, size);
 }
 
-START_TEST(a_close_is_told_at_once)
+START_TEST(a_close_is_reported_at_once)
 {
 	bool local = readers[_i] == PORTWATCH_READER_LOCAL;
 	struct fixture_socket first, second;
@@ -416,7 +416,7 @@ static Suite *make_suite(void)
 	tcase_add_test(reader, a_helper_reports_once);
 	tcase_add_test(reader, a_reader_that_was_not_asked);
 	suite_add_tcase(suite, reader);
-	tcase_add_loop_test(watcher, a_close_is_told_at_once, 0, READERS);
+	tcase_add_loop_test(watcher, a_close_is_reported_at_once, 0, READERS);
 	tcase_add_loop_test(watcher, a_close_without_report, 0, READERS);
 	tcase_add_test(watcher, a_close_without_notifier);
 	tcase_add_loop_test(watcher, too_many_connections, 0, READERS);

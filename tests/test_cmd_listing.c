@@ -132,7 +132,7 @@ START_TEST(what_is_unusual_is_shown)
 }
 END_TEST
 
-START_TEST(bytes_of_strangers_are_escaped)
+START_TEST(untrusted_bytes_are_escaped)
 {
 	struct format_fields fields = make(1, "127.0.0.1", 80);
 
@@ -214,7 +214,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, rows_are_sorted_and_columns_are_even);
 	tcase_add_test(tcase, events_change_the_rows);
 	tcase_add_test(tcase, what_is_unusual_is_shown);
-	tcase_add_test(tcase, bytes_of_strangers_are_escaped);
+	tcase_add_test(tcase, untrusted_bytes_are_escaped);
 	tcase_add_test(tcase, a_narrow_terminal_cuts_all_but_the_address);
 	tcase_add_test(tcase, colour_is_in_the_address_alone);
 	tcase_add_test(tcase, long_words_leave_room_for_the_newline);

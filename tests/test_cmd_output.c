@@ -151,7 +151,7 @@ START_TEST(a_full_pipe_stops_nothing)
 }
 END_TEST
 
-START_TEST(a_reader_that_has_gone_is_told)
+START_TEST(a_reader_that_has_gone_is_reported)
 {
 	close(pipe_fds[0]);
 	ck_assert_int_eq(put(LINE), -EPIPE);
@@ -159,7 +159,7 @@ START_TEST(a_reader_that_has_gone_is_told)
 }
 END_TEST
 
-START_TEST(a_full_disk_is_told)
+START_TEST(a_full_disk_is_reported)
 {
 	output_close(&output);
 	if (access("/dev/full", W_OK) != 0)
@@ -237,8 +237,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_file_that_is_emptied_from_outside_begins_anew);
 	tcase_add_test(tcase, a_directory_is_refused);
 	tcase_add_test(tcase, a_full_pipe_stops_nothing);
-	tcase_add_test(tcase, a_reader_that_has_gone_is_told);
-	tcase_add_test(tcase, a_full_disk_is_told);
+	tcase_add_test(tcase, a_reader_that_has_gone_is_reported);
+	tcase_add_test(tcase, a_full_disk_is_reported);
 	tcase_add_test(tcase, lines_after_the_end_are_dropped);
 	tcase_add_test(tcase, a_descriptor_of_the_callers);
 	tcase_add_test(tcase, messages_that_were_held_back_wait_for_nobody);

@@ -73,13 +73,13 @@ END_TEST
 START_TEST(processes_outside_the_tree_are_not_opened)
 {
 	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
-	struct fixture strangers[10];
+	struct fixture outsiders[10];
 	struct collect collect;
 	unsigned long before;
 	uint64_t reads;
 
 	for (int i = 0; i < 10; i++)
-		strangers[i] = fixture_fork(&parent);
+		outsiders[i] = fixture_fork(&parent);
 	watch_fast(&collect, root.pid, _i);
 	wait_reads(&collect, 20);
 	before = wrap_count("openat", WRAP_HOST);
@@ -90,7 +90,7 @@ START_TEST(processes_outside_the_tree_are_not_opened)
 	ck_assert_uint_le(wrap_count("openat", WRAP_HOST) - before, 500 + 10 * (reads + 2));
 	collect_free(&collect);
 	for (int i = 0; i < 10; i++)
-		fixture_end(&strangers[i]);
+		fixture_end(&outsiders[i]);
 	fixture_end(&root);
 	fixture_end(&parent);
 }

@@ -334,7 +334,7 @@ END_TEST
 
 /* The start of another watcher tries again. Watchers that have already logged the refusal do not
  * log it again. */
-START_TEST(each_watcher_is_told_once)
+START_TEST(each_watcher_is_logged_once)
 {
 	struct fixture servers[3];
 	struct collect collects[3];
@@ -485,7 +485,7 @@ static Suite *make(void)
 	tcase_add_test(refused, a_helper_that_the_kernel_does_not_know);
 	tcase_add_loop_test(refused, a_kernel_that_is_locked_down, 0, 2);
 	suite_add_tcase(suite, refused);
-	tcase_add_test(told, each_watcher_is_told_once);
+	tcase_add_test(told, each_watcher_is_logged_once);
 	tcase_add_test(told, what_reports_already_goes_on_reporting);
 	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);
 	suite_add_tcase(suite, told);

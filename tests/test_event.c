@@ -244,7 +244,7 @@ static void pass_tick(uint64_t tick)
 /* Another process gets the owner's PID, and the library doesn't ask this process. */
 START_TEST(an_owner_is_not_mistaken_for_another)
 {
-	struct fixture stranger = fixture_start(0), server = fixture_fork(&stranger), impostor;
+	struct fixture outsider = fixture_start(0), server = fixture_fork(&outsider), impostor;
 	struct fixture_socket socket;
 	pid_t pid = server.pid;
 	struct kept kept;
@@ -255,7 +255,7 @@ START_TEST(an_owner_is_not_mistaken_for_another)
 	end_watch(&kept);
 	fixture_end(&server);
 	pass_tick(portwatch_event_get_start_time(find(&kept, OPEN, socket.port)));
-	if (!fixture_respawn(&stranger, pid, &impostor)) {
+	if (!fixture_respawn(&outsider, pid, &impostor)) {
 		forget(&kept);
 		test_skip("may not choose a PID (clone3)");
 	}
@@ -263,7 +263,7 @@ START_TEST(an_owner_is_not_mistaken_for_another)
 	expect_nothing(find(&kept, OPEN, socket.port));
 	forget(&kept);
 	fixture_end(&impostor);
-	fixture_end(&stranger);
+	fixture_end(&outsider);
 }
 END_TEST
 

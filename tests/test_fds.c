@@ -130,7 +130,7 @@ START_TEST(nothing_to_hold)
 END_TEST
 
 /* A descriptor with an invalid link ends the scan. */
-START_TEST(failure_is_told)
+START_TEST(failure_is_reported)
 {
 	fake_proc_file(&fake, "", "42/fd/3");
 	ck_assert_int_eq(scan(&fake.procfs, 42), -EINVAL);
@@ -480,7 +480,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, each_descriptor_of_a_socket_counts);
 	tcase_add_test(fake_case, ten_thousand_descriptors);
 	tcase_add_test(fake_case, nothing_to_hold);
-	tcase_add_test(fake_case, failure_is_told);
+	tcase_add_test(fake_case, failure_is_reported);
 	tcase_add_test(fake_case, headless_threads);
 	suite_add_tcase(suite, fake_case);
 	tcase_add_checked_fixture(real_case, setup_real, teardown_real);

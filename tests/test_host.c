@@ -276,7 +276,7 @@ END_TEST
 
 /* --- another user's process ------------------------------------------------------------------- */
 
-static void watch_a_stranger(void *data)
+static void watch_another_user(void *data)
 {
 	const struct fixture *server = data;
 	struct collect collect;
@@ -294,7 +294,7 @@ static void watch_a_stranger(void *data)
 }
 
 /* The library knows our own namespace, whichever user the process in it has. */
-static void watch_a_stranger_here(void *data)
+static void watch_another_user_here(void *data)
 {
 	const struct fixture *server = data;
 	struct collect collect;
@@ -312,7 +312,7 @@ START_TEST(our_own_namespace_is_always_known)
 	struct fixture server = fixture_start(0);
 
 	fixture_listen(&server, "127.77.1.1", 0);
-	sandbox_run_as_nobody(watch_a_stranger_here, &server);
+	sandbox_run_as_nobody(watch_another_user_here, &server);
 	fixture_end(&server);
 }
 END_TEST
@@ -322,7 +322,7 @@ START_TEST(without_the_right_to_look_nobody_is_guessed)
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 
 	fixture_listen(&server, "127.0.0.1", 8000);
-	sandbox_run_as_nobody(watch_a_stranger, &server);
+	sandbox_run_as_nobody(watch_another_user, &server);
 	fixture_end(&server);
 }
 END_TEST
@@ -348,7 +348,7 @@ static void watch_a_hidden_member(void *unused)
 	fixture_end(&root);
 }
 
-START_TEST(a_hidden_member_is_told_once)
+START_TEST(a_hidden_member_is_logged_once)
 {
 	if (geteuid() == 0)
 		sandbox_run_as_nobody(watch_a_hidden_member, NULL);
@@ -404,7 +404,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, hosts);
 	tcase_add_test(users, without_the_right_to_look_nobody_is_guessed);
 	tcase_add_test(users, our_own_namespace_is_always_known);
-	tcase_add_test(users, a_hidden_member_is_told_once);
+	tcase_add_test(users, a_hidden_member_is_logged_once);
 	tcase_add_test(users, a_zombie_has_exited);
 	suite_add_tcase(suite, users);
 	return suite;

@@ -342,7 +342,7 @@ static void watch_one_that_hides(void *unused)
 	fixture_end(&root);
 }
 
-START_TEST(an_unreadable_member_is_told)
+START_TEST(an_unreadable_member_is_reported)
 {
 	if (geteuid() == 0)
 		sandbox_run_as_nobody(watch_one_that_hides, NULL);
@@ -367,7 +367,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, pidfds);
 	tcase_add_test(told, the_last_failure_is_known_without_a_log);
 	tcase_add_loop_test(told, a_readable_tree_is_complete, 0, 2);
-	tcase_add_test(told, an_unreadable_member_is_told);
+	tcase_add_test(told, an_unreadable_member_is_reported);
 	suite_add_tcase(suite, told);
 	return suite;
 }

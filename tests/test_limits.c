@@ -170,10 +170,10 @@ START_TEST(further_ports_wait_for_room)
 END_TEST
 
 /* An unreported socket counts as long as a member holds it. */
-START_TEST(what_a_stranger_keeps_is_not_left_out)
+START_TEST(what_a_non_member_keeps_is_not_left_out)
 {
 	struct fixture root = fixture_start(0), member = fixture_fork(&root),
-		       stranger = fixture_start(0);
+		       outsider = fixture_start(0);
 	struct fixture_socket seen, hidden;
 	struct collect collect;
 
@@ -183,13 +183,13 @@ START_TEST(what_a_stranger_keeps_is_not_left_out)
 	hidden = fixture_listen(&member, "127.0.0.1", 0);
 	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
 	await_complete(&collect, 0, "more open ports than the limit of 1");
-	fixture_give(&member, hidden, &stranger);
+	fixture_give(&member, hidden, &outsider);
 	fixture_exit(&member, 0);
 	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 0);
 	await_complete(&collect, 1, "");
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, hidden.port), 0);
 	collect_free(&collect);
-	fixture_end(&stranger);
+	fixture_end(&outsider);
 	fixture_end(&root);
 }
 END_TEST
@@ -203,7 +203,7 @@ static Suite *make(void)
 	tcase_add_test(members, a_large_tree_is_begun_with);
 	suite_add_tcase(suite, members);
 	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
-	tcase_add_loop_test(ports, what_a_stranger_keeps_is_not_left_out, 0, 2);
+	tcase_add_loop_test(ports, what_a_non_member_keeps_is_not_left_out, 0, 2);
 	suite_add_tcase(suite, ports);
 	return suite;
 }

@@ -44,7 +44,7 @@ START_TEST(children_and_theirs_belong)
 }
 END_TEST
 
-START_TEST(strangers_do_not_belong)
+START_TEST(non_members_do_not_belong)
 {
 	struct fixture parent = way_fixture(way(_i));
 	struct fixture root = fixture_fork(&parent), sibling = fixture_fork(&parent);
@@ -259,9 +259,9 @@ START_TEST(a_socket_that_changes_hands_is_followed)
 END_TEST
 
 /* Another child of a non-member gets the PID of the member that has exited. */
-START_TEST(a_stranger_with_the_same_pid_is_no_member)
+START_TEST(a_process_with_the_same_pid_is_no_member)
 {
-	struct fixture stranger = fixture_start(0), root = fixture_fork(&stranger), impostor;
+	struct fixture outsider = fixture_start(0), root = fixture_fork(&outsider), impostor;
 	struct fixture_socket socket;
 	pid_t pid = root.pid;
 	struct collect collect;
@@ -271,7 +271,7 @@ START_TEST(a_stranger_with_the_same_pid_is_no_member)
 	collect_watch(&collect, pid);
 	collect_sync(&collect, &root, 1);
 	fixture_end(&root);
-	if (!fixture_respawn(&stranger, pid, &impostor))
+	if (!fixture_respawn(&outsider, pid, &impostor))
 		test_skip("may not choose a PID (clone3: %s)", strerror(EPERM));
 	ck_assert_int_eq(impostor.pid, pid);
 	socket = fixture_listen(&impostor, "127.0.0.1", 0);
@@ -283,7 +283,7 @@ START_TEST(a_stranger_with_the_same_pid_is_no_member)
 	portwatch_free(late);
 	collect_free(&collect);
 	fixture_end(&impostor);
-	fixture_end(&stranger);
+	fixture_end(&outsider);
 }
 END_TEST
 
@@ -292,7 +292,7 @@ static void add_ways(TCase *ways)
 	int count = way_count();
 
 	tcase_add_loop_test(ways, children_and_theirs_belong, 0, count);
-	tcase_add_loop_test(ways, strangers_do_not_belong, 0, count);
+	tcase_add_loop_test(ways, non_members_do_not_belong, 0, count);
 	tcase_add_loop_test(ways, the_oldest_holder_is_the_owner, 0, count);
 	tcase_add_loop_test(ways, a_tree_outlives_its_root, 0, count);
 	tcase_add_loop_test(ways, a_daemon_stays_a_member, 0, count);
@@ -497,7 +497,7 @@ static Suite *make(void)
 	tcase_add_loop_test(passed, a_socket_that_changes_hands_is_followed, 0, 3);
 	suite_add_tcase(suite, passed);
 	tcase_add_loop_test(here, a_daemon_that_detaches_while_watched_is_found, 0, 2);
-	tcase_add_test(here, a_stranger_with_the_same_pid_is_no_member);
+	tcase_add_test(here, a_process_with_the_same_pid_is_no_member);
 	tcase_add_loop_test(here, a_table_of_a_thread_is_looked_through, 0, 2);
 	tcase_add_test(here, a_port_that_is_taken_over_stays_open);
 	tcase_add_loop_test(here, a_ring_holds_a_port, 0, 2);

@@ -138,7 +138,7 @@ START_TEST(watchers_share_the_worker_and_not_the_news)
 }
 END_TEST
 
-START_TEST(scope_netns_reports_strangers)
+START_TEST(scope_netns_reports_non_members)
 {
 	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
 	struct fixture_socket foreign = fixture_listen(&parent, "127.0.0.1", 8001);
@@ -432,7 +432,7 @@ static Suite *make(void)
 	tcase_add_loop_test(apart, a_member_that_moves_is_followed, 0, 2);
 	tcase_add_test(apart, watchers_share_the_worker_and_not_the_news);
 	tcase_add_loop_test(apart, more_namespaces_than_helpers_are_watched, 0, 2);
-	tcase_add_test(apart, scope_netns_reports_strangers);
+	tcase_add_test(apart, scope_netns_reports_non_members);
 	tcase_add_test(apart, scope_netns_ends_and_closes_nothing);
 	tcase_add_test(apart, scope_netns_closes_nothing_when_its_target_moves);
 	tcase_add_test(apart, the_init_of_a_container_is_found);

@@ -27,9 +27,9 @@ static void watch(struct collect *collect, pid_t pid)
 
 /* The member's port opens after the activity of the non-member, and its event proves that the
  * library has received all earlier events. */
-START_TEST(what_strangers_do_does_not_show)
+START_TEST(what_non_members_do_does_not_show)
 {
-	struct fixture member = fixture_start(0), stranger = fixture_start(_i ? SANDBOX_NETNS : 0);
+	struct fixture member = fixture_start(0), outsider = fixture_start(_i ? SANDBOX_NETNS : 0);
 	struct fixture_socket socket;
 	struct collect collect;
 	struct fixture child;
@@ -39,25 +39,25 @@ START_TEST(what_strangers_do_does_not_show)
 	watch(&collect, member.pid);
 	collect_forget(&collect);
 	before = records(&collect);
-	fixture_listen(&stranger, "127.0.0.1", 0);
-	fixture_churn(&stranger, "127.0.0.1", CHURN);
-	child = fixture_fork(&stranger);
+	fixture_listen(&outsider, "127.0.0.1", 0);
+	fixture_churn(&outsider, "127.0.0.1", CHURN);
+	child = fixture_fork(&outsider);
 	fixture_end(&child);
 	ck_assert_uint_eq(records(&collect), before);
 	socket = fixture_listen(&member, "127.0.0.1", 0);
 	collect_wait(&collect, PORTWATCH_EVENT_OPEN, "127.0.0.1", socket.port);
 	ck_assert_uint_le(records(&collect), before + 1);
 	ck_assert_uint_eq(collect_total(&collect), 1);
-	snprintf(pid, sizeof(pid), "%d", (int)stranger.pid);
+	snprintf(pid, sizeof(pid), "%d", (int)outsider.pid);
 	ck_assert_uint_eq(collect_count_messages(&collect, pid), 0);
 	collect_free(&collect);
-	fixture_end(&stranger);
+	fixture_end(&outsider);
 	fixture_end(&member);
 }
 END_TEST
 
 /* In the scope of a whole namespace, the same process's ports are reported. */
-START_TEST(who_shares_a_watched_namespace_is_no_stranger)
+START_TEST(the_processes_of_a_watched_namespace_are_in_scope)
 {
 	struct fixture target = fixture_start(0), other = fixture_start(0);
 	struct fixture_socket socket;
@@ -82,11 +82,11 @@ END_TEST
 
 static Suite *make(void)
 {
-	Suite *suite = suite_create("strangers");
+	Suite *suite = suite_create("non-members");
 	TCase *all = tcase_create("all");
 
-	tcase_add_loop_test(all, what_strangers_do_does_not_show, 0, 2);
-	tcase_add_test(all, who_shares_a_watched_namespace_is_no_stranger);
+	tcase_add_loop_test(all, what_non_members_do_does_not_show, 0, 2);
+	tcase_add_test(all, the_processes_of_a_watched_namespace_are_in_scope);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -708,7 +708,7 @@ static void listen_once(void)
 
 /* Runs in a PID namespace of its own. An outsider listens on command, and its PID is unknown in the
  * namespace. */
-static void inner_world(int way, int stranger)
+static void inner_world(int way, int outsider)
 {
 	pid_t child;
 	char word = 'x';
@@ -731,7 +731,7 @@ static void inner_world(int way, int stranger)
 	ck_assert_uint_ge(heard.exit_count, 1);
 	listener_pid = 0;
 	heard.change_count = 0;
-	ck_assert_int_eq(write(stranger, &word, 1), 1);
+	ck_assert_int_eq(write(outsider, &word, 1), 1);
 	await_changes(2);
 	ck_assert_int_eq(heard.changes[0].tid, 0);
 	end();

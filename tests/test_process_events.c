@@ -41,8 +41,8 @@ static struct {
 	pid_t followed[KEPT_MAX];
 	size_t followed_count;
 	unsigned int losses;
-	pid_t stranger;
-	unsigned int by_stranger;
+	pid_t outsider;
+	unsigned int by_outsider;
 } told;
 
 static bool is_family(pid_t pid)
@@ -64,7 +64,7 @@ static void adopt(pid_t pid)
 static bool on_happened(void *data, const struct process_event *event)
 {
 	ck_assert_ptr_eq(data, &told);
-	told.by_stranger += event->pid == told.stranger && event->what == PROCESS_FORK;
+	told.by_outsider += event->pid == told.outsider && event->what == PROCESS_FORK;
 	if (!is_family(event->pid))
 		return false;
 	if (told.count < KEPT_MAX)
@@ -329,26 +329,26 @@ END_TEST
 /* Waits until the filter drops the forks of outsiders: until an outsider's fork doesn't arrive.
  * Returns false if the filter cannot become narrow: after a loss the filter is wide again, and
  * after PIDs have wrapped around, the older outsider appears to be young. */
-static bool narrow(struct actor *stranger)
+static bool narrow(struct actor *outsider)
 {
 	uint64_t until = deadline();
 	unsigned int before;
 
-	told.stranger = stranger->pid;
+	told.outsider = outsider->pid;
 	do {
-		if (told.losses > 0 || procfs_last_pid(&procfs) < stranger->pid)
+		if (told.losses > 0 || procfs_last_pid(&procfs) < outsider->pid)
 			return false;
 		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
 		settle();
-		before = told.by_stranger;
-		actor_do(stranger, 'f');
+		before = told.by_outsider;
+		actor_do(outsider, 'f');
 		/* Then one fork of our own arrives. */
 		fork_once();
 		do {
 			ck_assert(process_events_drain(events));
 		} while (clock_now(CLOCK_MONOTONIC) < process_events_due(events) &&
 		         process_events_due(events) != UINT64_MAX);
-	} while (told.by_stranger > before);
+	} while (told.by_outsider > before);
 	return true;
 }
 
@@ -358,25 +358,25 @@ static bool narrow(struct actor *stranger)
 
 /* Runs the test with an outsider that is older than the followed processes, until an attempt was
  * not disturbed. */
-static void attempt(bool (*one)(struct actor *stranger))
+static void attempt(bool (*one)(struct actor *outsider))
 {
 	bool done = false;
 
 	for (int i = 0; i < ATTEMPTS && !done; i++) {
-		struct actor stranger = actor_start();
+		struct actor outsider = actor_start();
 
 		begin();
-		done = one(&stranger) && told.losses == 0;
+		done = one(&outsider) && told.losses == 0;
 		end();
-		actor_end(&stranger);
+		actor_end(&outsider);
 	}
 }
 
-static bool follow_daemons(struct actor *stranger)
+static bool follow_daemons(struct actor *outsider)
 {
 	pid_t pids[50];
 
-	if (!narrow(stranger))
+	if (!narrow(outsider))
 		return false;
 	/* All forks at once, so that nothing is settled in between. */
 	for (size_t i = 0; i < 50; i++)
@@ -396,50 +396,50 @@ START_TEST(daemons_are_followed)
 }
 END_TEST
 
-static bool ignore_stranger(struct actor *stranger)
+static bool ignore_outsider(struct actor *outsider)
 {
 	unsigned int before;
 
-	if (!narrow(stranger))
+	if (!narrow(outsider))
 		return false;
-	before = told.by_stranger;
+	before = told.by_outsider;
 	for (int i = 0; i < 100 && told.losses == 0; i++)
-		actor_do(stranger, 'f');
+		actor_do(outsider, 'f');
 	if (told.losses == 0)
 		await(PROCESS_FORK, getpid(), fork_once());
 	if (told.losses == 0)
-		ck_assert_uint_eq(told.by_stranger, before);
+		ck_assert_uint_eq(told.by_outsider, before);
 	return true;
 }
 
-START_TEST(strangers_are_silent)
+START_TEST(outsiders_are_silent)
 {
-	attempt(ignore_stranger);
+	attempt(ignore_outsider);
 }
 END_TEST
 
 /* The forks of young outsiders arrive, but soon no longer wake the waiter. */
-START_TEST(strangers_that_fork_much_are_waited_for_no_more)
+START_TEST(outsiders_that_fork_much_no_longer_wake)
 {
-	struct actor stranger;
+	struct actor outsider;
 	uint64_t until = deadline();
 	unsigned int before;
 
 	begin();
 	/* The test follows no process, so it ignores the outsider's own fork. */
 	told.family_count = 0;
-	stranger = actor_start();
-	told.stranger = stranger.pid;
-	while (told.by_stranger == 0 || process_events_due(events) == UINT64_MAX) {
-		actor_do(&stranger, 'f');
+	outsider = actor_start();
+	told.outsider = outsider.pid;
+	while (told.by_outsider == 0 || process_events_due(events) == UINT64_MAX) {
+		actor_do(&outsider, 'f');
 		wait_once(until);
 	}
-	before = told.by_stranger;
-	actor_do(&stranger, 'f');
-	while (told.by_stranger == before)
+	before = told.by_outsider;
+	actor_do(&outsider, 'f');
+	while (told.by_outsider == before)
 		wait_once(until);
 	ck_assert_uint_ge(process_events_counts(events).others, 2);
-	actor_end(&stranger);
+	actor_end(&outsider);
 	end();
 }
 END_TEST
@@ -534,7 +534,7 @@ START_TEST(a_closed_socket_is_the_end)
 END_TEST
 
 /* The host has closed the descriptor, and its number is now that of a socket of the host. */
-START_TEST(a_stranger_with_its_number_is_left_alone)
+START_TEST(a_socket_of_the_host_with_its_number_stays_open)
 {
 	int ends[2], fd;
 
@@ -825,13 +825,13 @@ static Suite *make_suite(void)
 
 	tcase_add_test(happens, a_fork_an_exec_and_an_exit);
 	tcase_add_test(happens, daemons_are_followed);
-	tcase_add_test(happens, strangers_are_silent);
-	tcase_add_test(happens, strangers_that_fork_much_are_waited_for_no_more);
+	tcase_add_test(happens, outsiders_are_silent);
+	tcase_add_test(happens, outsiders_that_fork_much_no_longer_wake);
 	tcase_add_test(happens, threads_are_no_forks);
 	suite_add_tcase(suite, happens);
 	tcase_add_test(losses, an_overrun_is_told_when_it_is_over);
 	tcase_add_test(losses, a_closed_socket_is_the_end);
-	tcase_add_test(losses, a_stranger_with_its_number_is_left_alone);
+	tcase_add_test(losses, a_socket_of_the_host_with_its_number_stays_open);
 	tcase_add_test(losses, another_connector_with_its_number_is_left_alone);
 	tcase_add_test(losses, too_many_new_ones_are_read_all);
 	tcase_add_test(losses, a_child_that_seems_old_means_a_loss);

@@ -76,7 +76,7 @@ START_TEST(finds_the_children_of_members)
 }
 END_TEST
 
-START_TEST(leaves_strangers_and_helpers_alone)
+START_TEST(leaves_non_members_and_helpers_alone)
 {
 	add(51, 1);
 	say_group(51, 51);
@@ -199,7 +199,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, finds_the_children_of_members);
-	tcase_add_test(all, leaves_strangers_and_helpers_alone);
+	tcase_add_test(all, leaves_non_members_and_helpers_alone);
 	tcase_add_test(all, takes_no_thread_for_a_process);
 	tcase_add_test(all, gives_up_where_a_refresh_is_cheaper);
 	tcase_add_test(all, gives_up_where_too_many_are_new);

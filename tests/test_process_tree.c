@@ -489,7 +489,7 @@ START_TEST(fork_record_of_the_living)
 }
 END_TEST
 
-START_TEST(fork_record_of_strangers)
+START_TEST(fork_record_of_non_members)
 {
 	watch(10, 100);
 	fake_proc_add(&fake, 100, 99, 300);
@@ -555,7 +555,7 @@ START_TEST(fork_record_too_late)
 {
 	watch(10, 100);
 	expect("+10:10 +10:20 ");
-	fake_proc_add(&fake, 30, 99, 300); /* a stranger has the child's number */
+	fake_proc_add(&fake, 30, 99, 300); /* a non-member has the child's number */
 	forked(10, 30);
 	expect("");
 	fake_proc_remove(&fake, 20);
@@ -742,7 +742,7 @@ START_TEST(no_descriptors_left)
 END_TEST
 
 /* A process that couldn't be read when its fork record came is a non-member. */
-START_TEST(unread_child_is_a_stranger)
+START_TEST(unread_child_is_a_non_member)
 {
 	watch(10, 100);
 	fake_proc_file(&fake, "nonsense", "30/stat");
@@ -764,7 +764,7 @@ static void watch_for_access(int inotify, int pid)
 	ck_assert_int_ge(inotify_add_watch(inotify, path, IN_OPEN | IN_ACCESS), 0);
 }
 
-START_TEST(strangers_are_not_read)
+START_TEST(non_members_are_not_read)
 {
 	CLEANUP_CLOSE int inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	char event[4096];
@@ -985,7 +985,7 @@ static Suite *make(void)
 	tcase_add_test(fake_case, many_members_found);
 	tcase_add_test(fake_case, headless_process_stays);
 	tcase_add_test(fake_case, orphan_of_the_same_pass);
-	tcase_add_test(fake_case, fork_record_of_strangers);
+	tcase_add_test(fake_case, fork_record_of_non_members);
 	tcase_add_test(fake_case, fork_record_of_a_daemon);
 	tcase_add_test(fake_case, fork_record_of_the_departed);
 	tcase_add_test(fake_case, fork_record_too_late);
@@ -995,8 +995,8 @@ static Suite *make(void)
 	tcase_add_test(fake_case, number_of_the_exited_reused);
 	tcase_add_test(fake_case, moves_between_namespaces);
 	tcase_add_test(fake_case, unreadable_members_stay);
-	tcase_add_test(fake_case, unread_child_is_a_stranger);
-	tcase_add_test(fake_case, strangers_are_not_read);
+	tcase_add_test(fake_case, unread_child_is_a_non_member);
+	tcase_add_test(fake_case, non_members_are_not_read);
 	suite_add_tcase(suite, fake_case);
 	tcase_add_checked_fixture(unlisted_case, setup_unlisted, teardown_fake);
 	add_tests(unlisted_case);

@@ -412,7 +412,7 @@ static void look_at_parent(void *data)
 	ck_assert_int_eq(procfs_open_netns(process), -EACCES);
 }
 
-START_TEST(real_stranger)
+START_TEST(real_other_user)
 {
 	sandbox_run_as_nobody(look_at_parent, NULL);
 }
@@ -447,7 +447,7 @@ static Suite *make(void)
 	tcase_add_test(real_case, real_exit);
 	tcase_add_test(real_case, real_netns);
 	tcase_add_test(real_case, real_headless_process);
-	tcase_add_test(real_case, real_stranger);
+	tcase_add_test(real_case, real_other_user);
 	suite_add_tcase(suite, real_case);
 	return suite;
 }

@@ -133,7 +133,7 @@ START_TEST(many_sockets_are_all_seen)
 }
 END_TEST
 
-START_TEST(the_form_in_use_is_told)
+START_TEST(the_form_in_use_is_reported)
 {
 	const struct way *way = &ways[_i];
 	struct fixture fixture = start_fixture(way);
@@ -409,7 +409,7 @@ static Suite *make(void)
 
 	tcase_add_loop_test(same, each_reader_sees_the_same_sockets, 0, WAYS);
 	tcase_add_loop_test(same, many_sockets_are_all_seen, 0, WAYS);
-	tcase_add_loop_test(same, the_form_in_use_is_told, 0, WAYS);
+	tcase_add_loop_test(same, the_form_in_use_is_reported, 0, WAYS);
 	tcase_add_loop_test(same, a_process_without_leader_is_read, 0, 3);
 	suite_add_tcase(suite, same);
 	tcase_add_loop_test(same, listeners_may_stand_anywhere, 0,

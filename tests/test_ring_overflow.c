@@ -41,12 +41,12 @@ static void stop(const struct remote *remote)
 	ck_assert(WIFSTOPPED(status));
 }
 
-/* What stays, in the middle of what doesn't; and when the ring is full of what a stranger does. */
-static void happen(const struct fixture *stranger, const struct fixture *server,
+/* What stays, in the middle of what doesn't; and when the ring is full of what an outsider does. */
+static void happen(const struct fixture *outsider, const struct fixture *server,
                    struct fixture_socket before[BEFORE], struct fixture_socket stable[STABLE],
                    int closed)
 {
-	fixture_churn(stranger, "127.0.0.1", CHURN);
+	fixture_churn(outsider, "127.0.0.1", CHURN);
 	for (int i = 0; i < STABLE; i++)
 		stable[i] = fixture_listen(server, i % 2 ? "127.0.0.1" : "0.0.0.0", 0);
 	for (int i = 0; i < closed; i++)
@@ -62,22 +62,22 @@ static void open_before(const struct fixture *server, struct fixture_socket befo
 
 /* The next poll by the clock is a day away: it is the loss that makes the watcher look. Unless
  * something was closed, which a member's descriptors tell as well, after a while. */
-START_TEST(what_is_open_after_an_overflow_is_told)
+START_TEST(what_is_open_after_an_overflow_is_reported)
 {
 	struct fixture server = fixture_start(_i % 2 ? SANDBOX_NETNS : 0),
-		       stranger = fixture_start(0);
+		       outsider = fixture_start(0);
 	struct fixture_socket before[BEFORE], stable[STABLE], after;
 	int closed = _i / 2 ? BEFORE / 2 : 0;
 	struct remote watcher;
 
 	keep_on_one_cpu(&server);
-	keep_on_one_cpu(&stranger);
+	keep_on_one_cpu(&outsider);
 	open_before(&server, before);
 	remote_start(&watcher, server.pid, A_DAY);
 	if (!watcher.notifier)
 		test_skip("no notifier here whose ring could overflow");
 	stop(&watcher);
-	happen(&stranger, &server, before, stable, closed);
+	happen(&outsider, &server, before, stable, closed);
 	ck_assert_int_eq(kill(watcher.pid, SIGCONT), 0);
 	for (int i = 0; i < STABLE; i++)
 		remote_wait(&watcher, OPEN, NULL, stable[i].port, 1);
@@ -89,7 +89,7 @@ START_TEST(what_is_open_after_an_overflow_is_told)
 	ck_assert_uint_eq(remote_count(&watcher, OPEN, NULL, 0), BEFORE + STABLE + 1);
 	ck_assert_uint_eq(remote_count(&watcher, CLOSE, NULL, 0), (size_t)closed);
 	remote_end(&watcher);
-	fixture_end(&stranger);
+	fixture_end(&outsider);
 	fixture_end(&server);
 }
 END_TEST
@@ -99,7 +99,7 @@ static Suite *make(void)
 	Suite *suite = suite_create("ring overflow");
 	TCase *ring = tcase_create("ring");
 
-	tcase_add_loop_test(ring, what_is_open_after_an_overflow_is_told, 0, 4);
+	tcase_add_loop_test(ring, what_is_open_after_an_overflow_is_reported, 0, 4);
 	suite_add_tcase(suite, ring);
 	return suite;
 }

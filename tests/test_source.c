@@ -116,7 +116,7 @@ static int count_waiting(void)
 	return count;
 }
 
-START_TEST(strangers_are_not_listened_to_for_ever)
+START_TEST(outsiders_are_not_listened_to_for_ever)
 {
 	int reads = 0;
 
@@ -132,7 +132,7 @@ START_TEST(strangers_are_not_listened_to_for_ever)
 }
 END_TEST
 
-START_TEST(what_strangers_send_is_not_read_away_for_ever)
+START_TEST(what_outsiders_send_is_not_read_away_for_ever)
 {
 	open_to_all();
 	source.dirty = true;
@@ -243,8 +243,8 @@ static Suite *make(void)
 
 	tcase_add_checked_fixture(diag, setup, teardown);
 	tcase_add_test(diag, only_the_kernel_may_send);
-	tcase_add_test(diag, strangers_are_not_listened_to_for_ever);
-	tcase_add_test(diag, what_strangers_send_is_not_read_away_for_ever);
+	tcase_add_test(diag, outsiders_are_not_listened_to_for_ever);
+	tcase_add_test(diag, what_outsiders_send_is_not_read_away_for_ever);
 	suite_add_tcase(suite, diag);
 	tcase_add_checked_fixture(text, setup, teardown);
 	tcase_add_test(text, nothing_is_read_behind_the_listeners_of_linux);

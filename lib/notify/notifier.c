@@ -328,7 +328,7 @@ static void end_silence(struct notifier *notifier, uint64_t now)
 
 /* --- the records */
 
-static void tell_lost(struct notifier *notifier, uint64_t records)
+static void report_lost(struct notifier *notifier, uint64_t records)
 {
 	notifier->lost += records;
 	notifier->hooks.lost(notifier->data, records);
@@ -393,7 +393,7 @@ static int handle_lost(struct notifier *notifier, const struct perf_record *reco
 
 	if (perf_record_lost(record, &records) < 0)
 		return -EBADMSG;
-	tell_lost(notifier, records);
+	report_lost(notifier, records);
 	return 0;
 }
 
@@ -418,7 +418,7 @@ static void handle(struct notifier *notifier, const struct perf_record *record)
 		break;
 	}
 	if (error < 0)
-		tell_lost(notifier, 0);
+		report_lost(notifier, 0);
 }
 
 /* Whether a record is later than `limit`, the time of the read of the rings. Its cause may be in a
@@ -452,7 +452,7 @@ static bool drain_rings(struct notifier *notifier, unsigned int records, uint64_
 	more = perf_merge_first(merge) != NULL;
 	damaged |= perf_cpus_end(notifier->perf_cpus);
 	if (damaged)
-		tell_lost(notifier, 0);
+		report_lost(notifier, 0);
 	return more;
 }
 
@@ -512,7 +512,7 @@ static void drain_connector(struct notifier *notifier, uint64_t now)
 		return;
 	notifier->connector_retry = now + CONNECTOR_PAUSE;
 	if (open_connector(notifier) == 0)
-		tell_lost(notifier, 0);
+		report_lost(notifier, 0);
 }
 
 bool notifier_drain(struct notifier *notifier, unsigned int records)
@@ -531,7 +531,7 @@ bool notifier_drain(struct notifier *notifier, unsigned int records)
 		return more;
 	notifier->cpus_checked = now;
 	if (perf_cpus_update(notifier->perf_cpus))
-		tell_lost(notifier, 0);
+		report_lost(notifier, 0);
 	return more;
 }
 

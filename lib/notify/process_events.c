@@ -362,7 +362,7 @@ static void fail(struct process_events *events)
 	events->missed = true;
 }
 
-static void tell_lost(struct process_events *events)
+static void report_lost(struct process_events *events)
 {
 	events->missed = false;
 	events->counts.losses++;
@@ -441,7 +441,7 @@ bool process_events_drain(struct process_events *events)
 	else if (take_all(events, begin, &followed) > 0)
 		pay(events, begin, followed ? REST : REST_OTHERS);
 	if (events->missed)
-		tell_lost(events);
+		report_lost(events);
 	set_silent(events, clock_now(CLOCK_MONOTONIC) + SAVED < events->paid);
 	return events->socket >= 0;
 }
@@ -565,5 +565,5 @@ void process_events_apply(struct process_events *events, pid_t last)
 		pay(events, begin, rest);
 	}
 	if (events->missed)
-		tell_lost(events);
+		report_lost(events);
 }

@@ -84,7 +84,7 @@ struct parents {
 };
 
 /* The processes that may adopt orphans, and their children as listed last. */
-struct orphanage {
+struct orphan_search {
 	bool open;          /* the search is enabled, because the kernel does not report forks */
 	bool missed;        /* reports of forks were lost: the next refresh searches for orphans */
 	bool searches_once; /* ... by the one that is under way */
@@ -133,7 +133,7 @@ struct process_table {
 	uint64_t left;     /* members that have left */
 	uint64_t begun;    /* the pass with which the last refresh began */
 	uint64_t complete; /* ... and the last complete refresh */
-	struct orphanage orphanage;
+	struct orphan_search orphan_search;
 };
 
 #endif

@@ -45,27 +45,27 @@
 
 /* --- processes that adopt orphans */
 
-static bool is_reaper(const struct orphanage *orphanage, pid_t pid)
+static bool is_reaper(const struct orphan_search *search, pid_t pid)
 {
-	for (size_t i = 0; i < orphanage->reaper_count; i++)
-		if (orphanage->reapers[i] == pid)
+	for (size_t i = 0; i < search->reaper_count; i++)
+		if (search->reapers[i] == pid)
 			return true;
 	return false;
 }
 
 static int add_reaper(struct process_table *table, pid_t pid)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 
-	if (is_reaper(orphanage, pid))
+	if (is_reaper(search, pid))
 		return 0;
-	if (!orphanage->reapers) {
-		orphanage->reapers = calloc(REAPERS_MAX, sizeof(*orphanage->reapers));
-		if (!orphanage->reapers)
+	if (!search->reapers) {
+		search->reapers = calloc(REAPERS_MAX, sizeof(*search->reapers));
+		if (!search->reapers)
 			return -ENOMEM;
 	}
-	if (orphanage->reaper_count < REAPERS_MAX)
-		orphanage->reapers[orphanage->reaper_count++] = pid;
+	if (search->reaper_count < REAPERS_MAX)
+		search->reapers[search->reaper_count++] = pid;
 	return 0;
 }
 
@@ -133,8 +133,8 @@ void table_note_kinship(struct process_table *table, const struct entry *entry)
 	pid_t pid = entry->process.pid;
 	struct membership *membership;
 
-	if (table->orphanage.searches_once && !table_find(table, entry->process.ppid) &&
-	    !is_reaper(&table->orphanage, entry->process.ppid))
+	if (table->orphan_search.searches_once && !table_find(table, entry->process.ppid) &&
+	    !is_reaper(&table->orphan_search, entry->process.ppid))
 		add_ancestors(table, entry->process.ppid); /* as many as memory allows */
 	list_each (membership, &entry->memberships, struct membership, of_process) {
 		struct process_tree *tree = membership->tree;
@@ -177,14 +177,15 @@ static bool proves(const struct process_tree *tree, const struct kinship *kinshi
 
 	if ((kinship->group ? stat->group : stat->session) != kinship->id)
 		return false;
-	return (fresh && table->orphanage.open && kinship->pass >= table->complete) ||
+	return (fresh && table->orphan_search.open && kinship->pass >= table->complete) ||
 	       has_member(tree, kinship);
 }
 
-static bool is_kin(const struct process_tree *tree, const struct process_stat *stat, bool fresh)
+static bool is_relative(const struct process_tree *tree, const struct process_stat *stat,
+                        bool fresh)
 {
 	/* A process that was an orphan before the tree was created does not count. */
-	if (!tree->table->orphanage.open && stat->start_time < tree->begun)
+	if (!tree->table->orphan_search.open && stat->start_time < tree->begun)
 		return false;
 	for (size_t i = 0; i < tree->kinship_count; i++)
 		if (proves(tree, &tree->kinships[i], stat, fresh))
@@ -201,52 +202,51 @@ static int compare_pids(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-static bool was_listed(const struct orphanage *orphanage, pid_t pid)
+static bool was_listed(const struct orphan_search *search, pid_t pid)
 {
-	return orphanage->child_count > 0 &&
-	       bsearch(&pid, orphanage->children, orphanage->child_count, sizeof(pid),
-	               compare_pids);
+	return search->child_count > 0 &&
+	       bsearch(&pid, search->children, search->child_count, sizeof(pid), compare_pids);
 }
 
-static int append(struct orphanage *orphanage, pid_t pid)
+static int append(struct orphan_search *search, pid_t pid)
 {
-	void *grown = array_grow(orphanage->listed, &orphanage->listed_capacity,
-	                         orphanage->listed_count, sizeof(*orphanage->listed));
+	void *grown = array_grow(search->listed, &search->listed_capacity, search->listed_count,
+	                         sizeof(*search->listed));
 
 	if (!grown)
 		return -ENOMEM;
-	orphanage->listed = grown;
-	orphanage->listed[orphanage->listed_count++] = pid;
+	search->listed = grown;
+	search->listed[search->listed_count++] = pid;
 	return 0;
 }
 
 /* Stores the present list as the last list. */
-static void keep_listed(struct orphanage *orphanage)
+static void keep_listed(struct orphan_search *search)
 {
-	free(orphanage->children);
-	orphanage->children = orphanage->listed;
-	orphanage->child_count = orphanage->listed_count;
-	if (orphanage->child_count > 0)
-		qsort(orphanage->children, orphanage->child_count, sizeof(pid_t), compare_pids);
-	orphanage->listed = NULL;
-	orphanage->listed_count = 0;
-	orphanage->listed_capacity = 0;
+	free(search->children);
+	search->children = search->listed;
+	search->child_count = search->listed_count;
+	if (search->child_count > 0)
+		qsort(search->children, search->child_count, sizeof(pid_t), compare_pids);
+	search->listed = NULL;
+	search->listed_count = 0;
+	search->listed_capacity = 0;
 }
 
 /* Calls `visit` for the children of all processes that may adopt orphans; drops adopters that are
  * gone. */
 static int each_child_of_reapers(struct process_table *table, procfs_visit visit, void *data)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 	int first = 0;
 
-	for (size_t i = 0; i < orphanage->reaper_count;) {
+	for (size_t i = 0; i < search->reaper_count;) {
 		CLEANUP_CLOSE int directory = -1;
 		struct process_stat stat;
-		int result = process_read(table, orphanage->reapers[i], &directory, &stat);
+		int result = process_read(table, search->reapers[i], &directory, &stat);
 
 		if (result == PROCESS_GONE) {
-			orphanage->reapers[i] = orphanage->reapers[--orphanage->reaper_count];
+			search->reapers[i] = search->reapers[--search->reaper_count];
 			continue;
 		}
 		if (result == PROCESS_ALIVE)
@@ -272,7 +272,7 @@ static int take_in(struct search *search, pid_t pid, const struct process_stat *
 	int result = 0;
 
 	list_each (tree, &search->table->trees, struct process_tree, link) {
-		if (result < 0 || !is_kin(tree, stat, search->fresh))
+		if (result < 0 || !is_relative(tree, stat, search->fresh))
 			continue;
 		if (!entry)
 			entry = entry_new(search->table, pid, stat->ppid, stat, directory);
@@ -306,7 +306,7 @@ static int examine(void *data, long number)
 
 	if (number > INT_MAX)
 		return 0;
-	if (!was_listed(&table->orphanage, pid) && !table_find(table, pid) &&
+	if (!was_listed(&table->orphan_search, pid) && !table_find(table, pid) &&
 	    !table->hooks.ignored(table->data, pid))
 		result = process_read(table, pid, &directory, &stat);
 	if (result == PROCESS_ALIVE) {
@@ -319,66 +319,66 @@ static int examine(void *data, long number)
 	}
 	/* Processes that could not be read are examined again. */
 	if (result >= 0)
-		table->orphanage.listed[table->orphanage.kept++] = pid;
+		table->orphan_search.listed[table->orphan_search.kept++] = pid;
 	return 0;
 }
 
 static int list_child(void *data, long pid)
 {
 	struct process_table *table = data;
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 
 	if (pid > INT_MAX)
 		return 0;
-	orphanage->unknown += !was_listed(orphanage, (pid_t)pid);
-	return append(orphanage, (pid_t)pid);
+	search->unknown += !was_listed(search, (pid_t)pid);
+	return append(search, (pid_t)pid);
 }
 
 /* Lists the processes to examine. Returns 0 or the first error. */
 static int begin_search(struct process_table *table)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
-	orphanage->due = false;
-	orphanage->left = table->left;
-	orphanage->listed_count = 0;
-	orphanage->next = 0;
-	orphanage->kept = 0;
-	orphanage->unknown = 0;
+	search->due = false;
+	search->left = table->left;
+	search->listed_count = 0;
+	search->next = 0;
+	search->kept = 0;
+	search->unknown = 0;
 	result = each_child_of_reapers(table, list_child, table);
-	orphanage->cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	orphanage->searching = result == 0;
+	search->cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	search->searching = result == 0;
 	return result;
 }
 
 static void end_search(struct process_table *table)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 
-	orphanage->earliest = clock_now(CLOCK_MONOTONIC) + orphanage->cpu * REST;
-	orphanage->searching = false;
-	orphanage->listed_count = orphanage->kept;
-	keep_listed(orphanage);
+	search->earliest = clock_now(CLOCK_MONOTONIC) + search->cpu * REST;
+	search->searching = false;
+	search->listed_count = search->kept;
+	keep_listed(search);
 }
 
 /* Examines the next process. Returns 1; 0 after the last; or a negative errno, which ends the
  * search. */
 static int search_next(struct process_table *table, bool fresh)
 {
-	struct orphanage *orphanage = &table->orphanage;
-	struct search search = {table, fresh};
+	struct orphan_search *search = &table->orphan_search;
+	struct search one = {table, fresh};
 	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
-	if (orphanage->next == orphanage->listed_count) {
+	if (search->next == search->listed_count) {
 		end_search(table);
 		return 0;
 	}
-	result = examine(&search, orphanage->listed[orphanage->next++]);
-	orphanage->searching = result >= 0;
-	orphanage->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	result = examine(&one, search->listed[search->next++]);
+	search->searching = result >= 0;
+	search->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	return result < 0 ? result : 1;
 }
 
@@ -387,37 +387,37 @@ static int search_now(struct process_table *table)
 {
 	int result = begin_search(table);
 
-	while (result >= 0 && table->orphanage.searching)
+	while (result >= 0 && table->orphan_search.searching)
 		result = search_next(table, false);
 	return result;
 }
 
 static bool is_wanted(const struct process_table *table)
 {
-	const struct orphanage *orphanage = &table->orphanage;
+	const struct orphan_search *search = &table->orphan_search;
 
-	if (!orphanage->due)
+	if (!search->due)
 		return false;
 	/* A member that leaves may leave orphans, and may be the last known member. */
-	return orphanage->searches_once ||
-	       (orphanage->open && (clock_now(CLOCK_MONOTONIC) >= orphanage->earliest ||
-	                            orphanage->left != table->left));
+	return search->searches_once ||
+	       (search->open &&
+	        (clock_now(CLOCK_MONOTONIC) >= search->earliest || search->left != table->left));
 }
 
 int table_search_orphans(struct process_table *table)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 	int result;
 
 	if (table->refreshing || !is_wanted(table))
 		return 0;
 	result = begin_search(table);
-	if (result == 0 && orphanage->unknown > AT_ONCE_MAX) {
-		orphanage->searching = false;
-		orphanage->due = true;
+	if (result == 0 && search->unknown > AT_ONCE_MAX) {
+		search->searching = false;
+		search->due = true;
 		return -EAGAIN;
 	}
-	while (result >= 0 && orphanage->searching)
+	while (result >= 0 && search->searching)
 		result = search_next(table, false);
 	return result;
 }
@@ -426,7 +426,7 @@ int table_search_orphans_next(struct process_table *table)
 {
 	int result;
 
-	if (table->orphanage.searching)
+	if (table->orphan_search.searching)
 		return search_next(table, true);
 	if (!is_wanted(table))
 		return 0;
@@ -436,39 +436,39 @@ int table_search_orphans_next(struct process_table *table)
 
 void process_table_missed_forks(struct process_table *table)
 {
-	table->orphanage.missed = true;
+	table->orphan_search.missed = true;
 }
 
 void table_begin_orphans(struct process_table *table)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 
-	orphanage->due = true;
-	orphanage->searching = false;
-	orphanage->searches_once = orphanage->missed && !orphanage->open;
-	orphanage->missed = false;
-	if (!orphanage->searches_once)
+	search->due = true;
+	search->searching = false;
+	search->searches_once = search->missed && !search->open;
+	search->missed = false;
+	if (!search->searches_once)
 		return;
 	/* The results of former searches may be out of date. */
-	orphanage->reaper_count = 0;
-	orphanage->child_count = 0;
+	search->reaper_count = 0;
+	search->child_count = 0;
 	add_reaper(table, 1);
 }
 
 void table_end_orphans(struct process_table *table, bool complete)
 {
-	struct orphanage *orphanage = &table->orphanage;
+	struct orphan_search *search = &table->orphan_search;
 
 	/* The next refresh repeats the search. */
-	orphanage->missed |= orphanage->searches_once && !complete;
-	orphanage->searches_once = false;
+	search->missed |= search->searches_once && !complete;
+	search->searches_once = false;
 }
 
 static int dismiss(void *data, long number)
 {
 	struct process_table *table = data;
 
-	return number > INT_MAX ? 0 : append(&table->orphanage, (pid_t)number);
+	return number > INT_MAX ? 0 : append(&table->orphan_search, (pid_t)number);
 }
 
 /* Marks all present orphans: they do not count. */
@@ -476,30 +476,30 @@ static int dismiss_all(struct process_table *table)
 {
 	int result;
 
-	table->orphanage.searching = false;
-	table->orphanage.due = true;
-	table->orphanage.listed_count = 0;
+	table->orphan_search.searching = false;
+	table->orphan_search.due = true;
+	table->orphan_search.listed_count = 0;
 	result = each_child_of_reapers(table, dismiss, table);
 	if (result == 0)
-		keep_listed(&table->orphanage);
+		keep_listed(&table->orphan_search);
 	return result;
 }
 
 /* Whether the group that the root leads has no process that the root's parent has put there. */
 static bool owns_group(const struct process_tree *tree, const struct process_stat *root)
 {
-	const struct orphanage *orphanage = &tree->table->orphanage;
+	const struct orphan_search *search = &tree->table->orphan_search;
 
 	if (root->group != root->pid || root->session == root->pid)
 		return false;
-	for (size_t i = 0; i < orphanage->child_count; i++) {
+	for (size_t i = 0; i < search->child_count; i++) {
 		CLEANUP_CLOSE int directory = -1;
 		struct process_stat stat;
 		int result;
 
-		if (orphanage->children[i] == root->pid)
+		if (search->children[i] == root->pid)
 			continue;
-		result = process_read(tree->table, orphanage->children[i], &directory, &stat);
+		result = process_read(tree->table, search->children[i], &directory, &stat);
 		if (result != PROCESS_GONE && (result != PROCESS_ALIVE || stat.group == root->pid))
 			return false;
 	}
@@ -508,7 +508,7 @@ static bool owns_group(const struct process_tree *tree, const struct process_sta
 
 bool table_search_orphans_at_once(struct process_table *table)
 {
-	if (!table->orphanage.open)
+	if (!table->orphan_search.open)
 		return false;
 	table->pass++;
 	search_now(table);
@@ -520,7 +520,7 @@ void tree_begin_orphans(struct process_tree *tree, const struct process_stat *ro
 	struct process_table *table = tree->table;
 
 	tree->begun = clock_now(CLOCK_BOOTTIME) / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	if (!table->orphanage.open)
+	if (!table->orphan_search.open)
 		return;
 	/* If this fails, the tree is watched without orphans. */
 	if (add_ancestors(table, root->ppid) == 0 && dismiss_all(table) == 0)
@@ -532,9 +532,9 @@ int process_table_find_orphans(struct process_table *table, bool find)
 	struct process_tree *tree;
 	int result = 0;
 
-	if (find == table->orphanage.open)
+	if (find == table->orphan_search.open)
 		return 0;
-	table->orphanage.open = find;
+	table->orphan_search.open = find;
 	if (!find)
 		return 0;
 	list_each (tree, &table->trees, struct process_tree, link) {

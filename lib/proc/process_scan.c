@@ -516,6 +516,6 @@ bool process_scan_new(struct process_table *table, pid_t after, pid_t last)
 	for (pid_t pid = after + 1; pid <= last; pid++)
 		if (probe(table, pid) < 0)
 			return false;
-	table->orphanage.due = true;
+	table->orphan_search.due = true;
 	return process_table_find_delayed_orphans(table) == 0;
 }

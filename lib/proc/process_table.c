@@ -44,9 +44,9 @@ void process_table_free(struct process_table *table)
 		return;
 	list_each (tree, &table->trees, struct process_tree, link)
 		tree_free(tree, false);
-	free(table->orphanage.reapers);
-	free(table->orphanage.children);
-	free(table->orphanage.listed);
+	free(table->orphan_search.reapers);
+	free(table->orphan_search.children);
+	free(table->orphan_search.listed);
 	free(table->parents.rows);
 	free(table->found);
 	free(table->buckets);

@@ -31,7 +31,7 @@
  * notifier. */
 #define LARGE_TREE 17
 /* The most processes that are scanned at once because they may share the socket of a candidate. */
-#define KIN_MAX 64
+#define RELATIVES_MAX 64
 /* The most non-members whose exit is watched. */
 #define WATCHES_MAX 64
 /* Descriptors that are reserved for other purposes. */
@@ -387,66 +387,66 @@ static void go_on(struct subscription *subscription)
 /* --- candidates of the notifier, and their relatives --- */
 
 /* The processes that are scanned at once for new sockets. */
-struct kin {
+struct relatives {
 	struct subscription *subscription;
 	uint64_t deadline; /* CLOCK_THREAD_CPUTIME_ID: a busy machine must not hide holders */
-	pid_t pids[KIN_MAX];
-	bool holds[KIN_MAX]; /* whether it holds a pending socket */
+	pid_t pids[RELATIVES_MAX];
+	bool holds[RELATIVES_MAX]; /* whether it holds a pending socket */
 	size_t count;
 };
 
 /* Scans a process completely. If the scan takes too long, a search repeats it. */
-static void ask(struct kin *kin, pid_t pid)
+static void ask(struct relatives *relatives, pid_t pid)
 {
-	struct subscription *subscription = kin->subscription;
+	struct subscription *subscription = relatives->subscription;
 	struct owners *owners = &subscription->owners;
 
 	owners->holds_pending = false;
 	if (!begin_answer(subscription, pid))
 		return;
 	while (owners->directory >= 0) {
-		if (clock_now(CLOCK_THREAD_CPUTIME_ID) < kin->deadline) {
+		if (clock_now(CLOCK_THREAD_CPUTIME_ID) < relatives->deadline) {
 			go_on(subscription);
 			continue;
 		}
 		end_answer(subscription, -EAGAIN);
-		kin->count = KIN_MAX;
+		relatives->count = RELATIVES_MAX;
 	}
 }
 
 /* Scans a process once, if it counts. Returns true if it was scanned now. */
-static bool ask_kin(struct kin *kin, pid_t pid)
+static bool ask_relative(struct relatives *relatives, pid_t pid)
 {
-	struct subscription *subscription = kin->subscription;
-	size_t index = kin->count;
+	struct subscription *subscription = relatives->subscription;
+	size_t index = relatives->count;
 
-	if (index == KIN_MAX || (!find_member(subscription, pid) &&
-	                         (pid <= 1 || !scope_counts_everybody(subscription->scope))))
+	if (index == RELATIVES_MAX || (!find_member(subscription, pid) &&
+	                               (pid <= 1 || !scope_counts_everybody(subscription->scope))))
 		return false;
 	for (size_t i = 0; i < index; i++)
-		if (kin->pids[i] == pid)
+		if (relatives->pids[i] == pid)
 			return false;
-	kin->pids[kin->count++] = pid;
-	ask(kin, pid);
-	kin->holds[index] = subscription->owners.holds_pending;
+	relatives->pids[relatives->count++] = pid;
+	ask(relatives, pid);
+	relatives->holds[index] = subscription->owners.holds_pending;
 	return true;
 }
 
 static int ask_child(void *data, long pid)
 {
-	struct kin *kin = data;
+	struct relatives *relatives = data;
 
 	if (pid <= INT_MAX)
-		ask_kin(kin, (pid_t)pid);
-	return kin->count == KIN_MAX;
+		ask_relative(relatives, (pid_t)pid);
+	return relatives->count == RELATIVES_MAX;
 }
 
 /* Scans a candidate and its ancestors, which may have passed the socket on by fork(2). */
-static void ask_line(struct kin *kin, pid_t pid)
+static void ask_line(struct relatives *relatives, pid_t pid)
 {
-	const struct procfs *procfs = &kin->subscription->context->procfs;
+	const struct procfs *procfs = &relatives->subscription->context->procfs;
 
-	while (ask_kin(kin, pid)) {
+	while (ask_relative(relatives, pid)) {
 		CLEANUP_CLOSE int directory = procfs_open_process(procfs, pid);
 		struct process_stat stat;
 
@@ -458,19 +458,19 @@ static void ask_line(struct kin *kin, pid_t pid)
 
 /* Scans the descendants of the scanned processes that hold a pending socket: apart from the
  * ancestors, only they can have inherited a new socket. */
-static void ask_descendants(struct kin *kin)
+static void ask_descendants(struct relatives *relatives)
 {
-	const struct procfs *procfs = &kin->subscription->context->procfs;
+	const struct procfs *procfs = &relatives->subscription->context->procfs;
 
-	for (size_t i = 0; i < kin->count && kin->count < KIN_MAX; i++) {
+	for (size_t i = 0; i < relatives->count && relatives->count < RELATIVES_MAX; i++) {
 		CLEANUP_CLOSE int directory = -1;
 		struct process_stat stat;
 
-		if (!kin->holds[i])
+		if (!relatives->holds[i])
 			continue;
-		directory = procfs_open_process(procfs, kin->pids[i]);
+		directory = procfs_open_process(procfs, relatives->pids[i]);
 		if (directory >= 0 && procfs_read_stat(directory, &stat) == 0)
-			procfs_each_child(directory, &stat, ask_child, kin);
+			procfs_each_child(directory, &stat, ask_child, relatives);
 	}
 }
 
@@ -489,16 +489,16 @@ static void hold_found(struct subscription *subscription)
 static void ask_candidates(struct subscription *subscription, uint64_t now)
 {
 	struct owners *owners = &subscription->owners;
-	struct kin kin = {.subscription = subscription};
+	struct relatives relatives = {.subscription = subscription};
 
 	if (owners->candidate_count == 0 || subscription->pending == 0 ||
 	    (scope_count(subscription->scope) < LARGE_TREE &&
 	     !scope_counts_everybody(subscription->scope)))
 		return;
-	kin.deadline = clock_now(CLOCK_THREAD_CPUTIME_ID) + SLICE;
+	relatives.deadline = clock_now(CLOCK_THREAD_CPUTIME_ID) + SLICE;
 	for (unsigned int i = 0; i < owners->candidate_count; i++)
-		ask_line(&kin, owners->candidates[i]);
-	ask_descendants(&kin);
+		ask_line(&relatives, owners->candidates[i]);
+	ask_descendants(&relatives);
 	owners->candidate_count = 0;
 	fd_tables_clear(&owners->tables);
 	hold_found(subscription);
@@ -620,7 +620,7 @@ static void resolve_changed(struct subscription *subscription)
 
 /* Whether the port of an unattributed socket counts as closed. Usually the table decides. If the
  * table cannot be read any more, the port is closed when two searches have found no holder. */
-static bool is_forsaken(const struct subscription *subscription, struct socket *socket)
+static bool counts_as_closed(const struct subscription *subscription, struct socket *socket)
 {
 	const struct owners *owners = &subscription->owners;
 
@@ -641,7 +641,7 @@ static void retry_unattributed(struct subscription *subscription)
 		list_each (socket, &view->sockets, struct socket, link) {
 			if (socket->state != SOCKET_UNATTRIBUTED)
 				continue;
-			if (socket->port && is_forsaken(subscription, socket))
+			if (socket->port && counts_as_closed(subscription, socket))
 				socket_release(socket);
 			else if (socket->port)
 				continue;

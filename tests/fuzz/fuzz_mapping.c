@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_mapping.c - any string as a line of /proc/PID/maps, whose name may be a stranger's */
+/* fuzz_mapping.c - any string as a line of /proc/PID/maps, whose name another user may choose */
 #include "fuzz.h"
 #include "proc/parse.h"
 

@@ -208,7 +208,7 @@ class Live(Case):
             self.press(b'jkGg q')
             self.assertEqual(self.finish(), 0)
 
-    def test_bytes_of_strangers(self):
+    def test_untrusted_bytes(self):
         server, _ = self.serve('127.0.0.1')
         self.tell(server, 'name ' + b'a\xff\x1b[2Jb'.hex())
         for locale in 'C', 'C.UTF-8':

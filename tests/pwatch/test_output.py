@@ -200,7 +200,8 @@ class Output(Case):
         self.assertEqual((event['event'], event['port'], event['initial']), ('open', ports[0], True))
         # Nothing has settled before that.
         waiting = self.watch('-jv', '-e', 'open,close,end', '--settle=86400', server.pid)
-        self.assertTrue(read_line(waiting.stderr))
+        while 'port open' not in (line := read_line(waiting.stderr)):
+            self.assertTrue(line)
         self.tell(server, f'close {ports[0]}')
         self.assertEqual(json.loads(read_line(settled.stdout))['event'], 'close')
         server.stdin.close()

@@ -22,7 +22,7 @@ class Refusals(Case):
     def test_no_such_process(self):
         self.assert_refused(self.run_pwatch(NO_SUCH_PID), 1, b'no such process')
 
-    def test_a_strangers_process(self):
+    def test_another_users_process(self):
         if os.geteuid() == 0 and in_initial_user_namespace():
             pid, options = os.getpid(), self.as_nobody(PWATCH)
         elif os.stat('/proc/1').st_uid != os.geteuid():
