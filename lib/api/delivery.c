@@ -38,8 +38,7 @@ void delivery_wake(struct outbox *outbox, void *data)
 		fd_signal(watcher->eventfd);
 		return;
 	}
-	list_remove(&watcher->waiting);
-	list_append(&delivery.waiting, &watcher->waiting);
+	list_move(&delivery.waiting, &watcher->waiting);
 	library_notify();
 }
 

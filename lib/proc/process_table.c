@@ -172,8 +172,7 @@ void table_free_entry(struct process_table *table, struct entry *entry)
 
 void table_queue(struct process_table *table, struct entry *entry)
 {
-	list_remove(&entry->queued);
-	list_append(&table->queue, &entry->queued);
+	list_move(&table->queue, &entry->queued);
 }
 
 void process_table_exited(struct process_table *table, struct process *process)

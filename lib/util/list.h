@@ -65,4 +65,12 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
+/* Moves a link, which may be in a list, to the end of a list. list_append() of a link that is in a
+ * list would corrupt both lists. */
+static inline void list_move(struct list *list, struct list *link)
+{
+	list_remove(link);
+	list_append(list, link);
+}
+
 #endif

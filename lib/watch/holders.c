@@ -225,8 +225,7 @@ static void count_other(const struct holder_answer *answer, struct holder_set *s
 		set->count = holders->count;
 		set->counting++;
 	}
-	list_remove(&set->of_crowded);
-	list_append(&holders->crowded, &set->of_crowded);
+	list_move(&holders->crowded, &set->of_crowded);
 }
 
 /* Removes the youngest holder from the stored ones. During a count it is counted, unless its own

@@ -278,7 +278,8 @@ static void attribute(struct monitor *monitor, struct subscription *subscription
 		refresh(monitor);
 	/* Without fork events, new processes are known only after the read of the trees. */
 	if (monitor->refreshing && !context_is_notified(&monitor->context, NOTIFIER_PROCESSES)) {
-		list_append(&monitor->waiting, &subscription->busy);
+		/* The scan may have found that a member is gone, and touched the subscription. */
+		list_move(&monitor->waiting, &subscription->busy);
 		return;
 	}
 	if (!owners_resolve(subscription, now))

@@ -133,8 +133,7 @@ void netns_begin_burst(struct netns *ns, struct burst *burst)
 		return;
 	burst->begun = clock_now(CLOCK_MONOTONIC);
 	burst->next = burst->begun + schedule_burst_pause(0);
-	list_remove(&burst->link);
-	list_append(&ns->bursts, &burst->link);
+	list_move(&ns->bursts, &burst->link);
 	ns->burst_next = clock_earlier(ns->burst_next, burst->next);
 	reschedule(ns);
 }
@@ -606,8 +605,7 @@ uint64_t netns_table_poll(struct netns_table *table)
 
 void netns_views_changed(struct netns *ns)
 {
-	list_remove(&ns->views_changed);
-	list_append(&ns->workers->views_changed, &ns->views_changed);
+	list_move(&ns->workers->views_changed, &ns->views_changed);
 }
 
 void netns_set_interval(struct netns *ns, unsigned int interval, bool adapts)

@@ -168,8 +168,7 @@ void netns_note_use(struct netns *ns)
 {
 	if (list_empty(&ns->helper))
 		return;
-	list_remove(&ns->helper);
-	list_append(&ns->workers->helpers, &ns->helper);
+	list_move(&ns->workers->helpers, &ns->helper);
 }
 
 /* Opens the reader of the present kind. Returns 0 or a negative errno, with the failure stored. */

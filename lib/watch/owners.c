@@ -55,8 +55,7 @@ static void changed(void *data, struct holder_set *set)
 
 	if (socket->dropped || socket_is_pending(socket))
 		return;
-	list_remove(&socket->of_work);
-	list_append(&subscription->changed_sockets, &socket->of_work);
+	list_move(&subscription->changed_sockets, &socket->of_work);
 	subscription_ask(subscription);
 }
 

@@ -72,8 +72,7 @@ void socket_set_pending(struct socket *socket, enum socket_state state)
 	socket->last_miss = socket->view->ns->requests;
 	socket->scan = process_table_begun(subscription->context->processes);
 	socket->since = subscription->owners.number;
-	list_remove(&socket->of_work);
-	list_append(&subscription->pending_sockets, &socket->of_work);
+	list_move(&subscription->pending_sockets, &socket->of_work);
 	subscription->pending++;
 	subscription_ask(subscription);
 }
@@ -192,8 +191,7 @@ static void place(struct socket *socket)
 	struct list *sockets =
 		socket->state == SOCKET_HELD ? &socket->port->held : &socket->port->ownerless;
 
-	list_remove(&socket->of_port);
-	list_append(sockets, &socket->of_port);
+	list_move(sockets, &socket->of_port);
 }
 
 /* The other processes are not scanned for a socket that has stopped listening. */
@@ -378,10 +376,8 @@ static void drop(struct view *view, struct socket *socket)
 	socket->dropped = true;
 	tdelete(socket, &view->tree, compare);
 	hash_remove(&view->subscription->sockets, &socket->by_inode);
-	list_remove(&socket->link);
-	list_append(&view->dropped, &socket->link);
-	list_remove(&view->of_dropping);
-	list_append(&view->subscription->dropping, &view->of_dropping);
+	list_move(&view->dropped, &socket->link);
+	list_move(&view->subscription->dropping, &view->of_dropping);
 	subscription_touch(view->subscription);
 }
 

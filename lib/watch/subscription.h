@@ -118,15 +118,13 @@ struct subscription *subscription_of(const struct subscription_table *table,
 /* Requests that the next pass serves the subscription. */
 static inline void subscription_touch(struct subscription *subscription)
 {
-	list_remove(&subscription->busy);
-	list_append(&subscription->table->busy, &subscription->busy);
+	list_move(&subscription->table->busy, &subscription->busy);
 }
 
 /* Requests that the views of the subscription are placed again. */
 static inline void subscription_move(struct subscription *subscription)
 {
-	list_remove(&subscription->moved);
-	list_append(&subscription->table->moved, &subscription->moved);
+	list_move(&subscription->table->moved, &subscription->moved);
 }
 
 /* The same for all whose scopes contain the process. */
