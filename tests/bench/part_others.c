@@ -217,8 +217,9 @@ void part_others(struct bench *bench)
 		bench_say("   %s", watches[i].who);
 		measure_in_child(bench, &watches[i], shared->percents[i], &shared->done);
 	}
-	report_budget(bench->report, UNIT_PERCENT, shared->percents[1][2] - shared->percents[1][0],
-	              1,
+	/* The connections are the last load. */
+	report_budget(bench->report, UNIT_PERCENT,
+	              shared->percents[1][LOADS - 1] - shared->percents[1][0], 1,
 	              "CPU of 10,000 foreign connections a second, no privilege, beyond that at "
 	              "rest");
 }
