@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* port_hint.c - who types a port where a process ID belongs is told who holds that port
+/* port_hint.c - names the process that holds a port which the user typed in place of a process ID
  *
- * One look at the tables of our own namespace, without a notifier: as pwatch --once --scope=netns.
- */
+ * The tables of pwatch's own namespace are read once, without a notifier, as pwatch --once
+ * --scope=netns does. portwatch_start() limits the time to its deadline. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -44,7 +44,7 @@ static void ignore_event(struct portwatch *watcher, const struct portwatch_event
 	(void)user_data;
 }
 
-/* Whom the watcher is made for only names the namespace. */
+/* The target of the watcher, pwatch itself, only selects the namespace. */
 static int configure(struct portwatch *watcher)
 {
 	int result = portwatch_set_scope(watcher, PORTWATCH_SCOPE_NETNS);

@@ -44,7 +44,7 @@
 /* The positions in the array for poll(2). */
 enum {
 	SLOT_SIGNALS,
-	SLOT_OUTPUT,  /* the end of its reader; room, while lines are pending */
+	SLOT_OUTPUT,  /* reports that the reader is gone, and room while lines are pending */
 	SLOT_COMMAND, /* whether COMMAND could be executed */
 	SLOT_KEYS,    /* of --live */
 	SLOT_HOOK,    /* room for events, while some are pending */

@@ -13,6 +13,7 @@
 #include "proc/procfs.h"
 #include "table/probe.h"
 #include "util/cleanup.h"
+#include "util/failure.h"
 #include "util/fd.h"
 #include "util/spawn.h"
 
@@ -225,7 +226,7 @@ int portwatch_event_open_netns(const struct portwatch_event *event)
 		return -EINVAL;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	result = open_netns_of_owner(event);
-	if (result == -ENOENT || result == -EACCES || result == -EPERM) {
+	if (result == -ENOENT || error_is_refusal(result)) {
 		int other = open_netns_of_socket(event);
 
 		if (other >= 0 || result == -ENOENT)

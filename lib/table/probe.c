@@ -440,7 +440,7 @@ void probe_close(struct probe *probe, struct child *child)
 
 /* --- the namespace of a known socket */
 
-/* CLOCK_MONOTONIC in seconds: no question before. */
+/* CLOCK_MONOTONIC in seconds: no socket is examined before this time. */
 static unsigned int earliest;
 
 static int ask_at_once(const struct probe_target *target, int timeout, struct child *child)
@@ -453,7 +453,7 @@ static int ask_at_once(const struct probe_target *target, int timeout, struct ch
 	if (error < 0)
 		return error;
 	answer.fd = probe_fd(probe);
-	/* A signal of the host's ends the wait: then there is no answer either. */
+	/* A signal of the host ends the wait early, which counts as no answer. */
 	poll(&answer, 1, timeout);
 	error = probe_take(probe, &result);
 	probe_close(probe, child);
@@ -472,8 +472,8 @@ int probe_open_netns(const struct probe_target *target, int timeout, struct chil
 	if (now < __atomic_load_n(&earliest, __ATOMIC_RELAXED))
 		return -EBUSY;
 	result = ask_at_once(target, timeout, child);
-	if (result == -EACCES || result == -EPERM) {
-		/* What is in effect here is so in the child. */
+	if (error_is_refusal(result)) {
+		/* The child inherits the effective capabilities. */
 		caps_set taken = caps_begin(CAPS_READ_PROCESS);
 
 		if (taken) {

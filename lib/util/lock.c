@@ -11,7 +11,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-/* Who waits is to be woken when the lock is released. Woken while it is held, a thread on a busy
+/* Waiting threads are woken when the lock is released. Woken while it is held, a thread on a busy
  * CPU runs at once, only to wait for the lock. */
 static bool notified;
 /* The state of the fork handlers: 0: not registered; a PID: a thread of this process is registering

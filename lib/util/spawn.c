@@ -182,7 +182,7 @@ bool spawn_reap_soon(struct child *child)
 uint64_t spawn_cpu_time(pid_t pid)
 {
 	/* The number that the kernel gives the clock (linux/posix-timers.h). clock_getcpuclockid(3)
-	 * makes the same, and a system call to look whether there is such a process. */
+	 * makes the same, and a system call that checks whether there is such a process. */
 	clockid_t clock = ~(clockid_t)pid * 8 + 2;
 
 	return pid <= 0 ? 0 : clock_now(clock);

@@ -9,7 +9,7 @@
 /* How long a reader may make no progress while an answer is due; doubled with each failure, up to
  * eight times. */
 #define ANSWER_PAUSE (2 * NSEC_PER_SEC)
-/* What it does is looked at only when it has not answered for so long. */
+/* The progress of the reader is checked only if an answer takes longer than this. */
 #define ANSWER_USUAL (100 * NSEC_PER_MSEC)
 #define PROGRESS_UNKNOWN UINT64_MAX
 /* The CPU clock of the child does not include its own children, such as the programs that the

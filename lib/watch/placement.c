@@ -19,8 +19,8 @@
  * least this pause between two such steps. */
 #define LOCATE_YOUNG (2 * NSEC_PER_SEC)
 #define LOCATE_MEMBERS 8
-/* Of more young members of one watcher each second, third, ... one is located: a look takes some
- * 7 us, and what one tree forks is not to delay the others. */
+/* If one watcher has more young members, only each second, third, ... of them is located. To locate
+ * one takes about 7 us, and the forks of one tree must not delay the others. */
 #define LOCATE_YOUNG_MAX 128
 #define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
 

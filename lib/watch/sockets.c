@@ -117,7 +117,7 @@ bool socket_is_named(const struct socket *socket)
 	return socket->port && named_socket(socket->port) == socket;
 }
 
-/* Reads what a process is now: through the stat that is open, where the process was asked last. */
+/* Reads the present stat of a process, through the open file if the process was scanned last. */
 static int read_stat(const struct subscription *subscription, pid_t pid, struct process_stat *stat)
 {
 	const struct owners *owners = &subscription->owners;

@@ -34,7 +34,7 @@ static size_t count_listens(const struct unseen *unseen, const void *tree)
 	return count;
 }
 
-/* Makes room: drops the oldest one of the tree that has the most. */
+/* Drops the oldest reported listen(2) of the tree that has the most of them. */
 static void drop_dispensable(struct unseen *unseen, const void *tree)
 {
 	const struct listen *listens = unseen->listens;
@@ -216,7 +216,7 @@ static const struct process *find_listener(const struct unseen *unseen, const st
 }
 
 /* Continues the search of the descriptors, unless its result would come too late. */
-static void look_further(struct unseen *unseen, const struct listen *listen, uint64_t now)
+static void search_further(struct unseen *unseen, const struct listen *listen, uint64_t now)
 {
 	if (listen->first == 0 || now >= listen->reported + LISTEN_MAX)
 		return;
@@ -237,7 +237,7 @@ static void probe_ended(struct unseen *unseen, int error, const struct probe_res
 	else if (error == 0)
 		fd_close(result->netns);
 	else if (process && error == -ENOENT)
-		look_further(unseen, &listen, clock_now(CLOCK_MONOTONIC));
+		search_further(unseen, &listen, clock_now(CLOCK_MONOTONIC));
 	/* If the process is gone or has closed the socket meanwhile, there is nothing to report. */
 	else if (process && error != -ENOENT && error != -ESRCH)
 		warn_all(unseen, process, &listen, -error);
@@ -299,7 +299,7 @@ static void begin_probe(struct unseen *unseen, const struct process *process,
 		return;
 	}
 	if (result == -ENOENT)
-		look_further(unseen, &rest, now);
+		search_further(unseen, &rest, now);
 	else if (result != -ESRCH)
 		warn_all(unseen, process, listen, -result);
 }
@@ -331,7 +331,7 @@ static enum outcome conclude(struct unseen *unseen, const struct process *proces
 enum next_step {
 	DONE,
 	WAIT,
-	ASK, /* the descriptor itself */
+	ASK, /* probe the descriptors of the process */
 };
 
 static enum next_step work_at(struct unseen *unseen, struct listen *listen, uint64_t now)

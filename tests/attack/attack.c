@@ -273,7 +273,7 @@ struct figures {
 	uint64_t latencies[PROBES_MAX];
 	size_t count, missed;
 	uint64_t cpu, wall;
-	size_t resident, descriptors, helpers;
+	size_t resident, descriptors, children;
 };
 
 static int compare(const void *left, const void *right)
@@ -320,7 +320,7 @@ static void measure(struct portwatch *watcher, int control, unsigned int seconds
 	figures->cpu = portwatch_get_stat(watcher, PORTWATCH_STAT_CPU) - cpu;
 	figures->resident = process_resident();
 	figures->descriptors = process_descriptors();
-	figures->helpers = process_children();
+	figures->children = process_children();
 	for (size_t i = 0; i < figures->count; i++)
 		if (figures->latencies[i] == UINT64_MAX &&
 		    await_event(ports[i], clock_now(CLOCK_MONOTONIC) +
@@ -396,7 +396,7 @@ static bool run(const struct attack *attack, unsigned int seconds)
 	print_time(figures.latencies[figures.count - 1]);
 	printf(" | %.1f%% | %zu KiB | %zu | %zu | %llu |\n",
 	       100.0 * (double)figures.cpu / (double)figures.wall, figures.resident,
-	       figures.descriptors, figures.helpers, (unsigned long long)seen->log_bytes);
+	       figures.descriptors, figures.children, (unsigned long long)seen->log_bytes);
 	fflush(stdout);
 	if (attack_pid)
 		end(attack_pid);
@@ -445,7 +445,7 @@ int main(int argc, char **argv)
 	if (seen == MAP_FAILED)
 		fail("mmap");
 	printf("| attack | ports | missed | median | longest | CPU | resident | descriptors | "
-	       "helpers | log bytes |\n|---|---|---|---|---|---|---|---|---|---|\n");
+	       "children | log bytes |\n|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
 		if (is_wanted(attacks[i].name, argv + optind))
 			all &= run(&attacks[i], small ? 2 : 10);
