@@ -4,12 +4,10 @@
 
 #include "support/check_main.h"
 #include "support/collect.h"
-#include "support/fake_proc.h"
 #include "support/fixture.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
-#include "watch/elsewhere.h"
-#include "watch/subscription.h"
+#include "support/two_trees.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
 #define CLOSE PORTWATCH_EVENT_CLOSE
@@ -75,68 +73,34 @@ END_TEST
 
 /* --- what each tree is guaranteed: two roots, of which the first has a thread that keeps moving */
 
-#define HOG 10
-#define OTHER 20
 #define THREAD 11
 
-static struct fake_proc fake;
-static struct context context;
-static struct netns_table namespaces;
-static struct subscription_table subscriptions;
-static struct elsewhere elsewhere;
-static struct process_tree *trees[2];
-
-static void ignore(void *data, struct process_tree *tree, struct process *process)
-{
-	(void)data, (void)tree, (void)process;
-}
-
-static bool ignores_nobody(void *data, pid_t pid)
-{
-	(void)data, (void)pid;
-	return false;
-}
+static struct two_trees two;
 
 static void set_up_trees(void)
 {
-	static const struct process_hooks hooks = {ignores_nobody, ignore, ignore, NULL};
-
-	fake_proc_setup(&fake, true);
-	fake_proc_add(&fake, 1, 0, 0);
-	fake_proc_add(&fake, HOG, 1, 100);
-	fake_proc_add(&fake, OTHER, 1, 200);
-	fake_proc_add(&fake, THREAD, 1, 110);
-	context = (struct context){.procfs = fake.procfs};
-	ck_assert_int_eq(process_table_new(&context.processes, &context.procfs, &hooks, NULL), 0);
-	netns_table_init(&namespaces, &context, NULL, NULL, NULL);
-	subscription_table_init(&subscriptions, &context, &namespaces);
-	elsewhere_init(&elsewhere, &subscriptions);
-	ck_assert_int_eq(process_tree_new(&trees[0], context.processes, HOG, 100, false, 9), 0);
-	ck_assert_int_eq(process_tree_new(&trees[1], context.processes, OTHER, 200, false, 9), 0);
+	two_trees_start(&two);
+	fake_proc_add(&two.fake, THREAD, 1, 110);
 }
 
 static void tear_down_trees(void)
 {
-	elsewhere_clear(&elsewhere);
-	subscription_table_clear(&subscriptions);
-	netns_table_clear(&namespaces);
-	process_table_free(context.processes);
-	fake_proc_teardown(&fake);
+	two_trees_end(&two);
 }
 
 static void move(pid_t pid, const char *netns)
 {
-	fake_proc_netns(&fake, THREAD, netns);
-	elsewhere_look_at(&elsewhere, process_table_find(context.processes, pid), THREAD);
+	fake_proc_netns(&two.fake, THREAD, netns);
+	elsewhere_look_at(&two.elsewhere, process_table_find(two.context.processes, pid), THREAD);
 }
 
 static size_t count_places_of(pid_t pid)
 {
-	const struct process *process = process_table_find(context.processes, pid);
+	const struct process *process = process_table_find(two.context.processes, pid);
 	struct place *place = NULL;
 	size_t count = 0;
 
-	while ((place = elsewhere_next(&elsewhere, process, place)))
+	while ((place = elsewhere_next(&two.elsewhere, process, place)))
 		count++;
 	return count;
 }

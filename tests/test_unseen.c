@@ -9,12 +9,10 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/deny.h"
-#include "support/fake_proc.h"
 #include "support/fixture.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
-#include "watch/elsewhere.h"
-#include "watch/subscription.h"
+#include "support/two_trees.h"
 #include "watch/unseen.h"
 
 #define OPEN PORTWATCH_EVENT_OPEN
@@ -102,54 +100,19 @@ END_TEST
 
 /* --- what each tree is guaranteed: two roots, of which the first listens all the time */
 
-#define HOG 10
-#define OTHER 20
-
-static struct fake_proc fake;
-static struct context context;
-static struct netns_table namespaces;
-static struct subscription_table subscriptions;
-static struct elsewhere elsewhere;
+static struct two_trees two;
 static struct unseen unseen;
-static struct process_tree *trees[2];
-
-static void ignore(void *data, struct process_tree *tree, struct process *process)
-{
-	(void)data, (void)tree, (void)process;
-}
-
-static bool ignores_nobody(void *data, pid_t pid)
-{
-	(void)data, (void)pid;
-	return false;
-}
 
 static void set_up_trees(void)
 {
-	static const struct process_hooks hooks = {ignores_nobody, ignore, ignore, NULL};
-
-	fake_proc_setup(&fake, true);
-	fake_proc_add(&fake, 1, 0, 0);
-	fake_proc_add(&fake, HOG, 1, 100);
-	fake_proc_add(&fake, OTHER, 1, 200);
-	context = (struct context){.procfs = fake.procfs};
-	ck_assert_int_eq(process_table_new(&context.processes, &context.procfs, &hooks, NULL), 0);
-	netns_table_init(&namespaces, &context, NULL, NULL, NULL);
-	subscription_table_init(&subscriptions, &context, &namespaces);
-	elsewhere_init(&elsewhere, &subscriptions);
-	unseen_init(&unseen, &elsewhere);
-	ck_assert_int_eq(process_tree_new(&trees[0], context.processes, HOG, 100, false, 9), 0);
-	ck_assert_int_eq(process_tree_new(&trees[1], context.processes, OTHER, 200, false, 9), 0);
+	two_trees_start(&two);
+	unseen_init(&unseen, &two.elsewhere);
 }
 
 static void tear_down_trees(void)
 {
 	unseen_clear(&unseen);
-	elsewhere_clear(&elsewhere);
-	subscription_table_clear(&subscriptions);
-	netns_table_clear(&namespaces);
-	process_table_free(context.processes);
-	fake_proc_teardown(&fake);
+	two_trees_end(&two);
 }
 
 static void listen_often(pid_t pid, uint64_t first_socket, int times)
@@ -164,7 +127,7 @@ static void listen_often(pid_t pid, uint64_t first_socket, int times)
 	};
 
 	for (; times > 0; times--, change.socket++)
-		unseen_listened(&unseen, process_table_find(context.processes, pid), &change);
+		unseen_listened(&unseen, process_table_find(two.context.processes, pid), &change);
 }
 
 static size_t count_listens_of(pid_t pid)
