@@ -171,9 +171,9 @@ static const struct option options[] = {
 
 int main(int argc, char **argv)
 {
-	static void (*const runs[])(struct bench *) = {part_latency,    part_tick,   part_owner,
-	                                               part_namespaces, part_tables, part_storm,
-	                                               part_once,       part_starts, part_others};
+	static void (*const runs[])(struct bench *) = {
+		part_latency, part_poll_cycle, part_owner,  part_namespaces, part_tables,
+		part_storm,   part_once,       part_starts, part_others};
 	if (argc == 2 && strncmp(argv[1], STARTS_SERVE, strlen(STARTS_SERVE)) == 0)
 		starts_serve(argv[1] + strlen(STARTS_SERVE));
 	struct bench bench = {.pwatch = "./pwatch", .root = geteuid() == 0};

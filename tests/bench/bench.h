@@ -57,7 +57,7 @@ _Noreturn void starts_serve(const char *argument);
 
 /* The parts. Each runs in a process of its own. */
 void part_latency(struct bench *bench);
-void part_tick(struct bench *bench);
+void part_poll_cycle(struct bench *bench);
 void part_owner(struct bench *bench);
 void part_namespaces(struct bench *bench);
 void part_tables(struct bench *bench);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_tables.c - CPU of one tick by what there is in the tables */
+/* part_tables.c - CPU of one poll cycle by what there is in the tables */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,27 +7,27 @@
 #include "actor.h"
 #include "bench.h"
 #include "polling.h"
-#include "tick.h"
+#include "poll_cycle.h"
 
 #define CONNECTIONS 8000
 
 static void measure_way(struct bench *bench, struct actor *actor, const char *where,
                         const char *name, enum portwatch_table table, double dumps)
 {
-	struct tick tick = tick_measure(actor->root, PORTWATCH_READER_SETNS, table,
-	                                bench->quick ? 2 : 5, bench->quick ? 15 : 25);
+	struct poll_cycle cycle = poll_cycle_measure(actor->root, PORTWATCH_READER_SETNS, table,
+	                                             bench->quick ? 2 : 5, bench->quick ? 15 : 25);
 	struct figure *figure;
 	char what[REPORT_TEXT];
 
 	snprintf(what, sizeof(what), "%s, %s", where, name);
-	if (tick.error < 0) {
-		report_impossible(bench->report, 5, what, strerror(-tick.error));
+	if (cycle.error < 0) {
+		report_impossible(bench->report, 5, what, strerror(-cycle.error));
 		return;
 	}
-	figure = report_figure(bench->report, 5, UNIT_SECONDS, tick.cpu, NAN, "%s", what);
+	figure = report_figure(bench->report, 5, UNIT_SECONDS, cycle.cpu, NAN, "%s", what);
 	report_compare(figure, "two bare dumps", dumps);
-	if (!isnan(tick.calls))
-		report_note(figure, "%.1f system calls", tick.calls);
+	if (!isnan(cycle.calls))
+		report_note(figure, "%.1f system calls", cycle.calls);
 }
 
 static void measure(struct bench *bench, int listeners, int connections)
@@ -46,7 +46,7 @@ static void measure(struct bench *bench, int listeners, int connections)
 	/* Connections first: a listener of theirs is one of all. */
 	actor_fill(&actor, 0, connections);
 	actor_fill(&actor, listeners - (connections > 0), 0);
-	dumps = actor_dumps(&actor, bench->quick ? 20 : 50, TICK_INTERVAL * NSEC_PER_MSEC);
+	dumps = actor_dumps(&actor, bench->quick ? 20 : 50, POLL_INTERVAL * NSEC_PER_MSEC);
 	measure_way(bench, &actor, where, "setns+diag", PORTWATCH_TABLE_DIAG, dumps);
 	measure_way(bench, &actor, where, "setns+text", PORTWATCH_TABLE_PROCFS, dumps);
 	if (polling_cat(actor.root, bench->quick ? 3 : 7, &cost)) {

@@ -10,7 +10,7 @@
 static const char *const parts[] = {
 	"",
 	"listen(2) to callback",
-	"one idle tick of one namespace",
+	"one idle poll cycle of one namespace",
 	"a new listener's owner",
 	"many namespaces",
 	"tables",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* part_tick.c - CPU and system calls of one idle tick of one namespace, by each way of reading */
+/* part_poll_cycle.c - CPU and system calls of one idle poll cycle of one namespace, by each way of
+ * reading */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "bench.h"
 #include "polling.h"
 #include "samples.h"
-#include "tick.h"
+#include "poll_cycle.h"
 
 #define LISTENERS 3
 #define DUMPS 100
@@ -34,31 +35,31 @@ static struct reading readings[] = {
 
 static double bare(struct bench *bench, struct actor *actor)
 {
-	return actor_dumps(actor, bench->quick ? 25 : DUMPS, TICK_INTERVAL * NSEC_PER_MSEC);
+	return actor_dumps(actor, bench->quick ? 25 : DUMPS, POLL_INTERVAL * NSEC_PER_MSEC);
 }
 
 /* The bare dumps are made right before and right after: the machine is not the same at any time. */
 static void measure(struct bench *bench, struct reading *reading, struct actor *actor)
 {
 	double before = bare(bench, actor);
-	struct tick tick = tick_measure(actor->root, reading->reader, reading->table,
-	                                bench->quick ? 3 : 10, bench->quick ? 20 : 50);
+	struct poll_cycle cycle = poll_cycle_measure(actor->root, reading->reader, reading->table,
+	                                             bench->quick ? 3 : 10, bench->quick ? 20 : 50);
 	struct figure *figure;
 
 	reading->dumps = (before + bare(bench, actor)) / 2;
-	if (tick.error < 0) {
-		report_impossible(bench->report, 2, reading->what, strerror(-tick.error));
+	if (cycle.error < 0) {
+		report_impossible(bench->report, 2, reading->what, strerror(-cycle.error));
 		return;
 	}
-	reading->cpu = tick.cpu;
-	figure = report_figure(bench->report, 2, UNIT_SECONDS, tick.cpu, NAN, "%s", reading->what);
+	reading->cpu = cycle.cpu;
+	figure = report_figure(bench->report, 2, UNIT_SECONDS, cycle.cpu, NAN, "%s", reading->what);
 	report_compare(figure, "two bare dumps", reading->dumps);
-	if (isnan(tick.calls))
+	if (isnan(cycle.calls))
 		report_note(figure, "system calls: - (%s)",
-		            tick.untraced == -EPERM ? "ptrace is not allowed here"
-		                                    : strerror(-tick.untraced));
+		            cycle.untraced == -EPERM ? "ptrace is not allowed here"
+		                                     : strerror(-cycle.untraced));
 	else
-		report_note(figure, "%.1f system calls", tick.calls);
+		report_note(figure, "%.1f system calls", cycle.calls);
 }
 
 static double measure_cat(struct bench *bench, const struct actor *actor, double dumps)
@@ -82,12 +83,12 @@ static void budgets(struct bench *bench, double cat)
 	double cpu = readings[0].cpu;
 
 	report_budget(bench->report, UNIT_RATIO, cpu / readings[0].dumps, 2,
-	              "CPU of one idle tick (setns+diag), of two bare dumps");
+	              "CPU of one idle poll cycle (setns+diag), of two bare dumps");
 	report_budget(bench->report, UNIT_RATIO, cpu / cat, 1.0 / 50,
-	              "CPU of one idle tick (setns+diag), of `nsenter … cat` of both tables");
+	              "CPU of one idle poll cycle (setns+diag), of `nsenter … cat` of both tables");
 }
 
-void part_tick(struct bench *bench)
+void part_poll_cycle(struct bench *bench)
 {
 	struct actor foreign, own;
 	struct figure *figure;
