@@ -412,7 +412,8 @@ START_TEST(more_namespaces_than_helpers_are_watched)
 	for (int i = 0; i < MANY; i++)
 		collect_wait(&collect, OPEN, NULL, (uint16_t)(8200 + i));
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, 0), 0);
-	ck_assert_uint_le(process_children(), MANY / 2);
+	/* A helper that has given up its place may not have ended yet. */
+	ck_assert_uint_le(process_wait_at_most(MANY / 2), MANY / 2);
 	ck_assert_uint_le(collect_count_messages(&collect, "cannot be read"), 0);
 	collect_free(&collect);
 	for (int i = 0; i < MANY; i++)

@@ -109,6 +109,12 @@ static _Noreturn void serve(int fuse)
 	}
 }
 
+static void remove_files(void)
+{
+	unlink(FILE_NAME);
+	rmdir(directory);
+}
+
 /* Mounts the file, only for this test, and starts its server. */
 static void start_server(void)
 {
@@ -124,8 +130,12 @@ static void start_server(void)
 	ck_assert_int_ge(file, 0);
 	close(file);
 	snprintf(options, sizeof(options), "fd=%d,rootmode=100666,user_id=0,group_id=0", fuse);
-	if (mount("stuck", FILE_NAME, "fuse", 0, options) < 0)
-		test_skip("cannot mount a file system of type fuse: %s", strerror(errno));
+	if (mount("stuck", FILE_NAME, "fuse", 0, options) < 0) {
+		int error = errno;
+
+		remove_files();
+		test_skip("cannot mount a file system of type fuse: %s", strerror(error));
+	}
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 	              0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
@@ -149,8 +159,7 @@ static void end_server(void)
 	}
 	holder = 0;
 	umount2(FILE_NAME, MNT_DETACH);
-	unlink(FILE_NAME);
-	rmdir(directory);
+	remove_files();
 }
 
 static bool is_served(void)

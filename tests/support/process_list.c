@@ -79,6 +79,16 @@ size_t process_wait_children(size_t expected)
 	return found;
 }
 
+size_t process_wait_at_most(size_t limit)
+{
+	time_t deadline = time(NULL) + patience(60);
+	size_t found;
+
+	while ((found = process_children()) > limit && time(NULL) < deadline)
+		sched_yield();
+	return found;
+}
+
 size_t process_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");

@@ -16,6 +16,9 @@ size_t process_resident(void);
  * function returns the current number. */
 size_t process_wait_children(size_t expected);
 
+/* Waits in the same way until there are at most `limit` child processes. */
+size_t process_wait_at_most(size_t limit);
+
 /* Waits until there are `expected` threads, for at most ten seconds, and returns their number: a
  * thread that was joined is listed for a moment longer. 0: returns the current number at once. */
 size_t process_threads(size_t expected);
