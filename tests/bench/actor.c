@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actor.c - starts actors, and tells them what to do */
+/* actor.c - starts actors and sends commands to them */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "support/loopback.h"
 
-/* Descriptors that each idle member of the tree holds, beside the standard three. */
+/* Open descriptors of each idle member of the tree, in addition to the standard three. */
 #define MEMBER_DESCRIPTORS 5
 
 uid_t actor_user;
@@ -31,7 +31,7 @@ static bool write_text(const char *path, const char *text)
 	return done;
 }
 
-/* Maps the user to root of the new user namespace: to bring up an interface there. */
+/* Maps the user to root of the new user namespace, who may bring up the loopback interface. */
 static bool map_ids(uid_t uid, gid_t gid)
 {
 	char users[32], groups[32];
@@ -42,7 +42,7 @@ static bool map_ids(uid_t uid, gid_t gid)
 	       write_text("/proc/self/uid_map", users) && write_text("/proc/self/gid_map", groups);
 }
 
-static bool go(enum place place)
+static bool enter_place(enum place place)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
@@ -70,11 +70,11 @@ static void add_idle(unsigned int count)
 	}
 }
 
-static void act(int channel)
+static void serve_as_actor(int channel)
 {
-	struct deed hello = {.port = getpid()};
+	struct actor_result ready = {.port = getpid()};
 
-	if (send(channel, &hello, sizeof(hello), 0) < 0)
+	if (send(channel, &ready, sizeof(ready), 0) < 0)
 		_exit(1);
 	actor_serve(channel);
 }
@@ -85,49 +85,49 @@ static bool change_user(void)
 	       setresuid(actor_user, actor_user, actor_user) == 0;
 }
 
-static void become_root(int channel, enum place place, unsigned int members)
+static void run_root(int channel, enum place place, unsigned int members)
 {
-	if (!go(place) || (actor_user && !change_user()))
+	if (!enter_place(place) || (actor_user && !change_user()))
 		_exit(1);
-	/* A change of user has made it unreadable for that user. */
+	/* After a change of user the kernel makes the process unreadable for that user. */
 	prctl(PR_SET_DUMPABLE, 1);
 	if (members <= 1)
-		act(channel);
+		serve_as_actor(channel);
 	add_idle((members - 2) / 2);
 	if (bench_fork() == 0)
-		act(channel);
+		serve_as_actor(channel);
 	close(channel);
 	add_idle((members - 2) - (members - 2) / 2);
 	for (;;)
 		pause();
 }
 
-static struct deed answer(struct actor *actor)
+static struct actor_result receive_result(struct actor *actor)
 {
-	struct deed deed = {.error = EPIPE};
+	struct actor_result result = {.error = EPIPE};
 
-	while (recv(actor->channel, &deed, sizeof(deed), 0) < 0 && errno == EINTR)
+	while (recv(actor->channel, &result, sizeof(result), 0) < 0 && errno == EINTR)
 		;
-	return deed;
+	return result;
 }
 
 bool actor_start(struct actor *actor, enum place place, unsigned int members)
 {
 	int ends[2];
-	struct deed hello;
+	struct actor_result ready;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		bench_fail("socketpair: %s", strerror(errno));
 	actor->root = bench_fork();
 	if (actor->root == 0) {
 		close(ends[0]);
-		become_root(ends[1], place, members);
+		run_root(ends[1], place, members);
 	}
 	close(ends[1]);
 	actor->channel = ends[0];
-	hello = answer(actor);
-	actor->pid = hello.port;
-	if (hello.error == 0)
+	ready = receive_result(actor);
+	actor->pid = ready.port;
+	if (ready.error == 0)
 		return true;
 	actor_stop(actor);
 	return false;
@@ -141,60 +141,63 @@ void actor_stop(struct actor *actor)
 		;
 }
 
-static void tell_begin(struct actor *actor, const struct actor_command *command)
+static void request_begin(struct actor *actor, const struct actor_command *command)
 {
 	if (send(actor->channel, command, sizeof(*command), MSG_NOSIGNAL) < 0)
 		bench_fail("an actor has died");
 }
 
-static struct deed tell_end(struct actor *actor)
+static struct actor_result request_end(struct actor *actor)
 {
-	struct deed deed = answer(actor);
+	struct actor_result result = receive_result(actor);
 
-	if (deed.error)
-		bench_fail("an actor could not do as it was told: %s", strerror(deed.error));
-	return deed;
+	if (result.error)
+		bench_fail("an actor failed: %s", strerror(result.error));
+	return result;
 }
 
-static struct deed tell(struct actor *actor, const struct actor_command *command)
+static struct actor_result request(struct actor *actor, const struct actor_command *command)
 {
-	tell_begin(actor, command);
-	return tell_end(actor);
+	request_begin(actor, command);
+	return request_end(actor);
 }
 
-struct deed actor_listen(struct actor *actor, int port)
+struct actor_result actor_listen(struct actor *actor, int port)
 {
-	return tell(actor, &(struct actor_command){.verb = ACTOR_LISTEN, .a = port});
+	return request(actor, &(struct actor_command){.verb = ACTOR_LISTEN, .a = port});
 }
 
 void actor_listen_begin(struct actor *actor, int port, uint64_t delay)
 {
-	tell_begin(actor, &(struct actor_command){.verb = ACTOR_LISTEN, .a = port, .time = delay});
+	request_begin(actor,
+	              &(struct actor_command){.verb = ACTOR_LISTEN, .a = port, .time = delay});
 }
 
-struct deed actor_listen_end(struct actor *actor)
+struct actor_result actor_listen_end(struct actor *actor)
 {
-	return tell_end(actor);
+	return request_end(actor);
 }
 
-struct deed actor_close(struct actor *actor, int port)
+struct actor_result actor_close(struct actor *actor, int port)
 {
-	return tell(actor, &(struct actor_command){.verb = ACTOR_CLOSE, .a = port});
+	return request(actor, &(struct actor_command){.verb = ACTOR_CLOSE, .a = port});
 }
 
 void actor_fill(struct actor *actor, int listeners, int connections)
 {
-	tell(actor, &(struct actor_command){.verb = ACTOR_FILL, .a = listeners, .b = connections});
+	request(actor,
+	        &(struct actor_command){.verb = ACTOR_FILL, .a = listeners, .b = connections});
 }
 
 double actor_dumps(struct actor *actor, int count, uint64_t pause)
 {
-	return tell(actor, &(struct actor_command){.verb = ACTOR_DUMPS, .a = count, .time = pause})
+	return request(actor,
+	               &(struct actor_command){.verb = ACTOR_DUMPS, .a = count, .time = pause})
 	        .value;
 }
 
 void actor_storm(struct actor *actor, struct storm_port *ports, int keep, uint64_t stay)
 {
-	tell(actor,
-	     &(struct actor_command){.verb = ACTOR_STORM, .a = keep, .time = stay, .ports = ports});
+	request(actor, &(struct actor_command){
+			       .verb = ACTOR_STORM, .a = keep, .time = stay, .ports = ports});
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actor.h - a process that listens when it is told to, somewhere in a tree of others */
+/* actor.h - a process in a watched tree that listens on command */
 #ifndef ACTOR_H
 #define ACTOR_H
 
@@ -7,50 +7,51 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Where an actor lives. */
+/* The network namespace of an actor. */
 enum place {
-	PLACE_OWN,     /* in the network namespace of the benchmark */
-	PLACE_FOREIGN, /* in one of its own; as PLACE_USER where that takes more than we are */
-	PLACE_USER, /* in one of its own, below a user namespace of its own: takes no privilege */
+	PLACE_OWN,     /* the namespace of the benchmark */
+	PLACE_FOREIGN, /* a new one; without root: as PLACE_USER */
+	PLACE_USER,    /* a new one in a new user namespace: requires no privilege */
 };
 
 struct actor {
 	int channel;
 	pid_t root; /* the process to watch */
-	pid_t pid;  /* the one that listens: the root itself, or in the middle of its children */
+	pid_t pid;  /* the process that listens: the root, or the middle one of its children */
 };
 
-/* What was done. */
-struct deed {
+/* The answer to a command. */
+struct actor_result {
 	int error;       /* 0, or an errno */
-	int port;        /* on which it listens */
+	int port;        /* the port that was opened or closed */
 	uint64_t before; /* CLOCK_MONOTONIC just before listen(2) or close(2) */
-	double value;    /* of actor_dumps() */
+	double value;    /* the result of actor_dumps() */
 };
 
-/* Who it is, once it is in its place; 0: who starts it. */
+/* The user that an actor becomes after it has entered its namespace; 0: no change. */
 extern uid_t actor_user;
 
-/* Starts one in a tree of so many processes, itself included. False where that isn't allowed. */
+/* Starts an actor in a tree of the given number of processes, the actor included. Returns false if
+ * the kernel refuses the namespace. */
 bool actor_start(struct actor *actor, enum place place, unsigned int members);
-/* Ends it, and its tree. */
+/* Ends the actor and its tree. */
 void actor_stop(struct actor *actor);
 
-/* Listens on 127.0.0.1; port 0: on the next that is free. */
-struct deed actor_listen(struct actor *actor, int port);
-/* The same in two halves: it listens some time after it was told to, while the caller waits for
- * something else. */
+/* Listens on 127.0.0.1; port 0: the next free port. */
+struct actor_result actor_listen(struct actor *actor, int port);
+/* The same in two steps: the actor listens after the delay (ns), while the caller waits for the
+ * event. */
 void actor_listen_begin(struct actor *actor, int port, uint64_t delay);
-struct deed actor_listen_end(struct actor *actor);
+struct actor_result actor_listen_end(struct actor *actor);
 /* Closes a listener. */
-struct deed actor_close(struct actor *actor, int port);
-/* Listens on so many ports, or makes so many connections to itself, that stay. */
+struct actor_result actor_close(struct actor *actor, int port);
+/* Opens listeners, and connections of the actor to itself. All stay open. */
 void actor_fill(struct actor *actor, int listeners, int connections);
-/* The CPU time of one pair of sock_diag(7) dumps of the listeners of its namespace, IPv4 and IPv6,
- * made and received by bare system calls: the median of so many, with a pause after each. */
+/* The CPU time of one pair of sock_diag(7) dumps of the listeners in the actor's namespace, IPv4
+ * and IPv6, by plain system calls: the median of `count` pairs, with a pause (ns) after each. */
 double actor_dumps(struct actor *actor, int count, uint64_t pause);
 
-/* A port of a storm. Times of CLOCK_MONOTONIC; 0: not opened, not closed. */
+/* A port of a storm. Times are CLOCK_MONOTONIC; 0: not opened, not closed. */
 struct storm_port {
 	uint64_t opened; /* after listen(2) */
 	uint64_t closed; /* before close(2) */
@@ -59,8 +60,9 @@ struct storm_port {
 #define STORM_FIRST 20000
 #define STORM_PORTS 10000
 
-/* Listens on and closes all these ports, once each, as fast as it can, but keeps each `keep`th for
- * `stay` nanoseconds at least. ports is memory shared with it. Returns when it has ended. */
+/* Opens and closes each port from STORM_FIRST on once, as fast as possible. Every `keep`th port
+ * stays open for at least `stay` ns. The actor writes to `ports`, which is shared memory. Returns
+ * when the storm is over. */
 void actor_storm(struct actor *actor, struct storm_port *ports, int keep, uint64_t stay);
 
 #endif

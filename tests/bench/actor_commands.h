@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actor_commands.h - what crosses the channel of an actor */
+/* actor_commands.h - the commands that an actor receives over its channel */
 #ifndef ACTOR_COMMANDS_H
 #define ACTOR_COMMANDS_H
 
@@ -22,7 +22,7 @@ struct actor_command {
 	struct storm_port *ports;
 };
 
-/* The life of an actor: answers each command by a struct deed, until the channel ends. */
+/* The main loop of an actor: answers each command until the channel is closed. */
 void actor_serve(int channel) __attribute__((noreturn));
 
 /* See actor_dumps() (dumps.c). */

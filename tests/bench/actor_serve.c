@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actor_serve.c - an actor does as it is told */
+/* actor_serve.c - the actor executes the commands that it receives */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +11,13 @@
 #include "actor_commands.h"
 #include "bench.h"
 
-/* Where ports are looked for that nobody uses; the storm has others, and so has the kernel for
- * connections. */
-#define FIRST 10000
-#define LAST 19999
+/* The range in which the actor searches for free ports. The storm uses another range, and so does
+ * the kernel for the local ports of connections. */
+#define FIRST_PORT 10000
+#define LAST_PORT 19999
 
-static int listeners[65536]; /* by port; 0: none */
-static int next_port = FIRST;
+static int listeners[65536]; /* descriptor by port; 0: none */
+static int next_port = FIRST_PORT;
 
 static struct sockaddr_in local(int port)
 {
@@ -28,7 +28,7 @@ static struct sockaddr_in local(int port)
 	};
 }
 
-static int bound(int port)
+static int bind_port(int port)
 {
 	struct sockaddr_in address = local(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
@@ -42,41 +42,41 @@ static int bound(int port)
 	return -EADDRINUSE;
 }
 
-/* A socket bound to the next free port; each has its turn, so that none is soon used again. */
-static int bound_to_next(int *port)
+/* Binds a socket to the next free port. Ports are used in rotation, so that none is reused soon. */
+static int bind_next_port(int *port)
 {
 	int fd = -EADDRINUSE;
 
-	for (int tries = 0; fd == -EADDRINUSE && tries <= LAST - FIRST; tries++) {
+	for (int tries = 0; fd == -EADDRINUSE && tries <= LAST_PORT - FIRST_PORT; tries++) {
 		*port = next_port;
-		next_port = next_port < LAST ? next_port + 1 : FIRST;
-		fd = bound(*port);
+		next_port = next_port < LAST_PORT ? next_port + 1 : FIRST_PORT;
+		fd = bind_port(*port);
 	}
 	return fd;
 }
 
-static struct deed do_listen(int port)
+static struct actor_result do_listen(int port)
 {
-	struct deed deed = {.port = port};
-	int fd = port ? bound(port) : bound_to_next(&deed.port);
+	struct actor_result result = {.port = port};
+	int fd = port ? bind_port(port) : bind_next_port(&result.port);
 
 	if (fd < 0)
-		return (struct deed){.error = -fd};
-	listeners[deed.port] = fd;
-	deed.before = clock_now(CLOCK_MONOTONIC);
+		return (struct actor_result){.error = -fd};
+	listeners[result.port] = fd;
+	result.before = clock_now(CLOCK_MONOTONIC);
 	if (listen(fd, 16) < 0)
-		deed.error = errno;
-	return deed;
+		result.error = errno;
+	return result;
 }
 
-static struct deed do_close(int port)
+static struct actor_result do_close(int port)
 {
-	struct deed deed = {.port = port, .before = clock_now(CLOCK_MONOTONIC)};
+	struct actor_result result = {.port = port, .before = clock_now(CLOCK_MONOTONIC)};
 
 	if (listeners[port])
 		close(listeners[port]);
 	listeners[port] = 0;
-	return deed;
+	return result;
 }
 
 static int connect_pair(int listener, int port)
@@ -89,48 +89,48 @@ static int connect_pair(int listener, int port)
 	return accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* In a process of its own: descriptors are limited. The connections lead to a listener of theirs.
- */
+/* Runs in a separate process, because the number of descriptors is limited. The connections lead to
+ * a listener of the same process. */
 static void hold_connections(int count, int report)
 {
-	struct deed deed = do_listen(0);
+	struct actor_result result = do_listen(0);
 
-	for (int i = 0; i < count && deed.error == 0; i++)
-		deed.error = -connect_pair(listeners[deed.port], deed.port);
-	if (write(report, &deed, sizeof(deed)) < 0)
+	for (int i = 0; i < count && result.error == 0; i++)
+		result.error = -connect_pair(listeners[result.port], result.port);
+	if (write(report, &result, sizeof(result)) < 0)
 		_exit(1);
 	for (;;)
 		pause();
 }
 
-static struct deed connect_all(int count)
+static struct actor_result connect_all(int count)
 {
-	struct deed deed = {.error = EPIPE};
+	struct actor_result result = {.error = EPIPE};
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return (struct deed){.error = errno};
+		return (struct actor_result){.error = errno};
 	if (bench_fork() == 0)
 		hold_connections(count, ends[1]);
 	close(ends[1]);
-	if (read(ends[0], &deed, sizeof(deed)) != sizeof(deed))
-		deed.error = EPIPE;
+	if (read(ends[0], &result, sizeof(result)) != sizeof(result))
+		result.error = EPIPE;
 	close(ends[0]);
-	return deed;
+	return result;
 }
 
-static struct deed do_fill(int count, int connections)
+static struct actor_result do_fill(int count, int connections)
 {
-	struct deed deed = {0};
+	struct actor_result result = {0};
 
 	if (connections > 0)
-		deed = connect_all(connections);
-	for (int i = 0; i < count && deed.error == 0; i++)
-		deed = do_listen(STORM_FIRST + i);
-	return deed;
+		result = connect_all(connections);
+	for (int i = 0; i < count && result.error == 0; i++)
+		result = do_listen(STORM_FIRST + i);
+	return result;
 }
 
-/* Closes those that have been kept long enough; all, waiting for them, if `wait`. */
+/* Closes the ports that have been open for `stay` ns. With `wait`: waits, and closes all. */
 static int close_kept(struct storm_port *ports, const int *kept, int first, int count,
                       uint64_t stay, bool wait)
 {
@@ -147,17 +147,17 @@ static int close_kept(struct storm_port *ports, const int *kept, int first, int 
 	return first;
 }
 
-static struct deed do_storm(struct storm_port *ports, int keep, uint64_t stay)
+static struct actor_result do_storm(struct storm_port *ports, int keep, uint64_t stay)
 {
 	static int kept[STORM_PORTS];
 	int first = 0, count = 0;
-	struct deed deed = {0};
+	struct actor_result result = {0};
 
 	for (int i = 0; i < STORM_PORTS; i++) {
-		deed = do_listen(STORM_FIRST + i);
-		if (deed.error == EADDRINUSE)
-			continue; /* somebody else's */
-		if (deed.error)
+		result = do_listen(STORM_FIRST + i);
+		if (result.error == EADDRINUSE)
+			continue; /* another process uses the port */
+		if (result.error)
 			break;
 		ports[i].opened = clock_now(CLOCK_MONOTONIC);
 		if (i % keep == 0) {
@@ -169,12 +169,12 @@ static struct deed do_storm(struct storm_port *ports, int keep, uint64_t stay)
 		first = close_kept(ports, kept, first, count, stay, false);
 	}
 	close_kept(ports, kept, first, count, stay, true);
-	if (deed.error == EADDRINUSE)
-		deed.error = 0;
-	return deed;
+	if (result.error == EADDRINUSE)
+		result.error = 0;
+	return result;
 }
 
-static struct deed obey(const struct actor_command *command)
+static struct actor_result execute(const struct actor_command *command)
 {
 	switch (command->verb) {
 	case ACTOR_LISTEN:
@@ -185,11 +185,11 @@ static struct deed obey(const struct actor_command *command)
 	case ACTOR_FILL:
 		return do_fill(command->a, command->b);
 	case ACTOR_DUMPS:
-		return (struct deed){.value = dumps_measure(command->a, command->time)};
+		return (struct actor_result){.value = dumps_measure(command->a, command->time)};
 	case ACTOR_STORM:
 		return do_storm(command->ports, command->a, command->time);
 	}
-	return (struct deed){.error = EINVAL};
+	return (struct actor_result){.error = EINVAL};
 }
 
 void actor_serve(int channel)
@@ -197,9 +197,9 @@ void actor_serve(int channel)
 	struct actor_command command;
 
 	while (recv(channel, &command, sizeof(command), 0) == sizeof(command)) {
-		struct deed deed = obey(&command);
+		struct actor_result result = execute(&command);
 
-		if (send(channel, &deed, sizeof(deed), MSG_NOSIGNAL) < 0)
+		if (send(channel, &result, sizeof(result), MSG_NOSIGNAL) < 0)
 			break;
 	}
 	_exit(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.c - measures what watching costs, and how soon it tells, beside simpler ways to do it */
+/* bench.c - measures the latency and the cost of watching, compared with simpler methods */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "notify/notifier.h"
 
-/* A part that takes longer hangs. */
+/* Seconds after which a part counts as hanging. */
 #define PART_MAX 400
 
 void bench_fail(const char *format, ...)
@@ -31,7 +31,7 @@ void bench_fail(const char *format, ...)
 	exit(1);
 }
 
-void bench_say(const char *format, ...)
+void bench_log(const char *format, ...)
 {
 	va_list arguments;
 
@@ -111,7 +111,7 @@ static bool can_open_notifier(void)
 	return can;
 }
 
-/* 1,000 helpers and 8,000 connections take more descriptors than is usual. */
+/* The cases with many helpers and 8,000 connections exceed the usual limit of descriptors. */
 static void raise_limit(void)
 {
 	struct rlimit limit;
@@ -129,7 +129,7 @@ static void run_part(struct bench *bench, int part, void (*run)(struct bench *be
 	pid_t pid;
 
 	fflush(NULL);
-	bench_say("%d. %s", part, report_part(part));
+	bench_log("%d. %s", part, report_part(part));
 	pid = bench_fork();
 	if (pid == 0) {
 		alarm(PART_MAX);
@@ -140,16 +140,16 @@ static void run_part(struct bench *bench, int part, void (*run)(struct bench *be
 		;
 	if (status != 0)
 		report_impossible(bench->report, part, "the rest of this part",
-		                  WIFSIGNALED(status) ? "it was ended by a signal" : "it failed");
-	bench_say("%d. took %.0f s", part, seconds(clock_now(CLOCK_MONOTONIC) - start));
+		                  WIFSIGNALED(status) ? "a signal ended it" : "it failed");
+	bench_log("%d. took %.0f s", part, seconds(clock_now(CLOCK_MONOTONIC) - start));
 }
 
 static const char usage[] =
 	"Usage: bench [--quick] [--parts=LIST] [--json=FILE] [--pwatch=FILE]\n"
 	"Measures libportwatch; prints a Markdown table.\n"
 	"  --quick        about two minutes, with fewer repeats and smaller cases\n"
-	"  --parts=LIST   only these, such as 1,3\n"
-	"  --json=FILE    write the figures to FILE as well\n"
+	"  --parts=LIST   run only these parts, such as 1,3\n"
+	"  --json=FILE    also write the figures to FILE\n"
 	"  --pwatch=FILE  the command to measure; default ./pwatch\n";
 
 static void write_json(const struct bench *bench, const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.h - what the parts of the benchmark have in common */
+/* bench.h - functions that all parts of the benchmark share */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -15,29 +15,29 @@ struct bench {
 	struct report *report;
 	bool quick;
 	bool root;
-	bool notifier;      /* whether it can be opened here */
+	bool notifier;      /* the kernel allows a notifier that reports listen(2) */
 	const char *pwatch; /* the command to measure */
 };
 
-/* Seconds of a difference of two clock_now(). */
+/* Converts a difference of two clock_now() values to seconds. */
 static inline double seconds(uint64_t nanoseconds)
 {
 	return (double)nanoseconds / (double)NSEC_PER_SEC;
 }
 
-/* Ends this part of the benchmark; what it has measured until now counts. */
+/* Ends this part of the benchmark. The report keeps the figures measured so far. */
 void bench_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-/* Says on standard error what is being done. */
-void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Logs progress on standard error. */
+void bench_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void bench_sleep(uint64_t nanoseconds);
-/* A number from 0 to below limit. */
+/* A random number from 0 to limit - 1. */
 uint64_t bench_random(uint64_t limit);
 
-/* A child process that dies with its parent. As fork(2), but never fails. */
+/* fork(2), but the child dies with its parent, and a failure ends the part. */
 int bench_fork(void);
 
-/* Hooks of a notifier (notifier.h) that take listen events alone. */
+/* Hooks of a notifier (notifier.h) that ignore all events except listen events. */
 bool bench_ignore_fork(void *data, pid_t parent, pid_t child);
 bool bench_ignore_process(void *data, pid_t pid);
 void bench_ignore_followed(void *data, pid_t pid);
@@ -49,7 +49,7 @@ void bench_ignore_loss(void *data, uint64_t records);
 		.followed = bench_ignore_followed, .lost = bench_ignore_loss,                      \
 	}
 
-/* With this argument, and what it needs behind it, the benchmark is a server of part_starts(). */
+/* With this argument the program is a server of part_starts(). The value has its parameters. */
 #define STARTS_SERVE "--serve="
 _Noreturn void starts_serve(const char *argument);
 

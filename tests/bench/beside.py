@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""beside.py PWATCH - what other ways to learn of ports cost: the CPU time of a call, compared with ss
+"""beside.py PWATCH - the CPU time of other commands that list or test ports, compared with ss
 
-Not part of make check. Takes root, and the tools, of which those that aren't installed are left out. All
-runs in a PID namespace of its own with so many idle PROCESSES, of which one listens in our network
-namespace and another one in a namespace of its own. Each command runs ROUNDS times in turn with the
-others; the least is taken. What waits for a port is run where the port isn't open: a single try.
+Not part of make check. Requires root, and leaves out the tools that are not installed. The script runs in
+a PID namespace of its own with PROCESSES processes. One of them listens in the network namespace of the
+script, another one in a namespace of its own. The commands run in rotation, RUNS times each; the smallest
+CPU time counts. A command that waits for a port gets a closed port, so that it tries only once.
 """
 import os
 import resource
@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 
-ROUNDS = 50
+RUNS = 50
 PROCESSES = 150
 LISTEN = 'tracepoint:sock:inet_sock_set_state /args->newstate == 10/ { printf("%d %s %d\\n", pid, comm, args->sport); }'
 SERVER = 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True); input()'
@@ -26,7 +26,7 @@ def start(*prefix):
 
 
 def cost(command):
-    """The CPU time of one run, in milliseconds, with that of all that it runs."""
+    """The CPU time of one run and its children, in milliseconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -55,7 +55,7 @@ def main():
         "bpftrace -e '...' -c true": ['bpftrace', '-e', LISTEN, '-c', '/bin/true'],
     }
     least = {}
-    for number in range(ROUNDS):
+    for number in range(RUNS):
         for name, command in commands.items():
             if shutil.which(command[0]) and (number < 5 or command[0] != 'bpftrace'):
                 least[name] = min(least.get(name, 1e9), cost(command))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command.c - runs other programs, and tells what they cost */
+/* command.c - runs other programs and measures their cost */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,10 +11,10 @@
 #include "command.h"
 #include "samples.h"
 
-/* What a shell usually gives: some programs close all descriptors that there may be. */
+/* The usual RLIMIT_NOFILE of a shell: some programs close every descriptor up to the limit. */
 #define USUAL_DESCRIPTORS 1024
 
-static void become(char *const arguments[], int output)
+static void exec_program(char *const arguments[], int output)
 {
 	struct rlimit limit = {USUAL_DESCRIPTORS, USUAL_DESCRIPTORS};
 	int null = open("/dev/null", O_RDWR);
@@ -27,7 +27,7 @@ static void become(char *const arguments[], int output)
 	_exit(127);
 }
 
-/* vfork: else what is measured is the size of this program. */
+/* vfork(2), because fork(2) would measure the size of this program. */
 pid_t command_start(char *const arguments[], int *output)
 {
 	int ends[2] = {-1, -1};
@@ -37,7 +37,7 @@ pid_t command_start(char *const arguments[], int *output)
 		bench_fail("pipe: %s", strerror(errno));
 	pid = vfork();
 	if (pid == 0)
-		become(arguments, ends[1]);
+		exec_program(arguments, ends[1]);
 	if (pid < 0)
 		bench_fail("vfork: %s", strerror(errno));
 	if (output) {

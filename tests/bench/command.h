@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command.h - runs other programs, and tells what they cost */
+/* command.h - runs other programs and measures their cost */
 #ifndef COMMAND_H
 #define COMMAND_H
 
@@ -7,14 +7,16 @@
 #include <sys/types.h>
 
 struct cost {
-	double wall, cpu; /* seconds, from before fork to the end; of the program and what it ran */
+	double wall; /* seconds from before the fork until the program was reaped */
+	double cpu;  /* CPU seconds of the program and its children */
 };
 
-/* Starts a program, its output into a pipe or (NULL) to /dev/null. Returns its PID. */
+/* Starts a program. Its output goes into a pipe, whose read end *output receives, or to /dev/null
+ * if output is NULL. Returns the PID. */
 pid_t command_start(char *const arguments[], int *output);
-/* Runs it to its end. False where it fails. */
+/* Runs a program to its end. Returns false if the program fails. */
 bool command_run(char *const arguments[], struct cost *cost);
-/* The medians of so many runs. False where it can't be run. */
+/* Measures the medians of `runs` runs. Returns false if the program fails. */
 bool command_measure(char *const arguments[], unsigned int runs, struct cost *cost);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* crowd.c - processes that have nothing to do with what is watched */
+/* crowd.c - idle processes outside of the watched tree */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,7 +19,7 @@ static void idle(void)
 		pause();
 }
 
-/* The descriptors are inherited, and by that everyone's own. */
+/* Every process of the crowd inherits a copy of these descriptors. */
 static bool open_descriptors(void)
 {
 	for (int i = 0; i < DESCRIPTORS; i++)
@@ -28,7 +28,7 @@ static bool open_descriptors(void)
 	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
 }
 
-static void lead(int channel, unsigned int count)
+static void run_leader(int channel, unsigned int count)
 {
 	pid_t group = getpid();
 	bool complete = open_descriptors();
@@ -62,14 +62,14 @@ bool crowd_start(struct crowd *crowd, unsigned int count)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		bench_fail("socketpair: %s", strerror(errno));
-	/* Not one that is killed with its parent: it sees the end of the channel, and ends the
-	 * others. */
+	/* fork(2), not bench_fork(): a killed leader could not end the crowd. The leader sees the
+	 * end of the channel instead. */
 	crowd->root = fork();
 	if (crowd->root < 0)
 		bench_fail("fork: %s", strerror(errno));
 	if (crowd->root == 0) {
 		close(ends[0]);
-		lead(ends[1], count);
+		run_leader(ends[1], count);
 	}
 	close(ends[1]);
 	crowd->channel = ends[0];
@@ -81,7 +81,7 @@ bool crowd_start(struct crowd *crowd, unsigned int count)
 
 void crowd_stop(struct crowd *crowd)
 {
-	/* Others may have inherited it. */
+	/* close(2) alone is not enough, because other processes may have inherited the channel. */
 	shutdown(crowd->channel, SHUT_RDWR);
 	close(crowd->channel);
 	while (waitpid(crowd->root, NULL, 0) < 0 && errno == EINTR)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* crowd.h - processes that have nothing to do with what is watched */
+/* crowd.h - idle processes outside of the watched tree */
 #ifndef CROWD_H
 #define CROWD_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Each holds eight descriptors beside the standard three, one of them a socket. */
+/* Each process holds eight descriptors in addition to the standard three. One is a socket. */
 struct crowd {
 	pid_t root;
 	int channel;
 };
 
-/* Starts so many processes. False where there can't be so many. */
+/* Starts the given number of processes. Returns false if a limit prevents it. */
 bool crowd_start(struct crowd *crowd, unsigned int count);
 void crowd_stop(struct crowd *crowd);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dumps.c - the baseline of a read: two dumps of the listening sockets, by as little as it takes */
+/* dumps.c - the baseline of a read: two dumps of the listening sockets with the least code */
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -21,7 +21,7 @@ struct request {
 	struct inet_diag_req_v2 body;
 };
 
-/* Whether a datagram ends a dump. */
+/* Returns whether a datagram ends a dump. */
 static bool is_last(const char *bytes, ssize_t size)
 {
 	struct nlmsghdr header;

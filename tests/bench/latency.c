@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* latency.c - what the latency of the library is compared with */
+/* latency.c - the baselines for the latency of the library */
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,20 +17,20 @@
 #define PORTS_MAX 128
 #define PATIENCE 5
 
-static void collect(const struct polling *polling, const struct deed *deeds, unsigned int count,
-                    struct samples *samples)
+static void collect(const struct polling *polling, const struct actor_result *results,
+                    unsigned int count, struct samples *samples)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		uint64_t when = polling->opened->when[deeds[i].port];
+		uint64_t when = polling->opened->when[results[i].port];
 
-		if (when > deeds[i].before)
-			samples_add(samples, seconds(when - deeds[i].before));
+		if (when > results[i].before)
+			samples_add(samples, seconds(when - results[i].before));
 	}
 }
 
 bool latency_of_polling(struct actor *actor, unsigned int count, struct samples *samples)
 {
-	struct deed deeds[PORTS_MAX];
+	struct actor_result results[PORTS_MAX];
 	struct polling polling;
 
 	count = count < PORTS_MAX ? count : PORTS_MAX;
@@ -38,74 +38,74 @@ bool latency_of_polling(struct actor *actor, unsigned int count, struct samples 
 	bench_sleep(NSEC_PER_SEC / 2);
 	for (unsigned int i = 0; i < count; i++) {
 		bench_sleep(bench_random(200 * NSEC_PER_MSEC));
-		deeds[i] = actor_listen(actor, 0);
+		results[i] = actor_listen(actor, 0);
 	}
 	for (unsigned int i = 0; i < count; i++)
-		sightings_wait(polling.opened, deeds[i].port, deeds[i].before, PATIENCE);
-	collect(&polling, deeds, count, samples);
+		sightings_wait(polling.opened, results[i].port, results[i].before, PATIENCE);
+	collect(&polling, results, count, samples);
 	polling_stop(&polling);
 	return samples->count == count;
 }
 
-struct hearing {
+struct awaited_listen {
 	pid_t pid;
-	uint64_t when; /* its record was taken; 0: not yet */
+	uint64_t when; /* when the record was read; 0: not yet */
 };
 
 static void changed(void *data, const struct tcp_change *change)
 {
-	struct hearing *hearing = data;
+	struct awaited_listen *awaited = data;
 
-	if (change->pid == hearing->pid && change->listening)
-		hearing->when = clock_now(CLOCK_MONOTONIC);
+	if (change->pid == awaited->pid && change->listening)
+		awaited->when = clock_now(CLOCK_MONOTONIC);
 }
 
-/* Waits where the library does: in poll(2), while the actor listens. */
-static bool hear(struct notifier *notifier, struct hearing *hearing)
+/* Waits in poll(2), as the library does, while the actor listens. */
+static bool wait_for_record(struct notifier *notifier, struct awaited_listen *awaited)
 {
-	struct pollfd bell = {.fd = notifier_fd(notifier), .events = POLLIN};
+	struct pollfd ready = {.fd = notifier_fd(notifier), .events = POLLIN};
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE * NSEC_PER_SEC;
 
-	while (hearing->when == 0 && clock_now(CLOCK_MONOTONIC) < deadline) {
-		poll(&bell, 1, 1000);
+	while (awaited->when == 0 && clock_now(CLOCK_MONOTONIC) < deadline) {
+		poll(&ready, 1, 1000);
 		notifier_drain(notifier, 1024);
 	}
-	return hearing->when != 0;
+	return awaited->when != 0;
 }
 
 bool latency_of_record(struct actor *actor, unsigned int count, struct samples *samples)
 {
 	static const struct notifier_hooks hooks = BENCH_HOOKS(changed);
-	struct hearing hearing = {.pid = actor->pid};
+	struct awaited_listen awaited = {.pid = actor->pid};
 	struct notifier *notifier;
 	struct failure failure;
-	bool heard = true;
+	bool received = true;
 
-	if (notifier_open(&notifier, &hooks, &hearing, NOTIFIER_ALL_WAYS, &failure) < 0)
+	if (notifier_open(&notifier, &hooks, &awaited, NOTIFIER_ALL_WAYS, &failure) < 0)
 		return false;
-	for (unsigned int i = 0; heard && i < count; i++) {
-		struct deed deed;
+	for (unsigned int i = 0; received && i < count; i++) {
+		struct actor_result result;
 
 		bench_sleep(2 * NSEC_PER_MSEC + bench_random(8 * NSEC_PER_MSEC));
-		hearing.when = 0;
+		awaited.when = 0;
 		actor_listen_begin(actor, 0, 2 * NSEC_PER_MSEC);
-		heard = hear(notifier, &hearing);
-		deed = actor_listen_end(actor);
-		if (heard)
-			samples_add(samples, seconds(hearing.when - deed.before));
-		actor_close(actor, deed.port);
+		received = wait_for_record(notifier, &awaited);
+		result = actor_listen_end(actor);
+		if (received)
+			samples_add(samples, seconds(awaited.when - result.before));
+		actor_close(actor, result.port);
 	}
 	notifier_close(notifier);
-	return heard;
+	return received;
 }
 
 /* --- bpftrace */
 
-#define TRACE_PATIENCE 20000 /* ms, to compile the script */
+#define ATTACH_PATIENCE 20000 /* ms; bpftrace compiles the script first */
 
 struct tracer {
 	pid_t pid;
-	int out; /* its standard output and error */
+	int out; /* standard output and standard error of bpftrace */
 	char text[4096];
 	size_t length;
 };
@@ -113,10 +113,10 @@ struct tracer {
 static void run_bpftrace(int out)
 {
 	static char script[] = "tracepoint:sock:inet_sock_set_state /args->newstate == 10/ "
-			       "{ printf(\"heard %d\\n\", pid); }";
+			       "{ printf(\"listen %d\\n\", pid); }";
 	char *const argv[] = {"bpftrace", "-B", "line", "-e", script, NULL};
 
-	/* It wants them mounted. */
+	/* bpftrace requires both mounts. */
 	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", "", MS_REC | MS_PRIVATE, "") == 0) {
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, "");
 		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, "");
@@ -151,7 +151,7 @@ static void tracer_stop(struct tracer *tracer)
 	close(tracer->out);
 }
 
-/* Waits for a line that begins like this. */
+/* Waits for a line with the given beginning, for `patience` ms. */
 static bool tracer_wait(struct tracer *tracer, const char *beginning, int patience)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + (uint64_t)patience * NSEC_PER_MSEC;
@@ -171,12 +171,12 @@ static bool tracer_wait(struct tracer *tracer, const char *beginning, int patien
 			return false;
 		if (clock_now(CLOCK_MONOTONIC) > deadline || poll(&ready, 1, patience) <= 0)
 			return false;
-		ssize_t got = read(tracer->out, tracer->text + tracer->length,
-		                   sizeof(tracer->text) - tracer->length);
+		ssize_t size = read(tracer->out, tracer->text + tracer->length,
+		                    sizeof(tracer->text) - tracer->length);
 
-		if (got <= 0)
+		if (size <= 0)
 			return false;
-		tracer->length += (size_t)got;
+		tracer->length += (size_t)size;
 	}
 }
 
@@ -184,27 +184,27 @@ bool latency_of_bpftrace(struct actor *actor, unsigned int count, struct samples
 {
 	struct tracer tracer;
 	char line[32];
-	bool heard;
+	bool received;
 
 	if (!tracer_start(&tracer))
 		return false;
-	snprintf(line, sizeof(line), "heard %d\n", (int)actor->pid);
-	heard = tracer_wait(&tracer, "Attaching", TRACE_PATIENCE);
-	/* It says so before it has. */
+	snprintf(line, sizeof(line), "listen %d\n", (int)actor->pid);
+	received = tracer_wait(&tracer, "Attaching", ATTACH_PATIENCE);
+	/* bpftrace prints "Attaching" before it attaches the probe. */
 	bench_sleep(NSEC_PER_SEC);
-	for (unsigned int i = 0; heard && i < count; i++) {
-		struct deed deed;
+	for (unsigned int i = 0; received && i < count; i++) {
+		struct actor_result result;
 		uint64_t when;
 
 		bench_sleep(2 * NSEC_PER_MSEC + bench_random(8 * NSEC_PER_MSEC));
 		actor_listen_begin(actor, 0, 2 * NSEC_PER_MSEC);
-		heard = tracer_wait(&tracer, line, PATIENCE * 1000);
+		received = tracer_wait(&tracer, line, PATIENCE * 1000);
 		when = clock_now(CLOCK_MONOTONIC);
-		deed = actor_listen_end(actor);
-		if (heard)
-			samples_add(samples, seconds(when - deed.before));
-		actor_close(actor, deed.port);
+		result = actor_listen_end(actor);
+		if (received)
+			samples_add(samples, seconds(when - result.before));
+		actor_close(actor, result.port);
 	}
 	tracer_stop(&tracer);
-	return heard;
+	return received;
 }

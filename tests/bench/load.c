@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load.c - what this process costs beside its main thread */
+/* load.c - the cost of this process without its main thread */
 #include <ctype.h>
 #include <dirent.h>
 #include <math.h>
@@ -56,7 +56,7 @@ void load_helpers(struct tasks *tasks, pid_t other)
 		add_children(tasks, threads.each[i], other);
 }
 
-/* CPU time of the children that a process has waited for. */
+/* CPU time of the reaped children of a process. */
 static double cpu_of_children(pid_t pid)
 {
 	unsigned long user, system;

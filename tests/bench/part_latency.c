@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_latency.c - how long after listen(2) the callback is entered */
+/* part_latency.c - time from listen(2) to the callback */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -19,8 +19,8 @@ struct latency {
 	const char *what;
 	enum place place;
 	struct way way;
-	unsigned int count;          /* listens, in a full run */
-	const struct rights *rights; /* NULL: those of who runs it */
+	unsigned int count;          /* of listens in a full run */
+	const struct rights *rights; /* NULL: those of the benchmark */
 	double median, p99;
 	double close_median;
 };
@@ -49,7 +49,7 @@ enum {
 	{                                                                                          \
 		.reader = PORTWATCH_READER_PROCFS                                                  \
 	}
-/* What is measured follows. */
+/* The members that the measurement sets are 0. */
 #define LATENCY(what, place, way, count, rights)                                                   \
 	{                                                                                          \
 		what, place, way, count, rights, 0, 0, 0                                           \
@@ -74,27 +74,28 @@ static struct latency table[LATENCIES] = {
                                    POLLING_PROCFS, 32, NULL),
 };
 
-/* Listens and closes again and again, waiting for each callback. False if one does not come. */
+/* Listens and closes `count` times, and waits for each callback. Returns false if an event is
+ * missing. */
 static bool repeat(struct watching *watching, struct actor *actor, const struct way *way,
                    unsigned int count, struct samples *opened, struct samples *closed)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		struct deed deed;
+		struct actor_result result;
 
-		/* At no particular moment of the pause after a read, or of the polls: these come
-		 * less often for a while when there was much to do. */
+		/* The random pause avoids a fixed position within the pause after a read and within
+		 * the poll interval, which grows for a while after much work. */
 		bench_sleep((way->notifier ? 2 : 100) * NSEC_PER_MSEC +
 		            bench_random((way->notifier ? 8 : 400) * NSEC_PER_MSEC));
-		deed = actor_listen(actor, 0);
-		if (!sightings_wait(watching->opened, deed.port, deed.before, PATIENCE))
+		result = actor_listen(actor, 0);
+		if (!sightings_wait(watching->opened, result.port, result.before, PATIENCE))
 			return false;
-		samples_add(opened, seconds(watching->opened->when[deed.port] - deed.before));
+		samples_add(opened, seconds(watching->opened->when[result.port] - result.before));
 		bench_sleep(way->notifier ? 2 * NSEC_PER_MSEC + bench_random(4 * NSEC_PER_MSEC)
 		                          : 0);
-		deed = actor_close(actor, deed.port);
-		if (!sightings_wait(watching->closed, deed.port, deed.before, PATIENCE))
+		result = actor_close(actor, result.port);
+		if (!sightings_wait(watching->closed, result.port, result.before, PATIENCE))
 			return false;
-		samples_add(closed, seconds(watching->closed->when[deed.port] - deed.before));
+		samples_add(closed, seconds(watching->closed->when[result.port] - result.before));
 	}
 	return true;
 }
@@ -102,7 +103,7 @@ static bool repeat(struct watching *watching, struct actor *actor, const struct 
 static void report_latency(struct bench *bench, struct latency *latency, unsigned int count,
                            int error, struct samples *opened, struct samples *closed)
 {
-	const char *why = error < 0 ? strerror(-error) : "events did not come";
+	const char *why = error < 0 ? strerror(-error) : "an event is missing";
 
 	latency->median = samples_median(opened);
 	latency->p99 = samples_quantile(opened, 0.99);
@@ -117,7 +118,7 @@ static void report_latency(struct bench *bench, struct latency *latency, unsigne
 		              samples_quantile(closed, 0.99), "%s: close", latency->what);
 }
 
-/* Starts the actor, and becomes who is to watch it. */
+/* Starts the actor and takes the rights of the watching process. */
 static bool prepare(const struct latency *latency, struct actor *actor)
 {
 	const struct rights *rights = geteuid() == 0 ? latency->rights : NULL;
@@ -141,20 +142,20 @@ static void measure(struct bench *bench, struct latency *latency)
 
 	opened.count = closed.count = 0;
 	if (!prepare(latency, &actor)) {
-		report_impossible(bench->report, 1, latency->what, "no namespace can be made");
+		report_impossible(bench->report, 1, latency->what, "no namespace can be created");
 		return;
 	}
 	error = watching_start(&watching, actor.root, &latency->way);
 	if (error == 0) {
 		if (!repeat(&watching, &actor, &latency->way, count, &opened, &closed))
-			bench_say("%s: an event did not come", latency->what);
+			bench_log("%s: an event is missing", latency->what);
 		watching_stop(&watching);
 	}
 	actor_stop(&actor);
 	report_latency(bench, latency, count, error, &opened, &closed);
 }
 
-/* In a child, which becomes another user for good; what it finds is left in shared memory. */
+/* Runs in a child, because the change of user is permanent. The results are in shared memory. */
 static void measure_in_child(struct bench *bench, struct latency *latency)
 {
 	pid_t pid = bench_fork();
@@ -181,7 +182,7 @@ static double measure_baseline(struct bench *bench, const struct baseline *basel
 
 	samples.count = 0;
 	if (!actor_start(&actor, baseline->place, 1)) {
-		report_impossible(bench->report, 1, baseline->what, "no namespace can be made");
+		report_impossible(bench->report, 1, baseline->what, "no namespace can be created");
 		return NAN;
 	}
 	done = baseline->measure(&actor, bench->quick ? baseline->count / 4 : baseline->count,
@@ -191,7 +192,7 @@ static double measure_baseline(struct bench *bench, const struct baseline *basel
 		report_figure(bench->report, 1, UNIT_SECONDS, samples_median(&samples),
 		              samples_quantile(&samples, 0.99), "%s", baseline->what);
 	else
-		report_impossible(bench->report, 1, baseline->what, "it is not allowed, or failed");
+		report_impossible(bench->report, 1, baseline->what, "it is refused or failed");
 	return done ? samples_median(&samples) : NAN;
 }
 
@@ -227,10 +228,10 @@ static void budgets(struct bench *bench, const struct latency *latencies)
 	if (bench->root)
 		budget(bench, &latencies[ADMIN_NOTIFIER], "CAP_SYS_ADMIN alone");
 	report_budget(bench->report, UNIT_SECONDS, latencies[USER_POLLING].median, 50e-3,
-	              "the same without privilege (polling), median");
+	              "listen(2) to callback without privilege (polling), median");
 }
 
-/* In memory that children share. */
+/* The array is in memory that the children share. */
 static struct latency *make_latencies(void)
 {
 	struct latency *latencies = mmap(NULL, sizeof(table), PROT_READ | PROT_WRITE,
@@ -255,22 +256,22 @@ void part_latency(struct bench *bench)
 		struct latency *latency = &latencies[i];
 		bool other_user = latency->rights && bench->root;
 
-		bench_say("   %s", latency->what);
+		bench_log("   %s", latency->what);
 		if (latency->way.notifier && !bench->notifier)
 			report_impossible(bench->report, 1, latency->what,
 			                  "the kernel refuses the notifier");
 		else if (latency->rights && latency->rights->count > 0 && !bench->root)
-			report_impossible(bench->report, 1, latency->what, "takes root");
+			report_impossible(bench->report, 1, latency->what, "requires root");
 		else if (other_user)
 			measure_in_child(bench, latency);
 		else
 			measure(bench, latency);
 	}
-	bench_say("   the bare record");
+	bench_log("   the bare record");
 	measure_baseline(bench, &record);
 	measure_baseline(bench, &trace);
 	last = bench->report->figure_count;
-	bench_say("   the baselines");
+	bench_log("   the baselines");
 	measure_baseline(bench, &usual_own);
 	usual = measure_baseline(bench, &usual_foreign);
 	compare(bench, first, last, usual);

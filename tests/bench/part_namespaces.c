@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_namespaces.c - many namespaces: until all are watched, at rest, and all at once */
+/* part_namespaces.c - many namespaces: time until ready, cost at rest, all listen at once */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +22,15 @@
 #define PORT 5000
 #define PATIENCE 60
 
-/* A process with so many children, each in a network namespace of its own, that all listen when the
- * gate is closed. */
-struct nest {
+/* A process whose children each have a network namespace of their own. All children listen when the
+ * benchmark closes the gate. */
+struct namespace_tree {
 	pid_t root;
 	int gate;
 };
 
-/* What a child does: no loopback interface is needed to listen on 0.0.0.0. */
-static void hatch(int gate, int ready)
+/* A listener on 0.0.0.0 does not need the loopback interface. */
+static void run_child(int gate, int ready)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 	bool done = unshare(CLONE_NEWNET) == 0;
@@ -48,13 +48,13 @@ static void hatch(int gate, int ready)
 		pause();
 }
 
-static void breed(unsigned int count, const int gate[2], const int ready[2])
+static void run_root(unsigned int count, const int gate[2], const int ready[2])
 {
 	close(gate[1]);
 	close(ready[0]);
 	for (unsigned int i = 0; i < count; i++)
 		if (bench_fork() == 0)
-			hatch(gate[0], ready[1]);
+			run_child(gate[0], ready[1]);
 	close(ready[1]);
 	for (;;)
 		pause();
@@ -69,31 +69,31 @@ static bool all_ready(int ready, unsigned int count)
 	return count == 0;
 }
 
-static void nest_stop(struct nest *nest)
+static void tree_stop(struct namespace_tree *tree)
 {
-	close(nest->gate);
-	kill(nest->root, SIGKILL);
-	while (waitpid(nest->root, NULL, 0) < 0 && errno == EINTR)
+	close(tree->gate);
+	kill(tree->root, SIGKILL);
+	while (waitpid(tree->root, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
-static bool nest_start(struct nest *nest, unsigned int count)
+static bool tree_start(struct namespace_tree *tree, unsigned int count)
 {
 	int gate[2], ready[2];
 	bool done;
 
 	if (pipe2(gate, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
 		bench_fail("pipe: %s", strerror(errno));
-	nest->root = bench_fork();
-	if (nest->root == 0)
-		breed(count, gate, ready);
+	tree->root = bench_fork();
+	if (tree->root == 0)
+		run_root(count, gate, ready);
 	close(gate[0]);
 	close(ready[1]);
-	nest->gate = gate[1];
+	tree->gate = gate[1];
 	done = all_ready(ready[0], count);
 	close(ready[0]);
 	if (!done)
-		nest_stop(nest);
+		tree_stop(tree);
 	return done;
 }
 
@@ -102,8 +102,8 @@ static const char *noun(unsigned int count)
 	return count == 1 ? "namespace" : "namespaces";
 }
 
-/* How much CPU is used over some time, in percent of one. */
-static double idle(const struct tasks *helpers, double duration)
+/* CPU use during `duration` seconds, in percent of one CPU. */
+static double measure_idle(const struct tasks *helpers, double duration)
 {
 	double before = load_cpu(helpers);
 	uint64_t start = clock_now(CLOCK_MONOTONIC);
@@ -112,8 +112,8 @@ static double idle(const struct tasks *helpers, double duration)
 	return (load_cpu(helpers) - before) / seconds(clock_now(CLOCK_MONOTONIC) - start) * 100;
 }
 
-/* What a helper would be without further ado: a copy of this process. */
-static double bare_fork(void)
+/* The private memory of a plain child of this process, for comparison with a helper. */
+static double measure_bare_fork(void)
 {
 	pid_t pid = bench_fork();
 	double memory;
@@ -146,14 +146,15 @@ static double report_memory(struct bench *bench, const struct tasks *helpers, un
 	}
 	figure = report_figure(bench->report, 4, UNIT_BYTES, samples_median(&samples), NAN,
 	                       "%u %s: private memory of a helper", count, noun(count));
-	report_compare(figure, "a bare fork", bare_fork());
+	report_compare(figure, "a bare fork", measure_bare_fork());
 	report_note(figure, "at most %.0f KiB; %zu helpers together %.1f MiB", most / 1024,
 	            samples.count, sum / (1 << 20));
 	return samples.count > 0 ? most : NAN;
 }
 
-static void report_idle(struct bench *bench, struct watching *watching, const struct nest *nest,
-                        unsigned int count, bool notifier, double duration, double cat)
+static void report_idle(struct bench *bench, struct watching *watching,
+                        const struct namespace_tree *tree, unsigned int count, bool notifier,
+                        double duration, double cat)
 {
 	uint64_t forks = load_forks();
 	uint64_t reads = watching_stat(watching, PORTWATCH_STAT_READS);
@@ -161,8 +162,8 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 	struct figure *figure;
 	double percent;
 
-	load_helpers(&helpers, nest->root);
-	percent = idle(&helpers, duration);
+	load_helpers(&helpers, tree->root);
+	percent = measure_idle(&helpers, duration);
 	reads = watching_stat(watching, PORTWATCH_STAT_READS) - reads;
 	forks = load_forks() - forks;
 	figure = report_figure(bench->report, 4, UNIT_PERCENT, percent, NAN,
@@ -176,15 +177,15 @@ static void report_idle(struct bench *bench, struct watching *watching, const st
 		              "CPU when nothing happens, 100 namespaces");
 }
 
-static void report_all_at_once(struct bench *bench, struct watching *watching, struct nest *nest,
-                               unsigned int count)
+static void report_all_at_once(struct bench *bench, struct watching *watching,
+                               struct namespace_tree *tree, unsigned int count)
 {
 	uint64_t start = clock_now(CLOCK_MONOTONIC);
 	unsigned int seen;
 	double took;
 
-	close(nest->gate);
-	nest->gate = -1;
+	close(tree->gate);
+	tree->gate = -1;
 	sightings_wait_total(watching->opened, count, PATIENCE);
 	took = seconds(clock_now(CLOCK_MONOTONIC) - start);
 	seen = watching->opened->total;
@@ -204,24 +205,24 @@ static void measure(struct bench *bench, unsigned int count, bool notifier, doub
 	struct watching watching;
 	static struct tasks helpers;
 	struct figure *figure;
-	struct nest nest;
+	struct namespace_tree tree;
 	double most;
 	int error;
 
-	bench_say("   %u namespaces, %s", count, notifier ? "notifier" : "polling");
-	if (!nest_start(&nest, count)) {
+	bench_log("   %u namespaces, %s", count, notifier ? "notifier" : "polling");
+	if (!tree_start(&tree, count)) {
 		report_impossible(bench->report, 4, "namespaces", "they can't be made");
 		return;
 	}
-	error = watching_start(&watching, nest.root, &way);
+	error = watching_start(&watching, tree.root, &way);
 	if (error < 0) {
 		report_impossible(bench->report, 4, "namespaces", strerror(-error));
-		nest_stop(&nest);
+		tree_stop(&tree);
 		return;
 	}
-	if (!polling_cat(nest.root, 5, &cat))
+	if (!polling_cat(tree.root, 5, &cat))
 		cat.cpu = cat.wall = NAN;
-	load_helpers(&helpers, nest.root);
+	load_helpers(&helpers, tree.root);
 	if (notifier == bench->notifier) {
 		figure = report_figure(bench->report, 4, UNIT_SECONDS, watching.ready, NAN,
 		                       "%u %s: until ready", count, noun(count));
@@ -231,11 +232,11 @@ static void measure(struct bench *bench, unsigned int count, bool notifier, doub
 			report_budget(bench->report, UNIT_BYTES, most, 65536,
 			              "1,000 namespaces: private memory of a helper, the largest");
 	}
-	report_idle(bench, &watching, &nest, count, notifier, duration, cat.cpu);
+	report_idle(bench, &watching, &tree, count, notifier, duration, cat.cpu);
 	if (notifier == bench->notifier)
-		report_all_at_once(bench, &watching, &nest, count);
+		report_all_at_once(bench, &watching, &tree, count);
 	watching_stop(&watching);
-	nest_stop(&nest);
+	tree_stop(&tree);
 }
 
 void part_namespaces(struct bench *bench)
@@ -243,7 +244,7 @@ void part_namespaces(struct bench *bench)
 	bool quick = bench->quick;
 
 	if (!bench->root) {
-		report_impossible(bench->report, 4, "all of it", "it takes root");
+		report_impossible(bench->report, 4, "the whole part", "requires root");
 		return;
 	}
 	if (bench->notifier) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_once.c - the command beside other programs that list listening ports */
+/* part_once.c - pwatch --once, compared with other programs that list listening ports */
 #include <math.h>
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static double measure(struct bench *bench, const char *what, char *const argumen
 	struct cost cost;
 
 	if (!command_measure(arguments, bench->quick ? 10 : 40, &cost)) {
-		report_impossible(bench->report, 7, what, "it can't be run, or fails");
+		report_impossible(bench->report, 7, what, "it cannot be run, or fails");
 		return NAN;
 	}
 	figure = report_figure(bench->report, 7, UNIT_SECONDS, cost.wall, NAN, "%s", what);

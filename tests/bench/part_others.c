@@ -21,15 +21,15 @@
 #define PART 9
 #define FORKS 5000
 #define CONNECTIONS 10000
-/* Forks of a young process. */
+/* Forks of each young process. */
 #define FAMILY 10
-/* What is due is done at once, so often in a second. */
-#define BEATS 1000
+/* The load process wakes up so often in a second, and then does all that is due. */
+#define WAKEUPS 1000
 
 struct watch {
 	const char *who;
 	bool notifier;
-	const struct rights *rights; /* NULL: those of who runs it */
+	const struct rights *rights; /* NULL: those of the benchmark */
 };
 
 static const struct watch watches[] = {
@@ -44,7 +44,7 @@ static const struct watch watches[] = {
 struct load {
 	const char *what;
 	unsigned int rate;         /* a second */
-	unsigned int (*act)(void); /* returns how many it has done; 0: it has failed */
+	unsigned int (*act)(void); /* returns the number of actions done; 0: failed */
 };
 
 static struct sockaddr_in server;
@@ -57,7 +57,7 @@ static unsigned int connect_once(void)
 
 	if (fd < 0)
 		return 0;
-	/* No socket stays behind to wait for packets that are late. */
+	/* With a reset, no socket stays behind in TIME_WAIT. */
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	if (connect(fd, (struct sockaddr *)&server, sizeof(server)) < 0) {
 		close(fd);
@@ -79,7 +79,7 @@ static unsigned int fork_once(void)
 	return pid > 0 && waitpid(pid, NULL, 0) == pid;
 }
 
-/* A process that has just been forked forks the others, as a shell or make does. */
+/* A young process forks the others, as happens in a shell or in make. */
 static unsigned int fork_family(void)
 {
 	pid_t pid = vfork();
@@ -113,8 +113,8 @@ static void open_listener(void)
 		_exit(1);
 }
 
-/* Goes on until it is killed; counts what it has done in *done. */
-static _Noreturn void strain(const struct load *load, _Atomic unsigned long *done)
+/* Runs until it is killed. *done counts the actions. */
+static _Noreturn void run_load(const struct load *load, _Atomic unsigned long *done)
 {
 	uint64_t begin, now;
 
@@ -129,14 +129,14 @@ static _Noreturn void strain(const struct load *load, _Atomic unsigned long *don
 				_exit(1);
 			*done += count;
 		}
-		bench_sleep(NSEC_PER_SEC / BEATS);
+		bench_sleep(NSEC_PER_SEC / WAKEUPS);
 	}
 }
 
 /* --- measuring */
 
-static double spent(const struct tasks *helpers, double duration, const _Atomic unsigned long *done,
-                    double *rate)
+static double measure_cpu(const struct tasks *helpers, double duration,
+                          const _Atomic unsigned long *done, double *rate)
 {
 	unsigned long first = *done;
 	double before = load_cpu(helpers), took;
@@ -165,14 +165,14 @@ static void measure(struct bench *bench, const struct watch *watch, const struct
 	if (load->act) {
 		pid = bench_fork();
 		if (pid == 0)
-			strain(load, done);
+			run_load(load, done);
 	}
 	bench_sleep(NSEC_PER_SEC);
 	load_helpers(&helpers, actor.root);
 	for (size_t i = 0; i < helpers.count; i++)
 		if (helpers.each[i] == pid)
 			helpers.each[i] = helpers.each[--helpers.count];
-	*percent = spent(&helpers, bench->quick ? 2 : 10, done, &rate);
+	*percent = measure_cpu(&helpers, bench->quick ? 2 : 10, done, &rate);
 	if (pid > 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -180,12 +180,12 @@ static void measure(struct bench *bench, const struct watch *watch, const struct
 	figure = report_figure(bench->report, PART, UNIT_PERCENT, *percent, NAN, "%s, %s",
 	                       load->what, watch->who);
 	if (load->act)
-		report_note(figure, "%.0f a second in fact", rate);
+		report_note(figure, "%.0f a second were reached", rate);
 	watching_stop(&watching);
 	actor_stop(&actor);
 }
 
-/* In a child, which may become another user for good. */
+/* Runs in a child, because the change of user is permanent. */
 static void measure_in_child(struct bench *bench, const struct watch *watch, double *percents,
                              _Atomic unsigned long *done)
 {
@@ -193,7 +193,7 @@ static void measure_in_child(struct bench *bench, const struct watch *watch, dou
 
 	if (pid == 0) {
 		if (bench->root && watch->rights && !rights_take(watch->rights))
-			bench_fail("no other user can be had");
+			bench_fail("the user cannot be changed");
 		for (int i = 0; i < LOADS; i++)
 			measure(bench, watch, &loads[i], done, &percents[i]);
 		_exit(0);
@@ -214,12 +214,12 @@ void part_others(struct bench *bench)
 	for (int i = 0; i < WATCHES; i++) {
 		for (int j = 0; j < LOADS; j++)
 			shared->percents[i][j] = NAN;
-		bench_say("   %s", watches[i].who);
+		bench_log("   %s", watches[i].who);
 		measure_in_child(bench, &watches[i], shared->percents[i], &shared->done);
 	}
-	/* The connections are the last load. */
-	report_budget(bench->report, UNIT_PERCENT,
-	              shared->percents[1][LOADS - 1] - shared->percents[1][0], 1,
-	              "CPU of 10,000 foreign connections a second, no privilege, beyond that at "
-	              "rest");
+	/* Row 1 is without privilege. The first load is none, the last is the connections. */
+	report_budget(
+		bench->report, UNIT_PERCENT,
+		shared->percents[1][LOADS - 1] - shared->percents[1][0], 1,
+		"CPU of 10,000 foreign connections a second, no privilege, more than at rest");
 }

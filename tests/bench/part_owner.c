@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_owner.c - CPU of finding the owner of a new listener */
+/* part_owner.c - CPU time of the search for the owner of a new listener */
 #include <math.h>
 #include <string.h>
 
@@ -12,11 +12,11 @@
 #include "watching.h"
 
 #define PATIENCE 10
-/* After the callback, until the library has done all that the listener makes it do. */
+/* Time after the callback in which the library completes the work that the listener causes. */
 #define SETTLE (20 * NSEC_PER_MSEC)
 
-/* The CPU time from before listen(2) until everything has settled, in foreign namespaces: the
- * record of the tracepoint, the read, the owner, the callback. */
+/* The CPU time from before listen(2) until the work is complete, in a foreign namespace: the record
+ * of the notifier, the read, the search for the owner, the callback. */
 static double measure_cpu(struct watching *watching, struct actor *actor, unsigned int count)
 {
 	static struct samples samples;
@@ -26,14 +26,14 @@ static double measure_cpu(struct watching *watching, struct actor *actor, unsign
 	load_helpers(&helpers, actor->root);
 	for (unsigned int i = 0; i < count; i++) {
 		double before = load_cpu(&helpers);
-		struct deed deed = actor_listen(actor, 0);
+		struct actor_result result = actor_listen(actor, 0);
 
-		if (!sightings_wait(watching->opened, deed.port, deed.before, PATIENCE))
+		if (!sightings_wait(watching->opened, result.port, result.before, PATIENCE))
 			return NAN;
 		bench_sleep(SETTLE);
 		samples_add(&samples, load_cpu(&helpers) - before);
-		actor_close(actor, deed.port);
-		sightings_wait(watching->closed, deed.port, deed.before, PATIENCE);
+		actor_close(actor, result.port);
+		sightings_wait(watching->closed, result.port, result.before, PATIENCE);
 		bench_sleep(SETTLE);
 	}
 	return samples_median(&samples);
@@ -50,7 +50,7 @@ static double measure(struct bench *bench, unsigned int outside, unsigned int me
 	uint64_t scans;
 
 	if (!crowd_start(&crowd, outside)) {
-		report_impossible(bench->report, 3, label, "so many processes are not allowed");
+		report_impossible(bench->report, 3, label, "the limit of processes is too low");
 		return NAN;
 	}
 	if (actor_start(&actor, PLACE_FOREIGN, members)) {
@@ -62,7 +62,7 @@ static double measure(struct bench *bench, unsigned int outside, unsigned int me
 			scans = watching_stat(&watching, PORTWATCH_STAT_SCANS) - scans;
 			report_note(report_figure(bench->report, 3, UNIT_SECONDS, cpu, NAN, "%s",
 			                          label),
-			            "%.1f processes looked through", (double)scans / count);
+			            "%.1f processes scanned", (double)scans / count);
 			watching_stop(&watching);
 		}
 		actor_stop(&actor);
@@ -78,7 +78,8 @@ void part_owner(struct bench *bench)
 	double few, some, many;
 
 	if (!bench->notifier || !bench->root) {
-		report_impossible(bench->report, 3, "all of it", "the kernel refuses the notifier");
+		report_impossible(bench->report, 3, "the whole part",
+		                  "the kernel refuses the notifier");
 		return;
 	}
 	few = measure(bench, 100, 10, "100 processes outside, tree of 10");

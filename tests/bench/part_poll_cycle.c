@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_poll_cycle.c - CPU and system calls of one idle poll cycle of one namespace, by each way of
- * reading */
+/* part_poll_cycle.c - CPU and system calls of one idle poll cycle, for each way of reading */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -19,7 +18,7 @@ struct reading {
 	const char *what;
 	enum portwatch_reader reader;
 	enum portwatch_table table;
-	bool own; /* in our own network namespace */
+	bool own; /* in the benchmark's own network namespace */
 	double cpu, dumps;
 };
 
@@ -33,20 +32,20 @@ static struct reading readings[] = {
 };
 #define READINGS (sizeof(readings) / sizeof(readings[0]))
 
-static double bare(struct bench *bench, struct actor *actor)
+static double measure_dumps(struct bench *bench, struct actor *actor)
 {
 	return actor_dumps(actor, bench->quick ? 25 : DUMPS, POLL_INTERVAL * NSEC_PER_MSEC);
 }
 
-/* The bare dumps are made right before and right after: the machine is not the same at any time. */
+/* The speed of the machine changes, so the bare dumps are measured right before and right after. */
 static void measure(struct bench *bench, struct reading *reading, struct actor *actor)
 {
-	double before = bare(bench, actor);
+	double before = measure_dumps(bench, actor);
 	struct poll_cycle cycle = poll_cycle_measure(actor->root, reading->reader, reading->table,
 	                                             bench->quick ? 3 : 10, bench->quick ? 20 : 50);
 	struct figure *figure;
 
-	reading->dumps = (before + bare(bench, actor)) / 2;
+	reading->dumps = (before + measure_dumps(bench, actor)) / 2;
 	if (cycle.error < 0) {
 		report_impossible(bench->report, 2, reading->what, strerror(-cycle.error));
 		return;
@@ -69,7 +68,7 @@ static double measure_cat(struct bench *bench, const struct actor *actor, double
 
 	if (!polling_cat(actor->root, bench->quick ? 5 : CATS, &cost)) {
 		report_impossible(bench->report, 2, "`nsenter -t PID -n cat` of both tables",
-		                  "it fails");
+		                  "the command fails");
 		return NAN;
 	}
 	figure = report_figure(bench->report, 2, UNIT_SECONDS, cost.cpu, NAN,
@@ -95,7 +94,8 @@ void part_poll_cycle(struct bench *bench)
 	double cat;
 
 	if (!actor_start(&foreign, PLACE_FOREIGN, 1)) {
-		report_impossible(bench->report, 2, "all of it", "no namespace can be made");
+		report_impossible(bench->report, 2, "the whole part",
+		                  "no namespace can be created");
 		return;
 	}
 	actor_start(&own, PLACE_OWN, 1);

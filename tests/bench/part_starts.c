@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* part_starts.c - how long after listen(2) a server is reported that has just been started, where
- * the kernel doesn't report listen(2) */
+/* part_starts.c - time from listen(2) to the callback for a server that was just started, where the
+ * kernel does not report listen(2) */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <math.h>
@@ -22,8 +22,8 @@
 #define PART 8
 #define PATIENCE 10
 
-/* What a server says of itself. */
-struct word {
+/* A message of the server. */
+struct server_message {
 	int port;
 	uint64_t before; /* CLOCK_MONOTONIC just before listen(2) or close(2) */
 };
@@ -31,7 +31,7 @@ struct word {
 struct start {
 	unsigned int delay; /* from its exec to its listen(2), in ms */
 	bool notifier;
-	unsigned int count; /* starts, in a full run */
+	unsigned int count; /* of starts in a full run */
 	double opened, closed;
 };
 
@@ -43,20 +43,20 @@ static const struct start table[] = {
 
 /* --- the server */
 
-static void say(int channel, struct word word)
+static void send_message(int channel, struct server_message message)
 {
-	if (send(channel, &word, sizeof(word), MSG_NOSIGNAL) != sizeof(word))
+	if (send(channel, &message, sizeof(message), MSG_NOSIGNAL) != sizeof(message))
 		_exit(1);
 }
 
-/* "CHANNEL,MILLISECONDS" */
+/* argument: "CHANNEL,MILLISECONDS" */
 void starts_serve(const char *argument)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	int channel = atoi(argument), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const char *delay = strchr(argument, ',');
 	socklen_t size = sizeof(address);
-	struct word word;
+	struct server_message message;
 	char byte;
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -64,16 +64,16 @@ void starts_serve(const char *argument)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
 		_exit(1);
-	word.port = ntohs(address.sin_port);
-	word.before = clock_now(CLOCK_MONOTONIC);
+	message.port = ntohs(address.sin_port);
+	message.before = clock_now(CLOCK_MONOTONIC);
 	if (listen(fd, 16) < 0)
 		_exit(1);
-	say(channel, word);
+	send_message(channel, message);
 	if (recv(channel, &byte, 1, 0) != 1)
 		_exit(1);
-	word.before = clock_now(CLOCK_MONOTONIC);
+	message.before = clock_now(CLOCK_MONOTONIC);
 	close(fd);
-	say(channel, word);
+	send_message(channel, message);
 	_exit(0);
 }
 
@@ -96,7 +96,7 @@ static pid_t parent_start(int *channel, unsigned int delay)
 	pid_t pid;
 	char byte;
 
-	/* Not close-on-exec: the server has it. */
+	/* Not close-on-exec: the server inherits the channel. */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0)
 		bench_fail("socketpair: %s", strerror(errno));
 	pid = bench_fork();
@@ -122,32 +122,32 @@ static void parent_stop(pid_t pid, int channel)
 
 /* --- measuring */
 
-static bool hear(int channel, struct word *word)
+static bool receive_message(int channel, struct server_message *message)
 {
-	return recv(channel, word, sizeof(*word), 0) == sizeof(*word);
+	return recv(channel, message, sizeof(*message), 0) == sizeof(*message);
 }
 
 static bool observe(struct watching *watching, int channel, struct samples *opened,
                     struct samples *closed)
 {
-	struct word word;
+	struct server_message message;
 
-	/* At no particular moment of the polls. */
+	/* The random pause avoids a fixed position within the poll interval. */
 	bench_sleep(200 * NSEC_PER_MSEC + bench_random(200 * NSEC_PER_MSEC));
-	if (send(channel, "", 1, MSG_NOSIGNAL) != 1 || !hear(channel, &word) ||
-	    !sightings_wait(watching->opened, word.port, word.before, PATIENCE))
+	if (send(channel, "", 1, MSG_NOSIGNAL) != 1 || !receive_message(channel, &message) ||
+	    !sightings_wait(watching->opened, message.port, message.before, PATIENCE))
 		return false;
-	samples_add(opened, seconds(watching->opened->when[word.port] - word.before));
+	samples_add(opened, seconds(watching->opened->when[message.port] - message.before));
 	bench_sleep(bench_random(100 * NSEC_PER_MSEC));
-	if (send(channel, "", 1, MSG_NOSIGNAL) != 1 || !hear(channel, &word) ||
-	    !sightings_wait(watching->closed, word.port, word.before, PATIENCE))
+	if (send(channel, "", 1, MSG_NOSIGNAL) != 1 || !receive_message(channel, &message) ||
+	    !sightings_wait(watching->closed, message.port, message.before, PATIENCE))
 		return false;
-	samples_add(closed, seconds(watching->closed->when[word.port] - word.before));
+	samples_add(closed, seconds(watching->closed->when[message.port] - message.before));
 	return true;
 }
 
-/* With a watcher of its own: what it may spend on bursts was saved in quiet time. */
-static bool once(const struct start *start, struct samples *opened, struct samples *closed)
+/* Each start has a watcher of its own, so that the allowance for bursts is full. */
+static bool measure_start(const struct start *start, struct samples *opened, struct samples *closed)
 {
 	struct way way = {.notifier = start->notifier};
 	struct watching watching;
@@ -173,9 +173,9 @@ static void measure(struct bench *bench, struct start *start)
 	snprintf(what, sizeof(what), "%s, %u ms after its exec", by, start->delay);
 	opened.count = closed.count = 0;
 	for (unsigned int i = 0; i < count; i++) {
-		if (once(start, &opened, &closed))
+		if (measure_start(start, &opened, &closed))
 			continue;
-		report_impossible(bench->report, PART, what, "an event did not come");
+		report_impossible(bench->report, PART, what, "an event is missing");
 		return;
 	}
 	start->opened = samples_median(&opened);
@@ -203,18 +203,19 @@ static void budgets(struct bench *bench, const struct start *starts)
 	              "without privilege, end of listening to callback, median");
 }
 
-/* As another user for good. */
+/* The change of user is permanent, and each part has a process of its own. */
 void part_starts(struct bench *bench)
 {
 	struct start starts[STARTS];
 
 	memcpy(starts, table, sizeof(starts));
 	if (bench->root && !rights_take(&rights_none)) {
-		report_impossible(bench->report, PART, "all of it", "no other user can be had");
+		report_impossible(bench->report, PART, "the whole part",
+		                  "the user cannot be changed");
 		return;
 	}
 	for (int i = 0; i < STARTS; i++) {
-		bench_say("   %u ms after its exec%s", starts[i].delay,
+		bench_log("   %u ms after its exec%s", starts[i].delay,
 		          starts[i].notifier ? "" : ", polling");
 		measure(bench, &starts[i]);
 	}

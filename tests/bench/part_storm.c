@@ -10,17 +10,17 @@
 #include "polling.h"
 #include "watching.h"
 
-#define KEEP 50 /* one in so many stays open */
+#define KEEP 50 /* one port of so many stays open */
 #define STAY (150 * NSEC_PER_MSEC)
-#define LONG (100 * NSEC_PER_MSEC) /* a port that lives longer is to be reported */
+#define LONG (100 * NSEC_PER_MSEC) /* a port that is open for longer must be reported */
 #define PATIENCE (3 * NSEC_PER_SEC / 2)
 
 struct outcome {
-	unsigned int lasting; /* ports that lived longer than LONG */
-	unsigned int once;    /* of these, reported exactly once */
-	unsigned int brief;   /* others that were reported */
+	unsigned int lasting; /* ports that were open for longer than LONG */
+	unsigned int once;    /* those of them that were reported exactly once */
+	unsigned int brief;   /* other ports that were reported */
 	unsigned int invented;
-	unsigned int doubled;
+	unsigned int repeated;
 };
 
 static struct outcome judge(const struct storm_port *ports, const struct sightings *seen)
@@ -28,21 +28,21 @@ static struct outcome judge(const struct storm_port *ports, const struct sightin
 	struct outcome outcome = {0};
 
 	for (int port = 0; port < 65536; port++) {
-		const struct storm_port *truth = NULL;
+		const struct storm_port *storm_port = NULL;
 		unsigned int count = seen->count[port];
 		bool lasting;
 
 		if (port >= STORM_FIRST && port < STORM_FIRST + STORM_PORTS)
-			truth = &ports[port - STORM_FIRST];
-		if (!truth || !truth->opened) {
+			storm_port = &ports[port - STORM_FIRST];
+		if (!storm_port || !storm_port->opened) {
 			outcome.invented += count;
 			continue;
 		}
-		lasting = truth->closed - truth->opened > LONG;
+		lasting = storm_port->closed - storm_port->opened > LONG;
 		outcome.lasting += lasting;
 		outcome.once += lasting && count == 1;
 		outcome.brief += !lasting && count > 0;
-		outcome.doubled += count > 1;
+		outcome.repeated += count > 1;
 	}
 	return outcome;
 }
@@ -53,10 +53,9 @@ static void report(struct bench *bench, const char *what, const struct outcome *
 	struct figure *figure = report_figure(bench->report, 6, UNIT_COUNT, outcome->once, NAN,
 	                                      "%s: ports of more than 100 ms reported once", what);
 
-	report_compare(figure, "those that there were", outcome->lasting);
-	report_note(figure,
-	            "%u invented, %u reported twice, %u of shorter life seen as well, in %.2f s",
-	            outcome->invented, outcome->doubled, outcome->brief, took);
+	report_compare(figure, "all such ports", outcome->lasting);
+	report_note(figure, "%u invented, %u reported twice, %u shorter ones reported, in %.2f s",
+	            outcome->invented, outcome->repeated, outcome->brief, took);
 }
 
 static double storm(struct actor *actor, struct storm_port *ports)
@@ -79,7 +78,7 @@ static void measure(struct bench *bench, struct storm_port *ports, bool notifier
 
 	if (!actor_start(&actor, PLACE_FOREIGN, 1) ||
 	    watching_start(&watching, actor.root, &way) < 0) {
-		report_impossible(bench->report, 6, what, "it can't be watched");
+		report_impossible(bench->report, 6, what, "the actor cannot be watched");
 		return;
 	}
 	bench_sleep(NSEC_PER_SEC / 2);
@@ -88,8 +87,8 @@ static void measure(struct bench *bench, struct storm_port *ports, bool notifier
 	outcome = judge(ports, watching.opened);
 	report(bench, what, &outcome, took);
 	report_budget(bench->report, UNIT_COUNT,
-	              outcome.lasting - outcome.once + outcome.invented + outcome.doubled, 0,
-	              "10,000 listens and closes, %s: missed, invented or doubled", what);
+	              outcome.lasting - outcome.once + outcome.invented + outcome.repeated, 0,
+	              "10,000 listens and closes, %s: missed, invented or reported twice", what);
 	watching_stop(&watching);
 	actor_stop(&actor);
 }
@@ -123,7 +122,7 @@ void part_storm(struct bench *bench)
 	if (bench->notifier)
 		measure(bench, ports, true);
 	else
-		report_impossible(bench->report, 6, "notifier", "the kernel refuses it");
+		report_impossible(bench->report, 6, "notifier", "the kernel refuses the notifier");
 	measure(bench, ports, false);
 	measure_baseline(bench, ports);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* part_tables.c - CPU of one poll cycle by what there is in the tables */
+/* part_tables.c - CPU of one poll cycle by the number of sockets in the namespace */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,10 +40,10 @@ static void measure(struct bench *bench, int listeners, int connections)
 
 	snprintf(where, sizeof(where), "%d listeners, %d connections", listeners, connections);
 	if (!actor_start(&actor, PLACE_FOREIGN, 1)) {
-		report_impossible(bench->report, 5, where, "no namespace can be made");
+		report_impossible(bench->report, 5, where, "no namespace can be created");
 		return;
 	}
-	/* Connections first: a listener of theirs is one of all. */
+	/* The connections have a listener too, which counts as one of the listeners. */
 	actor_fill(&actor, 0, connections);
 	actor_fill(&actor, listeners - (connections > 0), 0);
 	dumps = actor_dumps(&actor, bench->quick ? 20 : 50, POLL_INTERVAL * NSEC_PER_MSEC);

@@ -5,11 +5,11 @@
 
 #include "bench.h"
 #include "load.h"
-#include "samples.h"
 #include "poll_cycle.h"
+#include "samples.h"
 
-/* Sleeps through so many cycles, or what takes as long. Returns how many there were. */
-static double pass(struct watching *watching, unsigned int cycles)
+/* Sleeps for the duration of `cycles` cycles. Returns the actual number of reads. */
+static double count_reads(struct watching *watching, unsigned int cycles)
 {
 	uint64_t before = watching_stat(watching, PORTWATCH_STAT_READS);
 
@@ -27,10 +27,10 @@ static double measure_cpu(struct watching *watching, pid_t other, unsigned int w
 	load_helpers(&helpers, other);
 	for (unsigned int i = 0; i < windows; i++) {
 		double before = load_cpu(&helpers);
-		double passed = pass(watching, cycles);
+		double reads = count_reads(watching, cycles);
 
-		if (passed > 0)
-			samples_add(&samples, (load_cpu(&helpers) - before) / passed);
+		if (reads > 0)
+			samples_add(&samples, (load_cpu(&helpers) - before) / reads);
 	}
 	return samples_median(&samples);
 }
@@ -40,7 +40,7 @@ static double measure_calls(struct watching *watching, pid_t other, unsigned int
 	static struct tasks helpers, threads;
 	struct trace *trace;
 	unsigned long before;
-	double passed, calls;
+	double reads, calls;
 
 	load_helpers(&helpers, other);
 	load_threads(&threads);
@@ -49,11 +49,11 @@ static double measure_calls(struct watching *watching, pid_t other, unsigned int
 		return NAN;
 	bench_sleep(5 * POLL_INTERVAL * NSEC_PER_MSEC);
 	before = trace_count(trace);
-	passed = pass(watching, cycles);
+	reads = count_reads(watching, cycles);
 	calls = (double)(trace_count(trace) - before);
 	trace_stop(trace);
-	*error = -ETIME; /* without a poll cycle */
-	return passed > 0 ? calls / passed : NAN;
+	*error = -ETIME; /* in case of no cycle */
+	return reads > 0 ? calls / reads : NAN;
 }
 
 struct poll_cycle poll_cycle_measure(pid_t pid, enum portwatch_reader reader,

@@ -5,17 +5,18 @@
 
 #include "watching.h"
 
-/* Time between two cycles, and between two of the bare dumps that they are compared with. */
+/* Milliseconds between two cycles, and between two bare dumps, to which the cycles are compared. */
 #define POLL_INTERVAL 20
 
 struct poll_cycle {
-	int error;    /* a negative errno: this way doesn't work here */
+	int error;    /* a negative errno: this way of reading does not work here */
 	double cpu;   /* seconds of all threads and helpers */
-	double calls; /* system calls; NAN: not known, because: */
-	int untraced; /* a negative errno */
+	double calls; /* system calls; NAN: not counted */
+	int untraced; /* a negative errno: why the calls were not counted */
 };
 
-/* Watches a process that does nothing, in the given way, for so many windows of so many cycles. */
+/* Watches an idle process by the given reader and table, for `windows` windows of `cycles` cycles.
+ */
 struct poll_cycle poll_cycle_measure(pid_t pid, enum portwatch_reader reader,
                                      enum portwatch_table table, unsigned int windows,
                                      unsigned int cycles);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* polling.c - how it is done without the library */
+/* polling.c - the baseline: how programs find ports without the library */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 struct row {
 	unsigned long inode;
 	int port;
-	bool held; /* some process holds it */
+	bool held; /* a process holds the socket */
 };
 
 struct rows {
@@ -35,7 +35,7 @@ struct command_line {
 	char *arguments[10];
 };
 
-static bool is_own(pid_t pid)
+static bool is_own_netns(pid_t pid)
 {
 	char path[64];
 	struct stat own, other;
@@ -45,14 +45,14 @@ static bool is_own(pid_t pid)
 	       own.st_ino == other.st_ino;
 }
 
-/* Without nsenter in our own namespace; elsewhere through the user namespace of the process where
- * we have no privilege in ours. */
+/* The benchmark's own namespace needs no nsenter. Without root, nsenter also enters the user
+ * namespace of the process. */
 static void set_command(struct command_line *line, pid_t pid)
 {
 	size_t count = 0;
 
 	snprintf(line->pid, sizeof(line->pid), "%d", (int)pid);
-	if (!is_own(pid)) {
+	if (!is_own_netns(pid)) {
 		line->arguments[count++] = NSENTER_PATH;
 		line->arguments[count++] = "-t";
 		line->arguments[count++] = line->pid;
@@ -115,7 +115,7 @@ static void read_rows(pid_t pid, struct rows *rows)
 	qsort(rows->each, rows->count, sizeof(rows->each[0]), compare);
 }
 
-static void look_at(const char *link, struct rows *rows)
+static void read_link(const char *link, struct rows *rows)
 {
 	char target[64];
 	struct row key, *row;
@@ -143,7 +143,7 @@ static void walk_process(const char *pid, struct rows *rows)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%.16s/fd/%.16s", pid, entry->d_name);
-		look_at(path, rows);
+		read_link(path, rows);
 	}
 	if (directory)
 		closedir(directory);
@@ -170,8 +170,8 @@ double polling_walk(void)
 	return seconds(clock_now(CLOCK_THREAD_CPUTIME_ID) - before);
 }
 
-/* Notes what is new; known: what was there the last time. */
-static void look(struct polling *polling, struct rows *rows, bool known[65536])
+/* Records the new ports. known: the ports of the previous call. */
+static void poll_once(struct polling *polling, struct rows *rows, bool known[65536])
 {
 	bool present[65536] = {false};
 	uint64_t now;
@@ -181,7 +181,7 @@ static void look(struct polling *polling, struct rows *rows, bool known[65536])
 	now = clock_now(CLOCK_MONOTONIC);
 	for (size_t i = 0; i < rows->count; i++) {
 		int port = rows->each[i].port;
-		/* A row that was missing for once, as happens in a text, is not a new port. */
+		/* The text can omit a row once. A row that returns is not a new port. */
 		uint64_t first = polling->opened->when[port];
 
 		if (rows->each[i].held && !known[port] && !present[port])
@@ -191,7 +191,7 @@ static void look(struct polling *polling, struct rows *rows, bool known[65536])
 	memcpy(known, present, sizeof(present));
 }
 
-static void *poll_on(void *data)
+static void *run(void *data)
 {
 	static struct rows rows;
 	static bool known[65536];
@@ -208,7 +208,7 @@ static void *poll_on(void *data)
 			bench_sleep(left < 20 * NSEC_PER_MSEC ? left : 20 * NSEC_PER_MSEC);
 			continue;
 		}
-		look(polling, &rows, known);
+		poll_once(polling, &rows, known);
 		next += NSEC_PER_SEC;
 	}
 	return NULL;
@@ -219,7 +219,7 @@ void polling_start(struct polling *polling, pid_t pid)
 	polling->pid = pid;
 	atomic_store(&polling->quit, false);
 	polling->opened = sightings_new();
-	if (pthread_create(&polling->thread, NULL, poll_on, polling) != 0)
+	if (pthread_create(&polling->thread, NULL, run, polling) != 0)
 		bench_fail("no thread");
 }
 

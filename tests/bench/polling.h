@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* polling.h - how it is done without the library: once a second `nsenter -t PID -n cat` of both
- * tables, and a walk over the descriptors of all processes */
+/* polling.h - the baseline: how programs find ports without the library
+ *
+ * Once a second, `nsenter -t PID -n cat` of both tables, then a walk over the descriptors of all
+ * processes. */
 #ifndef POLLING_H
 #define POLLING_H
 
@@ -18,11 +20,11 @@ struct polling {
 	struct sightings *opened;
 };
 
-/* In a thread of its own. */
+/* Starts the baseline in a thread. */
 void polling_start(struct polling *polling, pid_t pid);
 void polling_stop(struct polling *polling);
 
-/* The cost of `nsenter … cat` alone; false where it may not be run. */
+/* Measures the cost of `nsenter … cat` alone. Returns false if the command fails. */
 bool polling_cat(pid_t pid, unsigned int runs, struct cost *cost);
 /* The CPU time of one walk over the descriptors of all processes, in seconds. */
 double polling_walk(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - collects what was measured */
+/* report.c - collects the figures */
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -25,7 +25,7 @@ const char *report_part(int part)
 	return part >= 1 && part <= BENCH_PARTS ? parts[part] : "";
 }
 
-/* The last of them is overwritten when there is no room: a bug, and easily seen. */
+/* If the report is full, which is a bug, the last figure is overwritten. */
 static struct figure *new_figure(struct report *report, int part)
 {
 	struct figure *figure = &report->figures[REPORT_FIGURES - 1];

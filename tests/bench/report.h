@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* report.h - what was measured, and the table that shows it
+/* report.h - the figures, and the tables that show them
  *
- * A report lies in memory that the processes of the benchmark share: each part runs in a process of
- * its own, one at a time, and leaves its figures here. */
+ * A report is in memory that the processes of the benchmark share. Each part runs in a process of
+ * its own, one at a time, and adds its figures. */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -15,7 +15,7 @@
 #define REPORT_TEXT 128
 
 enum unit {
-	UNIT_SECONDS, /* a time: of a clock, or of CPU */
+	UNIT_SECONDS, /* elapsed time or CPU time */
 	UNIT_PERCENT, /* of one CPU */
 	UNIT_BYTES,
 	UNIT_COUNT,
@@ -28,8 +28,8 @@ struct figure {
 	enum unit unit;
 	double median, p99;         /* NAN: none */
 	char baseline[REPORT_TEXT]; /* "": none */
-	double ratio;               /* to the baseline */
-	char note[REPORT_TEXT];     /* why there is no median, or what else is to be known */
+	double ratio;               /* median divided by the baseline */
+	char note[REPORT_TEXT];     /* a remark, or the reason why there is no median */
 };
 
 struct budget {
@@ -44,18 +44,18 @@ struct report {
 	struct budget budgets[REPORT_BUDGETS];
 };
 
-/* Adds a figure. p99 NAN: it isn't a latency. */
+/* Adds a figure. p99 NAN: not a latency. */
 struct figure *report_figure(struct report *report, int part, enum unit unit, double median,
                              double p99, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
-/* Its ratio to the value of a baseline. */
+/* Adds the ratio of the figure to the value of a baseline. */
 void report_compare(struct figure *figure, const char *baseline, double value);
 void report_note(struct figure *figure, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* A figure that can't be had here. */
+/* Adds a figure that cannot be measured on this machine. */
 void report_impossible(struct report *report, int part, const char *what, const char *why);
 
-/* Adds a line of the budget: met where the value is not above the limit. */
+/* Adds a budget. The budget is met if the value is not above the limit. */
 void report_budget(struct report *report, enum unit unit, double value, double limit,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -100,7 +100,7 @@ void report_markdown(const struct report *report, FILE *out)
 	fflush(out);
 }
 
-/* The texts are our own: nothing in them but these needs to be escaped. */
+/* The texts are literals of this program, so only these two characters need an escape. */
 static void write_string(const char *name, const char *text, FILE *out)
 {
 	fprintf(out, "\"%s\":\"", name);

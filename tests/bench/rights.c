@@ -35,7 +35,7 @@ bool rights_take(const struct rights *rights)
 	            setresgid(RIGHTS_USER, RIGHTS_USER, RIGHTS_USER) == 0 &&
 	            setresuid(RIGHTS_USER, RIGHTS_USER, RIGHTS_USER) == 0 && permit(rights);
 
-	/* /proc/self belongs to root otherwise. */
+	/* After the change of user, /proc/self would belong to root. */
 	prctl(PR_SET_DUMPABLE, 1);
 	return done;
 }

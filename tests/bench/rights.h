@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* rights.h - an ordinary user with some capabilities: permitted, not in effect, as by setcap */
+/* rights.h - an ordinary user with capabilities that are permitted but not in effect, as with
+ * setcap */
 #ifndef RIGHTS_H
 #define RIGHTS_H
 
@@ -11,14 +12,15 @@
 struct rights {
 	cap_value_t capabilities[2];
 	int count;
-	bool placed_by_root; /* the actor: the user may enter its namespace, not make it */
+	bool placed_by_root; /* root creates the actor's namespace: the user may only enter it */
 };
 
 extern const struct rights rights_admin; /* CAP_SYS_ADMIN alone */
 extern const struct rights rights_bpf;   /* CAP_BPF and CAP_PERFMON */
 extern const struct rights rights_none;
 
-/* Makes the calling process RIGHTS_USER with these, for good. False where that isn't allowed. */
+/* Changes the calling process to RIGHTS_USER with these capabilities, permanently. Returns false if
+ * the kernel refuses. */
 bool rights_take(const struct rights *rights);
 
 #endif

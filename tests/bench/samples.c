@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* samples.c - measured values, and what they say together */
+/* samples.c - measured values and their quantiles */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* samples.h - measured values, and what they say together */
+/* samples.h - measured values and their quantiles */
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
@@ -12,10 +12,11 @@ struct samples {
 	size_t count;
 };
 
-/* Those that don't fit are left out. */
+/* Drops values beyond SAMPLES_MAX. */
 void samples_add(struct samples *samples, double value);
 
-/* The value below which the given part (0 to 1) of all lies; NAN without any. Sorts them. */
+/* The value below which the given part (0 to 1) of all values is; NAN: no values. Sorts the values.
+ */
 double samples_quantile(struct samples *samples, double part);
 double samples_median(struct samples *samples);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sightings.c - which ports were seen, when, and how often */
+/* sightings.c - which ports were reported, when, and how often */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -36,10 +36,10 @@ void sightings_note(struct sightings *sightings, int port, uint64_t when)
 	atomic_store(&sightings->when[port], when);
 	atomic_fetch_add(&sightings->total, 1);
 	if (write(sightings->event, &one, sizeof(one)) < 0)
-		return; /* full: readable all the same */
+		return; /* the counter is full, so the eventfd is readable anyway */
 }
 
-/* Waits for the next. False at the deadline. */
+/* Waits for the next event. Returns false at the deadline. */
 static bool wait_next(struct sightings *sightings, uint64_t deadline)
 {
 	struct pollfd event = {.fd = sightings->event, .events = POLLIN};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sightings.h - which ports were seen, when, and how often */
+/* sightings.h - which ports were reported, when, and how often */
 #ifndef SIGHTINGS_H
 #define SIGHTINGS_H
 
@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct sightings {
-	int event;                    /* readable after each */
-	_Atomic uint64_t when[65536]; /* CLOCK_MONOTONIC of the last; 0: never */
+	int event;                    /* an eventfd, readable after each event */
+	_Atomic uint64_t when[65536]; /* CLOCK_MONOTONIC of the last event; 0: none */
 	_Atomic unsigned int count[65536];
 	_Atomic unsigned int total;
 };
@@ -17,8 +17,8 @@ struct sightings {
 struct sightings *sightings_new(void);
 void sightings_free(struct sightings *sightings);
 void sightings_note(struct sightings *sightings, int port, uint64_t when);
-/* Waits until the port has been seen later than a time, or until so many sightings in total. False
- * when it takes longer than so many seconds. */
+/* Wait until the port has an event after the given time, or until the total number of events has
+ * been reached. Return false after `patience` seconds. */
 bool sightings_wait(struct sightings *sightings, int port, uint64_t after, double patience);
 bool sightings_wait_total(struct sightings *sightings, unsigned int total, double patience);
 

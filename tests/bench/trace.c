@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* trace.c - counts system calls by ptrace(2), from a process of its own */
+/* trace.c - counts system calls by ptrace(2) in a separate process */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -20,7 +20,7 @@
 #define PR_SET_PTRACER 0x59616d61
 #endif
 
-/* Children of what is traced are traced as well: what nsenter(1) runs. */
+/* Children of the traced tasks are traced too: the programs that nsenter(1) runs. */
 #define OPTIONS                                                                                    \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK)
 #define PATIENCE (5 * NSEC_PER_SEC)
@@ -28,11 +28,11 @@
 struct trace {
 	pid_t pid;
 	_Atomic unsigned long calls;
-	_Atomic int state; /* 0: not yet; 1: all are traced; a negative errno: refused */
+	_Atomic int state; /* 0: starting; 1: all tasks are traced; a negative errno: refused */
 };
 
-/* Whether a task has ended, reaped or not. */
-static bool is_gone(pid_t pid)
+/* Returns whether a task has ended, reaped or not. */
+static bool has_ended(pid_t pid)
 {
 	char path[64], text[512], *rest = NULL;
 	FILE *in;
@@ -46,8 +46,8 @@ static bool is_gone(pid_t pid)
 	return !rest || rest[1] == '\0' || strchr("ZX", rest[2]);
 }
 
-/* A task that has ended meanwhile calls nothing any more, and is no refusal: the kernel says ESRCH
- * or EPERM of it. 0 or a negative errno. */
+/* Returns 0 or a negative errno. A task that has ended meanwhile is not an error, although the
+ * kernel returns ESRCH or EPERM for it. */
 static int seize(const struct tasks *tasks)
 {
 	for (size_t i = 0; i < tasks->count; i++) {
@@ -58,7 +58,7 @@ static int seize(const struct tasks *tasks)
 		    ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0)
 			continue;
 		error = errno;
-		if (error != ESRCH && !is_gone(pid))
+		if (error != ESRCH && !has_ended(pid))
 			return -error;
 	}
 	return 0;
@@ -81,7 +81,7 @@ static bool is_entry(pid_t pid)
 	       info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
-/* Lets a task go on that has stopped. */
+/* Resumes a stopped task, and counts the entry of a system call. */
 static void resume(struct trace *trace, pid_t pid, int status)
 {
 	int stop = WSTOPSIG(status), deliver = 0;
@@ -124,7 +124,7 @@ struct trace *trace_start(const struct tasks *threads, const struct tasks *helpe
 	pid = bench_fork();
 	if (pid == 0)
 		follow(trace, threads, helpers);
-	trace->pid = pid; /* not by the child: the memory is shared */
+	trace->pid = pid; /* set here, not in the child, because the memory is shared */
 	while (atomic_load(&trace->state) == 0 && clock_now(CLOCK_MONOTONIC) < deadline)
 		bench_sleep(NSEC_PER_MSEC);
 	*error = atomic_load(&trace->state);

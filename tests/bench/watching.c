@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watching.c - a watcher whose events are noted */
+/* watching.c - a watcher whose events are recorded */
 #include "bench.h"
 #include "watching.h"
 

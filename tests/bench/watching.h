@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watching.h - a watcher whose events are noted */
+/* watching.h - a watcher whose events are recorded */
 #ifndef WATCHING_H
 #define WATCHING_H
 
@@ -21,10 +21,10 @@ struct way {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	bool notifier;
-	unsigned int interval; /* ms; 0: adapts */
+	unsigned int interval; /* the poll interval in ms; 0: it adapts */
 };
 
-/* Starts one. A negative errno where that fails. */
+/* Starts a watcher. Returns 0 or a negative errno. */
 int watching_start(struct watching *watching, pid_t pid, const struct way *way);
 void watching_stop(struct watching *watching);
 
