@@ -70,16 +70,13 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 # Each module has a test of its own by its name, which makes the module alone. These have none:
 # module, the test that reaches it, reason.
 cat >"$work/without" <<'END'
-api/owner		test_event	its getters are those of an event, and are tested with it
 api/watcher		test_api	the whole: all that it joins has tests
 notify/perf_cpus	test_notifier	takes the CPUs and the privileges of the machine
 table/helper_memory	test_helper	drops the memory of the process that calls it: a helper is needed
 table/reader_child	test_reader	a kind of reader, behind the interface of all
 table/reader_ops	test_reader	what the kinds of readers share
-table/step		test_reader	names of steps
 watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
 watch/monitor		test_watch	the whole of a thread: what it owns has tests
-watch/names		test_api	names of public constants
 watch/netns_reader	test_degrade	the choice of a reader: seen where the kernel refuses one
 watch/placement		test_namespaces	follows living processes through namespaces
 END

@@ -64,6 +64,12 @@ START_TEST(nothing_is_done_with_null)
 }
 END_TEST
 
+START_TEST(the_version_is_that_of_the_package)
+{
+	ck_assert_str_eq(portwatch_version(), PACKAGE_VERSION);
+}
+END_TEST
+
 START_TEST(options_are_checked)
 {
 	struct portwatch *watcher;
@@ -305,30 +311,6 @@ START_TEST(the_environment_can_ask_for_everything)
 }
 END_TEST
 
-START_TEST(names_are_those_of_the_command)
-{
-	ck_assert_str_eq(portwatch_reader_name(PORTWATCH_READER_AUTO), "auto");
-	ck_assert_str_eq(portwatch_reader_name(PORTWATCH_READER_LOCAL), "local");
-	ck_assert_str_eq(portwatch_reader_name(PORTWATCH_READER_SETNS), "setns");
-	ck_assert_str_eq(portwatch_reader_name(PORTWATCH_READER_NSENTER), "nsenter");
-	ck_assert_str_eq(portwatch_reader_name(PORTWATCH_READER_PROCFS), "procfs");
-	ck_assert_ptr_null(portwatch_reader_name(5));
-	ck_assert_str_eq(portwatch_table_name(PORTWATCH_TABLE_AUTO), "auto");
-	ck_assert_str_eq(portwatch_table_name(PORTWATCH_TABLE_DIAG), "diag");
-	ck_assert_str_eq(portwatch_table_name(PORTWATCH_TABLE_PROCFS), "procfs");
-	ck_assert_ptr_null(portwatch_table_name(3));
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_NONE), "polling");
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_BPF), "bpf");
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_TRACEPOINT), "tracepoint");
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_PERF), "perf");
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_CONNECTOR), "connector");
-	ck_assert_str_eq(portwatch_notifier_name(PORTWATCH_NOTIFIER_DESTROY), "destroy");
-	ck_assert_ptr_null(portwatch_notifier_name(6));
-	ck_assert_ptr_nonnull(portwatch_version());
-	ck_assert_ptr_null(portwatch_stat_name(PORTWATCH_STAT_SOCKETS_LEFT_OUT + 1));
-}
-END_TEST
-
 /* Each kind of notification has its mechanism. If a mechanism is missing or switched off, the
  * reason is reported. */
 START_TEST(the_notifier_is_reported)
@@ -370,6 +352,7 @@ static Suite *make(void)
 
 	tcase_add_test(refused, new_refuses_what_is_no_process);
 	tcase_add_test(refused, nothing_is_done_with_null);
+	tcase_add_test(refused, the_version_is_that_of_the_package);
 	tcase_add_test(refused, options_are_checked);
 	tcase_add_test(refused, a_watcher_starts_once_and_keeps_its_options);
 	suite_add_tcase(suite, refused);
@@ -381,7 +364,6 @@ static Suite *make(void)
 	tcase_add_test(said, events_carry_the_time);
 	tcase_add_loop_test(said, messages_keep_to_their_level, 0, 4);
 	tcase_add_test(said, the_environment_can_ask_for_everything);
-	tcase_add_test(said, names_are_those_of_the_command);
 	tcase_add_loop_test(said, the_notifier_is_reported, 0, 2);
 	suite_add_tcase(suite, said);
 	return suite;

@@ -192,39 +192,6 @@ START_TEST(namespaces_are_opened)
 }
 END_TEST
 
-/* The socket remains in its namespace when the process leaves: the library opens the socket's
- * namespace, not the process's. */
-START_TEST(the_namespace_is_that_of_the_socket)
-{
-	struct fixture server = fixture_start(SANDBOX_NETNS);
-	uint64_t inode = sandbox_netns(server.pid);
-	struct listed listed = {.most = 1};
-	struct fixture_socket socket;
-	struct collect collect;
-	int descriptor;
-
-	socket = fixture_listen(&server, "127.0.0.1", 8000);
-	collect_watch(&collect, server.pid);
-	ck_assert_int_eq(portwatch_each_port(collect.watcher, note_port, &listed), 1);
-	fixture_unshare(&server);
-	ck_assert_uint_ne(sandbox_netns(server.pid), inode);
-	descriptor = portwatch_event_open_netns(listed.ports[0]);
-	if (descriptor == -EPERM || descriptor == -ENOSYS || descriptor == -EACCES) {
-		forget(&listed);
-		collect_free(&collect);
-		test_skip("may not copy a descriptor of another process (pidfd_getfd): %s",
-		          strerror(-descriptor));
-	}
-	expect_netns(descriptor, inode);
-	close(descriptor);
-	fixture_close(&server, socket);
-	ck_assert_int_eq(portwatch_event_open_netns(listed.ports[0]), -ENOENT);
-	forget(&listed);
-	collect_free(&collect);
-	fixture_end(&server);
-}
-END_TEST
-
 /* --- pidfds */
 
 START_TEST(a_pidfd_is_watched)
@@ -361,7 +328,6 @@ static Suite *make(void)
 	tcase_add_test(ports, ports_are_listed_before_their_events);
 	suite_add_tcase(suite, ports);
 	tcase_add_test(namespaces, namespaces_are_opened);
-	tcase_add_test(namespaces, the_namespace_is_that_of_the_socket);
 	suite_add_tcase(suite, namespaces);
 	tcase_add_test(pidfds, a_pidfd_is_watched);
 	suite_add_tcase(suite, pidfds);
