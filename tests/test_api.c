@@ -85,7 +85,7 @@ START_TEST(options_are_checked)
 	ck_assert_int_eq(portwatch_set_scope(watcher, 2), -EINVAL);
 	ck_assert_int_eq(portwatch_set_reader(watcher, 5), -EINVAL);
 	ck_assert_int_eq(portwatch_set_limit(watcher, PORTWATCH_LIMIT_MEMBERS, 0), -EINVAL);
-	ck_assert_int_eq(portwatch_set_limit(watcher, 2, 1), -EINVAL);
+	ck_assert_int_eq(portwatch_set_limit(watcher, PORTWATCH_LIMIT_WARNINGS + 1, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_table(watcher, 3), -EINVAL);
 	ck_assert_int_eq(portwatch_set_delivery(watcher, 2), -EINVAL);
 	ck_assert_int_eq(portwatch_set_log(watcher, 5, collect_message), -EINVAL);
@@ -139,7 +139,7 @@ START_TEST(an_unknown_figure_is_not_0)
 		                  PORTWATCH_STAT_UNKNOWN);
 	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_EVENTS), 0);
 	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_MEMBERS), 1);
-	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_SOCKETS_LEFT_OUT + 1),
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_WARNINGS_LEFT_OUT + 1),
 	                  PORTWATCH_STAT_UNKNOWN);
 	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, -1), PORTWATCH_STAT_UNKNOWN);
 	portwatch_stop(collect.watcher);

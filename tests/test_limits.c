@@ -194,10 +194,88 @@ START_TEST(what_a_non_member_keeps_is_not_left_out)
 }
 END_TEST
 
+#define NAMESPACES 6
+
+static uint64_t running(const struct collect *collect)
+{
+	return portwatch_get_stat(collect->watcher, PORTWATCH_STAT_HELPERS_RUNNING);
+}
+
+static void watch_with_helpers(struct collect *collect, pid_t pid, unsigned int most, int notifier)
+{
+	collect_new(collect, pid);
+	ck_assert_int_eq(portwatch_set_reader(collect->watcher, PORTWATCH_READER_SETNS), 0);
+	ck_assert_int_eq(portwatch_set_limit(collect->watcher, PORTWATCH_LIMIT_HELPERS, most), 0);
+	ck_assert_int_eq(portwatch_set_notifier(collect->watcher, notifier), 0);
+	collect_start(collect);
+}
+
+/* The smallest limit of all watchers applies, and no namespace goes unread. */
+START_TEST(helpers_serve_more_namespaces_than_their_limit)
+{
+	struct fixture root = fixture_start(SANDBOX_NETNS), children[NAMESPACES];
+	struct collect few, more;
+
+	for (int i = 0; i < NAMESPACES; i++) {
+		children[i] = fixture_fork(&root);
+		fixture_unshare(&children[i]);
+		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8100 + i));
+	}
+	watch_with_helpers(&more, root.pid, NAMESPACES, _i);
+	watch_with_helpers(&few, root.pid, 2, _i);
+	for (int i = 0; i < NAMESPACES; i++)
+		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8200 + i));
+	for (int i = 0; i < NAMESPACES; i++) {
+		collect_wait(&few, OPEN, NULL, (uint16_t)(8200 + i));
+		collect_wait(&more, OPEN, NULL, (uint16_t)(8200 + i));
+	}
+	await(&few, PORTWATCH_STAT_HELPERS_RUNNING, 2);
+	ck_assert_uint_eq(running(&more), 2);
+	/* Without the second watcher, its limit is gone. */
+	collect_free(&few);
+	for (int i = 0; i < NAMESPACES; i++)
+		fixture_listen(&children[i], "127.0.0.1", (uint16_t)(8300 + i));
+	for (int i = 0; i < NAMESPACES; i++)
+		collect_wait(&more, OPEN, NULL, (uint16_t)(8300 + i));
+	await(&more, PORTWATCH_STAT_HELPERS_RUNNING, NAMESPACES);
+	collect_free(&more);
+	for (int i = 0; i < NAMESPACES; i++)
+		fixture_end(&children[i]);
+	fixture_end(&root);
+}
+END_TEST
+
+/* Both limits are exceeded. On a slow machine the second warning may come a second later, and is
+ * logged. */
+START_TEST(each_warning_is_logged_or_counted)
+{
+	struct fixture root = fixture_start(0), child = fixture_fork(&root);
+	struct collect collect;
+
+	fixture_listen(&root, "127.0.0.1", 0);
+	fixture_listen(&root, "127.0.0.1", 0);
+	collect_new(&collect, root.pid);
+	for (unsigned int limit = PORTWATCH_LIMIT_MEMBERS; limit <= PORTWATCH_LIMIT_WARNINGS;
+	     limit++)
+		ck_assert_int_eq(
+			portwatch_set_limit(collect.watcher, (enum portwatch_limit)limit, 1), 0);
+	collect_start(&collect);
+	await(&collect, PORTWATCH_STAT_SOCKETS_LEFT_OUT, 1);
+	ck_assert_uint_eq(
+		collect_count_messages(&collect, "PORTWATCH_LIMIT_") +
+			portwatch_get_stat(collect.watcher, PORTWATCH_STAT_WARNINGS_LEFT_OUT),
+		2);
+	collect_free(&collect);
+	fixture_end(&child);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("limits");
 	TCase *members = tcase_create("members"), *ports = tcase_create("ports");
+	TCase *shared = tcase_create("helpers and warnings");
 
 	tcase_add_loop_test(members, further_members_wait_for_room, 0, 2);
 	tcase_add_test(members, a_large_tree_is_begun_with);
@@ -205,6 +283,9 @@ static Suite *make(void)
 	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
 	tcase_add_loop_test(ports, what_a_non_member_keeps_is_not_left_out, 0, 2);
 	suite_add_tcase(suite, ports);
+	tcase_add_loop_test(shared, helpers_serve_more_namespaces_than_their_limit, 0, 2);
+	tcase_add_test(shared, each_warning_is_logged_or_counted);
+	suite_add_tcase(suite, shared);
 	return suite;
 }
 

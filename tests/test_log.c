@@ -8,6 +8,8 @@
 #include "util/clock.h"
 #include "watch/log.h"
 
+#define WARNINGS_MAX 10
+
 static struct log sink;
 static unsigned int messages;
 static char last[LOG_TEXT];
@@ -24,7 +26,11 @@ static void take(struct portwatch *watcher, enum portwatch_log_level level, cons
 
 static void setup(void)
 {
-	sink = (struct log){.callback = take, .level = PORTWATCH_LOG_DEBUG};
+	sink = (struct log){
+		.callback = take,
+		.level = PORTWATCH_LOG_DEBUG,
+		.warnings_max = WARNINGS_MAX,
+	};
 	messages = 0;
 }
 
@@ -44,7 +50,7 @@ START_TEST(many_warnings_at_once_are_a_few)
 {
 	write_many(PORTWATCH_LOG_WARNING, 2000);
 	/* On a slow machine each second allows further messages. */
-	ck_assert_uint_ge(messages, LOG_WARNINGS_MAX);
+	ck_assert_uint_ge(messages, WARNINGS_MAX);
 	ck_assert_uint_lt(messages, 2000);
 	ck_assert_ptr_null(strstr(last, "left out"));
 }
@@ -63,23 +69,27 @@ END_TEST
 
 START_TEST(the_next_says_how_many_were_left_out)
 {
-	write_many(PORTWATCH_LOG_WARNING, LOG_WARNINGS_MAX);
+	write_many(PORTWATCH_LOG_WARNING, WARNINGS_MAX);
 	sink.left_out = 7;
+	sink.left_out_ever = 7;
 	pass(2);
 	log_write(&sink, PORTWATCH_LOG_WARNING, "one");
 	ck_assert_str_eq(last, "one (7 more warnings were left out before)");
 	log_write(&sink, PORTWATCH_LOG_WARNING, "another");
 	ck_assert_str_eq(last, "another");
+	ck_assert_uint_eq(sink.left_out_ever, 7);
+	write_many(PORTWATCH_LOG_WARNING, 2000);
+	ck_assert_uint_gt(sink.left_out_ever, 1000);
 }
 END_TEST
 
 START_TEST(after_a_while_the_allowance_is_whole_and_no_more)
 {
-	write_many(PORTWATCH_LOG_WARNING, LOG_WARNINGS_MAX);
+	write_many(PORTWATCH_LOG_WARNING, WARNINGS_MAX);
 	pass(1000000);
 	messages = 0;
 	write_many(PORTWATCH_LOG_WARNING, 2000);
-	ck_assert_uint_ge(messages, LOG_WARNINGS_MAX);
+	ck_assert_uint_ge(messages, WARNINGS_MAX);
 	ck_assert_uint_lt(messages, 2000);
 }
 END_TEST

@@ -32,7 +32,7 @@ static const struct {
 	{reader, PORTWATCH_READER_PROCFS},
 	{table, PORTWATCH_TABLE_PROCFS},
 	{notifier, PORTWATCH_NOTIFIER_DESTROY},
-	{stat, PORTWATCH_STAT_SOCKETS_LEFT_OUT},
+	{stat, PORTWATCH_STAT_WARNINGS_LEFT_OUT},
 };
 #define ENUMERATIONS ((int)(sizeof(enumerations) / sizeof(enumerations[0])))
 
@@ -71,6 +71,7 @@ START_TEST(names_of_statistics)
 		{PORTWATCH_STAT_CPU, "CPU time (ns)"},
 		{PORTWATCH_STAT_MEMBERS, "members"},
 		{PORTWATCH_STAT_SOCKETS_LEFT_OUT, "sockets left out"},
+		{PORTWATCH_STAT_WARNINGS_LEFT_OUT, "warnings left out"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -71,6 +71,14 @@ static int set_ports(unsigned int value)
 {
 	return portwatch_set_limit(watcher, PORTWATCH_LIMIT_PORTS, value);
 }
+static int set_helpers(unsigned int value)
+{
+	return portwatch_set_limit(watcher, PORTWATCH_LIMIT_HELPERS, value);
+}
+static int set_warnings(unsigned int value)
+{
+	return portwatch_set_limit(watcher, PORTWATCH_LIMIT_WARNINGS, value);
+}
 static int set_subreaper(unsigned int value)
 {
 	return portwatch_set_subreaper(watcher, (int)value);
@@ -84,9 +92,10 @@ static unsigned int get(size_t setter)
 {
 	const struct options *options = &watcher->options;
 	const unsigned int values[] = {
-		options->kinds,  options->interval,  options->addresses, options->scope,
-		options->reader, options->table,     options->delivery,  options->members,
-		options->ports,  options->subreaper, options->notifier,
+		options->kinds,    options->interval, options->addresses, options->scope,
+		options->reader,   options->table,    options->delivery,  options->members,
+		options->ports,    options->helpers,  options->warnings,  options->subreaper,
+		options->notifier,
 	};
 
 	return values[setter];
@@ -106,6 +115,8 @@ static const struct {
 	{set_delivery, PORTWATCH_DELIVERY_DISPATCH, 2},
 	{set_members, UINT_MAX, 0},
 	{set_ports, UINT_MAX, 0},
+	{set_helpers, UINT_MAX, 0},
+	{set_warnings, UINT_MAX, 0},
 	{set_subreaper, 1, 1},
 	{set_notifier, 1, 1},
 };
@@ -179,7 +190,7 @@ START_TEST(what_it_was_made_of)
 	ck_assert_int_eq(portwatch_get_pid(watcher), getpid());
 	ck_assert_ptr_eq(portwatch_get_user_data(watcher), &watcher);
 	/* There is no such limit. */
-	ck_assert_int_eq(portwatch_set_limit(watcher, 2, 1), -EINVAL);
+	ck_assert_int_eq(portwatch_set_limit(watcher, PORTWATCH_LIMIT_WARNINGS + 1, 1), -EINVAL);
 	ck_assert_int_eq(portwatch_set_events(NULL, 1), -EINVAL);
 	/* Any number but 0 means true. */
 	ck_assert_int_eq(portwatch_set_subreaper(watcher, 256), 0);

@@ -431,6 +431,12 @@ static void get(struct subscription *subscription, void *data)
 	case PORTWATCH_STAT_SOCKETS_LEFT_OUT:
 		answer->value = subscription->hidden;
 		break;
+	case PORTWATCH_STAT_HELPERS_RUNNING:
+		answer->value = subscription->table->namespaces->by_helper.count;
+		break;
+	case PORTWATCH_STAT_WARNINGS_LEFT_OUT:
+		answer->value = subscription->log.left_out_ever;
+		break;
 	default:
 		if ((unsigned int)answer->stat < PORTWATCH_STAT_CPU)
 			answer->value = context->stats[answer->stat];

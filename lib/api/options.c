@@ -91,13 +91,25 @@ int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table)
 
 int portwatch_set_limit(struct portwatch *watcher, enum portwatch_limit limit, unsigned int number)
 {
-	int result = begin_set(watcher, limit <= PORTWATCH_LIMIT_PORTS && number > 0);
+	int result = begin_set(watcher, limit <= PORTWATCH_LIMIT_WARNINGS && number > 0);
 
-	if (result == 0 && limit == PORTWATCH_LIMIT_MEMBERS)
+	if (result < 0)
+		return end_set(result);
+	switch (limit) {
+	case PORTWATCH_LIMIT_MEMBERS:
 		watcher->options.members = number;
-	else if (result == 0)
+		break;
+	case PORTWATCH_LIMIT_PORTS:
 		watcher->options.ports = number;
-	return end_set(result);
+		break;
+	case PORTWATCH_LIMIT_HELPERS:
+		watcher->options.helpers = number;
+		break;
+	case PORTWATCH_LIMIT_WARNINGS:
+		watcher->options.warnings = number;
+		break;
+	}
+	return end_set(0);
 }
 
 int portwatch_set_subreaper(struct portwatch *watcher, int enabled)

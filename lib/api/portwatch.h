@@ -253,14 +253,23 @@ enum portwatch_notifier {
 
 /**
  * enum portwatch_limit: the limits of a watcher, so that a hostile process cannot make the library
- * use memory without bound. See portwatch_set_limit().
+ * use memory or processes without bound, or fill a log. See portwatch_set_limit().
  *
- * @PORTWATCH_LIMIT_MEMBERS: processes in the tree
- * @PORTWATCH_LIMIT_PORTS: open ports
+ * @PORTWATCH_LIMIT_MEMBERS: processes in the tree; default 65,536
+ * @PORTWATCH_LIMIT_PORTS: open ports; default 65,536
+ * @PORTWATCH_LIMIT_HELPERS: helpers that run at once; default 64. All watchers of the process share
+ *   the helpers, so the smallest number of all started watchers applies. More namespaces than
+ *   helpers are watched as well, because each namespace gets a helper when it is read.
+ * @PORTWATCH_LIMIT_WARNINGS: warnings at once, before only one per second is logged; default 10
  *
  * Since: 0.1
  */
-enum portwatch_limit { PORTWATCH_LIMIT_MEMBERS = 0, PORTWATCH_LIMIT_PORTS = 1 };
+enum portwatch_limit {
+	PORTWATCH_LIMIT_MEMBERS = 0,
+	PORTWATCH_LIMIT_PORTS = 1,
+	PORTWATCH_LIMIT_HELPERS = 2,
+	PORTWATCH_LIMIT_WARNINGS = 3
+};
 
 /**
  * enum portwatch_log_level: the severity of a message; the numbers are those of syslog(3).
@@ -296,6 +305,9 @@ enum portwatch_log_level {
  *   PORTWATCH_LIMIT_MEMBERS; one process may count several times
  * @PORTWATCH_STAT_SOCKETS_LEFT_OUT: listening sockets whose ports are not reported now because of
  *   PORTWATCH_LIMIT_PORTS
+ * @PORTWATCH_STAT_HELPERS_RUNNING: helpers that run now
+ * @PORTWATCH_STAT_WARNINGS_LEFT_OUT: warnings of this watcher that were not logged because of
+ *   PORTWATCH_LIMIT_WARNINGS
  *
  * Since: 0.1
  */
@@ -315,7 +327,9 @@ enum portwatch_stat {
 	PORTWATCH_STAT_MEMBERS = 12,
 	PORTWATCH_STAT_PORTS = 13,
 	PORTWATCH_STAT_MEMBERS_LEFT_OUT = 14,
-	PORTWATCH_STAT_SOCKETS_LEFT_OUT = 15
+	PORTWATCH_STAT_SOCKETS_LEFT_OUT = 15,
+	PORTWATCH_STAT_HELPERS_RUNNING = 16,
+	PORTWATCH_STAT_WARNINGS_LEFT_OUT = 17
 };
 
 /**
@@ -481,10 +495,10 @@ int portwatch_set_reader(struct portwatch *watcher, enum portwatch_reader reader
 int portwatch_set_table(struct portwatch *watcher, enum portwatch_table table);
 
 /**
- * portwatch_set_limit: sets the largest number of processes or ports of the watcher.
+ * portwatch_set_limit: sets a limit of the watcher.
  * @watcher: a watcher that is not started yet
  * @limit: which limit
- * @number: the largest number, at least 1; default 65,536
+ * @number: the largest number, at least 1
  *
  * Processes and ports beyond the limit are left out. The log reports this as a warning, and
  * portwatch_get_complete() as a reason. The library includes them when there is room again. A

@@ -28,6 +28,9 @@
 
 /* The default limits of members and ports, see portwatch_set_limit(). */
 #define LIMIT_DEFAULT 65536
+/* The default limits of helpers and of warnings at once. */
+#define HELPERS_DEFAULT 64
+#define WARNINGS_DEFAULT 10
 
 const char *portwatch_version(void)
 {
@@ -169,6 +172,8 @@ static int make(struct portwatch **watcher, pid_t pid, uint64_t start_time,
 	new->options.notifier = true;
 	new->options.members = LIMIT_DEFAULT;
 	new->options.ports = LIMIT_DEFAULT;
+	new->options.helpers = HELPERS_DEFAULT;
+	new->options.warnings = WARNINGS_DEFAULT;
 	new->options.log_level = watcher_log_level(PORTWATCH_LOG_WARNING);
 	new->references = 1;
 	new->release = release;
@@ -313,6 +318,7 @@ static int ask_start(struct portwatch *watcher)
 					{
 						.callback = watcher->options.log,
 						.level = watcher->options.log_level,
+						.warnings_max = watcher->options.warnings,
 						.watcher = watcher,
 						.user_data = watcher->user_data,
 						.last = watcher->outbox->error,

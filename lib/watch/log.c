@@ -30,8 +30,9 @@ static bool is_allowed(struct log *log)
 		log->warnings = 0;
 		log->allowed = now;
 	}
-	if (log->warnings == LOG_WARNINGS_MAX) {
+	if (log->warnings >= log->warnings_max) {
 		log->left_out++;
+		log->left_out_ever++;
 		return false;
 	}
 	log->warnings++;

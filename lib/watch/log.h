@@ -13,10 +13,6 @@
 
 #define LOG_TEXT 384
 
-/* The most warnings at once; after them, one warning per second. A watched tree can cause any
- * number of warnings, with namespaces or processes that cannot be read. */
-#define LOG_WARNINGS_MAX 10
-
 /* The log of one watcher. */
 struct log {
 	portwatch_log_callback callback; /* NULL: none */
@@ -26,9 +22,13 @@ struct log {
 	/* The last error or warning, LOG_TEXT bytes, guarded by the library's lock. It is stored
 	 * even without a callback. NULL: not stored. */
 	char *last;
+	/* The most warnings at once; after them, one warning per second. A watched tree can cause
+	 * any number of warnings, with namespaces or processes that cannot be read. */
+	unsigned int warnings_max;
 	unsigned int warnings; /* written since the allowance was full */
 	uint64_t allowed;  /* CLOCK_MONOTONIC: the allowance has been refilled up to this time */
-	uint64_t left_out; /* warnings left out since the last one that was written */
+	uint64_t left_out; /* warnings left out since the last one that was written ... */
+	uint64_t left_out_ever; /* ... and since the start */
 };
 
 /* Passes one formatted line to the callback. Bytes that are not printable become '?'. Warnings

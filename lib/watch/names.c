@@ -39,6 +39,8 @@ const char *portwatch_stat_name(enum portwatch_stat stat)
 		"open ports",
 		"members left out",
 		"sockets left out",
+		"helpers running",
+		"warnings left out",
 	};
 
 	return (size_t)stat < sizeof(names) / sizeof(names[0]) ? names[stat] : 0;

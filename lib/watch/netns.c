@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* netns.c - the workers of network namespaces: when each of them is read */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "util/clock.h"
@@ -46,6 +47,7 @@ void netns_table_init(struct netns_table *table, struct context *context, struct
 		.schedule = schedule,
 		.observer = observer,
 		.data = data,
+		.helpers_max = UINT_MAX,
 	};
 	list_init(&table->list);
 	list_init(&table->helpers);

@@ -16,9 +16,6 @@
 #include "watch/log.h"
 #include "watch/schedule.h"
 
-/* The most helpers that run at once. */
-#define HELPERS_MAX 64
-
 struct netns;
 
 /* A burst: reads in quick succession, because a member of a watcher was forked or has called exec
@@ -60,9 +57,10 @@ struct netns_table {
 	struct list list;
 	struct hash by_id; /* by id.ino */
 	struct hash by_serial;
-	struct hash by_helper; /* those with a helper, by its PID */
-	struct list helpers;   /* the same workers, the one whose last read is oldest first */
-	struct heap due;       /* ordered by a time that is not later than the worker's due time */
+	struct hash by_helper;    /* those with a helper, by its PID */
+	struct list helpers;      /* the same workers, the one whose last read is oldest first */
+	unsigned int helpers_max; /* the most that run at once */
+	struct heap due; /* ordered by a time that is not later than the worker's due time */
 	struct list views_changed; /* those whose views have changed, for placement.c */
 	size_t adapting;           /* the number of workers without an interval of their own */
 	uint64_t visits;           /* of workers by netns_table_work(), for the tests */

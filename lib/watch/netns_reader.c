@@ -136,7 +136,7 @@ static bool has_room(const struct netns_table *table)
 {
 	size_t count = table->by_helper.count;
 
-	return count == 0 || (count < HELPERS_MAX && fd_room() >= HELPER_DESCRIPTORS);
+	return count == 0 || (count < table->helpers_max && fd_room() >= HELPER_DESCRIPTORS);
 }
 
 /* Whether the helper is at work, or will be in this turn: in a poll cycle those with helpers are

@@ -15,8 +15,10 @@ struct options {
 	enum portwatch_reader reader;
 	enum portwatch_table table;
 	enum portwatch_delivery delivery;
-	unsigned int members; /* the most members, and ... */
-	unsigned int ports;   /* ... the most open ports */
+	unsigned int members;  /* the most members, and ... */
+	unsigned int ports;    /* ... the most open ports */
+	unsigned int helpers;  /* the most helpers of all watchers */
+	unsigned int warnings; /* the most warnings at once */
 	bool subreaper;
 	bool notifier;
 	enum portwatch_log_level log_level;

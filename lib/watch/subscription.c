@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* subscription.c - one started watcher in the monitor: the dispatcher */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,18 @@ void subscription_move_all(const struct subscription_table *table, const struct 
 		subscription_move(subscription);
 }
 
+/* The helpers serve all watchers, so the smallest limit applies. */
+static void limit_helpers(struct subscription_table *table)
+{
+	struct subscription *subscription;
+	unsigned int most = UINT_MAX;
+
+	list_each (subscription, &table->list, struct subscription, link)
+		if (subscription->options.helpers < most)
+			most = subscription->options.helpers;
+	table->namespaces->helpers_max = most;
+}
+
 int subscription_new(struct subscription **subscription, struct subscription_table *table,
                      const struct subscription_setup *setup)
 {
@@ -99,6 +112,7 @@ int subscription_new(struct subscription **subscription, struct subscription_tab
 	list_init(&new->moved);
 	hash_init(&new->views_by_netns);
 	list_append(&table->list, &new->link);
+	limit_helpers(table);
 	table->changed = true;
 	subscription_touch(new);
 	share_open(&new->share, ++table->namespaces->schedule->sharers, new->created);
@@ -130,6 +144,7 @@ void subscription_free(struct subscription *subscription)
 		hash_remove(&subscription->table->by_tree, &subscription->by_tree);
 	scope_free(subscription->scope);
 	list_remove(&subscription->link);
+	limit_helpers(subscription->table);
 	list_remove(&subscription->busy);
 	list_remove(&subscription->moved);
 	heap_remove(&subscription->table->due, &subscription->due);

@@ -93,6 +93,8 @@ struct options subscriber_options(void)
 		.addresses = PORTWATCH_ADDRESSES_ALL,
 		.members = 100,
 		.ports = 100,
+		.helpers = 64,
+		.warnings = 10,
 	};
 }
 
@@ -104,6 +106,7 @@ void subscriber_begin(struct subscriber *subscriber, const struct options *optio
 		.options = *options,
 		.log = {.callback = write_message,
 	                .level = PORTWATCH_LOG_DEBUG,
+	                .warnings_max = 10,
 	                .user_data = subscriber},
 	};
 
