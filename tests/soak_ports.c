@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* soak_ports.c - many polls and many ports, to see that nothing grows; not run by make check
+/* soak_ports.c - many poll cycles and many ports: no resource may grow; not run by make check
  *
- * PORTWATCH_SOAK_PORTS in the environment says how many ports are opened and closed, and how many
- * polls there are at least; 10,000 by default. Prints what the process holds at its start, after a
- * tenth and at the end. */
+ * The environment variable PORTWATCH_SOAK_PORTS is the number of ports to open and close, and the
+ * least number of reads; default 10,000. The test prints the resources of the process at its start,
+ * after a tenth and at the end. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,21 +15,22 @@
 
 #define BATCH 50
 
-struct holding {
+struct resources {
 	size_t resident;
 	size_t descriptors;
 	size_t children;
 };
 
-static struct holding hold(const char *when, struct collect *collect)
+static struct resources print_resources(const char *when, struct collect *collect)
 {
-	struct holding holding = {process_resident(), process_descriptors(), process_children()};
+	struct resources resources = {process_resident(), process_descriptors(),
+	                              process_children()};
 
 	printf("%-14s %8zu KiB resident, %3zu descriptors, %2zu children, %8llu reads\n", when,
-	       holding.resident, holding.descriptors, holding.children,
+	       resources.resident, resources.descriptors, resources.children,
 	       (unsigned long long)portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS));
 	fflush(stdout);
-	return holding;
+	return resources;
 }
 
 static void open_and_close(const struct fixture *server, struct collect *collect)
@@ -50,7 +51,7 @@ static void churn(const struct fixture *server, struct collect *collect, unsigne
 {
 	for (unsigned long opened = 0; opened < ports; opened += BATCH)
 		open_and_close(server, collect);
-	/* The polls take their time; nothing announces them. */
+	/* No event announces a read, so this loop polls the counter. */
 	while (portwatch_get_stat(collect->watcher, PORTWATCH_STAT_READS) < ports)
 		poll(NULL, 0, 10);
 }
@@ -60,19 +61,19 @@ START_TEST(nothing_grows)
 	const char *wanted = getenv("PORTWATCH_SOAK_PORTS");
 	unsigned long ports = wanted ? strtoul(wanted, NULL, 10) : 10000;
 	struct fixture server = fixture_start(SANDBOX_NETNS);
-	struct holding early, late;
+	struct resources early, late;
 	struct collect collect;
 
 	collect_new(&collect, server.pid);
-	/* Kept messages would be growth of ours. */
+	/* The test would keep the messages, and its memory would grow. */
 	ck_assert_int_eq(portwatch_set_log(collect.watcher, PORTWATCH_LOG_ERROR, NULL), 0);
 	ck_assert_int_eq(portwatch_set_interval(collect.watcher, 1), 0);
 	collect_start(&collect);
-	hold("at the start:", &collect);
+	print_resources("at the start:", &collect);
 	churn(&server, &collect, ports / 10);
-	early = hold("after a tenth:", &collect);
+	early = print_resources("after a tenth:", &collect);
 	churn(&server, &collect, ports);
-	late = hold("at the end:", &collect);
+	late = print_resources("at the end:", &collect);
 	ck_assert_uint_eq(late.descriptors, early.descriptors);
 	ck_assert_uint_eq(late.children, early.children);
 	collect_free(&collect);

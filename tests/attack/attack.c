@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* attack.c - what a hostile tree costs the watchers of others
+/* attack.c - the effect of a hostile tree on the watchers of other trees
  *
  *   attack [--short] [NAME]...
  *
- * One process watches two trees. While the first one attacks, the second one, the probe, opens
- * ports, and the time from each listen(2) to the event is taken. Prints a row for each attack: how
- * many ports were opened, missed and reported too late to be counted as an answer, the time to the
- * event, and what watching has cost. The status is 1 where a port was missed. */
+ * One process watches two trees. While the first tree attacks, the second tree, the probe, opens
+ * ports. The program measures the time from each listen(2) to the event, and prints a row for each
+ * attack: the numbers of ports that were opened and missed, the times, and the cost of watching.
+ * The status is 1 if a port was missed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -49,7 +49,7 @@ struct opened {
 	uint16_t port;
 };
 
-/* Opens a port for each byte from `control`, and says when and which. A port stays open. */
+/* Opens a port for each byte from `control`, and sends the time and the port. Ports stay open. */
 static _Noreturn void probe(int control)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -74,9 +74,9 @@ static _Noreturn void probe(int control)
 	_exit(0);
 }
 
-/* --- the attackers: each says when it is ready, and goes on until it is killed */
+/* --- the attackers: each prepares its attack, and then runs until it is killed */
 
-static bool small; /* --short */
+static bool is_short; /* --short: smaller numbers, a shorter run */
 
 static pid_t fork_child(void)
 {
@@ -96,7 +96,7 @@ static void listen_on(const struct sockaddr_in *address, int *fd)
 		fail("listen");
 }
 
-/* Opens and closes a port for ever: each is a reason to look for its owner. */
+/* Opens and closes a port without end. The library searches for the owner of each port. */
 static _Noreturn void churn(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -110,11 +110,11 @@ static _Noreturn void churn(void)
 	}
 }
 
-/* One descriptor table, shared by many processes. */
+/* Many processes share one large descriptor table. */
 static void attack_descriptors(void)
 {
 	struct rlimit files;
-	int number = small ? 2000 : 19900, processes = small ? 100 : 1000;
+	int number = is_short ? 2000 : 19900, processes = is_short ? 100 : 1000;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		fail("getrlimit");
@@ -129,10 +129,10 @@ static void attack_descriptors(void)
 				pause();
 }
 
-/* Many processes, some of which fork all the time. */
+/* Many processes, four of which fork without a pause. */
 static void attack_forks(void)
 {
-	int processes = small ? 300 : 15000;
+	int processes = is_short ? 300 : 15000;
 
 	for (int i = 0; i < processes; i++)
 		if (fork_child() == 0)
@@ -153,7 +153,7 @@ static void attack_forks(void)
 /* Many network namespaces, with a listener in each. */
 static void attack_namespaces(void)
 {
-	int number = small ? 40 : 2000;
+	int number = is_short ? 40 : 2000;
 
 	for (int i = 0; i < number; i++) {
 		struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(8000)};
@@ -169,10 +169,10 @@ static void attack_namespaces(void)
 	}
 }
 
-/* Many listeners in one namespace: as many processes as their descriptor limits ask for. */
+/* Many listeners in one namespace, spread over processes because of the limit of descriptors. */
 static void attack_listeners(void)
 {
-	int number = small ? 4000 : 300000, each = small ? 1000 : 15000;
+	int number = is_short ? 4000 : 300000, each = is_short ? 1000 : 15000;
 
 	for (int i = 0; i < number / each; i++) {
 		struct rlimit files;
@@ -205,7 +205,7 @@ static void attack_churn(void)
 static const struct attack {
 	const char *name;
 	void (*begin)(void);
-	bool own_namespace; /* of the probe */
+	bool own_namespace; /* false: the attacker and the probe share the network namespace */
 	enum portwatch_addresses addresses;
 } attacks[] = {
 	{"none", NULL, true, PORTWATCH_ADDRESSES_DEFAULT},
@@ -221,7 +221,7 @@ static const struct attack {
 
 struct seen {
 	uint64_t times[65536]; /* CLOCK_MONOTONIC of the event, by port; 0: none. Atomic. */
-	uint64_t log_bytes;    /* of both watchers, atomic */
+	uint64_t log_bytes;    /* sum of both watchers. Atomic. */
 };
 
 static struct seen *seen;
@@ -283,7 +283,7 @@ static int compare(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-static uint64_t await_event(uint16_t port, uint64_t deadline)
+static uint64_t wait_for_event(uint16_t port, uint64_t deadline)
 {
 	uint64_t time;
 
@@ -293,7 +293,7 @@ static uint64_t await_event(uint16_t port, uint64_t deadline)
 	return time;
 }
 
-/* Has the probe open ports, one after the other, for some seconds. */
+/* The probe opens ports, one after the other, for the given time. */
 static void measure(struct portwatch *watcher, int control, unsigned int seconds,
                     struct figures *figures)
 {
@@ -307,10 +307,11 @@ static void measure(struct portwatch *watcher, int control, unsigned int seconds
 
 		if (write(control, "", 1) != 1 ||
 		    read(control, &opened, sizeof(opened)) != sizeof(opened))
-			fail("ask the probe");
+			fail("cannot command the probe");
 		ports[figures->count] = opened.port;
-		/* A port that isn't reported in a second counts as missed if it never comes. */
-		time = await_event(opened.port, opened.time + NSEC_PER_SEC);
+		/* A port that is not reported within a second is missed only if it is not reported
+		 * until the end either. */
+		time = wait_for_event(opened.port, opened.time + NSEC_PER_SEC);
 		figures->latencies[figures->count++] = time > opened.time ? time - opened.time
 		                                       : time             ? 0
 		                                                          : UINT64_MAX;
@@ -323,13 +324,13 @@ static void measure(struct portwatch *watcher, int control, unsigned int seconds
 	figures->children = process_children();
 	for (size_t i = 0; i < figures->count; i++)
 		if (figures->latencies[i] == UINT64_MAX &&
-		    await_event(ports[i], clock_now(CLOCK_MONOTONIC) +
-		                                  (uint64_t)patience(10) * NSEC_PER_SEC) == 0)
+		    wait_for_event(ports[i], clock_now(CLOCK_MONOTONIC) +
+		                                     (uint64_t)patience(10) * NSEC_PER_SEC) == 0)
 			figures->missed++;
 	qsort(figures->latencies, figures->count, sizeof(figures->latencies[0]), compare);
 }
 
-/* Starts a tree of its own session. Returns its PID. */
+/* Starts a tree in a new session. Without `begin`, the tree is the probe. Returns its PID. */
 static pid_t start(bool own_namespace, void (*begin)(void), int control)
 {
 	char ready;
@@ -345,7 +346,7 @@ static pid_t start(bool own_namespace, void (*begin)(void), int control)
 	}
 	if (!begin)
 		probe(control);
-	/* Nothing happens before it is watched. */
+	/* The attack starts after the watcher. */
 	if (read(control, &ready, 1) != 1)
 		_exit(0);
 	begin();
@@ -356,7 +357,7 @@ static pid_t start(bool own_namespace, void (*begin)(void), int control)
 
 static void end(pid_t pid)
 {
-	/* The session: its children end with their parents. */
+	/* All processes of the tree are in the process group of its root. */
 	kill(-pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -429,15 +430,15 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option != 's')
 			return 2;
-		small = true;
+		is_short = true;
 	}
 	if (geteuid() != 0 || (fork_child() == 0 && (_exit(unshare(CLONE_NEWNET) < 0), true))) {
-		fprintf(stderr, "SKIP: attacks take root, for network namespaces\n");
+		fprintf(stderr, "SKIP: network namespaces require root\n");
 		return 77;
 	}
 	wait(&option);
 	if (option != 0) {
-		fprintf(stderr, "SKIP: no network namespace may be made here\n");
+		fprintf(stderr, "SKIP: no network namespace can be created here\n");
 		return 77;
 	}
 	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
@@ -448,6 +449,6 @@ int main(int argc, char **argv)
 	       "children | log bytes |\n|---|---|---|---|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++)
 		if (is_wanted(attacks[i].name, argv + optind))
-			all &= run(&attacks[i], small ? 2 : 10);
+			all &= run(&attacks[i], is_short ? 2 : 10);
 	return !all;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# short.sh - a short form of each attack of `make attack`: no port of another tree is missed
+# short.sh - a short form of each attack of `make attack`: no port of the other tree may be missed
 attack=${builddir:-.}/tests/attack/attack
 if ! [ -x "$attack" ]; then
 	echo "SKIP: $attack is not built here"

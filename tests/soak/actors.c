@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* actors.c - those who make trouble: namespaces and trees that come and go, storms of listeners */
+/* actors.c - the actors: they create and end namespaces and trees, and open and close many ports */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 #define STORM_SHARED 20 /* sockets on one port */
 #define TREE_DEPTH 12
 
-/* All that a turn forks holds the writing end: the turn is over when the last of them is gone, also
- * those that have detached themselves. */
-static void await_all(int ends[2])
+/* Every process that an actor forks inherits the writing end, so the read ends when the last
+ * process has exited, including detached ones. */
+static void wait_for_all(int ends[2])
 {
 	char byte;
 
@@ -28,36 +28,36 @@ static void await_all(int ends[2])
 		;
 }
 
-/* A member of a namespace: holds what it has inherited, opens one port more, and goes. */
-static void live_in_namespace(struct soak *soak, uint32_t *random)
+/* A child holds the inherited ports, opens another port, and exits. */
+static void run_namespace_child(struct soak *soak, uint32_t *random)
 {
 	soak_listen(soak, soak_random(random, 4), 0);
-	soak_nap(soak, (int)soak_random(random, 500));
+	soak_sleep(soak, (int)soak_random(random, 500));
 	_exit(0);
 }
 
-/* Its leader may be the first or the last to go, and may move on to another namespace. */
-static void live_apart(struct soak *soak, int number, uint32_t *random)
+/* The parent exits before or after its children, and moves to another namespace in some runs. */
+static void run_namespace_parent(struct soak *soak, int number, uint32_t *random)
 {
 	uint32_t members = soak_random(random, 4);
 	int error = soak_enter_netns();
 
 	if (error < 0)
-		soak_complain(soak, "new network namespace: %s", strerror(-error));
-	atomic_fetch_add(&soak->made, 1);
+		soak_fail(soak, "new network namespace: %s", strerror(-error));
+	atomic_fetch_add(&soak->namespaces_made, 1);
 	atomic_store(&soak->transients[number % SOAK_TRANSIENTS], getpid());
 	for (uint32_t i = soak_random(random, 4); i > 0; i--)
 		soak_listen(soak, i, 0);
 	for (uint32_t i = 0; i < members; i++) {
 		soak_random(random, 2);
 		if (soak_fork(soak) == 0)
-			live_in_namespace(soak, random);
+			run_namespace_child(soak, random);
 	}
-	soak_nap(soak, (int)soak_random(random, 500));
+	soak_sleep(soak, (int)soak_random(random, 500));
 	if (soak_random(random, 4) == 0 && soak_enter_netns() == 0) {
-		atomic_fetch_add(&soak->made, 1);
+		atomic_fetch_add(&soak->namespaces_made, 1);
 		soak_listen(soak, soak_random(random, 4), 0);
-		soak_nap(soak, (int)soak_random(random, 50));
+		soak_sleep(soak, (int)soak_random(random, 50));
 	}
 	_exit(0);
 }
@@ -67,15 +67,15 @@ void soak_act_namespaces(struct soak *soak, int number)
 	uint32_t random = (uint32_t)number + 1;
 	int ends[2];
 
-	while (soak_turn(soak)) {
+	while (soak_may_run(soak)) {
 		soak_random(&random, 2);
 		if (pipe(ends) < 0) {
-			soak_complain(soak, "pipe: %s", strerror(errno));
+			soak_fail(soak, "pipe: %s", strerror(errno));
 			break;
 		}
 		if (soak_fork(soak) == 0)
-			live_apart(soak, number, &random);
-		await_all(ends);
+			run_namespace_parent(soak, number, &random);
+		wait_for_all(ends);
 	}
 	_exit(0);
 }
@@ -89,9 +89,10 @@ static void detach(struct soak *soak)
 		_exit(0);
 }
 
-/* The life of a process: some open a port, some detach themselves, some die before their children
- * do. Returns true in a child, which is to live as well, and false at the end of it. */
-static bool live(struct soak *soak, uint32_t *random, uint32_t depth)
+/* One process of a tree: some open a port, some detach, some die before their children. Returns
+ * true in a forked child, which must call the function again, and false when the process must exit.
+ */
+static bool run_tree_process(struct soak *soak, uint32_t *random, uint32_t depth)
 {
 	uint32_t children = soak_random(random, 8) == 0 ? 3 : 1;
 
@@ -105,15 +106,15 @@ static bool live(struct soak *soak, uint32_t *random, uint32_t depth)
 			return true;
 	}
 	if (depth == 0 || soak_random(random, 2) == 0)
-		soak_nap(soak, (int)soak_random(random, 80));
+		soak_sleep(soak, (int)soak_random(random, 80));
 	while (soak_random(random, 3) != 0 && waitpid(-1, NULL, 0) > 0)
 		;
 	return false;
 }
 
-static void grow(struct soak *soak, uint32_t random, uint32_t depth)
+static void run_tree_branch(struct soak *soak, uint32_t random, uint32_t depth)
 {
-	while (live(soak, &random, depth))
+	while (run_tree_process(soak, &random, depth))
 		depth--;
 	_exit(0);
 }
@@ -124,25 +125,25 @@ void soak_act_trees(struct soak *soak, int number)
 	int ends[2];
 	pid_t pid;
 
-	while (soak_turn(soak)) {
+	while (soak_may_run(soak)) {
 		uint32_t depth = soak_random(&random, TREE_DEPTH);
 
 		if (pipe(ends) < 0) {
-			soak_complain(soak, "pipe: %s", strerror(errno));
+			soak_fail(soak, "pipe: %s", strerror(errno));
 			break;
 		}
 		pid = soak_fork(soak);
 		if (pid == 0)
-			grow(soak, random, depth);
+			run_tree_branch(soak, random, depth);
 		atomic_store(&soak->transients[SOAK_TRANSIENTS - 1 - number], pid);
-		await_all(ends);
-		soak_nap(soak, (int)soak_random(&random, 60));
+		wait_for_all(ends);
+		soak_sleep(soak, (int)soak_random(&random, 60));
 	}
 	_exit(0);
 }
 
-/* As fast as it can for as long as told; nothing stays open. */
-static void blow(struct soak *soak, uint32_t *random, uint64_t duration)
+/* Opens and closes ports as fast as possible for the given duration. No port stays open. */
+static void run_storm(struct soak *soak, uint32_t *random, uint64_t duration)
 {
 	static int fds[STORM_PORTS];
 	uint64_t end = clock_now(CLOCK_MONOTONIC) + duration;
@@ -164,17 +165,17 @@ static void blow(struct soak *soak, uint32_t *random, uint64_t duration)
 			close(fds[i]);
 }
 
-/* The first in our own network namespace, the second in one that it keeps. */
+/* The first storm is in the soak's network namespace, the second in a namespace of its own. */
 void soak_act_storm(struct soak *soak, int number)
 {
 	int error = number ? soak_enter_netns() : 0;
 	uint32_t random = 0x5702U + (uint32_t)number;
 
 	if (error < 0)
-		soak_complain(soak, "network namespace of a storm: %s", strerror(-error));
-	while (soak_turn(soak)) {
-		blow(soak, &random, soak_random(&random, 300) * NSEC_PER_MSEC);
-		soak_nap(soak, (int)soak_random(&random, 1000));
+		soak_fail(soak, "network namespace of a storm: %s", strerror(-error));
+	while (soak_may_run(soak)) {
+		run_storm(soak, &random, soak_random(&random, 300) * NSEC_PER_MSEC);
+		soak_sleep(soak, (int)soak_random(&random, 1000));
 	}
 	_exit(0);
 }

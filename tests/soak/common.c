@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* common.c - what all processes of the soak use */
+/* common.c - functions that all processes of the soak share */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -16,9 +16,9 @@
 #include "support/loopback.h"
 #include "support/patience.h"
 
-#define LIFE_MAX 60 /* seconds of a process that an actor forks */
+#define LIFE_MAX 60 /* seconds after which a process of an actor is ended */
 
-void soak_complain(struct soak *soak, const char *format, ...)
+void soak_fail(struct soak *soak, const char *format, ...)
 {
 	char text[512];
 	va_list arguments;
@@ -27,10 +27,10 @@ void soak_complain(struct soak *soak, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	fprintf(stderr, "FAIL: %s\n", text);
-	atomic_fetch_add(&soak->complaints, 1);
+	atomic_fetch_add(&soak->failures, 1);
 }
 
-void soak_nap(const struct soak *soak, int milliseconds)
+void soak_sleep(const struct soak *soak, int milliseconds)
 {
 	poll(NULL, 0, milliseconds);
 	if (kill(soak->director, 0) < 0 && errno == ESRCH)
@@ -45,13 +45,13 @@ uint32_t soak_random(uint32_t *state, uint32_t limit)
 	return *state % limit;
 }
 
-bool soak_turn(struct soak *soak)
+bool soak_may_run(struct soak *soak)
 {
 	if (atomic_load(&soak->phase) == SOAK_PAUSE) {
-		atomic_fetch_add(&soak->idle, 1);
+		atomic_fetch_add(&soak->paused, 1);
 		while (atomic_load(&soak->phase) == SOAK_PAUSE)
-			soak_nap(soak, 10);
-		atomic_fetch_sub(&soak->idle, 1);
+			soak_sleep(soak, 10);
+		atomic_fetch_sub(&soak->paused, 1);
 	}
 	return atomic_load(&soak->phase) == SOAK_RUN;
 }
@@ -114,7 +114,7 @@ int soak_listen(struct soak *soak, unsigned int number, uint16_t port)
 	union address address;
 	int fd = listen_on(&address, fill(&address, number, port));
 
-	/* Not every host has IPv6. */
+	/* A host without IPv6 gets the IPv4 address. */
 	if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL)
 		fd = listen_on(&address, fill(&address, number % 2, port));
 	if (fd >= 0)

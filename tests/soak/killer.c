@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* killer.c - attacks the helpers of the watching process from outside */
+/* killer.c - kills and stops the helpers of the watching process */
 #include <signal.h>
 #include <unistd.h>
 
 #include "util/clock.h"
-#include "direct.h"
+#include "director.h"
 
 #define HELPERS_MAX 256
-/* A helper that has lasted ten seconds has no failures behind it; five in a row, and another way is
- * taken for a minute or more, which isn't what is to be tested here. So few die younger. One that
- * hasn't answered yet is left alone. */
+/* A helper that has worked for ten seconds has no failures on its account. After five consecutive
+ * failures the library changes to another reader for a minute or more, which is not the subject of
+ * this test. Therefore few helpers die younger, and none before its first answer. */
 #define AGE_RELIABLE 11000 /* ms */
 #define AGE_MIN 500        /* ms */
 #define YOUNG_SHARE 16
@@ -23,7 +23,7 @@ static bool is_target(const struct measure_child *child, uint64_t age)
 	       child->started * per_tick + age * NSEC_PER_MSEC < now;
 }
 
-static void attack(struct killer *killer, pid_t pid)
+static void attack_helper(struct killer *killer, pid_t pid)
 {
 	if (soak_random(&killer->random, 3) == 0) {
 		if (kill(pid, SIGSTOP) == 0)
@@ -33,8 +33,8 @@ static void attack(struct killer *killer, pid_t pid)
 	}
 }
 
-/* Mostly one of them, at times all at once. */
-void killer_turn(struct killer *killer, pid_t watching)
+/* Attacks one helper in most calls, and all helpers in some. */
+void killer_attack(struct killer *killer, pid_t watching)
 {
 	struct measure_child children[HELPERS_MAX];
 	size_t count = measure_children(watching, children, HELPERS_MAX);
@@ -51,7 +51,7 @@ void killer_turn(struct killer *killer, pid_t watching)
 
 		if (!is_target(child, young ? AGE_MIN : AGE_RELIABLE))
 			continue;
-		attack(killer, child->pid);
+		attack_helper(killer, child->pid);
 		if (!all)
 			break;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* measure.c - what a process holds */
+/* measure.c - memory, descriptors, threads and children of a process */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 #define CHILDREN_MAX 1024
 
-/* Calls visit for each number that is a name in the directory. Returns how many there are. */
+/* Calls visit for each entry of a directory whose entries are numbers. Returns the number of
+ * entries. */
 static unsigned int each_number(const char *path, void (*visit)(int number, void *data), void *data)
 {
 	DIR *directory = opendir(path);
@@ -19,7 +20,7 @@ static unsigned int each_number(const char *path, void (*visit)(int number, void
 	while (directory && (entry = readdir(directory))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		/* Not the directory itself. */
+		/* Skip the descriptor of this directory stream. */
 		if (strncmp(path, "/proc/self/", 11) == 0 &&
 		    atoi(entry->d_name) == dirfd(directory))
 			continue;

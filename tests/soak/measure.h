@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* measure.h - what a process holds */
+/* measure.h - memory, descriptors, threads and children of a process */
 #ifndef MEASURE_H
 #define MEASURE_H
 
@@ -9,26 +9,26 @@
 
 struct measure {
 	size_t resident;     /* KiB */
-	size_t proportional; /* of it, where pages are shared */
-	size_t private;      /* KiB that it shares with nobody */
+	size_t proportional; /* KiB; a shared page counts in part */
+	size_t private;      /* KiB of pages that are not shared */
 	unsigned int descriptors;
 	unsigned int threads;
 	unsigned int children;
-	unsigned int zombies; /* of its children */
+	unsigned int zombies; /* among the children */
 };
 
 struct measure_child {
 	pid_t pid;
 	char state;                 /* as in /proc/PID/stat */
-	unsigned long long started; /* clock ticks since the system has started */
+	unsigned long long started; /* clock ticks since boot */
 };
 
-/* All but the memory; measure_memory() takes a while. */
+/* Measures everything except the memory. measure_memory() takes longer. */
 void measure_take(struct measure *measure, pid_t pid);
 void measure_memory(struct measure *measure, pid_t pid);
-/* Returns how many there are, of which at most `size` are told. */
+/* Stores at most `size` children. Returns the number of all children. */
 size_t measure_children(pid_t pid, struct measure_child *children, size_t size);
-/* Prints what its descriptors are. */
+/* Prints the descriptors of a process with their targets. */
 void measure_list(FILE *out, pid_t pid);
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* samples.c - what the watching process holds while nothing happens, again and again */
+/* samples.c - repeated samples of the watching process while nothing happens */
 #include <stdio.h>
 
 #include "support/patience.h"
 #include "util/clock.h"
-#include "direct.h"
+#include "director.h"
 
 #define PATIENCE ((uint64_t)patience(120) * NSEC_PER_SEC)
 #define CALM (NSEC_PER_SEC / 2)
-/* The allocator keeps what was freed, in each thread's cache and between what is still in use; how
- * much depends on chance, and in the first minutes it grows. So the last third of a run may exceed
- * the first by this; a leak of 50 bytes an event would exceed it in half an hour. */
-#define SLACK 1024            /* KiB */
-#define SECONDS_MIN (10 * 60) /* of a run that is long enough */
+/* The allocator keeps freed memory, in the cache of each thread and between blocks in use. The
+ * amount varies and grows in the first minutes. So the last third of a run may exceed the first one
+ * by so many KiB. A leak of 50 bytes an event exceeds this limit in half an hour. */
+#define SLACK 1024
+/* A shorter run is too short to compare the memory. */
+#define SECONDS_MIN (10 * 60)
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -33,7 +34,7 @@ static bool is_same(const struct sample *a, const struct sample *b)
 	       a->measure.children == b->measure.children && a->watched == b->watched;
 }
 
-static struct sample look(struct soak *soak, pid_t watching)
+static struct sample take_sample(struct soak *soak, pid_t watching)
 {
 	struct sample sample = {.watched = atomic_load(&soak->watched)};
 
@@ -41,47 +42,52 @@ static struct sample look(struct soak *soak, pid_t watching)
 	return sample;
 }
 
-/* A watcher that was told of too few or too many ports that are open now. */
-static const char *ill_informed(struct soak *soak)
+/* Returns the name of a watcher that has reported too few or too many open ports, or NULL. */
+static const char *find_wrong_watcher(struct soak *soak)
 {
 	unsigned long long open = (unsigned long long)soak->keepers * SOAK_KEEPER_PORTS;
 
 	for (int i = 0; i < SOAK_WATCHERS; i++)
-		if (atomic_load(&soak->told[i].opens) - atomic_load(&soak->told[i].closes) != open)
-			return soak->told[i].name;
+		if (atomic_load(&soak->reported[i].opens) -
+		            atomic_load(&soak->reported[i].closes) !=
+		    open)
+			return soak->reported[i].name;
 	return NULL;
 }
 
-/* What keeps us waiting; NULL if all is as at the first sample, or, at that, as it is to be. */
+/* Returns the reason to wait, or NULL if the state equals the first sample. The first sample itself
+ * must be as expected. */
 static const char *find_obstacle(struct soak *soak, const struct samples *samples,
                                  const struct sample *sample)
 {
 	int namespaces = SOAK_WATCHERS * (soak->keepers + (soak->namespaces ? 1 : 0));
 
-	if (atomic_load(&soak->idle) != atomic_load(&soak->actors))
+	if (atomic_load(&soak->paused) != atomic_load(&soak->actors))
 		return "the actors";
-	if (ill_informed(soak))
-		return ill_informed(soak);
+	if (find_wrong_watcher(soak))
+		return find_wrong_watcher(soak);
 	if (sample->measure.zombies > 0)
 		return "zombies";
 	if (sample->watched != namespaces)
 		return "namespaces";
 	if (samples->count == 0)
 		return atomic_load(&soak->degraded) ? "readers" : NULL;
-	return is_same(sample, &samples->each[0]) ? NULL : "what is held";
+	return is_same(sample, &samples->each[0]) ? NULL : "descriptors, threads or helpers";
 }
 
 static void explain(struct soak *soak, const struct sample *sample, pid_t watching)
 {
-	soak_complain(soak,
-	              "not as it was at first: %u descriptors, %u threads, %u helpers, %u zombies, "
-	              "%d namespaces watched; %d of %d actors pause",
-	              sample->measure.descriptors, sample->measure.threads,
-	              sample->measure.children, sample->measure.zombies, sample->watched,
-	              atomic_load(&soak->idle), atomic_load(&soak->actors));
+	soak_fail(soak,
+	          "the state differs from the first sample: %u descriptors, %u threads, %u "
+	          "helpers, %u zombies, "
+	          "%d namespaces watched; %d of %d actors pause",
+	          sample->measure.descriptors, sample->measure.threads, sample->measure.children,
+	          sample->measure.zombies, sample->watched, atomic_load(&soak->paused),
+	          atomic_load(&soak->actors));
 	for (int i = 0; i < SOAK_WATCHERS; i++)
-		fprintf(stderr, "  %s: %llu opened, %llu closed\n", soak->told[i].name,
-		        atomic_load(&soak->told[i].opens), atomic_load(&soak->told[i].closes));
+		fprintf(stderr, "  %s: %llu opened, %llu closed\n", soak->reported[i].name,
+		        atomic_load(&soak->reported[i].opens),
+		        atomic_load(&soak->reported[i].closes));
 	measure_list(stderr, watching);
 }
 
@@ -93,9 +99,9 @@ void samples_take(struct samples *samples, struct soak *soak, pid_t watching)
 
 	atomic_store(&soak->phase, SOAK_PAUSE);
 	do {
-		soak_nap(soak, 20);
+		soak_sleep(soak, 20);
 		now = clock_now(CLOCK_MONOTONIC);
-		sample = look(soak, watching);
+		sample = take_sample(soak, watching);
 		obstacle = find_obstacle(soak, samples, &sample);
 		if (obstacle)
 			last_obstacle = obstacle;
@@ -105,7 +111,7 @@ void samples_take(struct samples *samples, struct soak *soak, pid_t watching)
 	} while (now - since < CALM && now - begin < PATIENCE);
 	if (now - since < CALM)
 		explain(soak, &sample, watching);
-	sample.settling = (double)(since - begin) / (double)NSEC_PER_SEC;
+	sample.settle_seconds = (double)(since - begin) / (double)NSEC_PER_SEC;
 	sample.obstacle = last_obstacle;
 	measure_memory(&sample.measure, watching);
 	samples->each[samples->count++] = sample;
@@ -120,7 +126,7 @@ static void print_heading(const struct soak *soak)
 	       "%7s\n",
 	       "seconds", "rss KiB", "pss KiB", "private", "heap B", "fds", "thr", "helpers",
 	       "zombie", "netns", "events", "reads", "restarts", "lost", "killed", "stop",
-	       "processes", "netns", "listens", "visits");
+	       "processes", "netns", "listens", "brief");
 }
 
 void samples_print(const struct samples *samples, const struct soak *soak, double elapsed,
@@ -133,7 +139,8 @@ void samples_print(const struct samples *samples, const struct soak *soak, doubl
 	if (samples->count == 1)
 		print_heading(soak);
 	for (int i = 0; i < SOAK_WATCHERS; i++)
-		events += atomic_load(&soak->told[i].opens) + atomic_load(&soak->told[i].closes);
+		events += atomic_load(&soak->reported[i].opens) +
+		          atomic_load(&soak->reported[i].closes);
 	printf("%8.1f %7zu %7zu %7zu %8zu %5u %4u %7u %6u %5d | %9llu %8llu %8llu %6llu | %6u %5u "
 	       "%8llu "
 	       "%7llu %9llu %7llu | settled in %.1f s (%s)%s\n",
@@ -143,26 +150,27 @@ void samples_print(const struct samples *samples, const struct soak *soak, doubl
 	       atomic_load(&soak->stats[PORTWATCH_STAT_READS]),
 	       atomic_load(&soak->stats[PORTWATCH_STAT_RESTARTS]),
 	       atomic_load(&soak->stats[PORTWATCH_STAT_NOTIFIER_LOST]), killer->killed,
-	       killer->stopped, atomic_load(&soak->processes), atomic_load(&soak->made),
-	       atomic_load(&soak->listens), atomic_load(&soak->visits), sample->settling,
-	       sample->obstacle, atomic_load(&soak->degraded) ? ", degraded" : "");
+	       killer->stopped, atomic_load(&soak->processes), atomic_load(&soak->namespaces_made),
+	       atomic_load(&soak->listens), atomic_load(&soak->brief_watches),
+	       sample->settle_seconds, sample->obstacle,
+	       atomic_load(&soak->degraded) ? ", degraded" : "");
 	fflush(stdout);
 }
 
 static void judge_ports(struct soak *soak)
 {
 	for (int i = 0; i < SOAK_WATCHERS; i++) {
-		struct soak_told *told = &soak->told[i];
+		struct soak_reported *reported = &soak->reported[i];
 
-		if (atomic_load(&told->ends) > 0)
-			soak_complain(soak, "%s: the tree has ended, it is said", told->name);
+		if (atomic_load(&reported->ends) > 0)
+			soak_fail(soak, "%s: reported that the tree has ended", reported->name);
 		for (int port = 0; port < soak->keepers * SOAK_KEEPER_PORTS; port++)
-			if (atomic_load(&told->kept_opens[port]) != 1 ||
-			    atomic_load(&told->kept_closes[port]) != 0)
-				soak_complain(soak, "%s: port %d was opened %u times and closed %u",
-				              told->name, SOAK_FIRST_PORT + port,
-				              atomic_load(&told->kept_opens[port]),
-				              atomic_load(&told->kept_closes[port]));
+			if (atomic_load(&reported->kept_opens[port]) != 1 ||
+			    atomic_load(&reported->kept_closes[port]) != 0)
+				soak_fail(soak, "%s: port %d was opened %u times and closed %u",
+				          reported->name, SOAK_FIRST_PORT + port,
+				          atomic_load(&reported->kept_opens[port]),
+				          atomic_load(&reported->kept_closes[port]));
 	}
 }
 
@@ -183,8 +191,8 @@ static void judge_memory(const struct samples *samples, struct soak *soak, unsig
 
 	if (SANITIZED || seconds < SECONDS_MIN) {
 		printf("resident memory is not compared: %s\n",
-		       SANITIZED ? "a sanitizer keeps what is freed"
-		                 : "it takes ten minutes to tell");
+		       SANITIZED ? "a sanitizer keeps freed memory"
+		                 : "the run is shorter than ten minutes");
 		return;
 	}
 	early = largest(samples, 0, third);
@@ -192,7 +200,7 @@ static void judge_memory(const struct samples *samples, struct soak *soak, unsig
 	printf("resident memory: at most %zu KiB in the first third, %zu KiB in the last\n", early,
 	       late);
 	if (late > early + SLACK)
-		soak_complain(soak, "resident memory has grown by %zu KiB", late - early);
+		soak_fail(soak, "resident memory has grown by %zu KiB", late - early);
 }
 
 void samples_judge(const struct samples *samples, struct soak *soak, unsigned int seconds)

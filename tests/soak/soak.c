@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* soak.c - a long time under attack, to see that nothing is lost and nothing grows */
+/* soak.c - a long run under attack: no event may be lost, and no resource may grow */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 
 #include "support/patience.h"
 #include "util/clock.h"
-#include "direct.h"
+#include "director.h"
 
 #define SECONDS_DEFAULT 3
 #define SECONDS_MAX 1000000
-/* One line for each of so many parts, if that many are long enough. */
+/* A run has at most PARTS_MAX parts, each with one line of output. */
 #define PARTS_MAX 30
 #define PART_MIN 1 /* s */
 #define PATIENCE ((uint64_t)patience(120) * NSEC_PER_SEC)
@@ -24,20 +24,20 @@
 static const char usage[] =
 	"Usage: soak [--seconds=N]\n"
 	"\n"
-	"Watches a tree of processes for N seconds (default 3), while network namespaces are\n"
-	"made and destroyed, trees fork and die, listeners come and go, helpers are killed and\n"
+	"Watches a tree of processes for N seconds (default 3). Meanwhile network namespaces are\n"
+	"created and end, trees fork and die, ports open and close, helpers are killed and\n"
 	"stopped, and more watchers are started and freed. 30 times, or less often in a short\n"
-	"run, all of that pauses, and a line tells what the watching process holds then.\n"
+	"run, everything pauses, and a line shows the resources of the watching process.\n"
 	"\n"
-	"Fails unless descriptors, threads, helpers and zombies are those of the first line each\n"
-	"time, each long-lived port was reported once and never as closed, each other port was\n"
-	"reported as closed, and, in ten minutes or more, resident memory doesn't grow.\n"
+	"Fails unless the numbers of descriptors, threads, helpers and zombies are equal in all\n"
+	"lines, each long-lived port was reported once and never as closed, each other port was\n"
+	"reported as closed, and, in ten minutes or more, resident memory does not grow.\n"
 	"SOAK_LOG=1 in the environment prints the library's messages.\n";
 
-struct direction {
+struct director {
 	struct soak *soak;
 	unsigned int seconds;
-	pid_t stage;
+	pid_t tree;
 	pid_t watching;
 	struct killer killer;
 	struct samples samples;
@@ -72,51 +72,51 @@ static void skip(struct soak *soak, const char *what)
 
 	fprintf(stderr, "SKIP: %s\n", what);
 	if (refused && *refused != '\0')
-		soak_complain(soak, "may not be skipped");
+		soak_fail(soak, "PORTWATCH_TEST_NO_SKIP forbids the skip");
 }
 
 static void prepare(struct soak *soak)
 {
 	soak->namespaces = can_make_namespaces();
 	soak->keepers = soak->namespaces ? SOAK_KEEPERS : 1;
-	/* Then nobody else opens a port in what is our own. */
+	/* In a namespace of its own, no other process can use the ports of the soak. */
 	if (soak->namespaces)
 		soak_enter_netns();
 	else
-		skip(soak, "namespaces that come and go: none can be made here");
-	/* Detached processes come to us, who are not watched. */
+		skip(soak, "network namespaces: none can be created here");
+	/* Detached processes become children of the director, which is not watched. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* Reaps what was detached. False if one of the two is among it. */
-static bool reap(struct direction *direction)
+/* Reaps detached processes. Returns false if the watched or the watching process has exited. */
+static bool reap(struct director *director)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == direction->stage || pid == direction->watching) {
-			soak_complain(direction->soak, "the %s process has died: status %#x",
-			              pid == direction->stage ? "watched" : "watching",
-			              (unsigned int)status);
+		if (pid == director->tree || pid == director->watching) {
+			soak_fail(director->soak, "the %s process has died: status %#x",
+			          pid == director->tree ? "watched" : "watching",
+			          (unsigned int)status);
 			return false;
 		}
 	return true;
 }
 
-/* Waits until *value is at least `least`, or negative. */
-static bool await(struct direction *direction, atomic_int *value, int least, const char *what)
+/* Waits until *value is at least `least` or negative. Returns whether it is at least `least`. */
+static bool wait_for(struct director *director, atomic_int *value, int least, const char *what)
 {
 	uint64_t deadline = clock_now(CLOCK_MONOTONIC) + PATIENCE;
 
 	while (atomic_load(value) >= 0 && atomic_load(value) < least) {
-		if (!reap(direction))
+		if (!reap(director))
 			return false;
 		if (clock_now(CLOCK_MONOTONIC) >= deadline) {
-			soak_complain(direction->soak, "%s takes too long", what);
+			soak_fail(director->soak, "%s takes too long", what);
 			return false;
 		}
-		soak_nap(direction->soak, 10);
+		soak_sleep(director->soak, 10);
 	}
 	return atomic_load(value) >= least;
 }
@@ -128,82 +128,81 @@ static pid_t start(struct soak *soak, void (*body)(struct soak *soak, pid_t root
 	if (pid == 0)
 		body(soak, root);
 	if (pid < 0)
-		soak_complain(soak, "fork: %s", strerror(errno));
+		soak_fail(soak, "fork: %s", strerror(errno));
 	return pid;
 }
 
-static void stage(struct soak *soak, pid_t unused)
+static void run_tree(struct soak *soak, pid_t unused)
 {
 	(void)unused;
-	soak_stage(soak);
+	soak_run_tree(soak);
 }
 
 /* Half of the long-lived ports are open when the watchers start. */
-static bool begin(struct direction *direction)
+static bool begin(struct director *director)
 {
-	struct soak *soak = direction->soak;
+	struct soak *soak = director->soak;
 
-	direction->stage = start(soak, stage, 0);
-	if (direction->stage < 0 || !await(direction, &soak->ready, soak->keepers, "opening ports"))
+	director->tree = start(soak, run_tree, 0);
+	if (director->tree < 0 || !wait_for(director, &soak->ready, soak->keepers, "opening ports"))
 		return false;
-	direction->watching = start(soak, soak_watch, direction->stage);
-	if (direction->watching < 0 ||
-	    !await(direction, &soak->watching, 1, "starting the watchers"))
+	director->watching = start(soak, soak_watch, director->tree);
+	if (director->watching < 0 ||
+	    !wait_for(director, &soak->watching, 1, "starting the watchers"))
 		return false;
 	atomic_store(&soak->open_rest, true);
-	return await(direction, &soak->ready, 2 * soak->keepers, "opening more ports");
+	return wait_for(director, &soak->ready, 2 * soak->keepers, "opening more ports");
 }
 
-/* One part: trouble, then a pause. */
-static bool run_part(struct direction *direction, uint64_t begin, unsigned int part,
-                     uint64_t length)
+/* One part: the actors and the killer run, then all pause. */
+static bool run_part(struct director *director, uint64_t begin, unsigned int part, uint64_t length)
 {
-	struct soak *soak = direction->soak;
-	struct killer *killer = &direction->killer;
+	struct soak *soak = director->soak;
+	struct killer *killer = &director->killer;
 	uint64_t now = clock_now(CLOCK_MONOTONIC), until = begin + part * length;
 
-	/* A pause may take long, but is not to take all. */
+	/* A pause can take long, but every part must have some time to run. */
 	if (until < now + length / 2)
 		until = now + length / 2;
 	atomic_store(&soak->phase, SOAK_RUN);
 	while (clock_now(CLOCK_MONOTONIC) < until) {
-		if (!reap(direction))
+		if (!reap(director))
 			return false;
-		killer_turn(killer, direction->watching);
-		soak_nap(soak, 100 + (int)soak_random(&killer->random, 400));
+		killer_attack(killer, director->watching);
+		soak_sleep(soak, 100 + (int)soak_random(&killer->random, 400));
 	}
-	samples_take(&direction->samples, soak, direction->watching);
+	samples_take(&director->samples, soak, director->watching);
 	now = clock_now(CLOCK_MONOTONIC);
-	samples_print(&direction->samples, soak, (double)(now - begin) / (double)NSEC_PER_SEC,
+	samples_print(&director->samples, soak, (double)(now - begin) / (double)NSEC_PER_SEC,
 	              killer);
-	return reap(direction);
+	return reap(director);
 }
 
-static void run(struct direction *direction)
+static void run(struct director *director)
 {
-	unsigned int parts = direction->seconds / PART_MIN;
+	unsigned int parts = director->seconds / PART_MIN;
 	uint64_t begin = clock_now(CLOCK_MONOTONIC), length;
 
 	parts = parts > PARTS_MAX ? PARTS_MAX : parts;
-	length = direction->seconds * NSEC_PER_SEC / parts;
+	length = director->seconds * NSEC_PER_SEC / parts;
 	for (unsigned int i = 1; i <= parts; i++)
-		if (!run_part(direction, begin, i, length))
+		if (!run_part(director, begin, i, length))
 			return;
-	if (!atomic_load(&direction->soak->notifier))
-		skip(direction->soak, "the notifier: the kernel refuses it");
-	samples_judge(&direction->samples, direction->soak, direction->seconds);
+	if (!atomic_load(&director->soak->notifier))
+		skip(director->soak, "the notifier: the kernel refuses the notifier");
+	samples_judge(&director->samples, director->soak, director->seconds);
 }
 
-/* The watching process says at its end what it thinks of itself. */
-static void end(struct direction *direction)
+/* The exit status of the watching process is part of the result. */
+static void end(struct director *director)
 {
 	int status = 0;
 
-	atomic_store(&direction->soak->phase, SOAK_QUIT);
-	if (direction->watching > 0 && waitpid(direction->watching, &status, 0) > 0 && status != 0)
-		soak_complain(direction->soak, "the watching process has ended with status %#x",
-		              (unsigned int)status);
-	atomic_store(&direction->soak->phase, SOAK_END);
+	atomic_store(&director->soak->phase, SOAK_QUIT);
+	if (director->watching > 0 && waitpid(director->watching, &status, 0) > 0 && status != 0)
+		soak_fail(director->soak, "the watching process has ended with status %#x",
+		          (unsigned int)status);
+	atomic_store(&director->soak->phase, SOAK_END);
 	while (wait(NULL) > 0)
 		;
 }
@@ -235,21 +234,21 @@ static int parse(int argc, char **argv, unsigned int *seconds)
 
 int main(int argc, char **argv)
 {
-	struct direction direction = {.killer.random = 1};
+	struct director director = {.killer.random = 1};
 
-	if (parse(argc, argv, &direction.seconds) < 0) {
+	if (parse(argc, argv, &director.seconds) < 0) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	direction.soak = share();
-	prepare(direction.soak);
-	if (begin(&direction))
-		run(&direction);
-	end(&direction);
-	if (atomic_load(&direction.soak->complaints) > 0) {
-		printf("%u complaints\n", atomic_load(&direction.soak->complaints));
+	director.soak = share();
+	prepare(director.soak);
+	if (begin(&director))
+		run(&director);
+	end(&director);
+	if (atomic_load(&director.soak->failures) > 0) {
+		printf("%u failures\n", atomic_load(&director.soak->failures));
 		return EXIT_FAILURE;
 	}
-	printf("nothing was lost and nothing has grown\n");
+	printf("no event was lost, and no resource has grown\n");
 	return EXIT_SUCCESS;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* soak.h - what the processes of the soak share
+/* soak.h - data and functions that the processes of the soak share
  *
- * One process directs. One is watched with all it forks: keepers, who hold ports for good, and
- * actors, who make trouble and can be told to pause. One watches. */
+ * The director starts a watched process and a watching process. The watched process forks keepers,
+ * which keep ports open until the end, and actors, which cause changes and pause on command. */
 #ifndef SOAK_H
 #define SOAK_H
 
@@ -14,10 +14,10 @@
 #include "portwatch.h"
 
 enum {
-	SOAK_KEEPERS = 7, /* the first in our own network namespace, each other in one of its own */
+	SOAK_KEEPERS = 7, /* all but the first have a network namespace of their own */
 	SOAK_KEEPER_PORTS = 20,
 	SOAK_PORTS = SOAK_KEEPERS * SOAK_KEEPER_PORTS,
-	SOAK_FIRST_PORT = 20000, /* of the keepers; nobody else uses theirs */
+	SOAK_FIRST_PORT = 20000, /* of the keepers; no actor uses these ports */
 	SOAK_STORM_PORT = 30000, /* of the storms */
 	SOAK_WATCHERS = 4,
 	SOAK_TRANSIENTS = 8,
@@ -27,11 +27,11 @@ enum soak_phase {
 	SOAK_PAUSE = 0,
 	SOAK_RUN,
 	SOAK_QUIT, /* actors and watchers end */
-	SOAK_END,  /* the keepers as well */
+	SOAK_END,  /* the keepers end too */
 };
 
-/* What one of the watchers was told. Nothing grows with the number of events. */
-struct soak_told {
+/* The events that one watcher has reported. The size is independent of the number of events. */
+struct soak_reported {
 	struct soak *soak;
 	const char *name;
 	atomic_ullong opens;
@@ -41,59 +41,60 @@ struct soak_told {
 	atomic_uint kept_closes[SOAK_PORTS];
 };
 
-/* In memory that all processes share. */
+/* All processes share this memory. */
 struct soak {
 	pid_t director;
-	bool namespaces; /* can be made here */
+	bool namespaces; /* the kernel allows new network namespaces */
 	int keepers;
 	atomic_int phase;
 	atomic_int actors;
-	atomic_int idle;       /* of them */
-	atomic_int ready;      /* keepers */
+	atomic_int paused;     /* actors that pause */
+	atomic_int ready;      /* halves of the keepers' ports that are open: 2 for each keeper */
 	atomic_bool open_rest; /* the keepers open the second half of their ports */
 	atomic_int keeper_pids[SOAK_KEEPERS];
-	atomic_int transients[SOAK_TRANSIENTS]; /* PIDs that soon die */
-	atomic_uint complaints;
-	/* what the actors have done */
+	atomic_int transients[SOAK_TRANSIENTS]; /* PIDs of processes that exit soon */
+	atomic_uint failures;
+	/* the work of the actors */
 	atomic_ullong processes;
 	atomic_ullong listens;
-	atomic_ullong made;   /* namespaces */
-	atomic_ullong visits; /* watchers that were started and freed again */
-	/* what the watching process tells */
-	atomic_int watching; /* 1: all watchers are started; negative: none can */
-	atomic_int watched;  /* namespaces, by all watchers together */
-	atomic_int degraded; /* of those that a helper could read: read in another way */
+	atomic_ullong namespaces_made;
+	atomic_ullong brief_watches; /* watchers that were started and freed */
+	/* the state of the watching process */
+	atomic_int watching; /* 1: all watchers are started; a negative errno: a start has failed */
+	atomic_int watched;  /* the sum of the namespaces of all watchers */
+	atomic_int degraded; /* namespaces that are not read by the best reader */
 	atomic_bool notifier;
 	atomic_size_t heap; /* bytes allocated */
 	atomic_ullong stats[PORTWATCH_STAT_CPU + 1];
-	struct soak_told told[SOAK_WATCHERS];
+	struct soak_reported reported[SOAK_WATCHERS];
 };
 
-/* Prints it and has the soak fail. From any process. */
-void soak_complain(struct soak *soak, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-/* Pauses for some milliseconds; ends the process if the director is gone. */
-void soak_nap(const struct soak *soak, int milliseconds);
+/* Prints a message and makes the soak fail. Any process may call it. */
+void soak_fail(struct soak *soak, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sleeps. Ends the process if the director has exited. */
+void soak_sleep(const struct soak *soak, int milliseconds);
 /* xorshift32: 0 to limit - 1. */
 uint32_t soak_random(uint32_t *state, uint32_t limit);
-/* Begins an actor's turn: waits while it is to pause. False when it is to end. */
-bool soak_turn(struct soak *soak);
-/* Forks and counts it. In the child of an actor that can outlive it an alarm ends it some day. */
+/* Waits while the actors must pause. Returns false when the actor must exit. */
+bool soak_may_run(struct soak *soak);
+/* Forks and counts the child. An alarm ends the child, because it can outlive its actor. */
 pid_t soak_fork(struct soak *soak);
-/* Listens on an address of the given number, on port 0: any. A descriptor or a negative errno. */
+/* Listens on the address with the given number; port 0: any port. Returns a descriptor or a
+ * negative errno. */
 int soak_listen(struct soak *soak, unsigned int address, uint16_t port);
-/* Enters a new network namespace, its loopback interface up. 0 or a negative errno. */
+/* Enters a new network namespace and brings up its loopback interface. Returns 0 or a negative
+ * errno. */
 int soak_enter_netns(void);
 
-/* The bodies of the processes; they don't return. */
-_Noreturn void soak_stage(struct soak *soak);
+/* The main functions of the processes. */
+_Noreturn void soak_run_tree(struct soak *soak);
 _Noreturn void soak_keep(struct soak *soak, int number);
 _Noreturn void soak_act_namespaces(struct soak *soak, int number);
 _Noreturn void soak_act_trees(struct soak *soak, int number);
 _Noreturn void soak_act_storm(struct soak *soak, int number);
 _Noreturn void soak_watch(struct soak *soak, pid_t root);
 
-/* One more watcher, of something that lives or of something that is about to die. */
-void soak_visit(struct soak *soak, pid_t root, uint32_t *random);
+/* Starts and frees a watcher of a process that lives on, or of a process that exits soon. */
+void soak_watch_briefly(struct soak *soak, pid_t root, uint32_t *random);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* watch.c - the watching process: some watchers for good, others now and then */
+/* watch.c - the watching process: some watchers for the whole run, others for a short time */
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "measure.h"
 #include "soak.h"
 
-#define VISITORS 3
+#define BRIEF_WATCHERS 3
 
 static const struct watching {
 	const char *name;
@@ -26,26 +26,26 @@ static const struct watching {
 	{"procfs", PORTWATCH_READER_PROCFS, 0, PORTWATCH_DELIVERY_THREAD, 0},
 };
 
-static void note(struct soak_told *told, const struct portwatch_event *event)
+static void record_event(struct soak_reported *reported, const struct portwatch_event *event)
 {
 	int kept = portwatch_event_get_port(event) - SOAK_FIRST_PORT;
 	bool is_kept = kept >= 0 && kept < SOAK_PORTS;
 
 	switch (portwatch_event_get_kind(event)) {
 	case PORTWATCH_EVENT_OPEN:
-		atomic_fetch_add(&told->opens, 1);
-		if (is_kept && atomic_fetch_add(&told->kept_opens[kept], 1) > 0)
-			soak_complain(told->soak, "%s: port %d was reported once more", told->name,
-			              SOAK_FIRST_PORT + kept);
+		atomic_fetch_add(&reported->opens, 1);
+		if (is_kept && atomic_fetch_add(&reported->kept_opens[kept], 1) > 0)
+			soak_fail(reported->soak, "%s: port %d was reported more than once",
+			          reported->name, SOAK_FIRST_PORT + kept);
 		break;
 	case PORTWATCH_EVENT_CLOSE:
-		atomic_fetch_add(&told->closes, 1);
-		if (is_kept && atomic_fetch_add(&told->kept_closes[kept], 1) == 0)
-			soak_complain(told->soak, "%s: port %d was closed, it is said", told->name,
-			              SOAK_FIRST_PORT + kept);
+		atomic_fetch_add(&reported->closes, 1);
+		if (is_kept && atomic_fetch_add(&reported->kept_closes[kept], 1) == 0)
+			soak_fail(reported->soak, "%s: port %d was reported as closed",
+			          reported->name, SOAK_FIRST_PORT + kept);
 		break;
 	case PORTWATCH_EVENT_END:
-		atomic_fetch_add(&told->ends, 1);
+		atomic_fetch_add(&reported->ends, 1);
 		break;
 	case PORTWATCH_EVENT_OWNER:
 		break;
@@ -56,26 +56,26 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
                      void *user_data)
 {
 	(void)watcher;
-	note(user_data, event);
+	record_event(user_data, event);
 }
 
 static void on_message(struct portwatch *watcher, enum portwatch_log_level level,
                        const char *message, void *user_data)
 {
-	const struct soak_told *told = user_data;
+	const struct soak_reported *reported = user_data;
 
 	(void)watcher;
-	fprintf(stderr, "%s: %d: %s\n", told->name, (int)level, message);
+	fprintf(stderr, "%s: %d: %s\n", reported->name, (int)level, message);
 }
 
-/* The loop of a host program, in a thread of its own. */
+/* The main loop of a host program, in a thread. */
 static void *dispatch(void *data)
 {
 	struct portwatch *watcher = data;
-	struct soak_told *told = portwatch_get_user_data(watcher);
+	struct soak_reported *reported = portwatch_get_user_data(watcher);
 	struct pollfd wait = {.fd = portwatch_get_fd(watcher), .events = POLLIN};
 
-	while (atomic_load(&told->soak->phase) != SOAK_QUIT) {
+	while (atomic_load(&reported->soak->phase) != SOAK_QUIT) {
 		poll(&wait, 1, 100);
 		portwatch_dispatch(watcher);
 	}
@@ -85,12 +85,12 @@ static void *dispatch(void *data)
 static int start(struct soak *soak, struct portwatch **watcher, pid_t root, int which)
 {
 	const struct watching *way = &ways[which];
-	struct soak_told *told = &soak->told[which];
+	struct soak_reported *reported = &soak->reported[which];
 	int error;
 
-	told->soak = soak;
-	told->name = way->name;
-	error = portwatch_new(watcher, root, on_event, told);
+	reported->soak = soak;
+	reported->name = way->name;
+	error = portwatch_new(watcher, root, on_event, reported);
 	if (error < 0)
 		return error;
 	portwatch_set_events(*watcher,
@@ -113,7 +113,7 @@ static int count_namespace(const struct portwatch_namespace *ns, void *user_data
 	return 0;
 }
 
-/* Bytes that were allocated and not freed, where the C library tells. */
+/* Bytes that are allocated, or 0 if the C library does not report them. */
 static size_t heap_in_use(void)
 {
 #ifdef HAVE_MALLINFO2
@@ -123,7 +123,7 @@ static size_t heap_in_use(void)
 #endif
 }
 
-/* For the director's lines. */
+/* Stores the state that the director prints. */
 static void publish(struct soak *soak, struct portwatch *const *watchers)
 {
 	int watched = 0, degraded = 0, ignored = 0;
@@ -142,45 +142,47 @@ static void publish(struct soak *soak, struct portwatch *const *watchers)
 	             portwatch_get_notifier(watchers[0], PORTWATCH_NOTICE_LISTEN, NULL, 0) > 0);
 }
 
-struct visitor {
+struct brief_watcher {
 	struct soak *soak;
 	pid_t root;
 	uint32_t random;
 	pthread_t thread;
 };
 
-/* An actor as well: it pauses with the others. */
-static void *go_visiting(void *data)
+/* The thread counts as an actor, so it pauses with the other actors. */
+static void *run_brief_watches(void *data)
 {
-	struct visitor *visitor = data;
+	struct brief_watcher *brief_watcher = data;
 
-	while (soak_turn(visitor->soak))
-		soak_visit(visitor->soak, visitor->root, &visitor->random);
+	while (soak_may_run(brief_watcher->soak))
+		soak_watch_briefly(brief_watcher->soak, brief_watcher->root,
+		                   &brief_watcher->random);
 	return NULL;
 }
 
-static void go_on(struct soak *soak, struct portwatch *const *watchers, pid_t root)
+static void run_watchers(struct soak *soak, struct portwatch *const *watchers, pid_t root)
 {
-	struct visitor visitors[VISITORS];
+	struct brief_watcher brief_watchers[BRIEF_WATCHERS];
 	pthread_t dispatcher;
 
 	if (pthread_create(&dispatcher, NULL, dispatch, watchers[1]) != 0)
 		abort();
-	for (int i = 0; i < VISITORS; i++) {
-		visitors[i] = (struct visitor){soak, root, 0x77a7c4U + (uint32_t)i, 0};
-		if (pthread_create(&visitors[i].thread, NULL, go_visiting, &visitors[i]) != 0)
+	for (int i = 0; i < BRIEF_WATCHERS; i++) {
+		brief_watchers[i] = (struct brief_watcher){soak, root, 0x77a7c4U + (uint32_t)i, 0};
+		if (pthread_create(&brief_watchers[i].thread, NULL, run_brief_watches,
+		                   &brief_watchers[i]) != 0)
 			abort();
 	}
 	while (atomic_load(&soak->phase) != SOAK_QUIT) {
 		publish(soak, watchers);
-		soak_nap(soak, 20);
+		soak_sleep(soak, 20);
 	}
-	for (int i = 0; i < VISITORS; i++)
-		pthread_join(visitors[i].thread, NULL);
+	for (int i = 0; i < BRIEF_WATCHERS; i++)
+		pthread_join(brief_watchers[i].thread, NULL);
 	pthread_join(dispatcher, NULL);
 }
 
-/* Without a watcher nothing may be left of the library but its code. */
+/* Without a watcher, the library must hold no descriptor, thread or child. */
 static void check_end(struct soak *soak, const struct measure *before)
 {
 	struct measure after;
@@ -188,11 +190,11 @@ static void check_end(struct soak *soak, const struct measure *before)
 	measure_take(&after, getpid());
 	if (after.descriptors != before->descriptors || after.threads != before->threads ||
 	    after.children != before->children)
-		soak_complain(soak,
-		              "all watchers are freed, and there are %u descriptors instead of %u, "
-		              "%u threads instead of %u, %u children instead of %u",
-		              after.descriptors, before->descriptors, after.threads,
-		              before->threads, after.children, before->children);
+		soak_fail(soak,
+		          "all watchers are freed, and there are %u descriptors instead of %u, "
+		          "%u threads instead of %u, %u children instead of %u",
+		          after.descriptors, before->descriptors, after.threads, before->threads,
+		          after.children, before->children);
 }
 
 void soak_watch(struct soak *soak, pid_t root)
@@ -202,19 +204,18 @@ void soak_watch(struct soak *soak, pid_t root)
 	int error = 0;
 
 	measure_take(&before, getpid());
-	atomic_fetch_add(&soak->actors, VISITORS);
+	atomic_fetch_add(&soak->actors, BRIEF_WATCHERS);
 	for (int i = 0; i < SOAK_WATCHERS && error == 0; i++) {
 		error = start(soak, &watchers[i], root, i);
 		if (error < 0)
-			soak_complain(soak, "start of watcher %s: %s", ways[i].name,
-			              strerror(-error));
+			soak_fail(soak, "start of watcher %s: %s", ways[i].name, strerror(-error));
 	}
 	atomic_store(&soak->watching, error < 0 ? error : 1);
 	if (error == 0)
-		go_on(soak, watchers, root);
+		run_watchers(soak, watchers, root);
 	for (int i = 0; i < SOAK_WATCHERS; i++)
 		portwatch_free(watchers[i]);
 	check_end(soak, &before);
-	/* Not _exit(): the sanitizers have something to say at the end. */
+	/* exit(), not _exit(), because the sanitizers report at exit. */
 	exit(error < 0);
 }

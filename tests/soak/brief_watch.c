@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* visit.c - a watcher that is started, lives for a moment and is freed */
+/* brief_watch.c - a watcher that is started and freed shortly after */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,27 +7,27 @@
 
 #include "soak.h"
 
-struct visit {
+struct brief_watch {
 	atomic_uint initial;
-	bool stops; /* in its callback */
+	bool stops; /* the callback stops the watcher */
 };
 
-/* Whom it visits, and how. */
+/* The watched process, and the expected events. */
 struct plan {
 	pid_t pid;
-	bool lives;            /* as long as the soak */
-	unsigned int expected; /* ports that it is to report at its start; 0: any number */
+	bool lives;            /* the process lives until the end of the soak */
+	unsigned int expected; /* initial events; 0: any number */
 	bool dispatches;
 };
 
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event,
                      void *user_data)
 {
-	struct visit *visit = user_data;
+	struct brief_watch *watch = user_data;
 
 	if (portwatch_event_get_initial(event))
-		atomic_fetch_add(&visit->initial, 1);
-	if (visit->stops)
+		atomic_fetch_add(&watch->initial, 1);
+	if (watch->stops)
 		portwatch_stop(watcher);
 }
 
@@ -35,7 +35,8 @@ static void on_message(struct portwatch *watcher, enum portwatch_log_level level
                        const char *message, void *user_data)
 {
 	(void)user_data;
-	fprintf(stderr, "visit of %d: %d: %s\n", portwatch_get_pid(watcher), (int)level, message);
+	fprintf(stderr, "brief watch of %d: %d: %s\n", portwatch_get_pid(watcher), (int)level,
+	        message);
 }
 
 static struct plan choose(struct soak *soak, pid_t root, uint32_t *random)
@@ -51,7 +52,8 @@ static struct plan choose(struct soak *soak, pid_t root, uint32_t *random)
 	return (struct plan){.pid = root, .lives = true};
 }
 
-static void set(struct portwatch *watcher, struct plan *plan, struct visit *visit, uint32_t *random)
+static void set_options(struct portwatch *watcher, struct plan *plan, struct brief_watch *watch,
+                        uint32_t *random)
 {
 	static const unsigned int intervals[] = {0, 0, 10, 100};
 	static const enum portwatch_reader readers[] = {PORTWATCH_READER_AUTO,
@@ -65,8 +67,8 @@ static void set(struct portwatch *watcher, struct plan *plan, struct visit *visi
 	portwatch_set_notifier(watcher, (int)soak_random(random, 2));
 	if (getenv("SOAK_LOG"))
 		portwatch_set_log(watcher, PORTWATCH_LOG_INFO, on_message);
-	visit->stops = soak_random(random, 16) == 0;
-	if (visit->stops)
+	watch->stops = soak_random(random, 16) == 0;
+	if (watch->stops)
 		plan->expected = 0;
 	else
 		portwatch_set_events(watcher, PORTWATCH_EVENT_OPEN | PORTWATCH_EVENT_CLOSE);
@@ -79,43 +81,43 @@ static void set(struct portwatch *watcher, struct plan *plan, struct visit *visi
 		portwatch_set_delivery(watcher, PORTWATCH_DELIVERY_DISPATCH);
 }
 
-static void live(struct soak *soak, struct portwatch *watcher, const struct plan *plan,
-                 struct visit *visit, int milliseconds)
+static void run_watch(struct soak *soak, struct portwatch *watcher, const struct plan *plan,
+                      struct brief_watch *watch, int milliseconds)
 {
 	if (plan->dispatches)
 		portwatch_dispatch(watcher);
-	if (plan->expected && atomic_load(&visit->initial) != plan->expected)
-		soak_complain(soak,
-		              "%u ports of process %d were reported at the start of a watcher, "
-		              "not %u",
-		              atomic_load(&visit->initial), plan->pid, plan->expected);
-	soak_nap(soak, milliseconds);
+	if (plan->expected && atomic_load(&watch->initial) != plan->expected)
+		soak_fail(soak,
+		          "%u ports of process %d were reported at the start of a watcher, "
+		          "not %u",
+		          atomic_load(&watch->initial), plan->pid, plan->expected);
+	soak_sleep(soak, milliseconds);
 	if (plan->dispatches)
 		portwatch_dispatch(watcher);
 }
 
-void soak_visit(struct soak *soak, pid_t root, uint32_t *random)
+void soak_watch_briefly(struct soak *soak, pid_t root, uint32_t *random)
 {
 	struct plan plan = choose(soak, root, random);
-	struct visit visit = {.initial = 0};
+	struct brief_watch watch = {.initial = 0};
 	struct portwatch *watcher;
 	int error;
 
 	if (plan.pid <= 0)
 		return;
-	error = portwatch_new(&watcher, plan.pid, on_event, &visit);
+	error = portwatch_new(&watcher, plan.pid, on_event, &watch);
 	if (error == 0) {
-		set(watcher, &plan, &visit, random);
+		set_options(watcher, &plan, &watch, random);
 		error = portwatch_start(watcher);
 		if (error == 0)
-			live(soak, watcher, &plan, &visit, (int)soak_random(random, 50));
+			run_watch(soak, watcher, &plan, &watch, (int)soak_random(random, 50));
 		if (soak_random(random, 2))
 			portwatch_stop(watcher);
 		portwatch_free(watcher);
-		atomic_fetch_add(&soak->visits, 1);
+		atomic_fetch_add(&soak->brief_watches, 1);
 	}
 	if (error < 0 && (plan.lives || error != -ESRCH))
-		soak_complain(soak, "a watcher of %s process %d: %s",
-		              plan.lives ? "the living" : "the dying", plan.pid, strerror(-error));
-	soak_nap(soak, (int)soak_random(random, 100));
+		soak_fail(soak, "a watcher of the %s process %d: %s",
+		          plan.lives ? "long-lived" : "short-lived", plan.pid, strerror(-error));
+	soak_sleep(soak, (int)soak_random(random, 100));
 }

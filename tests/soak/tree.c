@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stage.c - the watched process, the root of all keepers and actors; and the keepers */
+/* tree.c - the watched process, which is the root of all keepers and actors; the keepers */
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -10,10 +10,10 @@
 
 #define NAMESPACE_ACTORS 5
 #define TREE_ACTORS 3
-/* The keeper whose ports pass from process to process, and how long both hold them, so that also
- * who polls sees the heir before the other dies. */
-#define HEIRLOOM 1
-#define HANDOVER 15 /* seconds */
+/* The ports of this keeper pass from process to process. Both processes hold the ports for HANDOVER
+ * seconds, so that a watcher that polls finds the new holder before the old one exits. */
+#define HANDOVER_KEEPER 1
+#define HANDOVER 15
 
 static void open_ports(struct soak *soak, int number, int first, int end)
 {
@@ -22,14 +22,14 @@ static void open_ports(struct soak *soak, int number, int first, int end)
 		int fd = soak_listen(soak, (unsigned int)i, (uint16_t)(SOAK_FIRST_PORT + port));
 
 		if (fd < 0)
-			soak_complain(soak, "listen on port %d: %s", SOAK_FIRST_PORT + port,
-			              strerror(-fd));
+			soak_fail(soak, "listen on port %d: %s", SOAK_FIRST_PORT + port,
+			          strerror(-fd));
 	}
 	atomic_fetch_add(&soak->ready, 1);
 }
 
-/* Forks an heir, and dies when that was to be seen for long enough. Returns in the heir. */
-static void bequeath(struct soak *soak, int number)
+/* Forks a new holder of the ports and exits after HANDOVER seconds. Returns in the new holder. */
+static void hand_over(struct soak *soak, int number)
 {
 	time_t until = time(NULL) + HANDOVER;
 	pid_t parent = getpid(), pid = fork();
@@ -37,11 +37,11 @@ static void bequeath(struct soak *soak, int number)
 	if (pid == 0) {
 		atomic_store(&soak->keeper_pids[number], getpid());
 		while (getppid() == parent && atomic_load(&soak->phase) != SOAK_END)
-			soak_nap(soak, 50);
+			soak_sleep(soak, 50);
 		return;
 	}
 	while (pid > 0 && time(NULL) < until && atomic_load(&soak->phase) != SOAK_END)
-		soak_nap(soak, 50);
+		soak_sleep(soak, 50);
 	if (pid > 0)
 		_exit(0);
 }
@@ -52,16 +52,16 @@ void soak_keep(struct soak *soak, int number)
 	bool opened = false;
 
 	if (error < 0)
-		soak_complain(soak, "network namespace of a keeper: %s", strerror(-error));
+		soak_fail(soak, "network namespace of a keeper: %s", strerror(-error));
 	atomic_store(&soak->keeper_pids[number], getpid());
 	open_ports(soak, number, 0, SOAK_KEEPER_PORTS / 2);
 	while (atomic_load(&soak->phase) != SOAK_END) {
-		soak_nap(soak, 50);
+		soak_sleep(soak, 50);
 		if (!opened && atomic_load(&soak->open_rest)) {
 			open_ports(soak, number, SOAK_KEEPER_PORTS / 2, SOAK_KEEPER_PORTS);
 			opened = true;
-		} else if (number == HEIRLOOM && atomic_load(&soak->phase) == SOAK_RUN) {
-			bequeath(soak, number);
+		} else if (number == HANDOVER_KEEPER && atomic_load(&soak->phase) == SOAK_RUN) {
+			hand_over(soak, number);
 		}
 	}
 	_exit(0);
@@ -74,7 +74,7 @@ static void start(struct soak *soak, void (*body)(struct soak *, int), int numbe
 	if (pid == 0)
 		body(soak, number);
 	if (pid < 0)
-		soak_complain(soak, "fork of a keeper or actor failed");
+		soak_fail(soak, "fork of a keeper or actor failed");
 }
 
 static void start_actors(struct soak *soak, void (*body)(struct soak *, int), int count)
@@ -85,14 +85,14 @@ static void start_actors(struct soak *soak, void (*body)(struct soak *, int), in
 	}
 }
 
-void soak_stage(struct soak *soak)
+void soak_run_tree(struct soak *soak)
 {
 	for (int i = 0; i < soak->keepers; i++)
 		start(soak, soak_keep, i);
 	start_actors(soak, soak_act_namespaces, soak->namespaces ? NAMESPACE_ACTORS : 0);
 	start_actors(soak, soak_act_trees, TREE_ACTORS);
 	start_actors(soak, soak_act_storm, soak->namespaces ? 2 : 1);
-	/* The end of all of them is the end of it. */
+	/* The root exits after its last child. */
 	while (wait(NULL) > 0)
 		;
 	_exit(0);
