@@ -15,9 +15,9 @@ enum deny {
  * that the thread starts. Returns 0, or a negative errno if no filter can be set. */
 int deny_call(long number, int error);
 /* Refuses these mechanisms with EPERM in the same way. Returns 0, or a negative errno if no filter
- * can be set. */
+ * can be set; -EBUSY: tracefs is mounted and cannot be unmounted. */
 int deny_quietly(unsigned int what);
-/* Does the same for a test case, and skips the case if no filter can be set. */
+/* Does the same for a test case, and skips the case if they cannot be refused. */
 void deny(unsigned int what);
 
 #endif
