@@ -30,6 +30,16 @@ static void watch_fast(struct collect *collect, pid_t pid, int notifier)
 	collect_start(collect);
 }
 
+/* How many helpers were replaced. The library gives up a helper that gets no CPU for two seconds,
+ * as happens on a machine with hundreds of runnable processes. */
+static uint64_t replaced(const struct collect *collect, uint64_t reads)
+{
+	uint64_t count = portwatch_get_stat(collect->watcher, PORTWATCH_STAT_RESTARTS);
+
+	ck_assert_uint_lt(count, reads / 50);
+	return count;
+}
+
 START_TEST(a_helper_is_forked_once)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
@@ -38,10 +48,11 @@ START_TEST(a_helper_is_forked_once)
 	watch_fast(&collect, server.pid, _i);
 	wait_reads(&collect, 200);
 	collect_sync(&collect, &server, 5);
-	ck_assert_uint_eq(wrap_count("clone", WRAP_ANYWHERE), 1);
+	ck_assert_uint_eq(wrap_count("clone", WRAP_ANYWHERE), 1 + replaced(&collect, 200));
 	ck_assert_uint_eq(wrap_count("fork", WRAP_ANYWHERE), 0);
 	ck_assert_uint_eq(wrap_count("execve", WRAP_ANYWHERE), 0);
-	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_HELPERS), 1);
+	ck_assert_uint_eq(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_HELPERS),
+	                  1 + replaced(&collect, 200));
 	collect_free(&collect);
 	fixture_end(&server);
 }
@@ -113,8 +124,9 @@ START_TEST(nothing_grows)
 	              wrap_count("realloc", WRAP_HOST);
 	begun = time(NULL);
 	wait_reads(&collect, 500);
-	/* The verification of all owners, every five seconds, allocates a little and frees it. */
-	few = 10 + 10 * (unsigned long)((time(NULL) - begun) / 5);
+	/* The verification of all owners, every five seconds, allocates a little and frees it, and
+	 * so does the start of a helper. */
+	few = 10 + 10 * (unsigned long)((time(NULL) - begun) / 5) + 30 * replaced(&collect, 500);
 	ck_assert_uint_lt(few, 500);
 	ck_assert_uint_le(wrap_count("malloc", WRAP_HOST) + wrap_count("calloc", WRAP_HOST) +
 	                          wrap_count("realloc", WRAP_HOST),
