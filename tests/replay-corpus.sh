@@ -8,7 +8,7 @@ status=0
 for target in $FUZZ_TARGETS; do
 	name=${target##*/fuzz_}
 	echo "$target:"
-	# Passes files instead of their directory, with which libFuzzer would begin to fuzz.
+	# The arguments are files, because libFuzzer would start to fuzz with a directory.
 	# shellcheck disable=SC2086
 	${EMULATOR-} "./$target" "${srcdir:-.}/tests/fuzz/corpus/$name/"* || status=1
 done

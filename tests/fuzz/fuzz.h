@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.h - what the fuzz targets have in common */
+/* fuzz.h - functions that all fuzz targets share */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The target: the fuzzer, or replay_main.c, calls it with one input after the other. */
+/* The target. The fuzzer or replay_main.c calls this function with one input after the other. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static inline _Noreturn void fuzz_fail(const char *condition, const char *file, int line)
 {
-	fprintf(stderr, "%s:%d: this doesn't hold: %s\n", file, line, condition);
+	fprintf(stderr, "%s:%d: the condition is false: %s\n", file, line, condition);
 	abort();
 }
 
-/* What must hold whatever the input is. */
+/* A condition that must be true for every input. */
 #define REQUIRE(condition) ((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__))
 
-/* A string in memory of exactly its size, so that a sanitizer notices each byte too many. To be
- * freed. */
+/* Copies bytes into a string. The memory has exactly the size of the string, so that a sanitizer
+ * reports a read past its end. The caller frees the string. */
 static inline char *fuzz_string(const uint8_t *bytes, size_t size)
 {
 	char *string = malloc(size + 1);
@@ -33,17 +33,17 @@ static inline char *fuzz_string(const uint8_t *bytes, size_t size)
 	return string;
 }
 
-/* Takes bytes off the front of the input; where it has no more they are 0. */
+/* Removes bytes from the front of the input. Bytes past its end are 0. */
 static inline void fuzz_take(const uint8_t **bytes, size_t *size, void *to, size_t count)
 {
-	size_t there = count < *size ? count : *size;
+	size_t available = count < *size ? count : *size;
 
 	memset(to, 0, count);
-	if (there == 0)
+	if (available == 0)
 		return;
-	memcpy(to, *bytes, there);
-	*bytes += there;
-	*size -= there;
+	memcpy(to, *bytes, available);
+	*bytes += available;
+	*size -= available;
 }
 
 #endif

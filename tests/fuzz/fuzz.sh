@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: MIT
 # fuzz.sh - runs each target of FUZZ_TARGETS for FUZZ_SECONDS, one after the other
 #
-# Begins with the corpus. What reaches new code is added below fuzz-found/, an input that fails is
-# left as fuzz-failed-TARGET-KIND-HASH.
+# Each run starts with the corpus. The fuzzer stores inputs that reach new code below fuzz-found/, and an
+# input that fails as fuzz-failed-TARGET-KIND-HASH.
 set -u
 status=0
 for target in $FUZZ_TARGETS; do
 	name=${target##*/fuzz_}
 	mkdir -p "fuzz-found/$name" || exit 1
 	"./$target" -help=1 2>&1 | grep -q max_total_time || {
-		echo "$target has no fuzzer in it: configure --enable-fuzzing CC=clang" >&2
+		echo "$target is built without a fuzzer: configure --enable-fuzzing CC=clang" >&2
 		exit 1
 	}
 	echo "$target:"

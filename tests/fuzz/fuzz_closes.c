@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_closes.c - any bytes as what the kernel reports of a closed socket */
+/* fuzz_closes.c - any bytes as a report of the kernel about a closed socket */
 #include "fuzz.h"
 #include "table/closes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	/* From memory of exactly its size, at an odd address. */
+	/* The memory ends with the input, and its address is odd. */
 	uint8_t *memory = malloc(size + 1);
 	struct closes closes = {0};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_command_line.c - any words as pwatch's arguments; in the input each ends with a NUL */
+/* fuzz_command_line.c - any words as the arguments of pwatch; a NUL ends each word of the input */
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ static void split(struct words *words, const uint8_t *bytes, size_t size)
 	}
 }
 
-/* What pwatch says to the user: one line of plain ASCII. */
+/* A message of pwatch is one line of printable ASCII. */
 static void check_message(const char *error)
 {
 	static int file = -1, standard_error;
@@ -81,7 +81,7 @@ static void check_message(const char *error)
 
 static void check_pids(const struct options *options, int words)
 {
-	/* Of --pid a word may have several. */
+	/* One --pid can have several PIDs. */
 	REQUIRE(options->pid_count == 0 || words > 1);
 	for (size_t i = 0; i < options->pid_count; i++) {
 		REQUIRE(options->pids[i] > 0);
@@ -107,7 +107,7 @@ static void check_values(const struct options *options)
 	REQUIRE(options->colour >= OPTIONS_COLOUR_AUTO && options->colour <= OPTIONS_COLOUR_NEVER);
 	REQUIRE(options->ports.count <= VALUES_PORTS_MAX);
 	REQUIRE(!options->command || options->command[0]);
-	/* There is something to do, and one thing only. */
+	/* There is exactly one task. */
 	REQUIRE(!options->command || options->pid_count == 0);
 	REQUIRE(options->command || options->pid_count > 0 || options->action == OPTIONS_CHECK);
 }
@@ -146,7 +146,7 @@ static void write_ports(struct words *words, const struct values_ports *ports)
 		add(words, "--ports=%s", list);
 }
 
-/* The same command line, as one would write it out. */
+/* Writes a command line that means the same, with all options in full. */
 static void write_words(struct words *words, const struct options *options)
 {
 	static const char *const events[] = {
@@ -212,18 +212,18 @@ static void check_same(const struct options *a, const struct options *b)
 		REQUIRE(strcmp(a->command[i], b->command[i]) == 0);
 }
 
-static void check_understood(const struct options *options, int words)
+static void check_accepted(const struct options *options, int words)
 {
 	char error[OPTIONS_ERROR_MAX];
 	struct options again;
 	struct words canonical;
 
 	if (options->action > OPTIONS_CHECK)
-		return; /* the rest wasn't looked at */
+		return; /* the parser has not examined the rest */
 	check_pids(options, words);
 	check_values(options);
 	if (options->pid_count > WORDS_MAX / 2)
-		return; /* of --pid */
+		return; /* too many PIDs for the list of words */
 	write_words(&canonical, options);
 	REQUIRE(options_parse(&again, canonical.count, canonical.list, error) == 0);
 	check_same(options, &again);
@@ -231,7 +231,7 @@ static void check_understood(const struct options *options, int words)
 	free_words(&canonical);
 }
 
-/* The C library's idea of the same number. */
+/* Compares the number of seconds with strtold(3). */
 static void check_seconds(const char *word)
 {
 	unsigned int milliseconds;
@@ -259,7 +259,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (result < 0)
 		check_message(error);
 	else
-		check_understood(&options, words.count);
+		check_accepted(&options, words.count);
 	options_free(&options);
 	for (int i = 1; i < words.count; i++)
 		check_seconds(words.list[i]);

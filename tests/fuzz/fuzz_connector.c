@@ -23,7 +23,7 @@ static void check_event(const struct process_event *event)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	/* From memory of exactly its size, at an odd address. */
+	/* The memory ends with the input, and its address is odd. */
 	uint8_t *memory = malloc(size + 1), *copy = memory + 1;
 	struct process_event event;
 	struct cn_msg connector = {0};
@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		check_event(&event);
 	if (size >= NLMSG_HDRLEN + sizeof(connector))
 		memcpy(&connector, copy + NLMSG_HDRLEN, sizeof(connector));
-	/* The number that the input itself has: most wouldn't get past that check otherwise. */
+	/* The expected number is the one in the input, because most inputs would fail this check
+	 * otherwise. */
 	if (process_message_is_ack(copy, size, connector.ack - 1, &error))
 		REQUIRE(result <= 0 && error >= 0 && error <= ERRNO_MAX);
 	else

@@ -3,7 +3,7 @@
 #include "notify/cpu_list.h"
 #include "fuzz.h"
 
-/* Each CPU of the list is below its limit, and the limit is no more than that takes. */
+/* Each CPU of the list is below the limit, and the limit is as low as possible. */
 static void check(const char *list, const char *end)
 {
 	uint64_t limit = cpu_list_limit(list, end), first, last;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_format.c - an event with any values, whose process has any bytes for a name, as text and as
- * JSON, and in the table of what is open */
+/* fuzz_format.c - an event with any values and any bytes as the name of its process: as text, as
+ * JSON and as a row of a listing */
 #include <arpa/inet.h>
 
 #include "../cmd/format.h"
@@ -18,7 +18,8 @@ struct input {
 	uint8_t kind, family, initial, utf8, colour, foreign;
 };
 
-/* The name in JSON: its first bytes, and U+FFFD for each that is no part of a character. */
+/* The name in JSON is the beginning of the name, with U+FFFD for each byte that is not part of a
+ * character. */
 static void check_name(void *data, const struct json_string *string)
 {
 	const char *name = data, *end = name + strnlen(name, FORMAT_NAME_MAX);
@@ -48,7 +49,7 @@ static const char *skip_colour(const char *at)
 	return at;
 }
 
-/* Nothing in it moves the cursor, or is more than the terminal can show. */
+/* No character of a text moves the cursor or is outside of the terminal's character set. */
 static void check_text(const char *at, const char *end, const struct format_style *style)
 {
 	uint32_t character;
@@ -78,7 +79,7 @@ static void check(const struct format_fields *fields, struct format_style style)
 	REQUIRE(length > 1 && length < sizeof(line) && *end == '\n' && end[1] == '\0');
 	REQUIRE(json_is_object(line, end, check_name, (void *)fields->process));
 	style.json = false;
-	/* As if it were the caller who chose it. */
+	/* Uses the name as a --format too. */
 	if (format_is_valid(fields->process)) {
 		style.format = fields->process;
 		length = format_line(fields, &style, line);
@@ -92,7 +93,7 @@ static void check(const struct format_fields *fields, struct format_style style)
 	check_text(line, end, &style);
 }
 
-/* The same as a row of a table, as wide as a terminal. */
+/* The same event as a row of a listing of the given width. */
 static void check_row(const struct format_fields *fields, const struct format_style *style,
                       size_t width)
 {

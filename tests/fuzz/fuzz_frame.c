@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_frame.c - any bytes as the answers of a child, whole and cut into pieces, as a request, and
- * as a number */
+/* fuzz_frame.c - any bytes as the answers of a child (whole and in pieces), as a request and as a
+ * number */
 #include <errno.h>
 
 #include "fuzz.h"
@@ -9,7 +9,7 @@
 
 struct result {
 	uint64_t digest; /* of all frames and bytes in their order */
-	uint64_t end;    /* of the pieces of the present frame */
+	uint64_t end;    /* offset behind the last piece of the current frame */
 	int error;
 };
 
@@ -30,7 +30,7 @@ static int compare(void *data, const struct frame *frame, uint32_t offset, const
 	return -ECANCELED;
 }
 
-/* A header that is understood says the same when it is written again. */
+/* A header that the decoder accepts survives a second encoding and decoding. */
 static void check_header(const struct frame *frame)
 {
 	char text[FRAME_HEADER_MAX + FRAME_NOTE_MAX] = {0};
@@ -40,7 +40,8 @@ static void check_header(const struct frame *frame)
 
 	REQUIRE(size < FRAME_HEADER_MAX && text[size - 1] == '\n');
 	frame_decoder_init(&decoder, compare, &expected);
-	/* The bytes of H and E are handed on whole, those of D as they come. */
+	/* The decoder passes on the bytes of H and E frames as a whole, and those of D in pieces.
+	 */
 	if (frame->kind == FRAME_DATA && frame->length > 0)
 		size++;
 	else
@@ -81,7 +82,7 @@ static void decode(struct result *result, const char *bytes, size_t size, size_t
 	}
 }
 
-/* A request that is understood says the same when it is written again. */
+/* A request that the parser accepts survives a second formatting and parsing. */
 static void check_request(const char *bytes, size_t size)
 {
 	struct frame_request request, again;
@@ -95,7 +96,7 @@ static void check_request(const char *bytes, size_t size)
 	REQUIRE(again.sequence == request.sequence && again.table == request.table);
 }
 
-/* So does a number, and it ends at the end or behind a blank. */
+/* So does a number. A number ends at the end of the input or after a blank. */
 static void check_number(const char *bytes, size_t size)
 {
 	const char *at = bytes, *end = bytes + size;

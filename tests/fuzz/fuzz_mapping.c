@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_mapping.c - any string as a line of /proc/PID/maps, whose name another user may choose */
+/* fuzz_mapping.c - any string as a line of /proc/PID/maps, in which another user can choose the
+ * file name */
 #include "fuzz.h"
 #include "proc/parse.h"
 
-/* As the kernel writes it. */
+/* Writes the line as the kernel does, and parses it again. */
 static void check_again(const struct mapping *mapping)
 {
 	const char *name = mapping->heap ? "[heap]" : mapping->anonymous ? "" : "/lib/name";
@@ -25,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct mapping mapping;
 
 	if (mapping_parse(line, &mapping)) {
-		/* Only what has no file can be taken for memory that may be dropped. */
+		/* The helper may unmap anonymous memory only. Memory with a file is not anonymous.
+		 */
 		REQUIRE(!mapping.anonymous || mapping.inode == 0);
 		check_again(&mapping);
 	}

@@ -23,7 +23,7 @@ static uint64_t field_value(const struct process_stat *stat, int field)
 	}
 }
 
-/* As the kernel writes it. */
+/* Writes the line as the kernel does. */
 static size_t format(char text[1024], const struct process_stat *stat)
 {
 	char *at = text + sprintf(text, "%d (", (int)stat->pid);

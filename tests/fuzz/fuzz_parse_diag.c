@@ -18,7 +18,8 @@ static int check_listener(void *data, const struct listener *listener)
 	return 0;
 }
 
-/* From memory of exactly its size, at an odd address, so that every byte too many is noticed. */
+/* The memory ends with the input, and its address is odd, so that a sanitizer reports invalid
+ * reads. */
 static void check(int family, uint32_t sequence, const uint8_t *bytes, size_t size)
 {
 	uint8_t *copy = malloc(size + 1);
@@ -38,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct nlmsghdr header = {0};
 
-	/* The sequence that the input itself has: most wouldn't get past that check otherwise. */
+	/* The expected sequence is the one in the input, because most inputs would fail this check
+	 * otherwise. */
 	if (size >= sizeof(header))
 		memcpy(&header, bytes, sizeof(header));
 	check(AF_INET, header.nlmsg_seq, bytes, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_parse_text.c - any bytes as /proc/net/tcp and /proc/net/tcp6, whole and cut into pieces */
+/* fuzz_parse_text.c - any bytes as /proc/net/tcp and /proc/net/tcp6, whole and in pieces */
 #include <sys/socket.h>
 
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_perf.c - any bytes as a ring that the kernel has written
+/* fuzz_perf.c - any bytes as the contents of a ring buffer of the kernel
  *
- * The input: how big the ring is, where its tail is, how far ahead the head, and from there on the
- * bytes. */
+ * The input: the size of the ring, the distance from tail to head, the tail, and the bytes from the
+ * tail on. */
 #include <errno.h>
 
 #include "fuzz.h"
@@ -29,7 +29,7 @@ static void check_decoded(const struct perf_record *record)
 		REQUIRE(memcmp(&lost, record->body + 8, sizeof(lost)) == 0);
 }
 
-/* The record is what lies in the ring at `at`. */
+/* The record equals the bytes of the ring at position `at`. */
 static void check_record(const struct perf_ring *ring, uint64_t at,
                          const struct perf_record *record)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_procfs.c - any bytes as files of /proc: status, children, loadavg, stat, and as a link */
+/* fuzz_procfs.c - any bytes as files of /proc (status, children, loadavg, stat, fdinfo) and as a
+ * link */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +10,7 @@
 #include "fuzz.h"
 #include "proc/procfs.h"
 
-/* The directory of a process. All files in it are links to one, which has the input. */
+/* An imitation of /proc/PID. All files in the directory are links to one file with the input. */
 static char path[256];
 static int directory = -1;
 static int file = -1;
@@ -50,7 +51,7 @@ static void set_up(void)
 		REQUIRE(symlinkat(links[i][1], directory, links[i][0]) == 0);
 }
 
-/* How many of the characters lie in [text, end). */
+/* The number of occurrences of a character in [text, end). */
 static unsigned count(const char *text, const char *end, char character)
 {
 	unsigned found = 0;
@@ -60,7 +61,7 @@ static unsigned count(const char *text, const char *end, char character)
 	return found;
 }
 
-/* The line NSpid: of the text; NULL: none. */
+/* The line "NSpid:" of the text; NULL: none. */
 static const char *find_nspid(const char *text, const char *end)
 {
 	for (const char *line = text; line; line++) {
@@ -145,7 +146,7 @@ static void check_link(const char *text)
 
 	unlinkat(directory, "link", 0);
 	if (symlinkat(text, directory, "link") < 0)
-		return; /* empty, or too long */
+		return; /* the text is empty or too long for a link */
 	result = procfs_read_link(directory, "link", "net", &number);
 	REQUIRE(result == 0 || result == 1);
 	if (result == 0)
@@ -164,7 +165,7 @@ static void add_socket(void *data, uint64_t inode)
 	*digest = *digest * 31 + inode + 1;
 }
 
-/* The same however it is cut. */
+/* The result does not depend on the size of the pieces. */
 static void check_ring(const char *text, size_t size)
 {
 	struct uring_files whole = {0}, cut = {0};

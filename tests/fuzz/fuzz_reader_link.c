@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_reader_link.c - any bytes as all that a helper, or nsenter's script, ever says to us
+/* fuzz_reader_link.c - any bytes as the whole output of a helper or of the script behind nsenter
  *
- * The input: which form of the table is wanted, whether there are complaints, and what is said. */
+ * The input: a byte that selects the table and whether there is text on standard error, then the
+ * output. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,9 +20,9 @@ static const struct reader_ops ops = {
 	.close = reader_link_close,
 };
 
-/* Which requests have been answered with an end that tells of no failure. */
-static int note_end(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
-                    size_t size)
+/* Records the requests whose answer has an end frame without a failure. */
+static int record_end(void *data, const struct frame *frame, uint32_t offset, const char *bytes,
+                      size_t size)
 {
 	bool *ended = data;
 
@@ -38,7 +39,7 @@ static void find_ends(bool ended[REQUESTS_MAX], const uint8_t *bytes, size_t siz
 	struct frame_decoder decoder;
 
 	memset(ended, 0, REQUESTS_MAX * sizeof(*ended));
-	frame_decoder_init(&decoder, note_end, ended);
+	frame_decoder_init(&decoder, record_end, ended);
 	frame_decode(&decoder, (const char *)bytes, size);
 }
 
@@ -95,7 +96,7 @@ static void check_failure(const struct reader *reader)
 	REQUIRE(failure.step && failure.error > 0 && failure.error < 4096);
 }
 
-/* Asks and listens until nothing is left to hear. */
+/* Sends requests and reads answers until the output is used up. */
 static void converse(struct reader *reader, const bool ended[REQUESTS_MAX])
 {
 	enum reader_state state = READER_RETRY;
@@ -125,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	fuzz_take(&bytes, &size, &choice, sizeof(choice));
 	if (size > 65536)
-		return 0; /* more than the pipe takes */
+		return 0; /* the pipe has no room for more */
 	find_ends(ended, bytes, size);
 	reader = make_reader(tables[choice % 3], ends);
 	if (choice & 0x80)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_report.c - any strings as what --check has found, as text and as JSON
+/* fuzz_report.c - any strings as the report of --check, as text and as JSON
  *
- * The input: a byte for the topic, then the three strings of a finding, each ended by a NUL; and so
- * on. */
+ * The input is a sequence of entries. An entry is a byte for the topic and three strings, each of
+ * which ends with a NUL. */
 #include "../cmd/report.h"
 #include "fuzz.h"
 #include "json.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tcp_bpf.c - any bytes as the sample of the BPF program */
+/* fuzz_tcp_bpf.c - any bytes as a sample of the BPF program */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	/* Of exactly its size, so that a sanitizer notices each byte too many. */
+	/* The memory ends with the input, so that a sanitizer reports a read past its end. */
 	char *raw = fuzz_string(bytes, size);
 	struct perf_sample sample = {.raw = (uint8_t *)raw, .raw_size = (uint32_t)size};
 	struct tcp_change change = {.pid = 7};

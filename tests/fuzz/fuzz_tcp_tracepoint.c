@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_tcp_tracepoint.c - any bytes as the format of the tracepoint, and, behind a NUL, as the body
+/* fuzz_tcp_tracepoint.c - any bytes as the format of the tracepoint and, after a NUL, as the body
  * of a sample */
 #include <errno.h>
 
 #include "fuzz.h"
 #include "notify/tcp_tracepoint.h"
 
-/* Behind the body the record is filled with `rest`. */
+/* `rest` fills the memory behind the body. */
 static void make_record(struct perf_record *record, const uint8_t *body, size_t size, int rest)
 {
 	const size_t most = PERF_RECORD_MAX - sizeof(struct perf_event_header);
@@ -40,7 +40,7 @@ static int decode(const struct state_format *format, const struct perf_record *r
 	return state_format_decode(format, &sample, change);
 }
 
-/* What is behind the body changes nothing. */
+/* The memory behind the body has no effect on the result. */
 static void check_sample(const struct state_format *format, const uint8_t *body, size_t size)
 {
 	struct tcp_change change = {.pid = -1}, again = {.pid = -1};

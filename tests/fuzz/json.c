@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* json.c - a second opinion on the JSON and the UTF-8 that pwatch prints */
+/* json.c - an independent parser of JSON and UTF-8, to check the output of pwatch */
 #include <string.h>
 
 #include "json.h"
 
 bool utf8_next(const char **at, const char *end, uint32_t *character)
 {
-	/* By the first byte: which bits of it count, and the least character of that length. */
+	/* For each length: the mask and the value of the first byte, and the smallest character. */
 	static const struct {
 		unsigned char mask, lead;
 		uint32_t least;
@@ -45,7 +45,7 @@ static bool take(const char **at, const char *end, const char *word)
 	return true;
 }
 
-/* The four digits of \uXXXX. */
+/* Reads the four digits of \uXXXX. */
 static bool take_hex(const char **at, const char *end, uint32_t *value)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -63,7 +63,7 @@ static bool take_hex(const char **at, const char *end, uint32_t *value)
 	return true;
 }
 
-/* Behind the backslash. */
+/* Reads an escape after its backslash. */
 static bool take_escape(const char **at, const char *end, uint32_t *character)
 {
 	uint32_t low;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json.h - a second opinion on the JSON and the UTF-8 that pwatch prints */
+/* json.h - an independent parser of JSON and UTF-8, to check the output of pwatch */
 #ifndef JSON_H
 #define JSON_H
 
@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decodes one character of UTF-8 off the front of [*at, end). False, with *at left alone, where
- * there is none (RFC 3629). */
+/* Decodes the first character of [*at, end) (UTF-8, RFC 3629) and advances *at. Returns false and
+ * leaves *at unchanged if there is no valid character. */
 bool utf8_next(const char **at, const char *end, uint32_t *character);
 
-/* Whether [text, end) is one object of JSON whose values are no objects or lists (RFC 8259), in
- * UTF-8 and without a control character. Hands each value that is a string, decoded, to the visitor
- * (which may be NULL). */
+/* Returns whether [text, end) is one JSON object (RFC 8259) in UTF-8, without control characters,
+ * and without nested objects or lists. Calls visit, which may be NULL, for each string value,
+ * decoded. */
 #define JSON_STRING_MAX 8192
 struct json_string {
 	char key[64];

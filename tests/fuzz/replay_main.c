@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* replay_main.c - feeds files to a fuzz target, so that its corpus is an ordinary test
+/* replay_main.c - passes files to a fuzz target, so that its corpus is an ordinary test
  *
- * Arguments: files, or directories of files. Fails unless each could be read, and if there are
- * none. */
+ * The arguments are files, or directories of files. The program fails if a file cannot be read, or
+ * if there is no file. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 static unsigned replayed;
 static unsigned failures;
 
-static void complain(const char *path)
+static void report_error(const char *path)
 {
 	fprintf(stderr, "%s: %s\n", path, strerror(errno));
 	failures++;
@@ -31,12 +31,12 @@ static void replay_file(const char *path)
 	size_t size;
 
 	if (!file) {
-		complain(path);
+		report_error(path);
 		return;
 	}
 	size = fread(bytes, 1, sizeof(bytes), file);
 	if (ferror(file)) {
-		complain(path);
+		report_error(path);
 	} else {
 		LLVMFuzzerTestOneInput(bytes, size);
 		replayed++;
@@ -51,7 +51,7 @@ static void replay_directory(const char *path)
 	char name[4096];
 
 	if (!directory) {
-		complain(path);
+		report_error(path);
 		return;
 	}
 	while ((entry = readdir(directory))) {
