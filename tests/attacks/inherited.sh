@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# inherited.sh - attacks: an inherited environment that the caller, or whoever started it, has limited
+# inherited.sh - attacks: limits that the caller, or the parent of the caller, has set
 # shellcheck source=tests/attacks/support.sh
 . "${srcdir:?}/tests/attacks/support.sh"
 
-# hostile THING...: status 0 with the port, or status 1 with a message.
-hostile()
+# run_limited LIMIT...: runs pwatch under the limits. Expects status 0 with the port, or status 1 with a
+# message.
+run_limited()
 {
 	for program in own any; do
 		rm -f "$here/mine/out"
@@ -14,20 +15,20 @@ hostile()
 		status=$?
 		case $status in
 		0) cat "$here/mine/out" >>"$work/log" && expect_port "$own_port" ;;
-		1) [ -s "$work/log" ] || [ "$1" = closed ] || fail "$*: not a word" ;;
+		1) [ -s "$work/log" ] || [ "$1" = closed ] || fail "$*: no message" ;;
 		*) fail "$*: status $status: $(cat "$work/log")" ;;
 		esac
 	done
 }
 
-hostile_environment()
+limited_by_the_caller()
 {
-	hostile closed
-	hostile files
+	run_limited closed
+	run_limited files
 	expect_text "too many open files; raise the limit (ulimit -n)"
-	hostile processes
+	run_limited processes
 	expect_text "no thread or process can be made; raise the limit (ulimit -u)"
-	# The leak sanitizer, if built in, can't make its process.
+	# The leak sanitizer, if built in, cannot fork.
 	as_mallory env ASAN_OPTIONS=detect_leaks=0 "$here/rogue" with processes -- \
 		"$here/plain" -- true
 	expect_status 125 $?
@@ -35,15 +36,16 @@ hostile_environment()
 	as_mallory "$here/rogue" with files -- "$here/own" --check "$own"
 	expect_status 1 $?
 	expect_text "too many open files; raise the limit (ulimit -n)"
-	hostile blocked
+	run_limited blocked
 	expect_status 0 "$status"
-	hostile ignored
+	run_limited ignored
 	expect_status 0 "$status"
-	hostile closed files processes blocked
+	run_limited closed files processes blocked
 }
 
-# degraded: $work/log is of `own -v --once` on our own process, which has not the way of setns.
-degraded()
+# expect_fallback STATUS: expects that `own -v --once`, whose output is in $work/log, had to fall back
+# from setns.
+expect_fallback()
 {
 	expect_status 0 "$1"
 	expect_port "$own_port"
@@ -51,34 +53,35 @@ degraded()
 	expect_once "because setns"
 }
 
-# Those of a process in a chroot, whose root is no mount point, can't be kept from others.
-own_mounts()
+# Skips the case if the kernel refuses a mount namespace, as in a chroot whose root is not a mount point.
+require_mounts()
 {
 	unshare --mount true 2>/dev/null || {
-		skip "no mounts of our own (in a chroot?)"
+		skip "no mount namespace (in a chroot?)"
 		return 1
 	}
 }
 
-limited_from_outside()
+limited_by_the_parent()
 {
 	setpriv --bounding-set -sys_admin --reuid $mallory --regid $mallory --clear-groups \
 		"$here/own" -v --once "$own" >"$work/log" 2>&1
-	degraded $?
+	expect_fallback $?
 	as_mallory setpriv --no-new-privs "$here/own" -v --once "$own"
-	degraded $?
-	own_mounts || return 0
+	expect_fallback $?
+	require_mounts || return 0
 	# shellcheck disable=SC2016
 	unshare --mount sh -c '
 		mount --bind "$1" "$1" && mount -o remount,bind,nosuid "$1" || exit 77
 		exec setpriv --reuid "$2" --regid "$2" --clear-groups "$1/own" -v --once "$3"
 	' sh "$here" $mallory "$own" >"$work/log" 2>&1
 	status=$?
-	if [ $status -eq 77 ]; then skip "no bind mount"; else degraded $status; fi
+	if [ $status -eq 77 ]; then skip "no bind mount"; else expect_fallback $status; fi
 }
 
-# refused CALL...: under a filter that lets them fail with $error, put in place by root: file capabilities work.
-refused()
+# run_refused CALL...: runs pwatch under a filter that makes the calls fail with $error. Root installs the
+# filter, so that file capabilities work.
+run_refused()
 {
 	rules=
 	for call in "$@"; do rules="$rules refused:$call=$error"; done
@@ -87,25 +90,25 @@ refused()
 		--clear-groups "$here/$program" -v $how "$own" >"$work/log" 2>&1
 }
 
-# What a container's default profile refuses, and more.
-refused_by_a_filter()
+# The calls that the default profile of containers refuses, and others.
+seccomp_filter()
 {
 	program=own how=--once error=1
-	refused setns perf_event_open bpf
-	degraded $?
+	run_refused setns perf_event_open bpf
+	expect_fallback $?
 	expect_text "cannot run nsenter while privileged by exec (AT_SECURE)"
 	program=any
-	refused perf_event_open bpf
+	run_refused perf_event_open bpf
 	expect_status 0 $?
 	expect_port "$own_port"
 	how=--check
-	refused perf_event_open bpf
+	run_refused perf_event_open bpf
 	expect_text "cannot make a map of perf events (bpf): Operation not permitted"
 	how=--once
 	# EPERM, EACCES and ENOSYS.
 	for error in 1 13 38; do
 		for call in pidfd_open socket fsopen perf_event_open; do
-			refused $call
+			run_refused $call
 			expect_status 0 $?
 			expect_port "$own_port"
 			[ "$call" != socket ] || expect_once "because table diag: cannot open"
@@ -113,8 +116,8 @@ refused_by_a_filter()
 	done
 }
 
-# As root, whom the file capabilities of others don't matter to.
-giving_up_refused()
+# Runs as root, because the filter must not disable file capabilities.
+capset_refused()
 {
 	"$here/rogue" with refused:capset=1 -- "$here/plain" --once "$own" >"$work/log" 2>&1
 	expect_status 1 $?
@@ -128,7 +131,6 @@ giving_up_refused()
 in_a_user_namespace()
 {
 	as_mallory unshare --user --map-root-user true || { skip "no user namespaces"; return; }
-	# shellcheck disable=SC2016
 	# shellcheck disable=SC2016
 	as_mallory unshare --user --map-root-user --net sh -c '
 		"$1/rogue" serve >"$1/mine/port" &
@@ -144,9 +146,9 @@ in_a_user_namespace()
 
 hidden_processes()
 {
-	own_mounts || return 0
+	require_mounts || return 0
 	for hidepid in 1 2; do
-		# The leak sanitizer, if built in, doesn't see itself there.
+		# The leak sanitizer, if built in, does not find itself in this /proc.
 		# shellcheck disable=SC2016
 		ASAN_OPTIONS=detect_leaks=0 unshare --mount sh -c '
 			mount -t proc -o "hidepid=$1" proc /proc || exit 77
@@ -166,5 +168,5 @@ hidden_processes()
 	done
 }
 
-run_cases hostile_environment limited_from_outside refused_by_a_filter \
-	giving_up_refused in_a_user_namespace hidden_processes
+run_cases limited_by_the_caller limited_by_the_parent seccomp_filter \
+	capset_refused in_a_user_namespace hidden_processes

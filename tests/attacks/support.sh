@@ -1,24 +1,24 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: MIT
-# support.sh - what the attacks of an unprivileged user on a pwatch with file capabilities share
+# support.sh - functions for the attacks of an unprivileged user on a pwatch with file capabilities
 #
-# To be read by them: becomes ready to attack, or ends with 77. Takes root, to become that user and
-# to set the capabilities. Environment: PWATCH, ROGUE, builddir, srcdir.
-# Much of this is for those that read it.
+# The attacks source this file. It prepares the attack, or ends with status 77. Root is required to change
+# the user and to set the capabilities. Environment: PWATCH, ROGUE, builddir, srcdir.
+# Many variables are for the files that source this one.
 # shellcheck disable=SC2034
 set -u
 : "${builddir:?}"
 # shellcheck source=tests/support/patience.sh
 . "${srcdir:?}/tests/support/patience.sh"
 PATH=$PATH:/usr/sbin:/sbin
-# Who attacks, and whom else there is.
+# The user that attacks, and another user.
 mallory=54321
 victim=54322
 bins=/usr/bin:/bin:/usr/sbin:/sbin
 failures=0
 passed=0
 
-# --- what the cases are made of ------------------------------------------------------------------
+# --- functions for the cases ---------------------------------------------------------------------
 
 fail()
 {
@@ -26,11 +26,11 @@ fail()
 	failed=yes
 }
 
-# skip REASON: of one case.
+# skip REASON: skips one case.
 skip()
 {
 	echo "SKIP: $case_name: $*" >&2
-	[ -z "${PORTWATCH_TEST_NO_SKIP-}" ] || fail "may not be skipped: $*"
+	[ -z "${PORTWATCH_TEST_NO_SKIP-}" ] || fail "PORTWATCH_TEST_NO_SKIP forbids the skip: $*"
 }
 
 skip_all()
@@ -40,8 +40,9 @@ skip_all()
 	exit 77
 }
 
-# become USER COMMAND...: with nothing of the environment. Replaces the shell, so in a subshell.
-become()
+# run_as USER COMMAND...: runs COMMAND with an empty environment. Replaces the shell, so the caller needs a
+# subshell.
+run_as()
 {
 	user=$1
 	shift
@@ -49,14 +50,15 @@ become()
 		env -i PATH="$bins" timeout -k "$(patience 60)" "$(patience 60)" "$@"
 }
 
-# as_mallory COMMAND...: standard output and error go to $work/log; returns the status.
+# as_mallory COMMAND...: runs COMMAND as the attacker. Standard output and error go to $work/log. Returns the
+# status.
 as_mallory()
 {
-	(become $mallory "$@") >"$work/log" 2>&1
+	(run_as $mallory "$@") >"$work/log" 2>&1
 }
 
-# serve USER: starts a server in a network namespace of its own; sets $pid and $port. What it says
-# from then on is lost, but may be said.
+# serve USER: starts a server in a network namespace of its own; sets $pid and $port. Descriptor 4 stays open,
+# so that the server can write more ports.
 serve()
 {
 	unshare --net setpriv --reuid "$1" --regid "$1" --clear-groups "$here/rogue" serve \
@@ -67,7 +69,7 @@ serve()
 	read -r port <&4
 }
 
-# Whether the last command reported this port, or any: in a listing, or as an event.
+# reported PORT: whether the last command has printed the port (a pattern), in a listing or as an event.
 reported()
 {
 	grep -q "^\(.* open  *\)\{0,1\}[0-9][0-9.]*:$1 " "$work/log"
@@ -75,7 +77,7 @@ reported()
 
 expect_port()
 {
-	reported "$1" || fail "port $1 isn't reported: $(cat "$work/log")"
+	reported "$1" || fail "port $1 is not reported: $(cat "$work/log")"
 }
 
 expect_nothing()
@@ -91,23 +93,23 @@ expect_status()
 
 expect_text()
 {
-	grep -qF -- "$1" "$work/log" || fail "'$1' isn't said: $(cat "$work/log")"
+	grep -qF -- "$1" "$work/log" || fail "'$1' is not printed: $(cat "$work/log")"
 }
 
 expect_once()
 {
-	[ "$(grep -cF -- "$1" "$work/log")" -eq 1 ] || fail "'$1' isn't said once: $(cat "$work/log")"
+	[ "$(grep -cF -- "$1" "$work/log")" -eq 1 ] || fail "'$1' is not printed exactly once: $(cat "$work/log")"
 }
 
-# start_watching PROGRAM [ARGUMENT...]: in the background, as $watcher; lines come on descriptor 5.
-# Returns when the first has come, which is in $line.
+# start_watching PROGRAM [ARGUMENT...]: starts $watcher in the background, whose lines descriptor 5 receives.
+# Returns after the first line, which is in $line.
 start_watching()
 {
 	setpriv --reuid $mallory --regid $mallory --clear-groups env -i PATH="$bins" \
 		"$@" >"$work/lines" 2>"$work/errors" &
 	watcher=$!
 	exec 5<"$work/lines"
-	# For a line that never comes: the pipe ends with the watcher.
+	# If a line is missing, the end of the watcher after the deadline ends the wait.
 	(timeout "$(patience 120)" tail -f /dev/null --pid="$watcher" || kill "$watcher") >/dev/null 2>&1 &
 	next_line
 }
@@ -124,7 +126,7 @@ stop_watching()
 	exec 5<&-
 }
 
-# The child of $watcher that reads another network namespace.
+# Sets $helper to the child of $watcher that reads another network namespace.
 find_helper()
 {
 	helper=
@@ -135,7 +137,7 @@ find_helper()
 	[ -n "$helper" ] || fail "there is no helper"
 }
 
-# run_cases CASE...: the functions of these names; the last thing that is called.
+# run_cases CASE...: calls the functions of these names. Its status is the status of the script.
 run_cases()
 {
 	for case_name in "$@"; do
@@ -151,17 +153,17 @@ run_cases()
 	[ $failures -eq 0 ]
 }
 
-# --- the place -----------------------------------------------------------------------------------
+# --- preparation ---------------------------------------------------------------------------------
 
-# A directory that the attacker can reach, on a file system where file capabilities work.
-find_place()
+# Creates $here, a directory that the attacker can reach, on a file system where file capabilities work.
+make_directory()
 {
 	for parent in ${TMPDIR:+"$TMPDIR"} "$builddir" /var/tmp /tmp; do
 		here=$(mktemp -d "$parent/attacks.XXXXXX" 2>/dev/null) || continue
 		chmod 755 "$here"
 		cp "$ROGUE" "$here/rogue" && cp "$here/rogue" "$here/probe" && chmod 755 "$here"/* &&
 			setcap cap_sys_admin=p "$here/probe" 2>/dev/null &&
-			(become $mallory "$here/probe" secure) 2>/dev/null && return 0
+			(run_as $mallory "$here/probe" secure) 2>/dev/null && return 0
 		rm -rf "$here"
 	done
 	return 1
@@ -175,36 +177,37 @@ clean_up()
 }
 
 if [ ! -x "$PWATCH" ] || [ ! -x "$ROGUE" ]; then
-	skip_all "pwatch isn't built on this system"
+	skip_all "pwatch is not built on this system"
 fi
-[ "$(id -u)" -eq 0 ] || skip_all "takes root, to become somebody else"
+[ "$(id -u)" -eq 0 ] || skip_all "root is required to change the user"
 for program in setpriv setcap unshare timeout; do
-	command -v $program >/dev/null || skip_all "takes $program"
+	command -v $program >/dev/null || skip_all "$program is required"
 done
 case_name=start
 servers=
-find_place || skip_all "no place that others can reach and where file capabilities work"
+make_directory || skip_all "no directory that other users can reach and where file capabilities work"
 work=$(mktemp -d "${TMPDIR:-$builddir}/attacks.XXXXXX")
 trap clean_up EXIT
 mkfifo "$work/ports" "$work/lines" "$work/container"
-echo gold >"$work/treasure"
-mkdir "$here/lies" "$here/mine"
-chown $mallory "$here/mine" "$here/lies"
+echo original >"$work/protected"
+mkdir "$here/hostile" "$here/mine"
+chown $mallory "$here/mine" "$here/hostile"
+# plain has no capability, own can report the caller's processes in every namespace, any all processes.
 for program in plain own any; do
 	install -m 755 "$PWATCH" "$here/$program"
 done
 setcap cap_sys_admin=p "$here/own"
 setcap cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p "$here/any"
 for program in nsenter sh sed cat; do
-	printf '#!/bin/sh\necho %s >>%s/lies/ran\n' "$program" "$here" >"$here/lies/$program"
-	chmod 755 "$here/lies/$program"
+	printf '#!/bin/sh\necho %s >>%s/hostile/ran\n' "$program" "$here" >"$here/hostile/$program"
+	chmod 755 "$here/hostile/$program"
 done
 serve $victim
 other=$pid other_port=$port
 serve $mallory
 own=$pid own_port=$port
 [ -n "$own_port" ] || skip_all "no network namespaces"
-# A library that the loader of pwatch takes: ldd(1) knows only one loader.
+# A library that the loader of pwatch accepts. ldd(1) would use the default loader.
 start_watching "$here/plain" "$own"
-cp "$(sed -n 's,.* \(/.*libcap[^ ]*\)$,\1,p' "/proc/$watcher/maps" | head -n 1)" "$here/lies/preload.so"
+cp "$(sed -n 's,.* \(/.*libcap[^ ]*\)$,\1,p' "/proc/$watcher/maps" | head -n 1)" "$here/hostile/preload.so"
 stop_watching

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# targets.sh - attacks: whose ports a pwatch with file capabilities tells
+# targets.sh - attacks: the users whose ports a pwatch with file capabilities reports
 # shellcheck source=tests/attacks/support.sh
 . "${srcdir:?}/tests/attacks/support.sh"
 
-# That what follows has something to steal.
-the_capability_is_of_use()
+# Without this the following attacks would prove nothing.
+capability_works()
 {
 	as_mallory "$here/plain" --once --reader=setns "$own"
 	expect_status 1 $?
@@ -28,20 +28,20 @@ another_users_process()
 	done
 }
 
-# The administrator's choice; it is the kernel that lets it through.
-any_user_where_that_was_granted()
+# The administrator has granted access to all processes, and the kernel allows it.
+any_user_with_more_capabilities()
 {
 	as_mallory "$here/any" --once --reader=setns "$other"
 	expect_status 0 $?
 	expect_port "$other_port"
 }
 
-# The whole table of a namespace is everybody's to read, in /proc/PID/net/tcp. Not more.
-the_table_has_no_owners()
+# Every user may read the table of a namespace, /proc/PID/net/tcp, but no owners.
+owners_are_hidden()
 {
 	as_mallory "$here/own" --once --scope=netns --json "$other"
 	grep -q "\"port\":$other_port,.*\"pid\":null," "$work/log" ||
-		fail "not the port alone: $(cat "$work/log")"
+		fail "not exactly the port without an owner: $(cat "$work/log")"
 }
 
 # The network namespace of a rootless container belongs to its user's own user namespace.
@@ -61,24 +61,24 @@ rootless_containers()
 	exec 6<&-
 }
 
-# swapped PROGRAM [granted]: the process that was named dies at some moment, and another user's gets
-# its PID; at every moment that there is. What it may tell of that: see swap.c.
-swapped()
+# run_swap PROGRAM [granted]: the process with the given PID exits, and a process of another user gets the
+# PID, at every possible moment. swap.c explains what PROGRAM may report.
+run_swap()
 {
 	"${ROGUE%/*}/swap" "$here/$1" $mallory $victim ${2+"$2"} >"$work/log" 2>&1
 }
 
-a_pid_that_changes_hands()
+pid_reuse()
 {
-	swapped any
+	run_swap any
 	status=$?
 	[ $status -ne 77 ] || { skip "$(cat "$work/log")"; return; }
-	[ $status -eq 1 ] || fail "the attack doesn't even work where it may: $(cat "$work/log")"
-	swapped own
+	[ $status -eq 1 ] || fail "the attack does not work where the kernel allows it: $(cat "$work/log")"
+	run_swap own
 	expect_status 0 $?
-	swapped any granted
+	run_swap any granted
 	expect_status 0 $?
 }
 
-run_cases the_capability_is_of_use another_users_process any_user_where_that_was_granted \
-	the_table_has_no_owners rootless_containers a_pid_that_changes_hands
+run_cases capability_works another_users_process any_user_with_more_capabilities \
+	owners_are_hidden rootless_containers pid_reuse
