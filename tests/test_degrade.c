@@ -166,7 +166,7 @@ static void come_and_go(const struct fixture *server, struct collect *collect,
 static const int errors[] = {EPERM, ENOSYS, EACCES};
 static const unsigned int places[] = {0, SANDBOX_NETNS};
 
-/* A call, and the message if the call is refused. */
+/* A call, and the message if the call is refused. A blank at its end: the error follows. */
 static const struct refusal {
 	const char *call;
 	const char *also;   /* another call; NULL: none */
@@ -184,11 +184,13 @@ static const struct refusal {
          * namespace. */
 	{"socket", NULL, 1, false,
          "procfs table, because table diag: cannot open a sock_diag socket: "},
+	/* The dump of both families is refused, and that of each family is not. */
+	{"send", NULL, 1, false, "reader, diag table"},
 	{"send", NULL, 0, false,
          "procfs table, because table diag: cannot dump the listening sockets (sock_diag): "},
 };
 
-#define AT_START 3 /* the first of the calls; the last call is refused later */
+#define AT_START 4 /* the first of the calls; the last call is refused later */
 
 static void refuse(const struct refusal *refusal, int error, unsigned int place)
 {
@@ -233,7 +235,8 @@ START_TEST(the_next_way_tells_the_same)
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
 	come_and_go(&server, &collect, &undisturbed);
 	ck_assert_uint_ge(wrap_struck(), 1);
-	snprintf(told, sizeof(told), "%s%s", refusal->told, strerror(error));
+	snprintf(told, sizeof(told), "%s%s", refusal->told,
+	         refusal->told[strlen(refusal->told) - 1] == ' ' ? strerror(error) : "");
 	assert_told(&collect, told, 1);
 	assert_told(&collect, refusal->told, 1);
 	portwatch_stop(collect.watcher);

@@ -149,6 +149,51 @@ START_TEST(request_asks_for_listeners_alone)
 }
 END_TEST
 
+START_TEST(one_request_asks_for_both_families)
+{
+	unsigned char buffer[TCP_DIAG_REQUEST_MAX];
+	struct nlmsghdr header;
+	struct inet_diag_req body;
+
+	ck_assert_uint_eq(tcp_diag_request(buffer, AF_UNSPEC, SEQUENCE),
+	                  sizeof(header) + sizeof(body));
+	memcpy(&header, buffer, sizeof(header));
+	memcpy(&body, buffer + sizeof(header), sizeof(body));
+	ck_assert_uint_eq(header.nlmsg_len, sizeof(header) + sizeof(body));
+	ck_assert_uint_eq(header.nlmsg_type, TCPDIAG_GETSOCK);
+	ck_assert_uint_eq(header.nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
+	ck_assert_uint_eq(header.nlmsg_seq, SEQUENCE);
+	ck_assert_uint_eq(body.idiag_states, 1 << TCP_LISTEN);
+	ck_assert_uint_eq(body.idiag_ext, 0);
+}
+END_TEST
+
+START_TEST(reads_both_families_of_one_dump)
+{
+	static const int families[] = {AF_INET6, AF_INET, AF_UNIX};
+	struct datagram datagram = {0};
+	struct tcp_diag diag;
+	struct found found;
+
+	for (uint16_t i = 0; i < 3; i++) {
+		struct inet_diag_msg row = row_of(families[i], 80 + i, 1 + i);
+
+		row.id.idiag_src[3] = 1;
+		put_header(&datagram, TCPDIAG_GETSOCK, 0);
+		put(&datagram, &row, sizeof(row));
+	}
+	put_status(&datagram, NLMSG_DONE, 0, 0);
+	ck_assert_int_eq(parse(&diag, &found, AF_UNSPEC, &datagram), 0);
+	ck_assert(diag.done);
+	ck_assert_uint_eq(diag.rejected, 1);
+	ck_assert_uint_eq(found.count, 2);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(found.rows[i].family, families[i]);
+		ck_assert_uint_eq(found.rows[i].port, 80 + i);
+	}
+}
+END_TEST
+
 START_TEST(reads_every_field)
 {
 	static const uint8_t loopback[16] = {127, 0, 0, 1};
@@ -480,6 +525,8 @@ static Suite *make_suite(void)
 	TCase *messages = tcase_create("messages");
 
 	tcase_add_loop_test(messages, request_asks_for_listeners_alone, 0, 2);
+	tcase_add_test(messages, one_request_asks_for_both_families);
+	tcase_add_test(messages, reads_both_families_of_one_dump);
 	tcase_add_test(messages, reads_every_field);
 	tcase_add_test(messages, reads_v6only_among_attributes);
 	tcase_add_test(messages, takes_mapped_addresses_for_ipv4);

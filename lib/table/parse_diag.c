@@ -44,6 +44,27 @@ static void span_skip(struct span *span, size_t size)
 	span->size -= size;
 }
 
+static size_t request_both(unsigned char buffer[TCP_DIAG_REQUEST_MAX], uint32_t sequence)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req body;
+	} request = {
+		.header =
+			{
+				.nlmsg_len = sizeof(request),
+				.nlmsg_type = TCPDIAG_GETSOCK,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+				.nlmsg_seq = sequence,
+			},
+		.body = {.idiag_states = 1u << TCP_LISTEN},
+	};
+
+	_Static_assert(sizeof(request) <= TCP_DIAG_REQUEST_MAX, "the request must fit");
+	memcpy(buffer, &request, sizeof(request));
+	return sizeof(request);
+}
+
 size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, uint32_t sequence)
 {
 	struct {
@@ -66,6 +87,8 @@ size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, 
 	};
 
 	_Static_assert(sizeof(request) <= TCP_DIAG_REQUEST_MAX, "the request must fit");
+	if (family == AF_UNSPEC)
+		return request_both(buffer, sequence);
 	memcpy(buffer, &request, sizeof(request));
 	return sizeof(request);
 }
@@ -101,6 +124,13 @@ static int parse_attributes(struct span span, int8_t *v6only)
 	return 0;
 }
 
+static bool is_wanted(const struct tcp_diag *diag, const struct inet_diag_msg *row)
+{
+	if (diag->family == AF_UNSPEC)
+		return row->idiag_family == AF_INET || row->idiag_family == AF_INET6;
+	return row->idiag_family == diag->family;
+}
+
 static int parse_row(struct tcp_diag *diag, struct span span)
 {
 	struct inet_diag_msg row;
@@ -113,12 +143,12 @@ static int parse_row(struct tcp_diag *diag, struct span span)
 	error = parse_attributes(span, &listener.v6only);
 	if (error != 0)
 		return error;
-	if (row.idiag_family != diag->family || row.idiag_state != TCP_LISTEN ||
-	    row.id.idiag_sport == 0 || row.idiag_inode == 0) {
+	if (!is_wanted(diag, &row) || row.idiag_state != TCP_LISTEN || row.id.idiag_sport == 0 ||
+	    row.idiag_inode == 0) {
 		diag->rejected++;
 		return 0;
 	}
-	listener_set_address(&listener, diag->family, (const uint8_t *)row.id.idiag_src);
+	listener_set_address(&listener, row.idiag_family, (const uint8_t *)row.id.idiag_src);
 	listener.port = ntohs(row.id.idiag_sport);
 	listener.inode = row.idiag_inode;
 	listener.cookie = (uint64_t)row.id.idiag_cookie[1] << 32 | row.id.idiag_cookie[0];
@@ -167,6 +197,7 @@ static int parse_message(struct tcp_diag *diag, const struct nlmsghdr *header, s
 		diag->interrupted = true;
 	switch (header->nlmsg_type) {
 	case SOCK_DIAG_BY_FAMILY:
+	case TCPDIAG_GETSOCK:
 		return parse_row(diag, body);
 	case NLMSG_DONE:
 		return parse_end(diag, body);

@@ -17,7 +17,7 @@
 struct tcp_diag {
 	listener_sink sink;
 	void *data;
-	int family;
+	int family; /* AF_INET, AF_INET6 or AF_UNSPEC: both */
 	uint32_t sequence;
 	bool done;        /* the dump has ended: the socket may be used for another one */
 	bool interrupted; /* NLM_F_DUMP_INTR was seen */
@@ -25,8 +25,9 @@ struct tcp_diag {
 	uint64_t rejected; /* rows of another family or state, or with port 0 or inode 0 */
 };
 
-/* Writes the dump request of one family (states = 1 << TCP_LISTEN alone) into buffer. Returns its
- * size. */
+/* Writes the dump request of one family, or of both (states = 1 << TCP_LISTEN alone) into buffer.
+ * Returns its size. Only the older request TCPDIAG_GETSOCK lists both families: in one walk through
+ * the kernel's table instead of two. */
 size_t tcp_diag_request(unsigned char buffer[TCP_DIAG_REQUEST_MAX], int family, uint32_t sequence);
 
 /* Starts a dump. `sink` may be NULL to find only its end. */

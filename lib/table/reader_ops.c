@@ -114,6 +114,8 @@ void table_collector_begin(struct table_collector *collector, enum portwatch_tab
 	collector->form = form;
 	collector->bytes = 0;
 	snapshot_reset(snapshot);
+	tcp_diag_init(&collector->both, AF_UNSPEC, table_source_sequence(sequence, AF_UNSPEC), add,
+	              snapshot);
 	for (int i = 0; i < 2; i++) {
 		tcp_table_init(&collector->text[i], families[i], add, snapshot);
 		tcp_diag_init(&collector->diag[i], families[i],
@@ -129,7 +131,7 @@ static int feed_diag(struct tcp_diag *diag, const void *bytes, size_t size)
 int table_collector_feed(void *data, enum table_tag tag, const void *bytes, size_t size)
 {
 	struct table_collector *collector = data;
-	bool diag = tag == TABLE_DIAG_INET || tag == TABLE_DIAG_INET6;
+	bool diag = tag == TABLE_DIAG || tag == TABLE_DIAG_INET || tag == TABLE_DIAG_INET6;
 
 	if (diag != (collector->form == PORTWATCH_TABLE_DIAG))
 		return -EPROTO;
@@ -141,6 +143,8 @@ int table_collector_feed(void *data, enum table_tag tag, const void *bytes, size
 		return tcp_table_feed(&collector->text[0], bytes, size);
 	case TABLE_TEXT_INET6:
 		return tcp_table_feed(&collector->text[1], bytes, size);
+	case TABLE_DIAG:
+		return feed_diag(&collector->both, bytes, size);
 	case TABLE_DIAG_INET:
 		return feed_diag(&collector->diag[0], bytes, size);
 	case TABLE_DIAG_INET6:
@@ -153,10 +157,12 @@ int table_collector_end(struct table_collector *collector)
 {
 	bool diag = collector->form == PORTWATCH_TABLE_DIAG;
 
+	if (diag && !collector->both.done && !(collector->diag[0].done && collector->diag[1].done))
+		return -EPROTO;
+	collector->rows += collector->both.rows;
+	collector->rejected += collector->both.rejected;
 	for (int i = 0; i < 2; i++) {
 		tcp_table_end(&collector->text[i]);
-		if (diag && !collector->diag[i].done)
-			return -EPROTO;
 		collector->rows += collector->text[i].rows + collector->diag[i].rows;
 		collector->rejected += collector->text[i].rejected + collector->diag[i].rejected;
 	}

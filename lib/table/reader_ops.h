@@ -31,8 +31,9 @@ struct table_collector {
 	enum portwatch_table form;
 	struct tcp_table text[2];
 	struct tcp_diag diag[2];
-	uint64_t bytes; /* of this table */
-	uint64_t rows;  /* total, like the next member */
+	struct tcp_diag both; /* in place of diag[] */
+	uint64_t bytes;       /* of this table */
+	uint64_t rows;        /* total, like the next member */
 	uint64_t rejected;
 };
 

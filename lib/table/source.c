@@ -226,6 +226,13 @@ static int request(struct table_source *source, int family, uint32_t sequence)
 	return sent < 0 ? (int)sent : 0;
 }
 
+static enum table_tag tag_of(int family)
+{
+	if (family == AF_UNSPEC)
+		return TABLE_DIAG;
+	return family == AF_INET ? TABLE_DIAG_INET : TABLE_DIAG_INET6;
+}
+
 /* Whether a datagram belongs to an earlier dump. */
 static bool is_stale(const unsigned char *datagram, size_t size, uint32_t sequence)
 {
@@ -237,10 +244,9 @@ static bool is_stale(const unsigned char *datagram, size_t size, uint32_t sequen
 	return header.nlmsg_seq != sequence;
 }
 
-static int dump(struct table_source *source, int family, uint32_t sequence, table_sink sink,
-                void *data)
+static int take_dump(struct table_source *source, int family, uint32_t sequence, table_sink sink,
+                     void *data)
 {
-	enum table_tag tag = family == AF_INET ? TABLE_DIAG_INET : TABLE_DIAG_INET6;
 	uint64_t total = 0;
 	struct tcp_diag diag;
 
@@ -260,30 +266,40 @@ static int dump(struct table_source *source, int family, uint32_t sequence, tabl
 			continue;
 		error = tcp_diag_feed(&diag, source->buffer, (size_t)got);
 		if (error == 0)
-			error = sink(data, tag, source->buffer, (size_t)got);
+			error = sink(data, tag_of(family), source->buffer, (size_t)got);
 		if (error < 0)
 			return error;
 	}
 	return 0;
 }
 
+static int dump(struct table_source *source, int family, uint32_t sequence, table_sink sink,
+                void *data)
+{
+	uint32_t number = table_source_sequence(sequence, family);
+	int error = request(source, family, number);
+
+	return error == 0 ? take_dump(source, family, number, sink, data) : error;
+}
+
 static int read_dumps(struct table_source *source, uint32_t sequence, table_sink sink, void *data,
                       struct failure *failure)
 {
-	static const int families[2] = {AF_INET, AF_INET6};
 	int error = 0;
 
 	source->foreign = 0;
 	if (source->dirty)
 		drain(source);
 	source->dirty = true;
-	for (int i = 0; i < 2 && error == 0; i++) {
-		uint32_t number = table_source_sequence(sequence, families[i]);
-
-		error = request(source, families[i], number);
-		if (error == 0)
-			error = dump(source, families[i], number, sink, data);
-	}
+	if (!source->by_family)
+		error = dump(source, AF_UNSPEC, sequence, sink, data);
+	/* TCPDIAG_GETSOCK is old, so a kernel or a filter may refuse it and allow the other. After
+	 * a malformed answer the rest of the dump may follow. */
+	source->by_family |= error != -EPROTO && table_source_is_refusal(-error);
+	if (source->by_family)
+		error = dump(source, AF_INET, sequence, sink, data);
+	if (source->by_family && error == 0)
+		error = dump(source, AF_INET6, sequence, sink, data);
 	source->dirty = error != 0;
 	if (error < 0)
 		*failure = (struct failure){STEP_READ_DIAG, -error};

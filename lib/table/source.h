@@ -26,6 +26,7 @@
 enum table_tag {
 	TABLE_TEXT_INET = 4,
 	TABLE_TEXT_INET6 = 6,
+	TABLE_DIAG = 10, /* of both families */
 	TABLE_DIAG_INET = 14,
 	TABLE_DIAG_INET6 = 16,
 };
@@ -45,6 +46,7 @@ struct table_source {
 	struct table_text text[2];
 	struct failure text_failure;
 	int diag;             /* the netlink socket, -1: none */
+	bool by_family;       /* the kernel refuses to list both families in one dump */
 	bool dirty;           /* an earlier dump was not read to its end */
 	unsigned int foreign; /* datagrams of other senders, in this read */
 	struct failure diag_failure;
@@ -65,9 +67,9 @@ void table_source_own(struct table_source *source);
 uint64_t table_source_cookie(const struct table_source *source);
 void table_source_close(struct table_source *source);
 
-/* Passes both tables (IPv4, then IPv6) in the given form to the sink. Returns 0; or a negative
- * errno with *failure set, after which the read carries no information; -EAGAIN means that it can
- * be repeated. `sequence` identifies this dump; see table_source_sequence(). */
+/* Passes both tables (IPv4, then IPv6, or both as one) in the given form to the sink. Returns 0; or
+ * a negative errno with *failure set, after which the read carries no information; -EAGAIN means
+ * that it can be repeated. `sequence` identifies this dump; see table_source_sequence(). */
 int table_source_read(struct table_source *source, enum portwatch_table form, uint32_t sequence,
                       table_sink sink, void *data, struct failure *failure);
 

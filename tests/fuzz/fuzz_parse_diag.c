@@ -12,7 +12,8 @@ static int check_listener(void *data, const struct listener *listener)
 	const struct tcp_diag *diag = data;
 
 	REQUIRE(listener->port != 0 && listener->inode != 0);
-	REQUIRE(listener->family == diag->family || listener->family == AF_INET);
+	REQUIRE(diag->family == AF_UNSPEC || listener->family == diag->family ||
+	        listener->family == AF_INET);
 	REQUIRE(listener->v6only >= -1 && listener->v6only <= 1);
 	REQUIRE(listener->family == AF_INET6 || listener->v6only == -1);
 	return 0;
@@ -45,5 +46,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		memcpy(&header, bytes, sizeof(header));
 	check(AF_INET, header.nlmsg_seq, bytes, size);
 	check(AF_INET6, header.nlmsg_seq, bytes, size);
+	check(AF_UNSPEC, header.nlmsg_seq, bytes, size);
 	return 0;
 }
