@@ -235,6 +235,44 @@ START_TEST(those_from_before_do_not_count)
 }
 END_TEST
 
+/* Only a descendant of the root leads something when the tree is created: a session, or a group in
+ * the session of others. */
+START_TEST(those_from_before_a_descendant_do_not_count)
+{
+	pid_t session = _i ? 5 : 20;
+
+	belong(10, 5, 5);
+	add(20, 10, session, 20);
+	add(8, 1, session, 20);
+	watch();
+	refresh();
+	ck_assert(has(20) && !has(8));
+	add(30, 1, session, 20);
+	refresh();
+	ck_assert(has(30) && !has(8));
+}
+END_TEST
+
+/* A child that was listed and is gone may have left an orphan, which is not from before. The search
+ * does not wait for the end of the pause. */
+START_TEST(a_child_was_gone_when_it_was_read)
+{
+	belong(10, 10, 10);
+	if (_i) {
+		watch();
+		add(30, 1, 10, 10);
+	}
+	fake_proc_file(&fake, "29 ", "10/task/10/children");
+	if (!_i) {
+		ck_assert_int_eq(process_tree_new(&tree, table, 10, 100, false, SIZE_MAX), 0);
+		fake_proc_file(&fake, "", "10/task/10/children");
+		add(30, 1, 10, 10);
+	}
+	ck_assert_int_eq(process_table_refresh(table), 0);
+	ck_assert(has(30));
+}
+END_TEST
+
 /* For the tree that was there an orphan is not from before. */
 START_TEST(another_tree_begins)
 {
@@ -494,6 +532,8 @@ static Suite *make_suite(void)
 	tcase_add_test(made, in_the_group_that_the_root_leads);
 	tcase_add_test(made, in_a_group_that_others_were_put_in);
 	tcase_add_test(made, those_from_before_do_not_count);
+	tcase_add_loop_test(made, those_from_before_a_descendant_do_not_count, 0, 2);
+	tcase_add_loop_test(made, a_child_was_gone_when_it_was_read, 0, 2);
 	tcase_add_test(made, another_tree_begins);
 	tcase_add_test(made, helpers_are_ignored);
 	tcase_add_test(made, nobody_is_looked_for);

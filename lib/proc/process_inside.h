@@ -60,6 +60,8 @@ struct process_tree {
 	pid_t root;
 	struct kinship *kinships;
 	size_t kinship_count;
+	bool filling;            /* its first scan is in progress */
+	bool knows_reapers;      /* the ancestors of the root are in orphan_search.reapers */
 	size_t limit;            /* of members */
 	uint64_t refused;        /* how often a process was refused because of the limit */
 	uint64_t refused_before; /* when the last refresh, or the one before, began */
@@ -130,7 +132,7 @@ struct process_table {
 	size_t found_next;        /* from this one on */
 	size_t found_count;
 	size_t found_capacity;
-	uint64_t left;     /* members that have left */
+	uint64_t left;     /* processes that have left, or were gone before they could join */
 	uint64_t begun;    /* the pass with which the last refresh began */
 	uint64_t complete; /* ... and the last complete refresh */
 	struct orphan_search orphan_search;

@@ -117,36 +117,6 @@ static struct kinship *make_kinship(struct process_tree *tree)
 	return oldest;
 }
 
-static void note(struct process_tree *tree, const struct entry *entry, pid_t id, bool group,
-                 bool leads)
-{
-	struct kinship *kinship = find_kinship(tree, id, group);
-
-	if (!kinship && leads)
-		kinship = make_kinship(tree);
-	if (kinship)
-		*kinship = (struct kinship){id, group, entry->process.pid, tree->table->pass};
-}
-
-void table_note_kinship(struct process_table *table, const struct entry *entry)
-{
-	pid_t pid = entry->process.pid;
-	struct membership *membership;
-
-	if (table->orphan_search.searches_once && !table_find(table, entry->process.ppid) &&
-	    !is_reaper(&table->orphan_search, entry->process.ppid))
-		add_ancestors(table, entry->process.ppid); /* as many as memory allows */
-	list_each (membership, &entry->memberships, struct membership, of_process) {
-		struct process_tree *tree = membership->tree;
-		bool owns_group = pid != tree->root || tree->owns_group;
-
-		note(tree, entry, entry->session, false, entry->session == pid);
-		/* The leader of a session also leads a group within it. */
-		if (entry->session != pid)
-			note(tree, entry, entry->group, true, entry->group == pid && owns_group);
-	}
-}
-
 /* Whether a process is a live member and is in the session or group. */
 static bool is_in(const struct process_tree *tree, pid_t pid, const struct kinship *kinship)
 {
@@ -372,6 +342,12 @@ static int search_next(struct process_table *table, bool fresh)
 	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
+	/* Those that are known take no time. */
+	for (int i = 0; i < AT_ONCE_MAX && search->next < search->listed_count; i++) {
+		if (!was_listed(search, search->listed[search->next]))
+			break;
+		search->listed[search->kept++] = search->listed[search->next++];
+	}
 	if (search->next == search->listed_count) {
 		end_search(table);
 		return 0;
@@ -392,11 +368,22 @@ static int search_now(struct process_table *table)
 	return result;
 }
 
+/* Without a session or group that a member leads, nothing shows the descent of an orphan. */
+static bool has_kinships(const struct process_table *table)
+{
+	const struct process_tree *tree;
+
+	list_each (tree, &table->trees, struct process_tree, link)
+		if (tree->kinship_count > 0)
+			return true;
+	return false;
+}
+
 static bool is_wanted(const struct process_table *table)
 {
 	const struct orphan_search *search = &table->orphan_search;
 
-	if (!search->due)
+	if (!search->due || !has_kinships(table))
 		return false;
 	/* A member that leaves may leave orphans, and may be the last known member. */
 	return search->searches_once ||
@@ -471,39 +458,106 @@ static int dismiss(void *data, long number)
 	return number > INT_MAX ? 0 : append(&table->orphan_search, (pid_t)number);
 }
 
-/* Marks all present orphans: they do not count. */
+/* Marks all present orphans: they do not count. Later ones have lost a parent, so the pause after a
+ * search follows here too. */
 static int dismiss_all(struct process_table *table)
 {
+	struct orphan_search *search = &table->orphan_search;
+	uint64_t cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	int result;
 
-	table->orphan_search.searching = false;
-	table->orphan_search.due = true;
-	table->orphan_search.listed_count = 0;
+	search->searching = false;
+	search->due = true;
+	search->left = table->left;
+	search->listed_count = 0;
 	result = each_child_of_reapers(table, dismiss, table);
-	if (result == 0)
-		keep_listed(&table->orphan_search);
-	return result;
+	if (result < 0)
+		return result;
+	keep_listed(search);
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	search->earliest = clock_now(CLOCK_MONOTONIC) + cpu * REST;
+	return 0;
 }
 
 /* Whether the group that the root leads has no process that the root's parent has put there. */
-static bool owns_group(const struct process_tree *tree, const struct process_stat *root)
+static bool owns_group(const struct process_tree *tree, pid_t session, pid_t group)
 {
 	const struct orphan_search *search = &tree->table->orphan_search;
 
-	if (root->group != root->pid || root->session == root->pid)
+	if (group != tree->root || session == tree->root)
 		return false;
 	for (size_t i = 0; i < search->child_count; i++) {
 		CLEANUP_CLOSE int directory = -1;
 		struct process_stat stat;
 		int result;
 
-		if (search->children[i] == root->pid)
+		if (search->children[i] == tree->root)
 			continue;
 		result = process_read(tree->table, search->children[i], &directory, &stat);
-		if (result != PROCESS_GONE && (result != PROCESS_ALIVE || stat.group == root->pid))
+		if (result != PROCESS_GONE && (result != PROCESS_ALIVE || stat.group == tree->root))
 			return false;
 	}
 	return true;
+}
+
+/* Notes the ancestors of the root, which may adopt orphans of the tree, and marks their present
+ * children. If this fails, the tree is watched without orphans. */
+static void begin_marked(struct process_tree *tree, pid_t ppid, pid_t session, pid_t group)
+{
+	tree->knows_reapers = add_ancestors(tree->table, ppid) == 0;
+	if (tree->knows_reapers && dismiss_all(tree->table) == 0)
+		tree->owns_group = owns_group(tree, session, group);
+}
+
+/* Called before a member becomes the first one that is known to lead a session or group.
+ *
+ * Only then may an orphan be found. To note and to mark processes takes longer than everything else
+ * at the start of a watcher, and most trees have no such member. Processes are marked only in the
+ * first scan of the tree: an orphan of that time cannot enter a session that a member creates
+ * later, or the group of a member. The children of the member are listed after the marking, so a
+ * process that loses its parent during the scan is not marked. */
+static void begin_kinships(struct process_tree *tree, const struct entry *leader)
+{
+	const struct entry *root = table_find(tree->table, tree->root);
+	pid_t ppid = root && tree_has(tree, root) ? root->process.ppid : leader->process.ppid;
+
+	if (tree->filling && root)
+		begin_marked(tree, ppid, root->session, root->group);
+	else
+		tree->knows_reapers = add_ancestors(tree->table, ppid) == 0;
+}
+
+static void note(struct process_tree *tree, const struct entry *entry, pid_t id, bool group,
+                 bool leads)
+{
+	struct kinship *kinship = find_kinship(tree, id, group);
+
+	if (!kinship && leads)
+		kinship = make_kinship(tree);
+	if (kinship)
+		*kinship = (struct kinship){id, group, entry->process.pid, tree->table->pass};
+}
+
+void table_note_kinship(struct process_table *table, const struct entry *entry)
+{
+	pid_t pid = entry->process.pid;
+	struct membership *membership;
+
+	if (table->orphan_search.searches_once && !table_find(table, entry->process.ppid) &&
+	    !is_reaper(&table->orphan_search, entry->process.ppid))
+		add_ancestors(table, entry->process.ppid); /* as many as memory allows */
+	list_each (membership, &entry->memberships, struct membership, of_process) {
+		struct process_tree *tree = membership->tree;
+		bool leads = entry->session == pid || entry->group == pid, owns_group;
+
+		if (leads && !tree->knows_reapers && table->orphan_search.open)
+			begin_kinships(tree, entry);
+		owns_group = pid != tree->root || tree->owns_group;
+		note(tree, entry, entry->session, false, entry->session == pid);
+		/* The leader of a session also leads a group within it. */
+		if (entry->session != pid)
+			note(tree, entry, entry->group, true, entry->group == pid && owns_group);
+	}
 }
 
 bool table_search_orphans_at_once(struct process_table *table)
@@ -511,7 +565,8 @@ bool table_search_orphans_at_once(struct process_table *table)
 	if (!table->orphan_search.open)
 		return false;
 	table->pass++;
-	search_now(table);
+	if (has_kinships(table))
+		search_now(table);
 	return true;
 }
 
@@ -520,11 +575,10 @@ void tree_begin_orphans(struct process_tree *tree, const struct process_stat *ro
 	struct process_table *table = tree->table;
 
 	tree->begun = clock_now(CLOCK_BOOTTIME) / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	if (!table->orphan_search.open)
-		return;
-	/* If this fails, the tree is watched without orphans. */
-	if (add_ancestors(table, root->ppid) == 0 && dismiss_all(table) == 0)
-		tree->owns_group = owns_group(tree, root);
+	/* While other trees are watched, the marking cannot wait: it would mark orphans of theirs
+	 * that appear until then. */
+	if (table->orphan_search.open && table->trees.next->next != &table->trees)
+		begin_marked(tree, root->ppid, root->session, root->group);
 }
 
 int process_table_find_orphans(struct process_table *table, bool find)
@@ -542,6 +596,7 @@ int process_table_find_orphans(struct process_table *table, bool find)
 
 		if (root && result == 0)
 			result = add_ancestors(table, root->process.ppid);
+		tree->knows_reapers = root && result == 0;
 	}
 	return result < 0 ? result : dismiss_all(table);
 }

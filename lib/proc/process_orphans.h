@@ -21,8 +21,8 @@ void process_table_missed_forks(struct process_table *table);
 /* Searches now for orphans of the existing trees: they join, and are queued for examination.
  * Returns false if the search is disabled. */
 bool table_search_orphans_at_once(struct process_table *table);
-/* Called before the root joins: notes the processes that may adopt orphans, and their present
- * children. */
+/* Called before the root joins: notes the time and, if this cannot wait for a member that leads a
+ * session or group, the processes that may adopt orphans, and their present children. */
 void tree_begin_orphans(struct process_tree *tree, const struct process_stat *root);
 /* A member was found alive: notes the sessions and groups of its trees. */
 void table_note_kinship(struct process_table *table, const struct entry *entry);

@@ -61,10 +61,13 @@ static int discover(struct process_table *table, struct entry *parent, pid_t pid
 
 	if (result == PROCESS_CLOSED)
 		return add_child(table, parent, pid, NULL, -1);
+	/* Like a member that leaves, it may have left orphans. */
+	table->left += result == PROCESS_GONE;
 	if (result != PROCESS_ALIVE)
 		return result < 0 ? result : 0;
 	if (stat.ppid != parent->process.pid) {
 		lives = process_still_lives(table, parent);
+		table->left += lives == PROCESS_LIVES;
 		if (lives != PROCESS_DEAD)
 			return lives < 0 ? lives : 0;
 	}

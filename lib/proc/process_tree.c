@@ -73,7 +73,9 @@ static int tree_fill(struct process_tree *tree)
 	list_splice(&others, &tree->table->queue);
 	table_queue(tree->table, table_find(tree->table, tree->root));
 	tree->table->pass++;
+	tree->filling = true;
 	result = table_examine_queue(tree->table);
+	tree->filling = false;
 	list_splice(&tree->table->queue, &others);
 	return result;
 }
