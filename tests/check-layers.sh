@@ -71,7 +71,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 # module, the test that reaches it, reason.
 cat >"$work/without" <<'END'
 api/watcher		test_api	the whole: all that it joins has tests
-table/helper_memory	test_helper	drops the memory of the process that calls it: a helper is needed
 table/reader_child	test_reader	a kind of reader, behind the interface of all
 table/reader_ops	test_reader	what the kinds of readers share
 watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
