@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""support.py - what the tests share that use pwatch from the command line to the exit status"""
+"""support.py - functions for the tests of pwatch from the command line to the exit status"""
 import json
 import locale
 import os
@@ -14,7 +14,8 @@ import tempfile
 import time
 import unittest
 
-# Whoever runs this may ignore some (nohup(1), a shell in the background), and pwatch leaves it at that.
+# The caller may ignore some of these signals (nohup(1), a shell in the background). pwatch would keep them
+# ignored.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
 
@@ -24,22 +25,22 @@ TREE = os.path.abspath(os.environ.get('TREE', './tests/fixtures/tree'))
 
 
 def patience(seconds):
-    """As many times the time as PORTWATCH_TEST_SLOWNESS says, a whole number, for a machine that is so
-    much slower than usual ones. Every deadline of a test in Python goes through here."""
+    """Returns the seconds multiplied by PORTWATCH_TEST_SLOWNESS, an integer: the factor by which this machine
+    is slower than a usual machine. Every deadline of a Python test uses this function."""
     return seconds * int(os.environ.get('PORTWATCH_TEST_SLOWNESS') or 1)
 
 
-DEADLINE = patience(120)  # seconds for what takes milliseconds, on a machine that does much else
+DEADLINE = patience(120)  # seconds for an event that usually takes milliseconds
 NO_SUCH_PID = str(2**31 - 1)
 NOBODY = 65534
-F_SETPIPE_SZ = 1031  # Python has had it since 3.10 only
+F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ requires Python 3.10
 INITIAL_USER_NAMESPACE = 0xEFFFFFFD
 KEYS = ['time', 'event', 'address', 'port', 'family', 'pid', 'process', 'owners', 'netns', 'inode',
         'initial', 'id']
-# That nobody else reads: no leak checker can look into a process with file capabilities.
+# For a pwatch with file capabilities, whose memory the leak checker may not read.
 NO_LEAK_CHECK = dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
 
-# Does what it is told on standard input, and ends with it.
+# Executes the commands from its standard input, and exits at the end of the input.
 SERVER = '''
 import ctypes, os, resource, socket, sys
 listeners = {}
@@ -70,8 +71,8 @@ for line in sys.stdin:
         sys.exit(int(rest))
     print(answer, flush=True)
 '''
-# The beginning and the end of a script that does nothing but handle signals. To signal.pause() one is
-# lost that comes right before it: so each also writes a byte.
+# The beginning and the end of a script that only handles signals. Each signal also writes a byte into a pipe,
+# because signal.pause() would miss a signal that arrives right before the call.
 BEFORE_SIGNALS = 'import os, signal, sys\n' \
                  'ends = os.pipe()\n' \
                  'os.set_blocking(ends[1], False)\n' \
@@ -81,13 +82,13 @@ SERVER_COMMAND = [sys.executable, '-c', SERVER]
 
 
 def without_internal_signals(text):
-    """Without the two signals that libc keeps to itself, which sanitizers treat as they like."""
+    """Removes the two internal signals of libc, whose disposition sanitizers change."""
     return re.sub(rb'(Sig\w+:\t)([0-9a-f]+)',
                   lambda found: found[1] + b'%x' % (int(found[2], 16) & ~0x180000000), text)
 
 
 def read_line(stream):
-    """The next line of an unbuffered stream, '' at its end; fails when none comes."""
+    """Returns the next line of an unbuffered stream, or '' at its end. Fails at the deadline."""
     line = b''
     deadline = time.monotonic() + DEADLINE
     while not line.endswith(b'\n'):
@@ -101,7 +102,7 @@ def read_line(stream):
 
 
 def read_lines(stream, count):
-    """The next so many lines of an unbuffered stream."""
+    """Returns the next `count` lines of an unbuffered stream."""
     text = b''
     deadline = time.monotonic() + DEADLINE
     while text.count(b'\n') < count:
@@ -109,22 +110,22 @@ def read_lines(stream, count):
             raise AssertionError(f'{text.count(10)} lines of {count} within {DEADLINE} s')
         piece = os.read(stream.fileno(), 65536)
         if not piece:
-            raise AssertionError(f'the end after {text.count(10)} lines of {count}')
+            raise AssertionError(f'end of the stream after {text.count(10)} lines of {count}')
         text += piece
     return text.decode().splitlines()
 
 
 def wait_until(condition):
-    """For what nothing tells of."""
+    """Polls a condition that no event announces."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f'did not happen within {DEADLINE} s')
+            raise AssertionError(f'the condition is still false after {DEADLINE} s')
         select.select([], [], [], 0.005)
 
 
 def read_proc(name):
-    """The text of a file below /proc; nothing once its process or thread has exited."""
+    """Returns the text of a file below /proc, or '' after the exit of its process or thread."""
     try:
         with open(f'/proc/{name}') as text:
             return text.read()
@@ -141,7 +142,7 @@ def works(*command):
 
 
 def has_locale(name):
-    """Whether programs that are started may have this one."""
+    """Returns whether the locale is installed."""
     before = locale.setlocale(locale.LC_CTYPE)
     try:
         locale.setlocale(locale.LC_CTYPE, name)
@@ -152,7 +153,7 @@ def has_locale(name):
 
 
 def unshare(*namespaces):
-    """A command that runs another one in namespaces of its own, or None."""
+    """Returns a command prefix that creates the namespaces, or None if the kernel refuses them."""
     for command in (['unshare'], ['unshare', '--user', '--map-root-user']):
         if works(*command, *namespaces, 'true'):
             return [*command, *namespaces]
@@ -165,7 +166,7 @@ def unshare_net():
 
 class Case(unittest.TestCase):
     def start(self, command, **options):
-        """Starts a process that doesn't outlive the test case."""
+        """Starts a process, which is killed at the end of the test case."""
         for name in ('stdin', 'stdout', 'stderr'):
             options.setdefault(name, subprocess.PIPE)
         process = subprocess.Popen(command, bufsize=0, **options)
@@ -193,36 +194,36 @@ class Case(unittest.TestCase):
 
     @staticmethod
     def run_pwatch(*arguments, prefix=(), **options):
-        """Runs it to its end, with all that it prints; with a prefix by that command."""
+        """Runs pwatch to its end and captures its output. prefix: the command that runs pwatch."""
         options = {'stdin': subprocess.DEVNULL, 'capture_output': True, 'timeout': DEADLINE,
                    **options}
         return subprocess.run([*prefix, PWATCH, *map(str, arguments)], **options)
 
     def serve(self, *addresses, prefix=()):
         server = self.start([*prefix, *SERVER_COMMAND], stderr=None)
-        return server, [int(self.tell(server, f'open {address}')) for address in addresses]
+        return server, [int(self.command(server, f'open {address}')) for address in addresses]
 
     @staticmethod
-    def tell(server, words):
+    def command(server, words):
         server.stdin.write(words.encode() + b'\n')
         return read_line(server.stdout).strip()
 
     @staticmethod
     def helpers(pwatch):
-        """The PIDs of its children."""
+        """Returns the PIDs of the children of pwatch."""
         found = []
         for task in os.listdir(f'/proc/{pwatch.pid}/task'):
             found += map(int, read_proc(f'{pwatch.pid}/task/{task}/children').split())
         return found
 
     def once(self, *arguments, **options):
-        """The objects that --once --json prints."""
+        """Returns the objects that --once --json prints."""
         result = self.run_pwatch('--once', '--json', *arguments, **options)
         self.assertEqual((result.returncode, result.stderr), (0 if result.stdout else 1, b''))
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def assert_refused(self, result, status, *words):
-        """One line says what is wrong, and nothing else is printed."""
+        """pwatch printed one line on standard error and nothing else."""
         self.assertEqual(result.returncode, status, result)
         self.assertEqual(result.stdout, b'')
         self.assertTrue(result.stderr.startswith(b'pwatch: '), result)
@@ -231,11 +232,11 @@ class Case(unittest.TestCase):
             self.assertIn(word, result.stderr)
 
     def with_capabilities(self, *names):
-        """A command that runs another one as root with these capabilities, and none to be had."""
+        """Returns a command prefix for root with exactly these capabilities, which exec(2) cannot extend."""
         command = ['setpriv', ','.join(['--bounding-set=-all', *(f'+{name}' for name in names)]),
                    '--inh-caps=-all']
         if os.geteuid() != 0 or not works(*command, 'true'):
-            self.skipTest('takes root and setpriv')
+            self.skipTest('requires root and setpriv')
         return command
 
     def directory(self):
@@ -245,7 +246,7 @@ class Case(unittest.TestCase):
         return os.path.abspath(directory.name)
 
     def as_nobody(self, executable):
-        """Options that run it as a user who need not be able to reach it."""
+        """Returns options that run the executable as another user, who need not have access to its path."""
         if os.geteuid() != 0 or not in_initial_user_namespace():
             self.skipTest('only root can become another user')
         fd = os.open(executable, os.O_PATH)

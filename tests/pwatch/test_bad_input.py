@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_bad_input.py - values, outputs, locales and hooks that are no good: a clear line, the right
-status, and nothing lost that can be kept"""
+"""test_bad_input.py - bad values, outputs, locales and hooks: a clear message, the right status, and no event
+lost without need"""
 import fcntl
 import json
 import os
@@ -11,9 +11,9 @@ import subprocess
 from support import (Case, DEADLINE, F_SETPIPE_SZ, has_locale, main, NO_SUCH_PID, PWATCH, read_line,
                      SERVER_COMMAND, wait_until)
 
-# In the words of glibc and in those of musl.
+# A part of the message of both glibc and musl.
 NAME_TOO_LONG = b'name too long'
-# Options for which any text is good.
+# Options that accept any text.
 ANY_TEXT = ('output', 'format', 'exec')
 BAD_VALUES = {
     'huge word': 'x' * 100000,
@@ -36,17 +36,17 @@ BAD_VALUES = {
 
 class Values(Case):
     def options(self):
-        """The names of those that take a value, and whether they must."""
+        """Returns the options that take a value, and whether they require it."""
         text = self.run_pwatch('--help').stdout.decode()
         found = re.findall(r'^ +(?:-., )?--([a-z-]+)(\[?=)', text, re.M)
         self.assertGreater(len(found), 14)
         return [(name, sign == '=') for name, sign in found]
 
-    def run_in_a_directory(self, *arguments):
-        """Where a file may be made whose name is a bad value."""
+    def run_in_directory(self, *arguments):
+        """Runs pwatch in a directory in which --output may create a file with a bad name."""
         return self.run_pwatch(*arguments, cwd=self.place)
 
-    def assert_said(self, result, statuses, *words):
+    def assert_message(self, result, statuses, *words):
         self.assertIn(result.returncode, statuses, result)
         self.assertEqual(result.stdout, b'')
         self.assertRegex(result.stderr, rb'^pwatch: [ -~]+\n$')
@@ -60,19 +60,19 @@ class Values(Case):
             option = f'--{name}'
             with self.subTest(option=name):
                 if must:
-                    self.assert_said(self.run_in_a_directory(NO_SUCH_PID, option), (2,),
+                    self.assert_message(self.run_in_directory(NO_SUCH_PID, option), (2,),
                                      f'option {option} needs a value; allowed: '.encode())
-                self.assert_said(self.run_in_a_directory(f'{option}=', NO_SUCH_PID),
+                self.assert_message(self.run_in_directory(f'{option}=', NO_SUCH_PID),
                                  (1, 2) if name == 'format' else (2,))
                 for what, value in BAD_VALUES.items():
                     with self.subTest(value=what):
-                        result = self.run_in_a_directory(f'{option}={value}', NO_SUCH_PID)
+                        result = self.run_in_directory(f'{option}={value}', NO_SUCH_PID)
                         if name == 'output' and len(value) > 4096:
-                            self.assert_said(result, (1,), NAME_TOO_LONG)
+                            self.assert_message(result, (1,), NAME_TOO_LONG)
                         elif name in ANY_TEXT:
-                            self.assert_said(result, (1, 2))
+                            self.assert_message(result, (1, 2))
                         else:
-                            self.assert_said(result, (2,), f'option {option}: '.encode(),
+                            self.assert_message(result, (2,), f'option {option}: '.encode(),
                                              b' is not allowed; allowed: ')
 
     def test_every_option_without_a_value(self):
@@ -81,7 +81,7 @@ class Values(Case):
         self.assertGreater(len(names), 8)
         for name in names:
             for value in '', 'x':
-                self.assert_said(self.run_pwatch(f'--{name}={value}', NO_SUCH_PID), (2,),
+                self.assert_message(self.run_pwatch(f'--{name}={value}', NO_SUCH_PID), (2,),
                                  b'this option takes no value')
 
     def test_operands(self):
@@ -89,10 +89,11 @@ class Values(Case):
             if value == '-1':  # an option
                 continue
             result = self.run_pwatch(value)
-            # No process ID, or a command that there isn't; the reason is said even if it is long.
-            self.assert_said(result, (2, 126, 127), b' is not a process ID' if result.returncode == 2 else
+            # Either not a process ID, or a command that does not exist. The message has the reason even if the
+            # value is long.
+            self.assert_message(result, (2, 126, 127), b' is not a process ID' if result.returncode == 2 else
                              NAME_TOO_LONG if len(value) > 4096 else b'cannot run ')
-            self.assert_said(self.run_pwatch(NO_SUCH_PID, value), (2,))
+            self.assert_message(self.run_pwatch(NO_SUCH_PID, value), (2,))
 
 
 class Outputs(Case):
@@ -101,7 +102,7 @@ class Outputs(Case):
         return [['--help'], ['--version'], ['--check'], ['-1', server.pid], ['-1j', server.pid],
                 ['-1', '--format={port}', server.pid], ['-j', server.pid], [server.pid]]
 
-    def test_a_full_one(self):
+    def test_a_full_output(self):
         for arguments in self.each_way():
             with self.subTest(arguments=arguments), open('/dev/full', 'w') as full:
                 result = self.run_pwatch(*arguments, capture_output=False, stdout=full,
@@ -109,7 +110,7 @@ class Outputs(Case):
                 self.assertEqual((result.returncode, result.stderr),
                                  (1, b'pwatch: standard output: No space left on device\n'))
 
-    def test_a_closed_one(self):
+    def test_a_closed_output(self):
         for arguments in self.each_way():
             with self.subTest(arguments=arguments):
                 result = subprocess.run(['sh', '-c', 'exec "$@" >&-', 'sh', PWATCH, *map(str, arguments)],
@@ -117,7 +118,7 @@ class Outputs(Case):
                 self.assertEqual((result.returncode, result.stderr),
                                  (1, b'pwatch: standard output: Bad file descriptor\n'))
 
-    def test_a_pipe_that_stalls_loses_nothing(self):
+    def test_a_stalled_pipe_loses_no_line(self):
         server, ports = self.serve(*['127.0.0.1'] * 100)
         for form in [], ['-j'], ['--format={address}:{port}']:
             ends = os.pipe()
@@ -125,7 +126,7 @@ class Outputs(Case):
             pwatch = self.watch('-1', *form, server.pid, stdout=ends[1])
             os.close(ends[1])
             # The pipe has one page, which the first line takes.
-            wait_until(lambda: self.waiting(ends[0]) > 0)
+            wait_until(lambda: self.readable_bytes(ends[0]) > 0)
             with open(ends[0], 'rb') as stream:
                 text = stream.read().decode()
             self.assertEqual(pwatch.wait(DEADLINE), 0)
@@ -133,12 +134,12 @@ class Outputs(Case):
                 r'"port":(\d+)' if form == ['-j'] else r'127\.0\.0\.1:(\d+)', text)}), sorted(ports))
 
     @staticmethod
-    def waiting(fd):
-        """How many bytes wait to be read."""
+    def readable_bytes(fd):
+        """Returns the number of bytes that can be read."""
         return int.from_bytes(fcntl.ioctl(fd, 0x541B, b'\0' * 4), 'little')  # FIONREAD
 
-    def test_messages_that_nobody_reads_stop_nothing(self):
-        """Standard error is a pipe that is full: events go on in the file."""
+    def test_unread_messages_delay_nothing(self):
+        """If standard error is a full pipe, pwatch still writes events to the file."""
         path = os.path.join(self.directory(), 'events')
         ends = os.pipe()
         self.addCleanup(os.close, ends[0])
@@ -151,7 +152,7 @@ class Outputs(Case):
         os.set_blocking(ends[1], True)
         pwatch = self.watch('-v', '-j', '-o', path, '--exec', 'exit 3', *SERVER_COMMAND, stderr=ends[1])
         os.close(ends[1])
-        ports = [int(self.tell(pwatch, 'open 127.0.0.1')) for _ in range(2)]
+        ports = [int(self.command(pwatch, 'open 127.0.0.1')) for _ in range(2)]
 
         def written():
             with open(path) as file:
@@ -164,7 +165,7 @@ class Outputs(Case):
 
     def test_a_locale_without_utf8(self):
         server, _ = self.serve('127.0.0.1')
-        self.tell(server, 'name ' + 'é\u202e'.encode().hex() + 'ff')
+        self.command(server, 'name ' + 'é\u202e'.encode().hex() + 'ff')
         ascii, utf8 = rb'\xc3\xa9\xe2\x80\xae\xff', 'é'.encode() + rb'\xe2\x80\xae\xff'
         for locale in 'C', 'C.UTF-8', 'no_such_locale':
             if locale == 'C.UTF-8' and not has_locale(locale):
@@ -172,7 +173,7 @@ class Outputs(Case):
             environment = dict(os.environ, LC_ALL=locale)
             listing = self.run_pwatch('-1', server.pid, env=environment).stdout
             shown = utf8 if locale == 'C.UTF-8' else ascii
-            # With musl one that there isn't is as good as C.UTF-8.
+            # musl treats an unknown locale as C.UTF-8.
             if locale == 'no_such_locale' and utf8 in listing:
                 shown = utf8
             self.assertIn(b'  ' + shown + b'  ', listing)
@@ -181,7 +182,7 @@ class Outputs(Case):
             self.assertEqual(json.loads(self.run_pwatch('-1j', server.pid, env=environment).stdout)['process'],
                              'é\u202e\ufffd')
 
-    def test_descriptors_that_are_no_good(self):
+    def test_bad_descriptors(self):
         server, ports = self.serve('127.0.0.1')
         for flags in os.O_PATH, os.O_RDONLY:
             fd = os.open('/dev/null', flags)
@@ -197,28 +198,28 @@ class Outputs(Case):
         result = self.run_pwatch(f'--fd={ends[1]}', server.pid, pass_fds=(ends[1],))
         os.close(ends[1])
         self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b'', b''))
-        # What is no good is COMMAND's business only where pwatch can't begin.
+        # A bad descriptor prevents COMMAND only if pwatch cannot start.
         result = self.run_pwatch('--fd=500', '--', 'sh', '-c', 'echo ran')
         self.assert_refused(result, 125)
 
 
 class Hooks(Case):
-    def test_one_that_ends_its_runner(self):
+    def test_a_hook_that_kills_its_runner(self):
         directory = self.directory()
         path = os.path.join(directory, 'events')
         runner = os.path.join(directory, 'runner')
         pwatch = self.watch('-j', '-o', path, '--exec', f'echo $PPID >{runner}.new; mv {runner}.new {runner}; '
                             'kill -9 $PPID', '--', *SERVER_COMMAND)
-        ports = [int(self.tell(pwatch, 'open 127.0.0.1'))]
+        ports = [int(self.command(pwatch, 'open 127.0.0.1'))]
         wait_until(lambda: os.path.exists(runner))
         with open(runner) as file:
             pid = int(file.read())
         wait_until(lambda: self.has_ended(pid))
-        # Noticed when the next event is to be handed over.
-        ports.append(int(self.tell(pwatch, 'open 127.0.0.1')))
+        # pwatch notices the exit when it passes on the next event.
+        ports.append(int(self.command(pwatch, 'open 127.0.0.1')))
         self.assertEqual(read_line(pwatch.stderr),
                          'pwatch: the command of --exec does not run any more: Broken pipe\n')
-        ports.append(int(self.tell(pwatch, 'open 127.0.0.1')))
+        ports.append(int(self.command(pwatch, 'open 127.0.0.1')))
         wait_until(lambda: len(self.read(path)) == 3)
         pwatch.stdin.write(b'exit 7\n')
         self.assertEqual(pwatch.wait(DEADLINE), 7)
@@ -241,8 +242,8 @@ class Hooks(Case):
         with open(path) as file:
             return [json.loads(line) for line in file]
 
-    def test_one_that_prints_more_than_anybody_reads(self):
-        """It waits for its reader, and the events don't."""
+    def test_a_hook_with_unread_output(self):
+        """The hook waits for its reader, and the events do not wait for the hook."""
         server, ports = self.serve('127.0.0.1')
         path = os.path.join(self.directory(), 'pid')
         pwatch = self.watch('-j', '--exec', f'echo $$ >{path}.new; mv {path}.new {path}; exec yes', server.pid)
@@ -252,7 +253,7 @@ class Hooks(Case):
         self.addCleanup(self.kill, hook)
         self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
         for _ in range(3):
-            port = int(self.tell(server, 'open 127.0.0.1'))
+            port = int(self.command(server, 'open 127.0.0.1'))
             self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
         pwatch.terminate()
         self.assertEqual(pwatch.wait(DEADLINE), 0)

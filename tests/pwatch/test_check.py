@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_check.py - what --check finds"""
+"""test_check.py - the report of --check"""
 import json
 import os
 import shlex
@@ -15,17 +15,17 @@ class Check(Case):
     def report(self, *arguments, prefix=()):
         result = self.run_pwatch('--check', '--json', *arguments, prefix=prefix)
         found = [json.loads(line) for line in result.stdout.splitlines()]
-        for finding in found:
-            self.assertEqual(list(finding), ['topic', 'name', 'value', 'note'])
+        for entry in found:
+            self.assertEqual(list(entry), ['topic', 'name', 'value', 'note'])
         return result.returncode, found
 
-    def test_what_can_be_seen(self):
+    def test_a_visible_process(self):
         server, _ = self.serve('127.0.0.1', '127.0.0.1')
         status, found = self.report('--no-notify', server.pid)
         self.assertEqual(status, 0)
         self.assertEqual(found[0], {'topic': 'result', 'name': f'process {server.pid}',
                                     'value': 'yes', 'note': 'open now: 2'})
-        values = {finding['name']: finding for finding in found}
+        values = {entry['name']: entry for entry in found}
         self.assertEqual(values['user']['value'], str(os.geteuid()))
         netns = values[f'netns {os.stat("/proc/self/ns/net").st_ino}']
         self.assertRegex(netns['value'], '^local reader, (diag|procfs) table')
@@ -33,14 +33,14 @@ class Check(Case):
             self.assertEqual(values[notice]['value'], 'polling')
             self.assertTrue(values[notice]['note'])
 
-    def test_ones_own_processes_by_default(self):
+    def test_without_operand(self):
         result = self.run_pwatch('--check')
         self.assertEqual((result.returncode, result.stderr), (0, b''))
         self.assertRegex(result.stdout, b'^Can the ports be seen\\?\n  own processes +yes\n'
                                         b'  other processes +(yes|no - )')
 
     def test_as_root_with_few_capabilities(self):
-        """What it says is what pwatch sees: a process that has as many, and not one that has more."""
+        """The report is true: pwatch can watch a process with the same capabilities, but not one with more."""
         few, more = (self.with_capabilities(*names) for names in (['chown'], ['chown', 'kill']))
         own, ports = self.serve('127.0.0.1', prefix=few)
         other, _ = self.serve('127.0.0.1', prefix=more)
@@ -54,19 +54,19 @@ class Check(Case):
         self.assertEqual((status, found[0]['value']), (1, 'no'))
         self.assertIn('it has capabilities that pwatch lacks', found[0]['note'])
 
-    def test_what_cannot(self):
+    def test_a_missing_process(self):
         status, found = self.report(NO_SUCH_PID)
         self.assertEqual((status, found[0]['value']), (1, 'no'))
         self.assertIn('no such process', found[0]['note'])
 
-    def test_what_is_missing_and_what_to_grant(self):
+    def test_missing_privileges_and_grants(self):
         options = self.as_nobody(PWATCH)
         result = self.run_pwatch('--check', '--json', **options)
         found = [json.loads(line) for line in result.stdout.splitlines()]
-        self.assertIn('cap_sys_admin', [finding['name'] for finding in found
-                                        if finding['topic'] == 'missing'])
+        self.assertIn('cap_sys_admin', [entry['name'] for entry in found
+                                        if entry['topic'] == 'missing'])
         self.assertIn(GRANT + shlex.quote(PWATCH),
-                      [finding['value'] for finding in found if finding['topic'] == 'grant'])
+                      [entry['value'] for entry in found if entry['topic'] == 'grant'])
 
     def test_a_path_is_quoted_for_the_shell(self):
         directory = os.path.join(self.directory(), "it's here")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_command.py - the COMMAND that pwatch runs"""
+"""test_command.py - a COMMAND that pwatch runs"""
 import errno
 import fcntl
 import json
@@ -19,19 +19,19 @@ from support import (AWAIT_SIGNALS, BEFORE_SIGNALS, Case, DEADLINE, F_SETPIPE_SZ
 
 
 class Command(Case):
-    def test_its_status_is_pwatchs(self):
+    def test_the_status_of_command(self):
         self.assertEqual(self.run_pwatch('--', 'true').returncode, 0)
         self.assertEqual(self.run_pwatch('--', 'sh', '-c', 'exit 42').returncode, 42)
         self.assertEqual(self.run_pwatch('--', 'sh', '-c', 'kill -9 $$').returncode, 128 + 9)
 
-    def test_one_that_cannot_be_run(self):
+    def test_a_command_that_cannot_run(self):
         self.assert_refused(self.run_pwatch('-e', 'open,close,end', '--', '/nonexistent'), 127,
                             b'/nonexistent')
         self.assert_refused(self.run_pwatch('-e', 'open,close,end', '--', '/'), 126)
 
     def test_events_go_to_standard_error(self):
         pwatch = self.watch('-j', '--', *SERVER_COMMAND)
-        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        port = int(self.command(pwatch, 'open 127.0.0.1'))
         self.assertEqual(json.loads(read_line(pwatch.stderr))['port'], port)
         pwatch.stdin.write(b'exit 3\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stdout.read()), (3, b''))
@@ -48,19 +48,19 @@ class Command(Case):
             pwatch.send_signal(number)
             self.assertEqual(pwatch.wait(DEADLINE), number)
 
-    def test_signals_end_it_where_there_is_no_command(self):
+    def test_signals_end_pwatch_without_command(self):
         server, _ = self.serve('127.0.0.1')
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             pwatch = self.watch(server.pid)
             read_line(pwatch.stdout)
             pwatch.send_signal(number)
-            # What a shell makes of Ctrl-C; the others are an ordinary way to end it.
+            # SIGINT gives the status of a shell after Ctrl-C. The other signals are a normal end.
             status = 128 + number if number == signal.SIGINT else 0
             self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (status, b''))
 
-    def test_a_terminals_signal_comes_once(self):
-        # The second signal comes by way of pwatch, after whatever came of the first. A handler may
-        # come in the middle of print(), so it writes by itself.
+    def test_a_signal_of_the_terminal_arrives_once(self):
+        # pwatch passes on the second signal, after all copies of the first one. The handler can interrupt
+        # print(), so it calls os.write().
         script = BEFORE_SIGNALS + \
                  'count = 0\n' \
                  'def interrupt(number, frame):\n' \
@@ -72,7 +72,7 @@ class Command(Case):
                  'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
         pid, terminal = pty.fork()
         if pid == 0:
-            # Or else the terminal may throw away what is written right after the signal.
+            # Without NOFLSH the terminal can discard output right after the signal.
             attributes = termios.tcgetattr(0)
             attributes[3] |= termios.NOFLSH
             termios.tcsetattr(0, termios.TCSANOW, attributes)
@@ -108,7 +108,7 @@ class Command(Case):
                  'os.setsid()\n' \
                  'if os.fork(): os._exit(0)\n' + SERVER
         pwatch = self.watch('-j', '-e', 'open,close,end', '--', sys.executable, '-c', script)
-        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        port = int(self.command(pwatch, 'open 127.0.0.1'))
         event = json.loads(read_line(pwatch.stderr))
         self.assertEqual((event['event'], event['port']), ('open', port))
         pwatch.stdin.close()
@@ -116,25 +116,25 @@ class Command(Case):
         self.assertEqual(events, ['close', 'end'])
         self.assertEqual(pwatch.wait(DEADLINE), 4)
 
-    def test_it_does_not_suffer_from_the_output(self):
+    def test_a_failing_output_does_not_affect_command(self):
         pwatch = self.watch('--', *SERVER_COMMAND)
         pwatch.stderr.close()
-        self.tell(pwatch, 'open 127.0.0.1')
+        self.command(pwatch, 'open 127.0.0.1')
         pwatch.stdin.write(b'exit 9\n')
         self.assertEqual(pwatch.wait(DEADLINE), 9)
         pwatch = self.watch('-o', '/dev/full', '--', *SERVER_COMMAND)
-        self.tell(pwatch, 'open 127.0.0.1')
+        self.command(pwatch, 'open 127.0.0.1')
         self.assertIn('/dev/full', read_line(pwatch.stderr))
         pwatch.stdin.write(b'exit 9\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (9, b''))
 
-    def test_where_orphans_cannot_be_adopted(self):
-        """As in a sandbox that refuses PR_SET_CHILD_SUBREAPER."""
+    def test_without_adoption_of_orphans(self):
+        """A sandbox can refuse PR_SET_CHILD_SUBREAPER."""
         refused = [ROGUE, 'with', f'refused:subreaper={errno.EINVAL}', '--', PWATCH, '-j']
         pwatch = self.start([*refused, '--', *SERVER_COMMAND])
         self.assertRegex(read_line(pwatch.stderr),
                          '^pwatch: warning: cannot adopt orphaned processes .*: Invalid argument; ')
-        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        port = int(self.command(pwatch, 'open 127.0.0.1'))
         self.assertEqual(json.loads(read_line(pwatch.stderr))['port'], port)
         pwatch.stdin.write(b'exit 9\n')
         self.assertEqual(json.loads(read_line(pwatch.stderr))['event'], 'close')
@@ -143,23 +143,24 @@ class Command(Case):
         pwatch.stdin.write(b'exit 8\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (8, b''))
 
-    def test_a_signal_to_end_it_is_for_all(self):
-        """What COMMAND leaves lives on, but pwatch doesn't wait for it once it was told to end."""
+    def test_sigterm_ends_pwatch_despite_descendants(self):
+        """Descendants of COMMAND live on after SIGTERM, and pwatch does not wait for them."""
         script = 'import os, signal, sys\n' \
                  'if os.fork(): signal.pause()\n' \
                  'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n' + SERVER
         pwatch = self.watch('-j', '--', sys.executable, '-c', script)
-        self.tell(pwatch, 'open 127.0.0.1')
+        self.command(pwatch, 'open 127.0.0.1')
         self.assertEqual(json.loads(read_line(pwatch.stderr))['event'], 'open')
         pwatch.terminate()
         self.assertEqual(pwatch.wait(DEADLINE), 128 + signal.SIGTERM)
-        self.tell(pwatch, 'open 127.0.0.1')
+        self.command(pwatch, 'open 127.0.0.1')
 
-    def test_figures_of_a_tree_that_has_ended(self):
+    def test_stats_after_the_end_of_the_tree(self):
         check = self.run_pwatch('--check', '--json').stdout
         if not any(b'"name":"listen","value":"%s"' % way in check for way in (b'bpf', b'tracepoint')):
-            self.skipTest('the kernel does not notify here')
-        # Its end is not taken yet, because lines are pending, when the library lets the notifier go.
+            self.skipTest('the kernel does not report listen(2) here')
+        # The library closes the notifier at the end of the tree. pwatch reads the figures later, because lines
+        # are pending.
         ends = os.pipe()
         fcntl.fcntl(ends[1], F_SETPIPE_SZ, 4096)
         pwatch = self.watch('-jv', '--stats', f'-o/proc/self/fd/{ends[1]}', '--', *SERVER_COMMAND,
@@ -167,8 +168,8 @@ class Command(Case):
         os.close(ends[1])
         self.addCleanup(os.close, ends[0])
         for _ in range(40):
-            self.tell(pwatch, 'open 127.0.0.1')
-            # What ends before anybody has looked is not reported.
+            self.command(pwatch, 'open 127.0.0.1')
+            # Without this wait, a port could close before the library has read the table.
             while 'port open' not in read_line(pwatch.stderr):
                 pass
         pwatch.stdin.write(b'exit 0\n')
@@ -199,7 +200,7 @@ class Command(Case):
                         self.assertLess(count, 64)
                         self.assert_refused(result, 125)
 
-    def test_it_gets_no_file_capabilities(self):
+    def test_command_gets_no_file_capabilities(self):
         copy = os.path.join(self.directory(), 'copy')
         shutil.copy(PWATCH, copy)
         os.chmod(copy, 0o755)
@@ -226,7 +227,7 @@ class Init(Case):
     def setUp(self):
         self.prefix = unshare('--pid', '--fork', '--kill-child', '--mount-proc')
         if not self.prefix:
-            self.skipTest('no PID namespace can be made')
+            self.skipTest('no PID namespace can be created')
 
     def start_init(self, *command):
         outer = self.start([*self.prefix, *command])
@@ -234,7 +235,7 @@ class Init(Case):
         return outer, self.helpers(outer)[0]
 
     def leave(self, *lines):
-        """A COMMAND that does this after it has left a process behind that says it is up."""
+        """Returns a COMMAND that forks a process, which prints "up", and then runs the given lines."""
         rest = 'def end(number, frame):\n' \
                '    os.write(1, b"end\\n")\n' \
                '    os._exit(0)\n' \
@@ -244,22 +245,22 @@ class Init(Case):
         script = BEFORE_SIGNALS + 'if os.fork():\n' + ''.join(f'    {line}\n' for line in lines)
         return [PWATCH, '-q', '--', sys.executable, '-c', script + rest]
 
-    def test_what_has_been_left_gets_the_signal(self):
+    def test_orphans_get_the_signal(self):
         outer, init = self.start_init(*self.leave('os._exit(4)'))
         self.assertEqual(read_line(outer.stdout), 'up\n')
-        # COMMAND, the second process of its PID namespace, has ended, and pwatch knows.
+        # pwatch has reaped COMMAND, the second process of its PID namespace.
         wait_until(lambda: [self.inner_pid(child) > 2 for child in self.children(init)] == [True])
         os.kill(init, signal.SIGTERM)
         self.assertEqual((read_line(outer.stdout), outer.wait(DEADLINE)), ('end\n', 4))
 
-    def test_what_is_left_gets_the_signal(self):
+    def test_descendants_get_the_signal(self):
         outer, init = self.start_init(*self.leave('signal.pause()'))
         self.assertEqual(read_line(outer.stdout), 'up\n')
         os.kill(init, signal.SIGTERM)
         self.assertEqual((read_line(outer.stdout), outer.wait(DEADLINE)),
                          ('end\n', 128 + signal.SIGTERM))
 
-    def test_what_does_not_end_is_ended(self):
+    def test_descendants_that_ignore_the_signal_are_killed(self):
         outer, init = self.start_init(*self.leave('signal.pause()'), 'ignore')
         self.assertEqual(read_line(outer.stdout), 'up\n')
         os.kill(init, signal.SIGTERM)
@@ -273,7 +274,7 @@ class Init(Case):
 
     @staticmethod
     def inner_pid(pid):
-        """As it is known in the innermost PID namespace; 0 if it has gone."""
+        """Returns the PID in the innermost PID namespace, or 0 if the process has exited."""
         try:
             with open(f'/proc/{pid}/status') as status:
                 return next(int(line.split()[-1]) for line in status if line.startswith('NSpid:'))
@@ -281,7 +282,7 @@ class Init(Case):
             return 0
 
     def test_orphans_are_reaped(self):
-        """Also where it has no COMMAND."""
+        """Also without a COMMAND."""
         leave = 'import os\n' \
                 'ends = os.pipe()\n' \
                 'if os.fork() == 0:\n' \

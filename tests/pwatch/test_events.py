@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_events.py - the events that pwatch tells, by each way of reading"""
+"""test_events.py - the events that pwatch reports, with each way of reading"""
 import errno
 import json
 import os
@@ -17,18 +17,18 @@ class Events(Case):
     def test_open_and_close_as_they_happen(self):
         server, _ = self.serve()
         pwatch = self.watch('--json', '--events=open,close,end', server.pid)
-        port = int(self.tell(server, 'open 127.0.0.1'))
+        port = int(self.command(server, 'open 127.0.0.1'))
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual(list(event), KEYS)
         self.assertRegex(event.pop('time'), r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$')
         self.assertGreater(event.pop('inode'), 0)
         self.assertTrue(event.pop('process'))
-        # A quick one may have been there when the watching began.
+        # The port may have been open before the first read.
         self.assertIn(event.pop('initial'), (True, False))
         self.assertEqual(event, {'event': 'open', 'address': '127.0.0.1', 'port': port,
                                  'family': 'inet', 'pid': server.pid, 'owners': 1,
                                  'netns': os.stat('/proc/self/ns/net').st_ino, 'id': 1})
-        self.tell(server, f'close {port}')
+        self.command(server, f'close {port}')
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual((event['event'], event['port']), ('close', port))
         server.stdin.close()
@@ -43,7 +43,7 @@ class Events(Case):
         pwatch = self.watch('-jv', '-e', 'close', '-i', '0.01', '--no-notify', server.pid)
         while str(ports[0]) not in read_line(pwatch.stderr):
             pass
-        self.tell(server, f'close {ports[0]}')
+        self.command(server, f'close {ports[0]}')
         server.stdin.close()
         lines = [json.loads(line) for line in pwatch.communicate(timeout=DEADLINE)[0].splitlines()]
         self.assertEqual([(line['event'], line['port']) for line in lines],
@@ -82,7 +82,7 @@ class Events(Case):
         self.assertEqual(events.count(('close', ports[0])), 0)
         self.assertEqual(events[-1], ('end', None))
 
-    def test_owner_of_a_port_that_is_handed_on(self):
+    def test_owner_of_a_port_that_changes(self):
         script = ('import os, socket, sys\n'
                   'listener = socket.create_server(("127.0.0.1", 0))\n'
                   'print(listener.getsockname()[1], flush=True)\n'
@@ -93,7 +93,7 @@ class Events(Case):
         server = self.start([sys.executable, '-c', f'import subprocess, sys\n'
                              f'subprocess.Popen([sys.executable, "-c", {script!r}]).wait()\n'
                              f'import signal; signal.pause()'],
-                            # Where nothing reports forks, that shows whose the child is.
+                            # Without reports of forks, the session shows the origin of the child.
                             start_new_session=True)
         port = int(read_line(server.stdout))
         pwatch = self.watch('--json', '--events=open,owner,close', server.pid)
@@ -118,7 +118,7 @@ class Events(Case):
         found = [event['port'] for event in self.once(os.getpid(), server.pid)]
         self.assertEqual(found.count(ports[0]), 1)
 
-    def test_every_way_of_reading_finds_the_same(self):
+    def test_every_way_of_reading_finds_the_same_ports(self):
         server, _ = self.serve('127.0.0.1', '0.0.0.0', *['::1'] * socket.has_ipv6)
         expected = [dict(event, time=None) for event in self.once(server.pid)]
         self.assertGreaterEqual(len(expected), 2)
@@ -139,7 +139,7 @@ class Events(Case):
     def test_hostile_names(self):
         server, _ = self.serve('127.0.0.1')
         name = b'\x1b[2J\n"\xff\\x'
-        self.tell(server, f'name {name.hex()}')
+        self.command(server, f'name {name.hex()}')
         self.assertEqual(self.once(server.pid)[0]['process'], '\x1b[2J\n"\ufffd\\x')
         result = self.run_pwatch('--once', server.pid)
         self.assertIn(rb'\x1b[2J\x0a"\xff\x5cx ', result.stdout)
@@ -149,16 +149,16 @@ class Events(Case):
     def test_another_network_namespace(self):
         prefix = unshare_net()
         if not prefix:
-            self.skipTest('no network namespace can be made')
+            self.skipTest('no network namespace can be created')
         pwatch = self.watch('-j', '-o', '/dev/stderr', '--', *prefix, *SERVER_COMMAND)
-        port = int(self.tell(pwatch, 'open 0.0.0.0'))
+        port = int(self.command(pwatch, 'open 0.0.0.0'))
         event = json.loads(read_line(pwatch.stderr))
-        self.assertEqual((event['port'], event['netns']), (port, int(self.tell(pwatch, 'netns'))))
+        self.assertEqual((event['port'], event['netns']), (port, int(self.command(pwatch, 'netns'))))
         self.assertNotEqual(event['netns'], os.stat('/proc/self/ns/net').st_ino)
         pwatch.stdin.write(b'exit 7\n')
         self.assertEqual(pwatch.wait(DEADLINE), 7)
 
-    def test_a_helper_that_is_killed_comes_back(self):
+    def test_a_killed_helper_is_replaced(self):
         if not works('unshare', '--net', 'true'):
             self.skipTest('no network namespace can be entered')
         server, _ = self.serve('0.0.0.0', prefix=['unshare', '--net'])
@@ -167,11 +167,11 @@ class Events(Case):
         helpers = self.helpers(pwatch)
         self.assertEqual(len(helpers), 1)
         os.kill(helpers[0], signal.SIGKILL)
-        port = int(self.tell(server, 'open 0.0.0.0'))
+        port = int(self.command(server, 'open 0.0.0.0'))
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual((event['event'], event['port']), ('open', port))
 
-    def test_a_refused_way_is_told_once(self):
+    def test_a_refused_mechanism_is_reported_once(self):
         def refuse(call, error):
             return [ROGUE, 'with', f'refused:{call}={error}', '--']
         if not works(*refuse('bpf', errno.EPERM), shutil.which('true')):
@@ -185,15 +185,15 @@ class Events(Case):
                                          str(server.pid)])
                     read_line(pwatch.stdout)
                     for _ in range(3):
-                        port = self.tell(server, 'open 127.0.0.1')
+                        port = self.command(server, 'open 127.0.0.1')
                         self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
-                        self.tell(server, f'close {port}')
+                        self.command(server, f'close {port}')
                         self.assertIn(f'"port":{port},', read_line(pwatch.stdout))
                     pwatch.terminate()
                     self.assertEqual(pwatch.wait(DEADLINE), 0)
-                    told = pwatch.stderr.read()
-                    self.assertEqual((told.count(words), told.count(b'info: port open')), (1, 4),
-                                     told)
+                    messages = pwatch.stderr.read()
+                    self.assertEqual((messages.count(words), messages.count(b'info: port open')), (1, 4),
+                                     messages)
 
 
 if __name__ == '__main__':

@@ -14,13 +14,13 @@ FIELDS = 'EVENT ADDRESS PORT FAMILY PID PROCESS OWNERS NETNS INODE INITIAL TIME 
 
 
 class Exec(Case):
-    def test_it_gets_what_the_json_has(self):
+    def test_the_environment_equals_the_json(self):
         server, ports = self.serve('127.0.0.1')
         show = 'printf "%s\\n" ' + ' '.join(f'"${{PWATCH_{field}-unset}}"' for field in FIELDS)
         pwatch = self.watch('-j', '-e', 'open,close,end', '--exec', show, server.pid)
         event = json.loads(read_line(pwatch.stdout))
         self.assertEqual(event['port'], ports[0])
-        # What it prints doesn't mix with the events.
+        # The output of the hook goes to standard error, apart from the events.
         shown = [read_line(pwatch.stderr).rstrip('\n') for _ in FIELDS]
         self.assertEqual(shown, [json.dumps(event[field.lower()]).strip('"') for field in FIELDS])
         server.stdin.close()
@@ -32,19 +32,19 @@ class Exec(Case):
         self.assertEqual(shown[:3], ['unset'] * 3)
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
 
-    def test_one_after_the_other_and_none_lost(self):
-        """Slower than the events, which are printed all the same."""
+    def test_all_hooks_run_in_order(self):
+        """The hooks are slower than the events, which are printed without delay."""
         path = os.path.join(self.directory(), 'log')
         lock = os.path.join(self.directory(), 'lock')
         script = f'mkdir {lock} && echo "$PWATCH_EVENT $PWATCH_PORT" >>{path} && rmdir {lock}'
         pwatch = self.watch('-j', '--exec', script, '--', *SERVER_COMMAND)
         for _ in range(30):
-            self.tell(pwatch, 'open 127.0.0.1')
+            self.command(pwatch, 'open 127.0.0.1')
         lines = read_lines(pwatch.stderr, 30)
         pwatch.stdin.write(b'exit 6\n')
         self.assertEqual(pwatch.wait(DEADLINE), 6)
         lines += pwatch.stderr.read().decode().splitlines()
-        # On a slow machine pwatch doesn't wait for all of them.
+        # On a slow machine pwatch does not wait for all hooks.
         if 'still runs' in lines[-1]:
             lines.pop()
         events = [json.loads(line) for line in lines]
@@ -65,7 +65,7 @@ class Exec(Case):
             self.assertEqual((result.returncode, result.stderr.decode()),
                              (0, f'pwatch: the command of --exec for open 127.0.0.1 {ports[0]} {words}\n'))
 
-    def test_one_that_hangs_stops_nothing(self):
+    def test_a_hook_that_hangs_delays_nothing(self):
         server, ports = self.serve('127.0.0.1')
         path = os.path.join(self.directory(), 'pid')
         pwatch = self.watch('-j', '--exec', f'echo $$ >{path}.new; mv {path}.new {path}; '
@@ -75,14 +75,14 @@ class Exec(Case):
         with open(path) as file:
             hook = int(file.read())
         self.addCleanup(self.kill, hook)
-        port = int(self.tell(server, 'open 127.0.0.1'))
+        port = int(self.command(server, 'open 127.0.0.1'))
         self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
         pwatch.terminate()
         self.assertEqual(read_line(pwatch.stderr), 'pwatch: the command of --exec still runs\n')
         self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_what_it_leaves_is_not_commands(self):
-        """A server that it starts is not watched, and doesn't keep pwatch from its end."""
+    def test_children_of_a_hook_are_not_watched(self):
+        """A server that the hook starts is not watched, and does not delay the end of pwatch."""
         serve = 'import signal, socket; listener = socket.create_server(("127.0.0.1", 0)); ' \
                 'print("up", flush=True); signal.pause()'
         directory = self.directory()
@@ -91,12 +91,12 @@ class Exec(Case):
         hook = f"test $PWATCH_EVENT != open || {{ {sys.executable} -c '{serve}' >{up} 2>&1 & " \
                f'echo $! >{directory}/pid; }}'
         pwatch = self.watch('-j', '-e', 'open,close,end', '--exec', hook, '--', *SERVER_COMMAND)
-        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        port = int(self.command(pwatch, 'open 127.0.0.1'))
         with open(up) as stream:
             self.assertEqual(stream.readline(), 'up\n')
         with open(f'{directory}/pid') as file:
             self.addCleanup(self.kill, int(file.read()))
-        second = int(self.tell(pwatch, 'open 127.0.0.1'))
+        second = int(self.command(pwatch, 'open 127.0.0.1'))
         with open(up) as stream:
             stream.readline()
         with open(f'{directory}/pid') as file:
@@ -110,8 +110,8 @@ class Exec(Case):
         self.assertEqual({event['port'] for event in events}, {port, second, None})
         self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_it_runs_as_the_caller(self):
-        """As if pwatch, which has file capabilities, were not there."""
+    def test_the_hook_runs_as_the_caller(self):
+        """The hook of a pwatch with file capabilities gets the same environment as without pwatch."""
         copy = os.path.join(self.directory(), 'copy')
         shutil.copy(PWATCH, copy)
         os.chmod(copy, 0o755)

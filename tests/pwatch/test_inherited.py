@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_inherited.py - pwatch where the inherited environment is hostile
+"""test_inherited.py - pwatch with a hostile inherited environment
 
-PORTWATCH_TEST_TREE: how many processes the tree of the test has that forks while it is read."""
+PORTWATCH_TEST_TREE: the number of processes in the tree that forks while pwatch reads it."""
 import json
 import os
 import pty
@@ -45,7 +45,7 @@ class Signals(Case):
         self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             pwatch.send_signal(number)
-        port = int(self.tell(server, 'open 127.0.0.1'))
+        port = int(self.command(server, 'open 127.0.0.1'))
         self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
         server.stdin.close()
         self.assertEqual(pwatch.wait(DEADLINE), 0)
@@ -53,27 +53,27 @@ class Signals(Case):
 
 
 class Capabilities(Case):
-    """What pwatch gives up may not be what the kernel compares when it looks into a process."""
+    """The kernel compares the permitted capabilities when pwatch reads a process, so pwatch must keep them."""
     DOCKER = ['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap',
               'net_bind_service', 'net_raw', 'sys_chroot', 'mknod', 'audit_write', 'setfcap']
 
-    def test_as_many_as_the_process(self):
+    def test_the_same_capabilities_as_the_process(self):
         for names in ['chown'], self.DOCKER:
             prefix = self.with_capabilities(*names)
             server, ports = self.serve('127.0.0.1', prefix=prefix)
             self.assertEqual([event['port'] for event in self.once(server.pid, prefix=prefix)], ports)
             pwatch = self.start([*prefix, PWATCH, '-j', str(server.pid)])
             self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], ports[0])
-            port = int(self.tell(server, 'open 127.0.0.1'))
+            port = int(self.command(server, 'open 127.0.0.1'))
             event = json.loads(read_line(pwatch.stdout))
             self.assertEqual((event['port'], event['pid']), (port, server.pid))
-            # At hand, and none in effect while it waits.
+            # While pwatch waits, its capabilities are permitted and not in effect.
             with open(f'/proc/{pwatch.pid}/status') as status:
                 sets = dict(line.split() for line in status if line.startswith('Cap'))
             self.assertEqual(sets['CapPrm:'], sets['CapBnd:'])
             self.assertEqual(int(sets['CapEff:'], 16), 0)
 
-    def test_fewer_than_the_process(self):
+    def test_fewer_capabilities_than_the_process(self):
         server, _ = self.serve('127.0.0.1', prefix=self.with_capabilities('chown', 'kill'))
         result = self.run_pwatch('--once', server.pid, prefix=self.with_capabilities('chown'))
         self.assert_refused(result, 1, b'it has capabilities that pwatch lacks', b'cap_sys_ptrace')
@@ -81,8 +81,8 @@ class Capabilities(Case):
 
 class Files(Case):
     def with_mounts(self, script, *arguments):
-        """The command of a shell script with these arguments whose mounts are its own. It finds
-        an empty directory as $disk."""
+        """Returns a command that runs a shell script in a mount namespace of its own, and an empty directory,
+        $disk in the script."""
         disk = self.directory()
         prefix = unshare('--mount')
         if not prefix or not works(*prefix, 'mount', '-t', 'tmpfs', 'none', disk):
@@ -99,14 +99,14 @@ class Files(Case):
         hide = 'mount -t tmpfs none /proc && exec "$@"'
         for arguments, status in (([os.getpid()], 1), (['--', 'true'], 125), (['--check'], 1)):
             _, result = self.run_with_mounts(hide, *arguments)
-            # A leak checker, if built in, ends pwatch for want of /proc as well.
+            # A leak checker, if built in, fails without /proc and ends pwatch too.
             if b'LeakSanitizer' not in result.stderr:
                 self.assertEqual(result.returncode, status, result)
             self.assertEqual(result.stdout, b'')
             self.assertRegex(result.stderr, b'(?m)^pwatch: .*/proc is not mounted')
 
     def test_a_full_disk(self):
-        """It takes about 20 lines."""
+        """The disk has room for about 20 lines."""
         serve = 'import signal, socket\n' \
                 'listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(60)]\n' \
                 'print("up", flush=True)\n' \
@@ -125,13 +125,13 @@ class Files(Case):
             written = [json.loads(line)['port'] for line in lines[:-1]]
             self.assertEqual(len(set(written)), len(lines) - 1)
 
-    def test_a_full_disk_is_not_commands_business(self):
+    def test_a_full_disk_does_not_affect_command(self):
         fill = 'mount -t tmpfs -o size=4k none "$disk" && pwatch=$1 && shift && ' \
                'exec "$pwatch" -o "$disk/out" -j -- "$@"'
         disk, command = self.with_mounts(fill, *SERVER_COMMAND)
         pwatch = self.start(command)
         for _ in range(60):
-            self.tell(pwatch, 'open 127.0.0.1')
+            self.command(pwatch, 'open 127.0.0.1')
         self.assertEqual(read_line(pwatch.stderr),
                          f'pwatch: {disk}/out: No space left on device\n')
         pwatch.stdin.write(b'exit 9\n')
@@ -160,7 +160,7 @@ class Terminals(Case):
             status = os.waitpid(pid, 0)[1]
         return os.waitstatus_to_exitcode(status)
 
-    def test_one_that_hangs_up_ends_it(self):
+    def test_a_hangup_ends_pwatch(self):
         server, _ = self.serve('127.0.0.1')
         for ignore in (False, True):
             pid, terminal = self.start_on_terminal(server.pid, ignore=ignore)
@@ -168,7 +168,7 @@ class Terminals(Case):
                 read_line(terminal)
             self.assertEqual(self.status_of(pid), 0, f'SIGHUP ignored: {ignore}')
 
-    def test_one_that_hangs_up_is_told_to_command(self):
+    def test_a_hangup_is_passed_on_to_command(self):
         script = BEFORE_SIGNALS + \
                  'signal.signal(signal.SIGHUP, lambda number, frame: sys.exit(6))\n' \
                  'os.write(1, b"up\\n")\n' + AWAIT_SIGNALS
@@ -179,14 +179,14 @@ class Terminals(Case):
         self.assertEqual(self.status_of(pid), 6)
 
 
-class Crowds(Case):
+class Sizes(Case):
     def test_ten_thousand_descriptors(self):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         count = 10000 if most == resource.RLIM_INFINITY else min(10000, most - 100)
         server, _ = self.serve()
-        self.tell(server, f'descriptors {count // 2}')
-        port = int(self.tell(server, 'open 127.0.0.1'))
-        self.tell(server, f'descriptors {count - count // 2}')
+        self.command(server, f'descriptors {count // 2}')
+        port = int(self.command(server, 'open 127.0.0.1'))
+        self.command(server, f'descriptors {count - count // 2}')
         self.assertEqual([(event['port'], event['pid']) for event in self.once(server.pid)],
                          [(port, server.pid)])
 
@@ -195,7 +195,7 @@ class Crowds(Case):
         pwatch = self.watch('-jv', *options, tree.pid)
         while 'read by' not in read_line(pwatch.stderr):
             pass
-        # What pwatch says on standard error isn't read any more, and needn't be.
+        # From here on the test does not read standard error. pwatch does not wait for a reader.
         tree.stdin.write(b'x')
         members = dict(map(int, reversed(line.split())) for line in read_lines(tree.stdout,
                                                                                TREE_SIZE))
@@ -215,7 +215,7 @@ class Crowds(Case):
 
 
 class Helpers(Case):
-    def assert_goes_with_pwatch(self, server, reader):
+    def assert_ends_with_pwatch(self, server, reader):
         pwatch = self.watch('-j', f'--reader={reader}', server.pid)
         read_line(pwatch.stdout)
         helper = self.helpers(pwatch)[0]
@@ -232,22 +232,22 @@ class Helpers(Case):
                 return True
         wait_until(is_gone)
 
-    def test_one_that_is_stopped_goes_with_pwatch(self):
+    def test_a_stopped_helper_ends_with_pwatch(self):
         prefix = unshare_net()
         if not prefix:
-            self.skipTest('no network namespace can be made')
+            self.skipTest('no network namespace can be created')
         server, _ = self.serve('0.0.0.0', prefix=prefix)
-        self.assert_goes_with_pwatch(server, 'setns')
-        # Without privilege nsenter doesn't get in.
+        self.assert_ends_with_pwatch(server, 'setns')
+        # Without privilege, nsenter cannot enter the namespace.
         if '--user' not in prefix:
-            self.assert_goes_with_pwatch(server, 'nsenter')
+            self.assert_ends_with_pwatch(server, 'nsenter')
 
-    def test_one_in_anothers_user_namespace_too(self):
+    def test_a_helper_in_another_user_namespace(self):
         prefix = ['unshare', '--user', '--map-root-user', '--net']
         if not works(*prefix, 'true'):
-            self.skipTest('no user namespace can be made')
+            self.skipTest('no user namespace can be created')
         server, _ = self.serve('0.0.0.0', prefix=prefix)
-        self.assert_goes_with_pwatch(server, 'setns')
+        self.assert_ends_with_pwatch(server, 'setns')
 
 
 if __name__ == '__main__':

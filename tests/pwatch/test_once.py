@@ -10,19 +10,19 @@ import termios
 
 from support import Case, DEADLINE, main, read_line
 
-# Short, for its text is part of the command line. Ends with its standard input.
+# The text is part of the command line, so it is short. The server exits at the end of its standard input.
 SERVER = 'import socket, sys; listener = socket.create_server(("127.0.0.1", 0)); ' \
          'print(listener.getsockname()[1], flush=True); sys.stdin.read()'
 
 
 class Once(Case):
     def serve_as(self, *words):
-        """A server that was started with these words for arguments, and its port."""
+        """Starts a server with the words as arguments. Returns the server and its port."""
         server = self.start([sys.executable, '-c', SERVER, *words], stderr=None)
         return server, int(read_line(server.stdout))
 
-    def on_a_terminal(self, *arguments, columns=200):
-        """What it prints there, as lines, and its status."""
+    def run_on_terminal(self, *arguments, columns=200):
+        """Runs pwatch on a terminal. Returns the lines and the status."""
         main_end, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
         pwatch = self.watch(*arguments, stdout=terminal, stderr=terminal,
@@ -40,7 +40,7 @@ class Once(Case):
                 text += piece
         return text.decode().replace('\r\n', '\n').splitlines(), pwatch.wait(DEADLINE)
 
-    def test_it_is_the_same_each_time(self):
+    def test_the_listing_is_stable(self):
         server, ports = self.serve(*['127.0.0.1'] * 20, '0.0.0.0')
         result = self.run_pwatch('-1', server.pid)
         self.assertEqual((result.returncode, result.stderr), (0, b''))
@@ -71,24 +71,24 @@ class Once(Case):
         for form in [], ['-j'], ['--format={port}']:
             result = self.run_pwatch('-1', *form, server.pid)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (1, b'', b''))
-        self.assertEqual(self.on_a_terminal('-1', server.pid), (['pwatch: no port is open'], 1))
-        self.assertEqual(self.on_a_terminal('-1q', server.pid), ([], 1))
+        self.assertEqual(self.run_on_terminal('-1', server.pid), (['pwatch: no port is open'], 1))
+        self.assertEqual(self.run_on_terminal('-1q', server.pid), ([], 1))
         server, ports = self.serve('127.0.0.1')
         result = self.run_pwatch('-1', f'--ports={ports[0] % 65535 + 1}', server.pid)
         self.assertEqual((result.returncode, result.stdout), (1, b''))
 
     def test_on_a_terminal(self):
         server, ports = self.serve('127.0.0.1')
-        lines, status = self.on_a_terminal('-1', server.pid)
+        lines, status = self.run_on_terminal('-1', server.pid)
         self.assertEqual((len(lines), status), (2, 0), lines)
         self.assertEqual(lines[0].split(), ['ADDRESS', 'PID', 'PROCESS', 'COMMAND'])
         self.assertEqual(lines[1].split()[:2], [f'127.0.0.1:{ports[0]}', str(server.pid)])
-        lines, _ = self.on_a_terminal('-1', server.pid, columns=20)
+        lines, _ = self.run_on_terminal('-1', server.pid, columns=20)
         self.assertEqual(len(lines), 2)
         self.assertTrue(lines[1].startswith(f'127.0.0.1:{ports[0]}'))
         self.assertTrue(all(len(line) <= 20 for line in lines), lines)
 
-    def test_json_and_forms_are_sorted_too(self):
+    def test_json_and_formats_are_sorted_too(self):
         server, ports = self.serve(*['127.0.0.1'] * 20)
         self.assertEqual([event['port'] for event in self.once(server.pid)], sorted(ports))
         result = self.run_pwatch('-1', '--format={port}', server.pid)
@@ -108,11 +108,11 @@ class Once(Case):
         self.assertIn(f' {sys.executable} -c import', line)
         self.assertRegex(line, r' a\\x09b\[\d+\]\n$')
         pwatch.stdin.close()
-        # As it was, now that the process has gone.
+        # The process has exited, so pwatch prints the stored command line.
         self.assertRegex(read_line(pwatch.stderr), r' close .* a\\x09b\[\d+\]\n$')
         self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_command_lines_of_what_stays_open(self):
+    def test_command_lines_with_settle(self):
         server, port = self.serve_as('a b')
         pwatch = self.watch('--processes', '--settle=0.05', server.pid)
         self.assertRegex(read_line(pwatch.stdout), rf' open .*:{port} .* a b\[{server.pid}\]\n$')

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_output.py - where pwatch writes to"""
+"""test_output.py - the outputs and formats of pwatch"""
 import fcntl
 import json
 import os
@@ -34,21 +34,21 @@ class Output(Case):
             os.truncate(path, size)
         except OSError as error:
             self.skipTest(f'no sparse file of this size: {error}')
-        port = int(self.tell(server, 'open 127.0.0.1'))
+        port = int(self.command(server, 'open 127.0.0.1'))
         wait_until(lambda: os.path.getsize(path) > size or pwatch.poll() is not None)
         self.assertIsNone(pwatch.poll(), pwatch.poll() is not None and pwatch.stderr.read())
         with open(path, 'rb') as file:
             file.seek(size)
             self.assertEqual(json.loads(file.readline())['port'], port)
 
-    def test_a_reader_that_goes_ends_it_without_a_word(self):
+    def test_a_closed_pipe_ends_pwatch_without_a_message(self):
         server, _ = self.serve('127.0.0.1')
         pwatch = self.watch(server.pid)
         read_line(pwatch.stdout)
         pwatch.stdout.close()
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
 
-    def test_what_is_asked_of_pwatch_itself_needs_no_reader(self):
+    def test_check_help_and_version_need_no_reader(self):
         for option in '--check', '--help', '--version':
             read_end, write_end = os.pipe()
             os.close(read_end)
@@ -62,7 +62,7 @@ class Output(Case):
         result = self.run_pwatch('-1', '-o', '/dev/full', server.pid)
         self.assert_refused(result, 1, b'/dev/full')
 
-    def test_a_full_pipe_delays_lines_and_nothing_else(self):
+    def test_a_full_pipe_delays_only_lines(self):
         server, ports = self.serve(*['127.0.0.1'] * 60)
         read_end, write_end = os.pipe()
         fcntl.fcntl(write_end, F_SETPIPE_SZ, 4096)
@@ -74,7 +74,7 @@ class Output(Case):
             pwatch.terminate()
             self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_a_full_pipe_does_not_keep_it_from_ending(self):
+    def test_a_full_pipe_does_not_prevent_the_end(self):
         server, _ = self.serve(*['127.0.0.1'] * 60)
         read_end, write_end = os.pipe()
         self.addCleanup(os.close, read_end)
@@ -104,7 +104,7 @@ class Output(Case):
             pwatch.wait(DEADLINE)
         self.assertNotIn(b'\x1b', self.run_pwatch('-1', server.pid).stdout)
 
-    def test_a_date_where_there_is_no_terminal(self):
+    def test_a_date_without_a_terminal(self):
         server, _ = self.serve('127.0.0.1')
         self.assertRegex(read_line(self.watch(server.pid).stdout),
                          r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} open ')
@@ -128,11 +128,11 @@ class Output(Case):
         self.assertEqual(run('-1j', str(server.pid)), 1)
         open_fds = 'import os, sys; sys.exit(sum(os.path.exists(f"/proc/self/fd/{n}") << n ' \
                    'for n in range(3)))'
-        # Python opens none of them by itself.
+        # Python itself does not open the standard descriptors.
         self.assertEqual(run('--', sys.executable, '-c', open_fds), 0)
 
-    def test_a_descriptor_of_the_callers(self):
-        """The output of COMMAND and the events don't mix, and COMMAND doesn't get the descriptor."""
+    def test_fd(self):
+        """The output of COMMAND and the events are separate, and COMMAND does not inherit the descriptor."""
         ends = os.pipe()
         script = 'import os, socket\n' \
                  'listener = socket.create_server(("127.0.0.1", 0))\n' \
@@ -152,14 +152,14 @@ class Output(Case):
     def test_standard_output_of_a_command(self):
         pwatch = self.watch('-j', '-o', '-', '-e', 'open', '--', *SERVER_COMMAND)
         pwatch.stdin.write(b'open 127.0.0.1\n')
-        # The newline of COMMAND's line may be written by itself, and come later.
+        # COMMAND can write the newline of its line separately and later.
         self.assertIn('{', ''.join(read_line(pwatch.stdout) for _ in range(2)))
         pwatch.stdin.close()
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stderr.read()), (0, b''))
 
-    def test_a_form_of_ones_own(self):
+    def test_format(self):
         server, ports = self.serve('127.0.0.1')
-        self.tell(server, 'name ' + b'a\nb'.hex())
+        self.command(server, 'name ' + b'a\nb'.hex())
         result = self.run_pwatch('-1', '--format={address} {port}\\t{pid} {process}', server.pid)
         self.assertEqual(result.stdout.decode(),
                          f'127.0.0.1 {ports[0]}\t{server.pid} a\\x0ab\n')
@@ -169,11 +169,11 @@ class Output(Case):
         for when, terminal in (('always', False), ('never', True), ('auto', True), ('auto', False)):
             wanted = when == 'always' or (when == 'auto' and terminal)
             self.assertEqual(b'\033[' in self.print_once(server, terminal, f'--color={when}'), wanted)
-        # Asked for on the command line, whatever the environment says.
+        # The option overrides the environment.
         self.assertIn(b'\033[', self.print_once(server, False, '--color=always', NO_COLOR='1'))
 
     def print_once(self, server, terminal, *arguments, **environment):
-        """What it prints, to a terminal or to a pipe."""
+        """Returns the output on a terminal or in a pipe."""
         environment = {'TERM': 'xterm', **environment}
         options = {'env': {**{key: value for key, value in os.environ.items() if key != 'NO_COLOR'},
                            **environment}}
@@ -198,11 +198,11 @@ class Output(Case):
         settled = self.watch('-j', '--settle=0.1', server.pid)
         event = json.loads(read_line(settled.stdout))
         self.assertEqual((event['event'], event['port'], event['initial']), ('open', ports[0], True))
-        # Nothing has settled before that.
+        # With this time no port stays open long enough to be reported.
         waiting = self.watch('-jv', '-e', 'open,close,end', '--settle=86400', server.pid)
         while 'port open' not in (line := read_line(waiting.stderr)):
             self.assertTrue(line)
-        self.tell(server, f'close {ports[0]}')
+        self.command(server, f'close {ports[0]}')
         self.assertEqual(json.loads(read_line(settled.stdout))['event'], 'close')
         server.stdin.close()
         self.assertEqual([json.loads(line)['event'] for line in waiting.stdout.readlines()], ['end'])

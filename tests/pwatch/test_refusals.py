@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_refusals.py - what pwatch refuses, and what it says then"""
+"""test_refusals.py - the requests that pwatch refuses, and its messages"""
 import json
 import os
 import threading
@@ -28,31 +28,31 @@ class Refusals(Case):
         elif os.stat('/proc/1').st_uid != os.geteuid():
             pid, options = 1, {}
         else:
-            self.skipTest('process 1 is our own')
+            self.skipTest('process 1 belongs to the user of the test')
         self.assert_refused(self.run_pwatch(pid, **options), 1, str(pid).encode())
         options['env'] = {**options.get('env', os.environ), 'PORTWATCH_DEBUG': '1'}
-        told = self.run_pwatch(pid, **options).stderr
-        self.assertGreater(told.count(b'\n'), 1, told)
+        messages = self.run_pwatch(pid, **options).stderr
+        self.assertGreater(messages.count(b'\n'), 1, messages)
 
-    def test_a_port_for_a_process(self):
+    def test_a_port_in_place_of_a_process(self):
         pid = next(pid for pid in range(65535, 1, -1) if not os.path.exists(f'/proc/{pid}'))
         self.assert_refused(self.run_pwatch(pid), 1, b'no such process', b'--wait=PORT')
-        server, port = self.serve_where_no_process_is()
+        server, port = self.serve_on_a_port_without_process()
         self.assert_refused(self.run_pwatch(port), 1, b'no such process; port %d is open, held by PID %d ('
                             % (port, server.pid), b'): pwatch %d\n' % server.pid)
-        # Whoever gives several has process IDs.
+        # With several operands, none is taken for a port.
         result = self.run_pwatch(port, NO_SUCH_PID)
         self.assertNotIn(b' is open', result.stderr)
 
-    def serve_where_no_process_is(self):
-        """A server whose port is no process ID."""
+    def serve_on_a_port_without_process(self):
+        """Starts a server whose port is not the PID of any process."""
         while True:
             server, ports = self.serve('127.0.0.2')
             if not os.path.exists(f'/proc/{ports[0]}'):
                 return server, ports[0]
 
-    def test_some_that_have_gone(self):
-        """The others are watched; which are missing is said before any event."""
+    def test_some_missing_processes(self):
+        """pwatch watches the others, and names the missing processes before any event."""
         server, ports = self.serve('127.0.0.1')
         other = str(int(NO_SUCH_PID) - 1)
         pwatch = self.watch('-j', other, server.pid, NO_SUCH_PID)
@@ -65,7 +65,7 @@ class Refusals(Case):
         result = self.run_pwatch('-1j', server.pid, NO_SUCH_PID)
         self.assertEqual((result.returncode, result.stdout, result.stderr.count(b'\n')), (1, b'', 2))
 
-    def test_a_wrong_pid_is_told_before_any_event(self):
+    def test_a_wrong_pid_is_reported_before_any_event(self):
         server, _ = self.serve('127.0.0.1')
         thread = threading.Thread(target=self.hold.wait)
         thread.start()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_slow.py - programs that take long to start, as all do on a slow machine"""
+"""test_slow.py - programs that start slowly, as all programs do on a slow machine"""
 import json
 import os
 import shutil
@@ -8,7 +8,7 @@ import sys
 
 from support import Case, DEADLINE, main, PWATCH, read_line, SERVER_COMMAND, unshare
 
-# Is busy for some seconds, as far as its clock says, and then becomes the program.
+# Uses a little CPU time for some seconds, and then executes the program.
 BUSY = '''#!{python} -S
 import os, sys, time
 end = time.monotonic() + {seconds}
@@ -17,14 +17,15 @@ while time.monotonic() < end:
 os.execv({program!r}, [{program!r}, *sys.argv[1:]])
 '''
 IDLE = '#!/bin/sh\nexec sleep 3600\n'
-# In a mount namespace of its own: FILE PLACE... -- COMMAND...
+# FILE PLACE... -- COMMAND...: mounts each FILE over its PLACE, and then runs COMMAND. Requires a mount
+# namespace.
 REPLACE = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" && shift 2 || exit 99; done; shift; exec "$@"'
 
 
 class Slow(Case):
     def watch_with(self, programs):
-        """Starts pwatch where some programs, by their names, are others: given as texts with the
-        original in the place of {program}."""
+        """Starts pwatch in a mount namespace in which other texts replace some programs. {program!r} in a text
+        stands for the original."""
         prefix = unshare('--mount', '--net')
         if not prefix:
             self.skipTest('no mount and network namespaces')
@@ -46,16 +47,16 @@ class Slow(Case):
     def busy(seconds):
         return BUSY.replace('{python}', sys.executable).replace('{seconds}', str(seconds))
 
-    def test_nsenter_is_waited_for_while_it_is_at_work(self):
-        # More than two seconds each, and than ten until the first table has been read.
+    def test_pwatch_waits_for_a_slow_nsenter(self):
+        # Each program takes more than two seconds, and the first read more than ten.
         pwatch = self.watch_with({'nsenter': self.busy(5), 'sed': self.busy(3)})
-        port = int(self.tell(pwatch, 'open 0.0.0.0'))
+        port = int(self.command(pwatch, 'open 0.0.0.0'))
         event = json.loads(read_line(pwatch.stderr))
         self.assertEqual((event['event'], event['port']), ('open', port))
         pwatch.stdin.close()
         self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_nsenter_that_does_nothing_is_given_up(self):
+    def test_an_idle_nsenter_is_killed(self):
         pwatch = self.watch_with({'nsenter': IDLE})
         self.assertIn('no complete read in time', read_line(pwatch.stderr))
         self.assertEqual(pwatch.wait(DEADLINE), 125)

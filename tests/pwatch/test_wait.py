@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_wait.py - waiting for a port, and for no longer than one wants to"""
+"""test_wait.py - --wait and --timeout"""
 import json
 import signal
 import subprocess
@@ -11,42 +11,42 @@ TIMED_OUT = 124
 
 
 class Wait(Case):
-    def test_one_that_is_open(self):
+    def test_an_open_port(self):
         server, ports = self.serve('127.0.0.1', '127.0.0.1')
         for arguments in (['--wait'], [f'--wait={ports[1]}'], ['--wait', f'--ports={ports[0]}']):
             result = self.run_pwatch(*arguments, server.pid)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, b'', b''))
 
-    def test_one_that_opens(self):
+    def test_a_port_that_opens(self):
         server, ports = self.serve('127.0.0.1')
         pwatch = self.watch('--wait', f'--ports=1-{ports[0] - 1},{ports[0] + 1}-65535',
                             '--format={port} {pid}', server.pid)
-        port = int(self.tell(server, 'open 127.0.0.1'))
+        port = int(self.command(server, 'open 127.0.0.1'))
         self.assertEqual(read_line(pwatch.stdout), f'{port} {server.pid}\n')
         self.assertEqual((pwatch.wait(DEADLINE), pwatch.stdout.read(), pwatch.stderr.read()),
                          (0, b'', b''))
 
-    def test_of_several_processes(self):
+    def test_several_processes(self):
         servers = [self.serve()[0] for _ in range(2)]
         pwatch = self.watch('--wait', '-j', *(server.pid for server in servers))
         servers[0].stdin.close()
         servers[0].wait(DEADLINE)
-        port = int(self.tell(servers[1], 'open 127.0.0.1'))
+        port = int(self.command(servers[1], 'open 127.0.0.1'))
         self.assertEqual(json.loads(read_line(pwatch.stdout))['port'], port)
         self.assertEqual(pwatch.wait(DEADLINE), 0)
 
-    def test_the_end_comes_first(self):
+    def test_the_process_ends_first(self):
         server, ports = self.serve('127.0.0.1')
         pwatch = self.watch('-v', f'--wait={ports[0] % 65535 + 1}', server.pid)
         while 'read by' not in read_line(pwatch.stderr):
             pass
-        self.tell(server, f'close {ports[0]}')
+        self.command(server, f'close {ports[0]}')
         server.stdin.close()
         result = self.result(pwatch)
         self.assertEqual(result.returncode, 1)
         self.assertIn(b'all watched processes have ended: port', result.stderr.splitlines()[-1])
 
-    def test_the_time_is_over(self):
+    def test_timeout(self):
         server, ports = self.serve('127.0.0.1')
         result = self.run_pwatch(f'--wait={ports[0] % 65535 + 1}', '-t', '0.05', server.pid)
         self.assert_refused(result, TIMED_OUT, b'timed out: port')
@@ -54,7 +54,7 @@ class Wait(Case):
         self.assertEqual((result.returncode, result.stdout, result.stderr),
                          (TIMED_OUT, b'%d\n' % ports[0], b''))
 
-    def test_a_signal_is_no_success(self):
+    def test_a_signal_is_a_failure(self):
         server, _ = self.serve()
         for number in signal.SIGTERM, signal.SIGINT:
             pwatch = self.watch('--wait', '-v', server.pid)
@@ -62,13 +62,13 @@ class Wait(Case):
             pwatch.send_signal(number)
             self.assertEqual(pwatch.wait(DEADLINE), 128 + number)
 
-    def test_a_command_goes_on(self):
+    def test_command_continues(self):
         pwatch = self.watch('--wait', '-j', '--', *SERVER_COMMAND)
-        port = int(self.tell(pwatch, 'open 127.0.0.1'))
+        port = int(self.command(pwatch, 'open 127.0.0.1'))
         event = json.loads(read_line(pwatch.stderr))
         self.assertEqual((event['port'], pwatch.wait(DEADLINE)), (port, 0))
-        self.assertNotEqual(int(self.tell(pwatch, 'open 127.0.0.1')), port)
-        # The end of it, for whoever has waited for that.
+        self.assertNotEqual(int(self.command(pwatch, 'open 127.0.0.1')), port)
+        # COMMAND goes on until its input ends.
         pwatch.stdin.close()
         self.assertEqual(pwatch.stdout.read(), b'')
 
@@ -78,7 +78,7 @@ class Wait(Case):
         for arguments in ['--wait'], []:
             pwatch = self.watch(*arguments, '-t', '0.1', '--', 'sleep', str(10 * DEADLINE))
             self.assertEqual(pwatch.wait(DEADLINE), TIMED_OUT)
-            # It was told to end: the pipe ends with it.
+            # pwatch has ended COMMAND, so the pipe has no writer.
             self.assertEqual(pwatch.stdout.read(), b'')
 
     @staticmethod

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""test_warnings.py - what pwatch warns of, and what it doesn't"""
+"""test_warnings.py - the situations in which pwatch warns, and those in which it does not"""
 import os
 import resource
 import sys
@@ -8,15 +8,15 @@ import sys
 from support import Case, main, NO_LEAK_CHECK, NOBODY, PWATCH, in_initial_user_namespace, \
     read_line, read_lines
 
-# "fork NAME" starts a child, which nobody may look into from "hide NAME" to "show NAME"; if it is
-# called netns, in a network namespace of its own, where that is allowed. "open" opens a port. Ends
-# with its standard input.
+# "fork NAME" starts a child. Between "hide NAME" and "show NAME" the child is unreadable. A child with the
+# name netns tries to enter a network namespace of its own. "open" opens a port. The program exits at the end
+# of its standard input.
 TREE = '''
 import ctypes, os, socket, sys
 libc = ctypes.CDLL(None)
 prctl = libc.prctl
 NEW_USER, NEW_NET = 0x10000000, 0x40000000
-def say(words):
+def answer_with(words):
     print(words, flush=True)
 def child(name, requests, answers):
     prctl(15, name.encode(), 0, 0, 0)
@@ -45,25 +45,25 @@ for line in sys.stdin:
             child(name, ask[0], answer[1])
         os.close(ask[0])
         pipes[name] = (ask[1], answer[0])
-        say(pid)
+        answer_with(pid)
     elif verb == "open":
         listeners.append(socket.create_server(("127.0.0.1", 0)))
-        say(listeners[-1].getsockname()[1])
+        answer_with(listeners[-1].getsockname()[1])
     else:
         os.write(pipes[name][0], b"0" if verb == "hide" else b"1")
         os.read(pipes[name][1], 1)
-        say("done")
+        answer_with("done")
 '''
 CANNOT = 'cannot read the descriptors of PID '
 
 
 class Warnings(Case):
     def setUp(self):
-        """As somebody who isn't root, for whom nothing is unreadable."""
+        """The tests run as an ordinary user, because root can read every process."""
         self.options = {}
         if os.geteuid() == 0:
             if not in_initial_user_namespace():
-                self.skipTest('root here sees all, and nobody else is there')
+                self.skipTest('this user namespace has no user except root, who can read every process')
             fd = os.open(PWATCH, os.O_PATH)
             self.addCleanup(os.close, fd)
             self.options = {'user': NOBODY, 'group': NOBODY, 'extra_groups': [], 'cwd': '/',
@@ -72,78 +72,78 @@ class Warnings(Case):
         else:
             self.pwatch = PWATCH
 
-    def plant(self):
+    def start_tree(self):
         return self.start([sys.executable, '-c', TREE, str(NOBODY)], stderr=None)
 
     def watch_tree(self, *arguments):
         return self.start([self.pwatch, *map(str, arguments)], **self.options)
 
     @staticmethod
-    def await_message(pwatch, *words):
-        """The first line on standard error with all of these."""
+    def wait_for_message(pwatch, *words):
+        """Returns the first line on standard error that has all words."""
         while line := read_line(pwatch.stderr):
             if all(word in line for word in words):
                 return line
-        raise AssertionError(f'never said: {words}')
+        raise AssertionError(f'no message with {words}')
 
     def finish(self, pwatch, tree):
-        """Ends the tree; what was said on standard error since."""
+        """Ends the tree. Returns the rest of standard error."""
         tree.stdin.close()
-        said = b''
+        messages = b''
         while piece := os.read(pwatch.stderr.fileno(), 65536):
-            said += piece
+            messages += piece
         self.assertEqual(pwatch.wait(), 0)
-        return said.decode()
+        return messages.decode()
 
-    def test_a_member_that_is_unreadable_for_a_moment(self):
-        tree = self.plant()
-        self.tell(tree, 'open')
-        pid = self.tell(tree, 'fork member')
-        self.tell(tree, 'hide member')
+    def test_a_member_that_is_unreadable_for_a_short_time(self):
+        tree = self.start_tree()
+        self.command(tree, 'open')
+        pid = self.command(tree, 'fork member')
+        self.command(tree, 'hide member')
         pwatch = self.watch_tree('--verbose', '--json', tree.pid)
-        said = self.await_message(pwatch, 'info', f'{CANNOT}{pid} ')
-        self.tell(tree, 'show member')
-        self.tell(tree, 'open')
+        messages = self.wait_for_message(pwatch, 'info', f'{CANNOT}{pid} ')
+        self.command(tree, 'show member')
+        self.command(tree, 'open')
         read_lines(pwatch.stdout, 2)
-        said += self.finish(pwatch, tree)
-        self.assertNotIn('warning', said)
+        messages += self.finish(pwatch, tree)
+        self.assertNotIn('warning', messages)
 
     def test_a_member_that_stays_unreadable(self):
-        tree = self.plant()
-        self.tell(tree, 'open')
-        pid = self.tell(tree, 'fork member')
-        self.tell(tree, 'fork another')
-        self.tell(tree, 'hide member')
-        self.tell(tree, 'hide another')
+        tree = self.start_tree()
+        self.command(tree, 'open')
+        pid = self.command(tree, 'fork member')
+        self.command(tree, 'fork another')
+        self.command(tree, 'hide member')
+        self.command(tree, 'hide another')
         pwatch = self.watch_tree(tree.pid)
-        said = self.await_message(pwatch, 'warning', f'{CANNOT}')
-        self.assertIn('(member)' if f'PID {pid} ' in said else '(another)', said)
-        self.assertIn('CAP_SYS_PTRACE', said)
+        messages = self.wait_for_message(pwatch, 'warning', f'{CANNOT}')
+        self.assertIn('(member)' if f'PID {pid} ' in messages else '(another)', messages)
+        self.assertIn('CAP_SYS_PTRACE', messages)
         self.assertEqual(self.finish(pwatch, tree), '')
 
-    def test_a_look_at_one_that_is_unreadable(self):
-        tree = self.plant()
-        self.tell(tree, 'open')
-        pid = self.tell(tree, 'fork member')
-        self.tell(tree, 'hide member')
+    def test_once_with_an_unreadable_member(self):
+        tree = self.start_tree()
+        self.command(tree, 'open')
+        pid = self.command(tree, 'fork member')
+        self.command(tree, 'hide member')
         result = self.run_pwatch('--once', tree.pid, executable=self.pwatch, **self.options)
         self.assertEqual(result.returncode, 0)
         self.assertEqual(result.stderr.count(b'\n'), 1, result)
         self.assertIn(f'{CANNOT}{pid}'.encode(), result.stderr)
 
     def test_the_session_keeper_of_a_service_manager(self):
-        tree = self.plant()
-        self.tell(tree, 'open')
-        self.tell(tree, 'fork (sd-pam)')
-        self.tell(tree, 'hide (sd-pam)')
+        tree = self.start_tree()
+        self.command(tree, 'open')
+        self.command(tree, 'fork (sd-pam)')
+        self.command(tree, 'hide (sd-pam)')
         result = self.run_pwatch('--once', tree.pid, executable=self.pwatch, **self.options)
         self.assertEqual((result.returncode, result.stderr), (0, b''))
-        self.tell(tree, 'fork member')
-        self.tell(tree, 'hide member')
+        self.command(tree, 'fork member')
+        self.command(tree, 'hide member')
         pwatch = self.watch_tree('--verbose', tree.pid)
-        said = self.await_message(pwatch, 'warning', CANNOT)
-        self.assertIn('(member)', said)
-        self.assertNotIn('sd-pam', said)
+        messages = self.wait_for_message(pwatch, 'warning', CANNOT)
+        self.assertIn('(member)', messages)
+        self.assertNotIn('sd-pam', messages)
 
     def test_the_end_of_a_tree(self):
         script = 'for i in 1 2 3 4 5; do for j in 1 2 3 4; do sleep 0.0$j & done; wait; done'
@@ -154,12 +154,12 @@ class Warnings(Case):
                                          **self.options)
                 self.assertEqual((result.returncode, result.stderr), (0, b''))
 
-    def test_limits_are_not_taken_for_privileges(self):
-        tree = self.plant()
-        self.tell(tree, 'open')
+    def test_limits_are_not_mistaken_for_missing_privileges(self):
+        tree = self.start_tree()
+        self.command(tree, 'open')
         for _ in range(30):
-            self.tell(tree, 'fork netns')
-        met = 0
+            self.command(tree, 'fork netns')
+        found = 0
         for limit in range(6, 60, 2):
             for arguments in (['--once'], ['--check', '--json']):
                 result = self.run_pwatch(
@@ -168,11 +168,11 @@ class Warnings(Case):
                 for line in (result.stdout + result.stderr).splitlines():
                     if b'oo many open files' not in line:
                         continue
-                    met += 1
+                    found += 1
                     self.assertNotIn(b'CAP_', line)
                     self.assertRegex(line, b'ulimit -n')
                 self.assertLess(result.stderr.count(b'warning'), 25, result)
-        self.assertGreater(met, 0)
+        self.assertGreater(found, 0)
 
 
 if __name__ == '__main__':
