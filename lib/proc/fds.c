@@ -133,7 +133,7 @@ static int visit_descriptor(void *data, long number)
 		step->visit(step->data, inode);
 	else if (strcmp(link, "anon_inode:[io_uring]") == 0 && scan->ring_count < FDS_RINGS_MAX)
 		scan->rings[scan->ring_count++] = (int)number;
-	return 0;
+	return scan->tries ? FOUND : 0;
 }
 
 static void close_list(struct fds_scan *scan)
@@ -375,9 +375,10 @@ int fds_try(int process)
 
 	if (result < 0)
 		return result;
+	scan.tries = true;
 	result = fds_next(&scan, visit_nothing, NULL);
-	/* The scan may have started again with privilege. */
-	if (result > 0)
+	/* The scan may have started again with privilege, or with a thread. */
+	if (result > 0 && !scan.listed)
 		result = fds_next(&scan, visit_nothing, NULL);
 	fds_end(&scan);
 	return result < 0 ? result : 0;

@@ -32,6 +32,7 @@ struct fds_scan {
 	long tid;        /* the thread of the directory; 0: the leader */
 	bool denied;     /* some directory may not be read */
 	bool privileged; /* the scan uses the available privilege */
+	bool tries;      /* one descriptor is enough */
 	/* Threads with tables of their own. */
 	int tasks;          /* the directory of threads that is being read; -1: none */
 	bool tables_listed; /* the directory was read to its end */

@@ -336,8 +336,9 @@ void placement_locate(struct placement *placement, uint64_t now)
 
 struct candidate {
 	pid_t pid;
+	pid_t ppid;
 	uint64_t start_time;
-	unsigned int depth; /* of its PID namespace; 0: unknown */
+	unsigned int depth; /* of its PID namespace; 1: that of the library; 0: unknown */
 	bool init;          /* it is PID 1 in its innermost PID namespace */
 };
 
@@ -345,6 +346,7 @@ struct search {
 	const struct procfs *procfs;
 	const struct netns_id *id;
 	struct candidate best;
+	struct candidate member; /* the best one apart from init processes outside of the tree */
 	int error; /* why a process could not be examined; 0: all could, or were gone */
 };
 
@@ -355,11 +357,12 @@ static bool is_better(const struct candidate *candidate, const struct candidate 
 	return candidate->start_time < best->start_time;
 }
 
-/* Examines one process. Returns its parent if it lives in the namespace, or 0. */
-static pid_t consider(struct search *search, pid_t pid)
+/* Examines one process, the depth of whose PID namespace may be known already. Returns its parent
+ * if it lives in the namespace, or 0. */
+static pid_t consider_at(struct search *search, pid_t pid, unsigned int depth)
 {
 	CLEANUP_CLOSE int process = procfs_open_process(search->procfs, pid);
-	struct candidate candidate = {.pid = pid};
+	struct candidate candidate = {.pid = pid, .depth = depth};
 	struct process_stat stat;
 	struct netns_id id;
 	pid_t innermost = 0;
@@ -369,12 +372,31 @@ static pid_t consider(struct search *search, pid_t pid)
 	if (process < 0 || procfs_netns(process, &id) < 0 || !netns_id_is_same(&id, search->id) ||
 	    procfs_read_stat(process, &stat) < 0)
 		return 0;
-	procfs_read_nspid(process, &innermost, &candidate.depth);
+	if (depth == 1)
+		innermost = pid;
+	else
+		procfs_read_nspid(process, &innermost, &candidate.depth);
 	candidate.init = innermost == 1;
+	candidate.ppid = stat.ppid;
 	candidate.start_time = stat.start_time;
 	if (is_better(&candidate, &search->best))
 		search->best = candidate;
 	return stat.ppid;
+}
+
+static pid_t consider(struct search *search, pid_t pid)
+{
+	return consider_at(search, pid, 0);
+}
+
+/* If a member lives in the library's own PID namespace, no other init process can be its ancestor.
+ */
+static void consider_own_init(struct search *search)
+{
+	if (search->best.depth != 1 || search->best.init || search->member.pid != 0)
+		return;
+	search->member = search->best;
+	consider_at(search, 1, 1);
 }
 
 static void consider_members(struct search *search, struct netns *ns)
@@ -389,6 +411,7 @@ static void consider_members(struct search *search, struct netns *ns)
 		       (process = scope_next(view->subscription->scope, process)))
 			if (process->netns_known && netns_id_is_same(&process->netns, &ns->id)) {
 				consider(search, process->pid);
+				consider_own_init(search);
 				left--;
 			}
 	}
@@ -500,7 +523,6 @@ static uint64_t inode_of(int netns)
 int placement_enter(struct placement *placement, struct netns *ns, struct reader_target *target)
 {
 	struct search search = {.procfs = &ns->workers->context->procfs, .id = &ns->id};
-	struct candidate member;
 	pid_t parent;
 
 	*target = (struct reader_target){
@@ -529,19 +551,21 @@ int placement_enter(struct placement *placement, struct netns *ns, struct reader
 	}
 	if (search.best.pid == 0)
 		return search.error;
-	member = search.best;
-	parent = consider(&search, member.pid);
+	if (search.member.pid == 0 || !search.best.init)
+		search.member = search.best;
+	parent = search.best.ppid;
+	/* No ancestor lives in a PID namespace further inside. */
 	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
-		parent = consider(&search, parent);
+		parent = consider_at(&search, parent, search.member.depth == 1);
 	/* If a member has entered a container from outside, the init process of the container is
 	 * not its ancestor. */
-	if (!search.best.init && member.depth > 1)
+	if (!search.best.init && search.member.depth > 1)
 		consider(&search, inits_find(&placement->inits, &ns->id));
 	/* A member whose namespace can be opened is preferred to an init process whose namespace
 	 * cannot. */
 	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
-	    is_readable(search.procfs, member.pid, &ns->inode))
-		search.best = member;
+	    is_readable(search.procfs, search.member.pid, &ns->inode))
+		search.best = search.member;
 	if (ns->inode == 0)
 		ns->inode = own_inode(search.procfs, &ns->id);
 	ns->pid = search.best.pid;
