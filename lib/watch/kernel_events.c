@@ -132,15 +132,30 @@ static void add_candidate(struct kernel_events *events, const struct process *pr
 		add_outside_candidate(events, process->pid, process, &process->netns);
 }
 
+/* Whether a thread must be located. All records of one drain are older than the drain, so what was
+ * found since it began holds for all of them: a process that listens thousands of times is located
+ * once. */
+static bool must_locate(struct kernel_events *events, const struct process *process, pid_t tid)
+{
+	struct located *located = &events->located[(unsigned int)tid % LOCATED_MAX];
+
+	if (located->tid == tid && located->start_time == process->start_time &&
+	    located->drain == events->drains && process->netns_known)
+		return false;
+	*located = (struct located){tid, process->start_time, events->drains};
+	return true;
+}
+
 static void member_changed(struct kernel_events *events, struct process *process,
                            const struct tcp_change *change)
 {
 	struct place *place = NULL;
 
-	placement_find(events->placement, process);
+	if (must_locate(events, process, process->pid))
+		placement_find(events->placement, process);
 	if (change->listening) {
 		unseen_listened(events->unseen, process, change);
-		if (change->tid != process->pid)
+		if (change->tid != process->pid && must_locate(events, process, change->tid))
 			elsewhere_look_at(events->elsewhere, process, change->tid);
 	}
 	/* The process or thread may have moved before listen(2): its new namespace must have a
@@ -457,6 +472,7 @@ int kernel_events_update(struct kernel_events *events)
 
 void kernel_events_drain(struct kernel_events *events)
 {
+	events->drains++;
 	if (events->context->notifier)
 		events->more = notifier_drain(events->context->notifier, SLICE);
 	/* All records of processes that have exited earlier have been handled now. */

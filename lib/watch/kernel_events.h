@@ -20,6 +20,15 @@ struct placement;
 struct subscription_table;
 struct unseen;
 
+/* A thread of a member that was located since the present records were taken. */
+struct located {
+	pid_t tid;
+	uint64_t start_time; /* of the process */
+	uint64_t drain;      /* the number of kernel_events_drain() */
+};
+
+#define LOCATED_MAX 64
+
 struct kernel_events {
 	struct context *context; /* has the notifier */
 	struct netns_table *namespaces;
@@ -37,6 +46,8 @@ struct kernel_events {
 	                          matter */
 	void *known_sockets;   /* tsearch(3): sockets of members, by the kernel's address */
 	size_t known_socket_count;
+	uint64_t drains;
+	struct located located[LOCATED_MAX]; /* by thread ID */
 };
 
 void kernel_events_init(struct kernel_events *events, struct subscription_table *subscriptions,
