@@ -68,6 +68,14 @@ static void teardown(void)
 	netns_table_clear(&table);
 }
 
+/* Does all work that is due, in any number of slices. */
+static void work_all(uint64_t now)
+{
+	do {
+		netns_table_work(&table, now);
+	} while (netns_table_due(&table) <= now);
+}
+
 static struct netns *get(uint64_t ino)
 {
 	struct netns_id id = {.dev = 1, .ino = ino};
@@ -107,25 +115,75 @@ START_TEST(only_those_that_are_due_are_visited)
 
 	for (uint64_t i = 0; i < COUNT; i++)
 		get(100 + i);
-	netns_table_work(&table, now);
+	work_all(now);
 	ck_assert_uint_eq(entered, COUNT);
 	ck_assert_uint_eq(exhausted, COUNT);
 	ck_assert_uint_gt(netns_table_due(&table), now);
 	now++;
-	netns_table_work(&table, now);
+	work_all(now);
 	ck_assert_uint_eq(entered, COUNT);
 	ck_assert_uint_eq(table.visits, COUNT);
 	late = get(1);
 	ck_assert_uint_le(netns_table_due(&table), now);
-	netns_table_work(&table, now);
+	work_all(now);
 	ck_assert_uint_eq(entered, COUNT + 1);
 	ck_assert_ptr_eq(last_entered, late);
 	ck_assert_uint_eq(table.visits, COUNT + 1);
 	/* The pause of the others ends a moment earlier. */
 	now = netns_table_due(&table);
-	netns_table_work(&table, now);
+	work_all(now);
 	ck_assert_uint_eq(entered, 2 * COUNT + 1);
 	ck_assert_uint_eq(netns_table_due(&table), now + 1);
+}
+END_TEST
+
+/* To enter a namespace takes a while here, as the fork of a helper does. */
+static int enter_slowly(void *data, struct netns *ns, struct reader_target *target)
+{
+	uint64_t until = clock_now(CLOCK_MONOTONIC) + NSEC_PER_MSEC;
+
+	while (clock_now(CLOCK_MONOTONIC) < until)
+		continue;
+	return enter(data, ns, target);
+}
+
+static struct turn crowd_turn, quiet_turn;
+
+static struct turn *turn_of(void *data, const struct netns *ns)
+{
+	(void)data;
+	return ns->id.ino == 1 ? &quiet_turn : &crowd_turn;
+}
+
+/* A tree with thousands of namespaces delays another one by the time for one of them, and the
+ * monitor by a slice. */
+START_TEST(the_namespaces_of_a_crowd_are_read_in_slices_and_turns)
+{
+	static struct netns_observer slow;
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	slow = observer;
+	slow.enter = enter_slowly;
+	slow.turn = turn_of;
+	table.observer = &slow;
+	turn_init(&crowd_turn);
+	turn_init(&quiet_turn);
+	for (uint64_t i = 0; i < COUNT; i++)
+		get(100 + i);
+	get(1);
+	netns_table_work(&table, now);
+	ck_assert_uint_ge(entered, 1);
+	ck_assert_uint_le(entered, 5);
+	ck_assert_uint_eq(table.visits, entered);
+	ck_assert_uint_le(netns_table_due(&table), now);
+	/* It was the second one, even if the first one has taken the whole slice. */
+	if (entered == 1)
+		netns_table_work(&table, now);
+	ck_assert(list_empty(&quiet_turn.link));
+	ck_assert(!list_empty(&crowd_turn.link));
+	netns_end_turn(&crowd_turn);
+	netns_end_turn(&quiet_turn);
+	ck_assert_uint_le(netns_table_due(&table), now);
 }
 END_TEST
 
@@ -197,7 +255,7 @@ static bool reads(struct netns *ns, const struct burst *burst)
 	ns->improve = UINT64_MAX;
 	ns->earliest = 0;
 	netns_set_interval(ns, 0, true);
-	netns_table_work(&table, burst->next);
+	work_all(burst->next);
 	return entered > before && last_entered == ns;
 }
 
@@ -212,7 +270,7 @@ START_TEST(a_burst_does_not_wait_for_what_others_have_spent)
 
 	schedule.resting = NSEC_PER_SEC;
 	schedule.sharers = 3;
-	netns_table_work(&table, clock_now(CLOCK_MONOTONIC));
+	work_all(clock_now(CLOCK_MONOTONIC));
 	begin(crowded, &spent, &shares[0], -(int64_t)NSEC_PER_MSEC);
 	begun = spent.begun;
 	ck_assert(!reads(crowded, &spent));
@@ -240,6 +298,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, there_is_one_for_each_namespace_and_way);
 	tcase_add_test(all, only_those_that_are_due_are_visited);
+	tcase_add_test(all, the_namespaces_of_a_crowd_are_read_in_slices_and_turns);
 	tcase_add_test(all, an_expected_listener_does_not_wait_for_the_rest);
 	tcase_add_test(all, a_cycle_costs_what_its_reads_cost);
 	tcase_add_test(all, a_worker_whose_views_change_is_listed_once);

@@ -170,6 +170,28 @@ static bool wants_closes(void *data, const struct netns *ns)
 	return false;
 }
 
+/* Several watchers may need a namespace. Of the first few, the one that may be served first pays.
+ */
+#define PAYERS_MAX 8
+
+static struct turn *turn_of(void *data, const struct netns *ns)
+{
+	struct turn *best = NULL;
+	unsigned int left = PAYERS_MAX;
+	struct view *view;
+
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace) {
+		struct turn *turn = &view->subscription->turn;
+
+		if (left-- == 0)
+			break;
+		if (!best || turn->earliest < best->earliest)
+			best = turn;
+	}
+	return best;
+}
+
 static const struct netns_observer netns_observer = {
 	.changed = changed,
 	.completed = completed,
@@ -178,6 +200,7 @@ static const struct netns_observer netns_observer = {
 	.log = log_for_all,
 	.enter = enter,
 	.wants_closes = wants_closes,
+	.turn = turn_of,
 };
 
 /* --- the trees --- */

@@ -27,6 +27,8 @@
 #define CONFIRM_REST 32
 /* How often a failed read is repeated at once. */
 #define RETRIES_MAX 5
+/* The approximate maximum length of netns_table_work(). */
+#define SLICE (5 * NSEC_PER_MSEC)
 /* The pause before a namespace asks again for room for its helper, while all helpers are busy. */
 #define ROOM_PAUSE NSEC_PER_MSEC
 /* The pause before the next read if there was no memory for this one. */
@@ -52,6 +54,9 @@ void netns_table_init(struct netns_table *table, struct context *context, struct
 	list_init(&table->list);
 	list_init(&table->helpers);
 	list_init(&table->views_changed);
+	turns_init(&table->turns);
+	turn_init(&table->nobody);
+	table->nobody.unlimited = true;
 	hash_init(&table->by_id);
 	hash_init(&table->by_serial);
 	hash_init(&table->by_helper);
@@ -125,7 +130,8 @@ static uint64_t due(const struct netns *ns)
 /* Called after every change that may make work due earlier. */
 static void reschedule(struct netns *ns)
 {
-	heap_set(&ns->workers->due, &ns->due, due(ns));
+	if (!turn_place_waits(&ns->place))
+		heap_set(&ns->workers->due, &ns->due, due(ns));
 }
 
 /* Starts or restarts a burst. */
@@ -167,6 +173,7 @@ struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
 	list_init(&ns->bursts);
 	list_init(&ns->helper);
 	list_init(&ns->views_changed);
+	turn_place_init(&ns->place);
 	list_append(&table->list, &ns->link);
 	netns_views_changed(ns);
 	hash_add(&table->by_id, &ns->by_id, id->ino);
@@ -185,6 +192,7 @@ void netns_free(struct netns *ns)
 	hash_remove(&ns->workers->by_id, &ns->by_id);
 	hash_remove(&ns->workers->by_serial, &ns->by_serial);
 	heap_remove(&ns->workers->due, &ns->due);
+	turn_place_remove(&ns->place);
 	free(ns);
 }
 
@@ -204,15 +212,6 @@ static void log_rejected(struct netns *ns)
 		netns_log(ns, PORTWATCH_LOG_DEBUG, "%llu malformed rows were left out",
 		          (unsigned long long)(rejected - ns->rejected));
 	ns->rejected = rejected;
-}
-
-/* A pause of `times` times the length of the read that has just ended; at most one second, because
- * the whole process may have been stopped during the read. */
-static uint64_t rest_after(const struct netns *ns, uint64_t now, unsigned int times)
-{
-	uint64_t rest = (now - ns->requested) * times;
-
-	return rest < NSEC_PER_SEC ? rest : NSEC_PER_SEC;
 }
 
 /* Schedules a read, unless an earlier one is due. */
@@ -265,7 +264,7 @@ static void complete(struct netns *ns, uint64_t now)
 		if (is_explained(ns, (size_t)missing))
 			ns->earliest = now;
 	} else if (missing > 0)
-		read_at(ns, now + CONFIRM_PAUSE + rest_after(ns, now, CONFIRM_REST));
+		read_at(ns, now + CONFIRM_PAUSE + ns->length * CONFIRM_REST);
 	ns->confirming = missing > 0 && !ns->confirming;
 	ns->begun = 0;
 	ns->ended = 0;
@@ -373,11 +372,13 @@ static void take(struct netns *ns, enum reader_state state)
 		return;
 	now = clock_now(CLOCK_MONOTONIC);
 	ns->pending = false;
+	turn_place_remove(&ns->place);
 	ns->changed = false;
 	ns->workers->prompted |= ns->prompted;
 	/* The confirming read may have followed without a pause, so the pause after it is
 	 * longer. */
-	ns->earliest = now + rest_after(ns, now, ns->confirming ? 2 * REST : REST);
+	ns->length = netns_read_length(ns, now);
+	ns->earliest = now + ns->length * (ns->confirming ? 2 * REST : REST);
 	if (state == READER_COMPLETE)
 		complete(ns, now);
 	else if (state == READER_RETRY)
@@ -402,10 +403,11 @@ static void heed(struct netns *ns)
 static void ready(struct source *source)
 {
 	struct netns *ns = container_of(source, struct netns, source);
-
-	uint64_t before = measure(ns);
+	struct turn *turn = ns->place.turn;
+	uint64_t before = measure(ns), used;
 	enum reader_state state;
 
+	ns->workers->entered = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	if (ns->pending) {
 		state = reader_process(ns->reader);
 		spend(ns, before);
@@ -421,6 +423,16 @@ static void ready(struct source *source)
 	}
 	heed(ns);
 	reschedule(ns);
+	used = clock_now(CLOCK_THREAD_CPUTIME_ID) - ns->workers->entered;
+	ns->work += used;
+	turn_charge(turn, used, clock_now(CLOCK_MONOTONIC));
+}
+
+static enum urgency urgency_of(const struct netns *ns)
+{
+	if (ns->begun > 0 || ns->ended > 0 || ns->expected.count > 0)
+		return ns->reader ? URGENCY_REPORTED : URGENCY_REPORTED_FORK;
+	return ns->reader ? URGENCY_USUAL : URGENCY_FORK;
 }
 
 static void request(struct netns *ns, uint64_t now)
@@ -431,9 +443,9 @@ static void request(struct netns *ns, uint64_t now)
 	ns->again = false;
 	ns->next = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
-	if (!ns->reader && !netns_make_room(ns, now)) {
+	if (!ns->reader && !netns_make_room(ns)) {
 		ns->again = true;
-		ns->earliest = now + ROOM_PAUSE;
+		turns_put_back(&ns->workers->turns, &ns->place, urgency_of(ns), now + ROOM_PAUSE);
 		return;
 	}
 	if (!ns->reader && !netns_open_reader(ns)) {
@@ -448,6 +460,7 @@ static void request(struct netns *ns, uint64_t now)
 	ns->prompted = ns->begun > 0 || ns->ended > 0 || (ns->confirming && ns->prompted);
 	ns->workers->polled |= !ns->prompted;
 	ns->spent = 0;
+	ns->work = 0;
 	before = measure(ns);
 	if (before)
 		netns_helper_cost(ns, now);
@@ -470,6 +483,8 @@ void netns_expect(struct netns *ns, const struct tcp_change *change)
 	else
 		ns->ended++;
 	netns_read_now(ns);
+	if (turn_place_waits(&ns->place))
+		turns_add(&ns->workers->turns, ns->place.turn, &ns->place, urgency_of(ns));
 }
 
 void netns_lost(struct netns *ns)
@@ -564,31 +579,65 @@ static void work(struct netns *ns, uint64_t now)
 		request(ns, now);
 }
 
-void netns_table_work(struct netns_table *table, uint64_t now)
+/* Queues the workers that are due, each in the turn of a watcher. */
+static void queue_due(struct netns_table *table, uint64_t now)
 {
-	struct list all;
-
-	/* Serves each worker once, because a worker may have work again at once. */
-	list_init(&all);
 	while (heap_key(&table->due) <= now) {
 		struct netns *ns = container_of(heap_first(&table->due), struct netns, due);
+		struct turn *turn = NULL;
 
 		heap_remove(&table->due, &ns->due);
-		list_append(&all, &ns->working);
+		if (ns->pending) {
+			table->visits++;
+			work(ns, now);
+			reschedule(ns);
+			continue;
+		}
+		if (table->observer->turn)
+			turn = table->observer->turn(table->data, ns);
+		turns_add(&table->turns, turn ? turn : &table->nobody, &ns->place, urgency_of(ns));
 	}
-	while (!list_empty(&all)) {
-		struct netns *ns = container_of(all.next, struct netns, working);
+}
 
-		list_remove(&ns->working);
+void netns_table_work(struct netns_table *table, uint64_t now)
+{
+	uint64_t begun = clock_now(CLOCK_MONOTONIC), time = begun;
+	struct turn_place *place;
+
+	table->turns.reads_max = table->helpers_max - table->helpers_max / 4;
+	queue_due(table, now);
+	while (time - begun < SLICE && (place = turns_take(&table->turns, now))) {
+		struct netns *ns = container_of(place, struct netns, place);
+		struct turn *turn = place->turn;
+		uint64_t used;
+
+		table->entered = clock_now(CLOCK_THREAD_CPUTIME_ID);
 		table->visits++;
 		work(ns, now);
+		if (!ns->pending && !turn_place_waits(place))
+			turn_place_remove(place);
 		reschedule(ns);
+		time = clock_now(CLOCK_MONOTONIC);
+		used = clock_now(CLOCK_THREAD_CPUTIME_ID) - table->entered;
+		ns->work += used;
+		turn_charge(turn, used, time);
 	}
 }
 
 uint64_t netns_table_due(const struct netns_table *table)
 {
-	return heap_key(&table->due);
+	return clock_earlier(heap_key(&table->due), turns_due(&table->turns));
+}
+
+static void requeue(void *data, struct turn_place *place)
+{
+	(void)data;
+	reschedule(container_of(place, struct netns, place));
+}
+
+void netns_end_turn(struct turn *turn)
+{
+	turn_end(turn, requeue, NULL);
 }
 
 uint64_t netns_table_poll(struct netns_table *table)

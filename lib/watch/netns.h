@@ -15,6 +15,7 @@
 #include "watch/expectation.h"
 #include "watch/log.h"
 #include "watch/schedule.h"
+#include "watch/turns.h"
 
 struct netns;
 
@@ -46,6 +47,8 @@ struct netns_observer {
 	int (*enter)(void *data, struct netns *ns, struct reader_target *target);
 	/* Whether the kernel's reports of closed sockets are wanted. */
 	bool (*wants_closes)(void *data, const struct netns *ns);
+	/* The turn in which the namespace is read: of a watcher that needs it. NULL: of none. */
+	struct turn *(*turn)(void *data, const struct netns *ns);
 };
 
 /* All workers. */
@@ -60,7 +63,10 @@ struct netns_table {
 	struct hash by_helper;    /* those with a helper, by its PID */
 	struct list helpers;      /* the same workers, the one whose last read is oldest first */
 	unsigned int helpers_max; /* the most that run at once */
-	struct heap due; /* ordered by a time that is not later than the worker's due time */
+	struct heap due;    /* ordered by a time that is not later than the worker's due time */
+	struct turns turns; /* of the workers whose time has come */
+	struct turn nobody; /* the turn of those that no watcher needs */
+	uint64_t entered;   /* CPU time of this thread when it took up the present worker */
 	struct list views_changed; /* those whose views have changed, for placement.c */
 	size_t adapting;           /* the number of workers without an interval of their own */
 	uint64_t visits;           /* of workers by netns_table_work(), for the tests */
@@ -77,7 +83,7 @@ struct netns {
 	struct hash_link by_helper;
 	struct list helper; /* in table->helpers, while it has one */
 	struct heap_link due;
-	struct list working; /* for netns_table_work() */
+	struct turn_place place; /* where it waits for its read, instead of `due` */
 	bool parked; /* its reader was closed because of a quota, and is opened for the next read */
 	struct list views_changed; /* in table->views_changed */
 	struct list views;         /* owned by the observer: struct view, see sockets.h */
@@ -107,6 +113,9 @@ struct netns {
 	uint64_t spent;        /* CPU time of this thread for the present read */
 	bool changed;          /* the present read has found a change */
 	uint64_t cpu;          /* CPU time of the helper when it was measured last */
+	uint64_t length;       /* of the last read, see netns_read_length() ... */
+	uint64_t length_cpu;   /* ... and the CPU time of the helper at its end */
+	uint64_t work;         /* CPU time of this thread for the present read */
 	uint64_t opened;       /* when the reader was opened */
 	uint64_t requests;     /* number of requests so far */
 	uint64_t completed; /* number of the last request that was answered completely; 0: none yet
@@ -141,13 +150,16 @@ struct netns {
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
                       const struct netns_observer *observer, void *data);
 void netns_table_clear(struct netns_table *table);
-/* Does the work that is due at `now`: deadlines, reads, better readers. */
+/* Does the work that is due at `now`: deadlines, reads, better readers. What takes longer than a
+ * slice is left for the next call. */
 void netns_table_work(struct netns_table *table, uint64_t now);
 /* When netns_table_work() has work next. */
 uint64_t netns_table_due(const struct netns_table *table);
 /* Begins a poll cycle: reads all namespaces without an interval of their own. Returns the cost of
  * these reads, in ns of CPU time. */
 uint64_t netns_table_poll(struct netns_table *table);
+/* A watcher ends: others pay for the reads that wait in its turn. */
+void netns_end_turn(struct turn *turn);
 /* Whether the process is the helper of a worker. */
 bool netns_table_has_helper(const struct netns_table *table, pid_t pid);
 /* The first worker of a namespace; each combination of reader and form has a worker of its own.

@@ -118,6 +118,8 @@ void netns_close_reader(struct netns *ns)
 	reader_close(ns->reader, &child);
 	loop_reap(&ns->workers->context->loop, &child);
 	ns->reader = NULL;
+	if (ns->pending)
+		turn_place_remove(&ns->place);
 	ns->pending = false;
 }
 
@@ -139,14 +141,18 @@ static bool has_room(const struct netns_table *table)
 	return count == 0 || (count < table->helpers_max && fd_room() >= HELPER_DESCRIPTORS);
 }
 
-/* Whether the helper is at work, or will be in this turn: in a poll cycle those with helpers are
- * read first. Otherwise they would all take the helpers of others that are to be read next. */
-static bool is_needed(const struct netns *ns, uint64_t now)
+/* Whether the helper of `other` is at work, or will be for the same watcher and is more urgent: in
+ * a poll cycle those with helpers are read first. Otherwise they would all take the helpers of
+ * others that are to be read next. What waits for another watcher's turn counts less than a turn
+ * that has come. */
+static bool is_needed(const struct netns *other, const struct netns *ns)
 {
-	return ns->pending || (ns->again && ns->earliest <= now);
+	return other->pending ||
+	       (turn_place_waits(&other->place) && other->place.turn == ns->place.turn &&
+	        other->place.urgency < ns->place.urgency);
 }
 
-bool netns_make_room(struct netns *ns, uint64_t now)
+bool netns_make_room(struct netns *ns)
 {
 	struct netns_table *table = ns->workers;
 	struct netns *other;
@@ -154,7 +160,7 @@ bool netns_make_room(struct netns *ns, uint64_t now)
 	list_each (other, &table->helpers, struct netns, helper) {
 		if (has_room(table))
 			break;
-		if (is_needed(other, now))
+		if (is_needed(other, ns))
 			continue;
 		/* The snapshot survives the helper, and the cookie of the namespace shows whether
 		 * the next helper enters the same namespace. */
@@ -193,6 +199,7 @@ static int open_kind(struct netns *ns, const struct reader_target *target)
 	}
 	ns->reads = 0;
 	ns->cpu = 0;
+	ns->length_cpu = 0;
 	ns->received = 0;
 	ns->slowest = 0;
 	ns->parked = false;
@@ -218,6 +225,26 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 	cpu = spawn_cpu_time(reader_pid(ns->reader));
 	ns->cpu = cpu;
 	return cpu > before ? cpu - before : 0;
+}
+
+/* A read of this length is not worth a look at the clocks. */
+#define SHORT NSEC_PER_MSEC
+/* The whole process may have been stopped during the read. */
+#define LENGTH_MAX (250 * NSEC_PER_MSEC)
+
+uint64_t netns_read_length(struct netns *ns, uint64_t now)
+{
+	uint64_t length = now - ns->requested, cpu, used;
+
+	if (length <= SHORT)
+		return length;
+	if (order[ns->kind] == PORTWATCH_READER_NSENTER)
+		return length < LENGTH_MAX ? length : LENGTH_MAX;
+	cpu = spawn_cpu_time(reader_pid(ns->reader));
+	used = cpu > ns->length_cpu ? cpu - ns->length_cpu : 0;
+	ns->length_cpu = cpu;
+	used += ns->work + clock_now(CLOCK_THREAD_CPUTIME_ID) - ns->workers->entered;
+	return used < length ? used : length;
 }
 
 static bool is_allowed(const struct netns *ns)

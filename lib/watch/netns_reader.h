@@ -17,7 +17,7 @@ bool netns_open_reader(struct netns *ns);
 void netns_close_reader(struct netns *ns);
 /* Before a reader is opened: where there are as many helpers as there may be, the namespace that
  * was read longest ago gives up its own. False while all of them are busy. */
-bool netns_make_room(struct netns *ns, uint64_t now);
+bool netns_make_room(struct netns *ns);
 /* It is about to be read: its helper is the last to be given up. */
 void netns_note_use(struct netns *ns);
 /* No way is left: pause, then begin with the best again. */
@@ -33,6 +33,10 @@ void netns_silence_closes(struct netns *ns, uint64_t now);
 /* What its helper has done since the last call, in ns of CPU; where that is unknown, the time since
  * the request. */
 uint64_t netns_helper_cost(struct netns *ns, uint64_t now);
+/* The length of the read that has just ended, in ns. While other processes of a busy machine have
+ * the CPU, the read goes on for longer and costs nothing, so a long read counts by its CPU time,
+ * where it is known. */
+uint64_t netns_read_length(struct netns *ns, uint64_t now);
 void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Logs a warning unless it was the last one. */

@@ -117,13 +117,15 @@ static void watch_outsider(struct subscription *subscription, struct holder *hol
 	holder->watch = watch;
 }
 
-/* Sets the pause after work that has begun at `begun`, unless the work was short. */
-static void rest(struct owners *owners, uint64_t begun)
+/* Sets the pause after work that has lasted this long and has taken this CPU time, unless the work
+ * was short. While other processes had the CPU, the work has cost nothing; while it waited in the
+ * kernel, the others had to wait too. */
+static void rest(struct owners *owners, uint64_t took, uint64_t cpu)
 {
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	uint64_t pause = cpu * REST > took ? cpu * REST : took;
 
-	if (now - begun > SHORT)
-		owners->earliest = now + (now - begun) * REST;
+	if (took > SHORT)
+		owners->earliest = clock_now(CLOCK_MONOTONIC) + pause;
 }
 
 static const struct process *find_member(const struct subscription *subscription, pid_t pid)
@@ -485,16 +487,19 @@ static void hold_found(struct subscription *subscription)
 
 /* In a large tree, and in a scope that counts every process: scans the processes that were reported
  * to listen, and their relatives, which may share the socket. */
-static void ask_candidates(struct subscription *subscription, uint64_t now)
+static void ask_candidates(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
 	struct relatives relatives = {.subscription = subscription};
+	uint64_t began, cpu;
 
 	if (owners->candidate_count == 0 || subscription->pending == 0 ||
 	    (scope_count(subscription->scope) < LARGE_TREE &&
 	     !scope_counts_everybody(subscription->scope)))
 		return;
-	relatives.deadline = clock_now(CLOCK_THREAD_CPUTIME_ID) + SLICE;
+	began = clock_now(CLOCK_MONOTONIC);
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	relatives.deadline = cpu + SLICE;
 	for (unsigned int i = 0; i < owners->candidate_count; i++)
 		ask_line(&relatives, owners->candidates[i]);
 	ask_descendants(&relatives);
@@ -502,7 +507,7 @@ static void ask_candidates(struct subscription *subscription, uint64_t now)
 	fd_tables_clear(&owners->tables);
 	hold_found(subscription);
 	forget_asked(owners);
-	rest(owners, now);
+	rest(owners, clock_now(CLOCK_MONOTONIC) - began, clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu);
 }
 
 /* --- the result of the search --- */
@@ -868,7 +873,7 @@ static void finish(struct subscription *subscription)
 	owners->queue = NULL;
 	owners->capacity = 0;
 	owners->phase = OWNERS_IDLE;
-	rest(owners, now - owners->took);
+	rest(owners, owners->took, owners->cpu);
 }
 
 bool owners_resolve(struct subscription *subscription, uint64_t now)
@@ -884,18 +889,17 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 		resolve_changed(subscription);
 		owners->waiting = now < owners->earliest;
 		if (!owners->waiting) {
-			ask_candidates(subscription, now);
+			ask_candidates(subscription);
 			begin(subscription, now);
 		}
 		if (owners->phase == OWNERS_IDLE)
 			return true;
 	}
 	before = clock_now(CLOCK_MONOTONIC);
-	cpu = owners->verifies ? clock_now(CLOCK_THREAD_CPUTIME_ID) : 0;
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	done = ask_queue(subscription, before + SLICE);
 	owners->took += clock_now(CLOCK_MONOTONIC) - before;
-	if (owners->verifies)
-		owners->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	owners->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (done)
 		finish(subscription);
 	return !done || owners->complete;

@@ -58,7 +58,7 @@ struct owners {
 	struct holder_answer answer;
 	bool holds_pending;          /* the present process holds a pending socket */
 	uint64_t took;               /* duration of the search so far, in ns */
-	uint64_t cpu;                /* its CPU time; only where it verifies */
+	uint64_t cpu;                /* its CPU time */
 	uint64_t verify_cost;        /* CPU time of a full check, smoothed */
 	uint64_t earliest;           /* CLOCK_MONOTONIC: earliest time of the next search */
 	uint64_t newcomers_earliest; /* earliest time of the next search of newcomers */

@@ -105,6 +105,8 @@ int subscription_new(struct subscription **subscription, struct subscription_tab
 	new->verify = UINT64_MAX;
 	new->created = clock_now(CLOCK_MONOTONIC);
 	new->deadline = new->created + START_DEADLINE;
+	turn_init(&new->turn);
+	new->turn.unlimited = true;
 	list_init(&new->views);
 	owners_init(new);
 	list_init(&new->dropping);
@@ -137,6 +139,7 @@ void subscription_free(struct subscription *subscription)
 	/* The ports are not reported as closed: the library only stops watching them. */
 	subscription->state = SUBSCRIPTION_FAILED;
 	drop_views(subscription, false);
+	netns_end_turn(&subscription->turn);
 	hash_clear(&subscription->views_by_netns);
 	owners_clear(subscription);
 	outbox_release(subscription->outbox);
@@ -158,6 +161,7 @@ void subscription_free(struct subscription *subscription)
 static void decide(struct subscription *subscription, int result)
 {
 	subscription->state = result < 0 ? SUBSCRIPTION_FAILED : SUBSCRIPTION_RUNNING;
+	subscription->turn.unlimited = false;
 	subscription->verify = clock_now(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
 	subscription->table->changed = true;
 	if (result < 0)

@@ -18,6 +18,7 @@
 #include "watch/owners.h"
 #include "watch/scope.h"
 #include "watch/sockets.h"
+#include "watch/turns.h"
 
 #define SKIPPED_MAX 32
 
@@ -74,6 +75,7 @@ struct subscription {
 	struct list changed_sockets; /* sockets whose holders have changed */
 	struct owners owners;
 	struct share share;   /* of what bursts of reads may take */
+	struct turn turn;     /* in which its namespaces are read */
 	int scan_error;       /* why some member could not be scanned; 0: all could */
 	bool attribute_again; /* some members could not be scanned: repeat the search with the next
 	                         poll cycle */
