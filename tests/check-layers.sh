@@ -72,7 +72,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 cat >"$work/without" <<'END'
 api/watcher		test_api	the whole: all that it joins has tests
 table/reader_child	test_reader	a kind of reader, behind the interface of all
-table/reader_ops	test_reader	what the kinds of readers share
 watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
 watch/monitor		test_watch	the whole of a thread: what it owns has tests
 watch/netns_reader	test_degrade	the choice of a reader: seen where the kernel refuses one
