@@ -2,6 +2,7 @@
 /* output.c - the destination of the lines of events */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +53,8 @@ bool output_is_pending(const struct output *output)
 	return output->sent < output->length;
 }
 
-/* Other processes share the open file, so it must not become nonblocking: poll before each line
- * instead. A pipe that is writable has room for a line, because a line is not longer than
- * PIPE_BUF. */
+/* Other processes share the open file, so it must not become nonblocking: poll before each write
+ * instead. A pipe that is writable has room for PIPE_BUF bytes. */
 static bool has_room(const struct output *output)
 {
 	struct pollfd poll_fd = {.fd = output->fd, .events = POLLOUT};
@@ -62,14 +62,17 @@ static bool has_room(const struct output *output)
 	return poll(&poll_fd, 1, 0) == 1;
 }
 
-/* The length of the rest of the line that is written next. */
+/* The length of the lines that are written next: as many as a pipe accepts in one piece. */
 static size_t next_length(const struct output *output)
 {
 	const char *start = output->pending + output->sent;
 	size_t rest = output->length - output->sent;
-	const char *newline = memchr(start, '\n', rest);
+	const char *newline;
 
-	return newline ? (size_t)(newline - start) + 1 : rest;
+	if (rest <= PIPE_BUF)
+		return rest;
+	newline = memrchr(start, '\n', PIPE_BUF);
+	return newline ? (size_t)(newline - start) + 1 : PIPE_BUF;
 }
 
 int output_flush(struct output *output)
@@ -126,7 +129,7 @@ static int make_room(struct output *output, size_t length)
 	return 0;
 }
 
-int output_line(struct output *output, const char *line, size_t length)
+int output_add(struct output *output, const char *line, size_t length)
 {
 	int result;
 
@@ -137,7 +140,14 @@ int output_line(struct output *output, const char *line, size_t length)
 		return result;
 	memcpy(output->pending + output->length, line, length);
 	output->length += length;
-	return output_flush(output);
+	return 0;
+}
+
+int output_line(struct output *output, const char *line, size_t length)
+{
+	int result = output_add(output, line, length);
+
+	return result < 0 ? result : output_flush(output);
 }
 
 void output_close(struct output *output)

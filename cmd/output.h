@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /* Each line is written at once, with one write(2). Lines that the destination does not accept wait
- * here, so that a stopped terminal or a full pipe delays only the output. */
+ * here, so that a stopped terminal or a full pipe delays only the output. Lines that wait are
+ * written together, up to PIPE_BUF bytes at a time, and no line is divided. */
 struct output {
 	int fd;           /* -1 after output_close() */
 	const char *name; /* for messages */
@@ -28,6 +29,9 @@ int output_open(struct output *output, const char *path, int fd);
 /* Queues one line, and writes it if possible. Returns 0 or a negative errno: -EPIPE if the reader
  * has gone, -ENOMEM, or the error of write(2). */
 int output_line(struct output *output, const char *line, size_t length);
+
+/* Queues one line, which output_flush() writes. Returns 0 or -ENOMEM. */
+int output_add(struct output *output, const char *line, size_t length);
 
 /* Writes pending lines without waiting. Returns 0 or a negative errno. */
 int output_flush(struct output *output);

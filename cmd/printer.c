@@ -82,9 +82,11 @@ static struct format_fields describe(const struct portwatch_event *event)
 	};
 }
 
+/* The lines of a listing are written together. */
 static void print_line(struct printer *printer, const char *line, size_t length)
 {
-	int result = output_line(&printer->output, line, length);
+	int result = printer->options->once ? output_add(&printer->output, line, length)
+	                                    : output_line(&printer->output, line, length);
 
 	if (result < 0)
 		fail(printer, result);
@@ -138,17 +140,25 @@ static void find_command(struct printer *printer, const struct portwatch_event *
                          struct format_fields *fields)
 {
 	bool shown = !printer->style.json && !printer->style.format;
+	bool own = fields->pid == portwatch_event_get_pid(event);
+	uint64_t start = own ? portwatch_event_get_start_time(event) : 0;
 	const char *line = "";
 	int length;
 
-	if (shown && fields->pid == portwatch_event_get_pid(event))
+	fields->command = printer->command;
+	/* A process with many ports is asked once for a listing. */
+	if (printer->options->once && own && start != 0 && fields->pid == printer->command_pid &&
+	    start == printer->command_start)
+		return;
+	if (shown && own)
 		line = portwatch_event_get_command_line(event);
 	if (*line == '\0')
 		line = listing_command(&printer->listing, fields);
 	length = snprintf(printer->command, sizeof(printer->command), "%s", line);
 	if (length > FORMAT_COMMAND_MAX)
 		memcpy(printer->command + FORMAT_COMMAND_MAX - 3, "...", 3);
-	fields->command = printer->command;
+	printer->command_pid = *line != '\0' && own ? fields->pid : 0;
+	printer->command_start = start;
 }
 
 static void keep(struct printer *printer, const struct portwatch_event *event,
@@ -228,6 +238,7 @@ int printer_list(struct printer *printer)
 			print(printer, rows[i]);
 	}
 	free(rows);
+	printer_flush(printer, false);
 	return count > INT_MAX ? INT_MAX : (int)count;
 }
 

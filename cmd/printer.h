@@ -22,7 +22,10 @@ struct printer {
 	struct overlap overlap;
 	struct settle settle;
 	struct listing listing; /* the open ports, for --once, --live and command lines */
-	char command[FORMAT_COMMAND_MAX + 1]; /* of the owner in the event that is printed */
+	/* The command line of the owner in the event that is printed, and whose it is. */
+	char command[FORMAT_COMMAND_MAX + 1];
+	pid_t command_pid;
+	uint64_t command_start;
 	struct hook *hook;
 	bool failed; /* a write has failed, except because the reader has gone */
 };

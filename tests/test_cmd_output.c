@@ -2,11 +2,13 @@
 /* test_cmd_output.c - how the lines of events are written */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +153,38 @@ START_TEST(a_full_pipe_stops_nothing)
 }
 END_TEST
 
+/* The other end of a socket shows what each write(2) has written. */
+START_TEST(lines_that_wait_are_written_together)
+{
+	enum { COUNT = 1000, LENGTH = sizeof("event 0000000000\n") - 1 };
+	char line[32], data[2 * PIPE_BUF];
+	unsigned long next = 0, pieces = 0;
+	int ends[2];
+	ssize_t length;
+
+	output_close(&output);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	ck_assert_int_eq(output_open(&output, NULL, ends[0]), 0);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(line, sizeof(line), "event %010d\n", i);
+		ck_assert_int_eq(output_add(&output, line, strlen(line)), 0);
+	}
+	while (next < COUNT) {
+		ck_assert_int_eq(output_flush(&output), 0);
+		length = recv(ends[1], data, sizeof(data), MSG_DONTWAIT);
+		ck_assert_int_gt(length, 0);
+		ck_assert_int_le(length, PIPE_BUF);
+		ck_assert_int_eq(length % LENGTH, 0);
+		for (ssize_t at = 0; at < length; at += LENGTH)
+			ck_assert_uint_eq(strtoul(data + at + strlen("event "), NULL, 10), next++);
+		pieces++;
+	}
+	ck_assert(!output_is_pending(&output));
+	ck_assert_uint_eq(pieces, COUNT / (PIPE_BUF / LENGTH) + 1);
+	close(ends[1]);
+}
+END_TEST
+
 START_TEST(a_reader_that_has_gone_is_reported)
 {
 	close(pipe_fds[0]);
@@ -237,6 +271,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_file_that_is_emptied_from_outside_begins_anew);
 	tcase_add_test(tcase, a_directory_is_refused);
 	tcase_add_test(tcase, a_full_pipe_stops_nothing);
+	tcase_add_test(tcase, lines_that_wait_are_written_together);
 	tcase_add_test(tcase, a_reader_that_has_gone_is_reported);
 	tcase_add_test(tcase, a_full_disk_is_reported);
 	tcase_add_test(tcase, lines_after_the_end_are_dropped);
