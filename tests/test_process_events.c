@@ -326,9 +326,42 @@ START_TEST(a_fork_an_exec_and_an_exit)
 }
 END_TEST
 
+static pid_t pid_max(void)
+{
+	char text[16];
+
+	ck_assert_int_gt(procfs_read(procfs.fd, "sys/kernel/pid_max", text, sizeof(text)), 0);
+	return (pid_t)atol(text);
+}
+
+/* A fork of a program with sanitizers takes 25 ms, as long as a thousand of these. */
+__attribute__((noinline)) static void use_up_pid(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/* Whether fewer than `room` PIDs are left before the last eighth, where the filter stays wide
+ * because PIDs will wrap around. */
+static bool is_near_the_end(pid_t room)
+{
+	return procfs_last_pid(&procfs) > pid_max() - pid_max() / 8 - room;
+}
+
+/* Uses PIDs up until they have wrapped around, if there is no room. */
+static void make_room(pid_t room)
+{
+	while (is_near_the_end(room))
+		use_up_pid();
+}
+
 /* Waits until the filter drops the forks of outsiders: until an outsider's fork doesn't arrive.
- * Returns false if the filter cannot become narrow: after a loss the filter is wide again, and
- * after PIDs have wrapped around, the older outsider appears to be young. */
+ * Returns false if the filter cannot become narrow: after a loss the filter is wide again, shortly
+ * before PIDs wrap around it stays wide, and after that the older outsider appears to be young. */
 static bool narrow(struct actor *outsider)
 {
 	uint64_t until = deadline();
@@ -336,7 +369,8 @@ static bool narrow(struct actor *outsider)
 
 	told.outsider = outsider->pid;
 	do {
-		if (told.losses > 0 || procfs_last_pid(&procfs) < outsider->pid)
+		if (told.losses > 0 || procfs_last_pid(&procfs) < outsider->pid ||
+		    is_near_the_end(0))
 			return false;
 		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
 		settle();
@@ -355,6 +389,8 @@ static bool narrow(struct actor *outsider)
 /* If other processes fork so much that the kernel drops records, the connector correctly reports a
  * loss and the trees are read. The case is then tried again. */
 #define ATTEMPTS 5
+/* The PIDs for one attempt and for the other tests that run meanwhile. */
+#define ROOM 2000
 
 /* Runs the test with an outsider that is older than the followed processes, until an attempt was
  * not disturbed. */
@@ -363,9 +399,12 @@ static void attempt(bool (*one)(struct actor *outsider))
 	bool done = false;
 
 	for (int i = 0; i < ATTEMPTS && !done; i++) {
-		struct actor outsider = actor_start();
+		struct actor outsider;
 
-		begin();
+		ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
+		make_room(ROOM);
+		outsider = actor_start();
+		begin_events();
 		done = one(&outsider) && told.losses == 0;
 		end();
 		actor_end(&outsider);
@@ -609,25 +648,6 @@ static void settle_with(pid_t last)
 	}
 }
 
-static pid_t pid_max(void)
-{
-	char text[16];
-
-	ck_assert_int_gt(procfs_read(procfs.fd, "sys/kernel/pid_max", text, sizeof(text)), 0);
-	return (pid_t)atol(text);
-}
-
-/* A fork of a program with sanitizers takes 25 ms, as long as a thousand of these. */
-__attribute__((noinline)) static void use_up_pid(void)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		_exit(0);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
 /* Returns the PID of a child that was made while the mark was above all given PIDs. If so many
  * other processes were made that PIDs have passed the mark or wrapped around, the function tries
  * again. */
@@ -639,8 +659,8 @@ static pid_t fork_below_mark(void)
 	for (;;) {
 		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
 		/* There must be room above the last PID. */
-		while ((last = procfs_last_pid(&procfs)) > pid_max() - pid_max() / 8 - 2 * YOUNGER)
-			use_up_pid();
+		make_room(2 * YOUNGER);
+		last = procfs_last_pid(&procfs);
 		begin_events();
 		settle_with(last + YOUNGER);
 		child = fork_once();
