@@ -155,10 +155,21 @@ END_TEST
 
 START_TEST(requests)
 {
-	static const char *const bad[] = {"",     " ",    "1",   "1 ",           "1 2 3",
-	                                  "1 2 ", "-1 2", "1 x", "4294967296 1", "1 4294967296"};
-	const struct frame_request asked = {4294967295U, 2};
-	struct frame_request read = {0, 0};
+	static const char *const bad[] = {"",
+	                                  " ",
+	                                  "1",
+	                                  "1 ",
+	                                  "1 2 ",
+	                                  "-1 2",
+	                                  "1 x",
+	                                  "4294967296 1",
+	                                  "1 2 x",
+	                                  "1 2 3 ",
+	                                  "1 2 3 4",
+	                                  "1 4294967296",
+	                                  "1 2 4294967296"};
+	const struct frame_request asked = {4294967295U, 2, 0}, again = {1, 4294967295U, 3};
+	struct frame_request read = {0, 0, 1};
 	char line[FRAME_REQUEST_MAX];
 	size_t size = frame_format_request(line, &asked);
 
@@ -167,6 +178,14 @@ START_TEST(requests)
 	ck_assert_int_eq(frame_parse_request(line, size - 1, &read), 0);
 	ck_assert_uint_eq(read.sequence, asked.sequence);
 	ck_assert_uint_eq(read.table, asked.table);
+	ck_assert_uint_eq(read.known, 0);
+	size = frame_format_request(line, &again);
+	ck_assert_uint_eq(size, strlen("1 4294967295 3\n"));
+	ck_assert_mem_eq(line, "1 4294967295 3\n", size);
+	ck_assert_int_eq(frame_parse_request(line, size - 1, &read), 0);
+	ck_assert_uint_eq(read.sequence, again.sequence);
+	ck_assert_uint_eq(read.table, again.table);
+	ck_assert_uint_eq(read.known, again.known);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(frame_parse_request(bad[i], strlen(bad[i]), &read), -EPROTO);
 }

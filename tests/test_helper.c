@@ -449,6 +449,133 @@ START_TEST(a_host_without_stdio)
 }
 END_TEST
 
+/* --- requests that are answered only if the table has changed */
+
+/* Requests the changes, and waits. Returns whether the helper has answered. */
+static bool request_changes(void)
+{
+	struct pollfd answer = {.fd = reader_fd(reading.reader), .events = POLLIN};
+	enum reader_state state = reader_request_changes(reading.reader);
+	uint64_t took;
+
+	ck_assert_int_eq(state, READER_PENDING);
+	for (int left = patience(60000); left > 0; left--) {
+		if (poll(&answer, 1, 1) == 1) {
+			ck_assert_int_eq(reading_wait(&reading), READER_COMPLETE);
+			ck_assert(!reader_take_unchanged(reading.reader, &took));
+			return true;
+		}
+		if (reader_take_unchanged(reading.reader, &took)) {
+			ck_assert_int_eq(poll(&answer, 1, 0), 0);
+			return false;
+		}
+	}
+	ck_abort_msg("no answer");
+}
+
+static void start_silence(void)
+{
+	start(PORTWATCH_TABLE_DIAG);
+	if (request_changes())
+		test_skip("the helper cannot measure time without a system call");
+}
+
+START_TEST(an_unchanged_table_is_not_sent)
+{
+	start_silence();
+	for (int i = 0; i < 3; i++) {
+		struct fixture_socket socket = fixture_listen(&fixture, "127.0.0.1", 0);
+
+		ck_assert(request_changes());
+		ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 1);
+		ck_assert_uint_eq(reader_snapshot(reading.reader)->rows[0].listener.port,
+		                  socket.port);
+		ck_assert(!request_changes());
+		ck_assert(!request_changes());
+		fixture_close(&fixture, socket);
+		ck_assert(request_changes());
+		ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 0);
+		ck_assert(!request_changes());
+	}
+	end();
+}
+END_TEST
+
+/* The port is the same. */
+START_TEST(another_socket_is_a_change)
+{
+	struct fixture_socket socket;
+
+	start_silence();
+	socket = fixture_listen(&fixture, "127.0.0.1", 0);
+	ck_assert(request_changes());
+	ck_assert(!request_changes());
+	fixture_close(&fixture, socket);
+	fixture_listen(&fixture, "127.0.0.1", socket.port);
+	ck_assert(request_changes());
+	ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 1);
+	end();
+}
+END_TEST
+
+/* The host has not noticed the silence before it sends the next request. */
+START_TEST(a_request_after_an_unnoticed_silence_is_answered)
+{
+	start_silence();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(reader_request_changes(reading.reader), READER_PENDING);
+		ck_assert(request_changes());
+		ck_assert(!request_changes());
+		ck_assert_int_eq(reader_request_changes(reading.reader), READER_PENDING);
+		reading_table(&reading);
+		ck_assert(!request_changes());
+	}
+	end();
+}
+END_TEST
+
+/* Only a few rows are compared. */
+START_TEST(a_large_table_is_always_sent)
+{
+	struct fixture_socket sockets[40];
+
+	start_silence();
+	for (int i = 0; i < 40; i++)
+		sockets[i] = fixture_listen(&fixture, "127.0.0.1", 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert(request_changes());
+		ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 40);
+	}
+	for (int i = 0; i < 30; i++)
+		fixture_close(&fixture, sockets[i]);
+	ck_assert(request_changes());
+	ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 10);
+	ck_assert(!request_changes());
+	end();
+}
+END_TEST
+
+/* The text has no rows that are compared, and a script compares nothing. The first request has no
+ * earlier answer. */
+START_TEST(other_requests_are_answered)
+{
+	static const enum portwatch_reader readers[] = {
+		PORTWATCH_READER_SETNS, PORTWATCH_READER_NSENTER, PORTWATCH_READER_SETNS};
+	static const enum portwatch_table tables[] = {PORTWATCH_TABLE_PROCFS, PORTWATCH_TABLE_AUTO,
+	                                              PORTWATCH_TABLE_DIAG};
+	int requests = tables[_i] == PORTWATCH_TABLE_DIAG ? 1 : 3;
+
+	fixture = fixture_start(SANDBOX_NETNS);
+	fixture_listen(&fixture, "127.0.0.1", 0);
+	reading_start(&reading, fixture.pid, readers[_i], tables[_i]);
+	for (int i = 0; i < requests; i++) {
+		ck_assert(request_changes());
+		ck_assert_uint_eq(reader_snapshot(reading.reader)->count, 1);
+	}
+	end();
+}
+END_TEST
+
 static const int refusals[] = {EPERM, EACCES, ENOSYS, EPROTONOSUPPORT};
 
 START_TEST(the_text_takes_over)
@@ -571,6 +698,7 @@ static Suite *make(void)
 	Suite *suite = suite_create("helper");
 	TCase *rights = tcase_create("rights");
 	TCase *hosts = tcase_create("hosts");
+	TCase *silence = tcase_create("silence");
 	TCase *refused = tcase_create("refused");
 
 	tcase_add_loop_test(rights, the_helper_has_no_privilege, 0, 3);
@@ -586,6 +714,12 @@ static Suite *make(void)
 	tcase_add_test(hosts, a_host_without_stdio);
 	tcase_add_loop_test(hosts, the_memory_of_the_host_is_let_go, 0, 3);
 	suite_add_tcase(suite, hosts);
+	tcase_add_test(silence, an_unchanged_table_is_not_sent);
+	tcase_add_test(silence, another_socket_is_a_change);
+	tcase_add_test(silence, a_request_after_an_unnoticed_silence_is_answered);
+	tcase_add_test(silence, a_large_table_is_always_sent);
+	tcase_add_loop_test(silence, other_requests_are_answered, 0, 3);
+	suite_add_tcase(suite, silence);
 	tcase_add_loop_test(refused, the_text_takes_over, 0, 4);
 	tcase_add_test(refused, a_dump_that_is_refused_and_forced);
 	tcase_add_test(refused, setns_that_is_refused);

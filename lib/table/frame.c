@@ -39,6 +39,10 @@ size_t frame_format_request(char buffer[FRAME_REQUEST_MAX], const struct frame_r
 
 	*end++ = ' ';
 	end = decimal_write(end, request->table);
+	if (request->known != 0) {
+		*end++ = ' ';
+		end = decimal_write(end, request->known);
+	}
 	*end++ = '\n';
 	return (size_t)(end - buffer);
 }
@@ -58,8 +62,11 @@ int frame_parse_request(const char *line, size_t size, struct frame_request *req
 {
 	const char *end = line + size;
 
+	request->known = 0;
 	if (read_field(&line, end, UINT32_MAX, &request->sequence) < 0 ||
 	    read_field(&line, end, UINT32_MAX, &request->table) < 0)
+		return -EPROTO;
+	if (line < end && read_field(&line, end, UINT32_MAX, &request->known) < 0)
 		return -EPROTO;
 	return line == end && end[-1] != ' ' ? 0 : -EPROTO;
 }

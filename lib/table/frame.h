@@ -4,7 +4,9 @@
  *
  * Everything except the tables themselves is ASCII, so that a shell script can use the protocol.
  *
- * A request is a line "SEQUENCE TABLE\n"; TABLE is a value of enum portwatch_table.
+ * A request is a line "SEQUENCE TABLE\n"; TABLE is a value of enum portwatch_table. With "SEQUENCE
+ * TABLE KNOWN\n" the child may keep its answer back if it would be as the answer to request KNOWN
+ * (struct helper_silence).
  * An answer is a series of frames: a header line "KIND SEQUENCE ARGUMENT LENGTH\n" and LENGTH
  * bytes.
  *
@@ -28,7 +30,7 @@
 #define FRAME_HEADER_MAX 48
 #define FRAME_NOTE_MAX 128                  /* the bytes of H and E */
 #define FRAME_DATA_MAX (512U * 1024 * 1024) /* the bytes of D */
-#define FRAME_REQUEST_MAX 32
+#define FRAME_REQUEST_MAX 48
 
 enum frame_kind {
 	FRAME_HELLO = 'H',
@@ -47,6 +49,7 @@ struct frame {
 struct frame_request {
 	uint32_t sequence;
 	uint32_t table;
+	uint32_t known; /* 0: none */
 };
 
 /* Receives a frame: H and E as a whole, D in one or several pieces. `offset` is the position of the

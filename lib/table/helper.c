@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,7 @@
 #include "table/source.h"
 #include "table/step.h"
 #include "util/caps.h"
+#include "util/clock.h"
 #include "util/number.h"
 #include "util/sys.h"
 
@@ -175,6 +177,7 @@ static int write_all(int fd, const void *bytes, size_t size)
 struct answer {
 	uint32_t sequence;
 	size_t used;
+	bool begun; /* a part was written, or must be */
 	char pending[2048];
 };
 
@@ -182,6 +185,7 @@ static int flush(struct answer *answer)
 {
 	int error = write_all(RESPONSES, answer->pending, answer->used);
 
+	answer->begun = true;
 	answer->used = 0;
 	return error;
 }
@@ -212,8 +216,23 @@ static int send_piece(void *data, enum table_tag tag, const void *bytes, size_t 
 	return append(answer, &frame, bytes);
 }
 
+/* The most rows that are compared with those of the last answer: as many as fit in an answer that
+ * is written in one piece. */
+#define ROWS_MAX 16
+
+/* The rows of the last answer. If the next one has the same rows, the host need not be woken. */
+struct last_answer {
+	uint32_t sequence; /* of its request; 0: the rows are not known */
+	size_t count;
+	size_t read; /* rows of the present answer so far */
+	bool same;   /* they are the same until now */
+	struct listener rows[ROWS_MAX];
+};
+
 /* The state of a serving helper. */
 struct service {
+	struct helper_silence *silence; /* NULL: none */
+	struct last_answer last;
 	struct table_source *source;
 	int closes;          /* socket for reports of closed sockets; -1: none */
 	bool unheard;        /* it may have reported something that was not taken yet */
@@ -248,7 +267,61 @@ static int answer_closes(struct service *service, struct answer *answer)
 	frame.argument = (uint32_t)service->heard.samples;
 	service->heard = (struct closes){0};
 	service->reported = false;
+	answer->begun = frame.argument > 0;
 	return frame.argument > 0 ? append(answer, &frame, "") : 0;
+}
+
+static bool is_same(const struct listener *a, const struct listener *b)
+{
+	return listener_compare(a, b) == 0 && a->cookie == b->cookie && a->v6only == b->v6only;
+}
+
+/* A listener_sink: compares a row, and keeps it for the next time. */
+static int compare_row(void *data, const struct listener *listener)
+{
+	struct last_answer *last = data;
+	size_t i = last->read++;
+
+	if (i >= ROWS_MAX || (i < last->count && is_same(&last->rows[i], listener)))
+		return 0;
+	last->rows[i] = *listener;
+	last->same = false;
+	return 0;
+}
+
+static void begin_comparison(struct last_answer *last, const struct frame_request *request)
+{
+	last->same = last->sequence != 0 && request->known == last->sequence;
+	last->sequence = 0; /* until the answer is complete */
+	last->read = 0;
+}
+
+/* Returns whether the complete answer is the one that the host has. */
+static bool end_comparison(struct last_answer *last, const struct frame_request *request)
+{
+	bool same = last->same && last->read == last->count && last->read <= ROWS_MAX;
+
+	/* The text has no rows. */
+	if (last->read <= ROWS_MAX && request->table != PORTWATCH_TABLE_PROCFS)
+		last->sequence = request->sequence;
+	last->count = last->read;
+	return same;
+}
+
+/* Returns whether silence is the answer. The vDSO gives the time. Where it would need a system
+ * call, which the filter refuses, the time is 0. */
+static bool keep_silent(struct helper_silence *silence, uint32_t sequence, uint64_t begun)
+{
+	uint64_t took;
+
+	if (!silence || begun == 0)
+		return false;
+	took = (clock_now(CLOCK_MONOTONIC) - begun) / NSEC_PER_USEC;
+	if (took > UINT32_MAX)
+		return false;
+	atomic_store_explicit(&silence->took, (uint32_t)took, memory_order_relaxed);
+	atomic_store_explicit(&silence->sequence, sequence, memory_order_release);
+	return true;
 }
 
 static int answer_request(struct service *service, const char *line, size_t size)
@@ -258,12 +331,16 @@ static int answer_request(struct service *service, const char *line, size_t size
 	struct frame_request request;
 	struct answer answer;
 	struct failure failure = {STEP_PARSE, EPROTO};
+	uint64_t begun;
 	int error;
 
 	if (frame_parse_request(line, size, &request) < 0)
 		return -EPROTO;
 	answer.sequence = request.sequence;
 	answer.used = 0;
+	answer.begun = false;
+	begin_comparison(&service->last, &request);
+	begun = request.known ? clock_now(CLOCK_MONOTONIC) : 0;
 	end.sequence = request.sequence;
 	error = service->closes < 0 ? 0 : answer_closes(service, &answer);
 	if (error < 0)
@@ -272,6 +349,9 @@ static int answer_request(struct service *service, const char *line, size_t size
 	                      send_piece, &answer, &failure) < 0) {
 		end.argument = (uint32_t)failure.error;
 		end.length = (uint32_t)strlen(failure.step);
+	} else if (end_comparison(&service->last, &request) && !answer.begun &&
+	           keep_silent(service->silence, request.sequence, begun)) {
+		return 0;
 	}
 	error = append(&answer, &end, end.length ? failure.step : "");
 	return error < 0 ? error : flush(&answer);
@@ -415,7 +495,7 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 	unsigned char *buffer = map_buffer();
 	struct table_source source;
 	const char *step = STEP_SETNS;
-	struct service service = {.source = &source, .closes = -1};
+	struct service service = {.source = &source, .closes = -1, .silence = setup->silence};
 	struct helper_needs needs;
 	struct hello hello;
 	int error;
@@ -425,6 +505,8 @@ static int enter_and_serve(const struct helper_setup *setup, bool filter)
 		return 1;
 	}
 	table_source_init(&source, buffer, setup->linux_kernel);
+	source.rows = compare_row;
+	source.rows_data = &service.last;
 	error = helper_enter_netns(NETNS);
 	raw_close(NETNS);
 	if (error == 0) {

@@ -26,13 +26,22 @@
 #define HELPER_SANITIZED 0
 #endif
 
+/* Memory that a helper shares with the host. If the table is as in the answer that the host has,
+ * the helper stores the sequence of the request here instead of answering it, so that nobody is
+ * woken. */
+struct helper_silence {
+	_Atomic uint32_t took; /* duration of the read, in us; stored before the sequence */
+	_Atomic uint32_t sequence;
+};
+
 struct helper_setup {
 	int requests;  /* the end of a pipe to read from */
 	int responses; /* the end of a pipe to write to */
 	int netns;     /* the network namespace to enter */
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
-	bool closes;       /* whether it passes on the kernel's reports of closed sockets */
+	bool closes; /* whether it passes on the kernel's reports of closed sockets */
+	struct helper_silence *silence; /* NULL: none, so each request is answered */
 	bool linux_kernel; /* for table_source_init(); unknown after helper_drop_memory()
 	                    */
 };

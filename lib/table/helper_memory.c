@@ -150,9 +150,13 @@ static void handle_line(struct walk *walk)
 	walk->line[walk->used] = '\0';
 	if (!mapping_parse(walk->line, &mapping))
 		return;
-	if (mapping.inode != 0) {
+	/* Memory that is shared with the host is no module: anonymous memory behind it is no
+	 * .bss. */
+	if (!mapping.private) {
+		walk->module_end = 0;
+	} else if (mapping.inode != 0) {
 		note_module(walk, &mapping);
-	} else if (mapping.private && mapping.anonymous) {
+	} else if (mapping.anonymous) {
 		mapping.range.start += size_of_bss(walk, &mapping);
 		if (mapping.range.start < mapping.range.end)
 			unmap(walk, mapping.range, 0);

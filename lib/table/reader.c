@@ -310,6 +310,7 @@ static bool falls_back(const struct reader *reader)
 static enum reader_state conclude(struct reader *reader, enum reader_state state)
 {
 	if (state == READER_BROKEN && falls_back(reader)) {
+		reader->changes_only = false;
 		reader->table_failure = reader->failure;
 		reader->broken = false;
 		reader->form = PORTWATCH_TABLE_PROCFS;
@@ -324,7 +325,21 @@ enum reader_state reader_request(struct reader *reader)
 {
 	if (reader->broken)
 		return READER_BROKEN;
+	reader->changes_only = false;
 	return conclude(reader, request(reader));
+}
+
+enum reader_state reader_request_changes(struct reader *reader)
+{
+	if (reader->broken)
+		return READER_BROKEN;
+	reader->changes_only = reader->known == PORTWATCH_TABLE_DIAG;
+	return conclude(reader, request(reader));
+}
+
+bool reader_take_unchanged(struct reader *reader, uint64_t *took)
+{
+	return !reader->broken && reader_link_take_unchanged(reader, took);
 }
 
 enum reader_state reader_process(struct reader *reader)

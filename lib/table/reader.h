@@ -75,6 +75,13 @@ uint64_t reader_received(const struct reader *reader);
 
 /* Requests the table. One request at a time. */
 enum reader_state reader_request(struct reader *reader);
+/* The same, but the answer may not come if the table is as it was in the last complete answer. Then
+ * the descriptor does not become readable, so that nobody is woken; reader_take_unchanged() notices
+ * it. Only where a complete answer precedes it, and its snapshot was used. */
+enum reader_state reader_request_changes(struct reader *reader);
+/* Whether the table has turned out to be unchanged: the request counts as answered, but there is no
+ * snapshot. *took receives the duration of the read in the child, in nanoseconds. */
+bool reader_take_unchanged(struct reader *reader, uint64_t *took);
 /* Reads from the descriptor without blocking. */
 enum reader_state reader_process(struct reader *reader);
 

@@ -2,13 +2,16 @@
 /* reader_child.c - the library's side of the pipes to a helper or to nsenter */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "util/caps.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "config.h"
 #include "table/helper.h"
 #include "table/reader_child.h"
@@ -163,12 +166,15 @@ int reader_link_open(struct reader *reader, int ends[2])
  * threads. */
 enum reader_state reader_link_request(struct reader *reader)
 {
-	struct frame_request request = {reader->sequence, reader->form};
+	struct frame_request request = {reader->sequence, reader->form, 0};
 	char line[FRAME_REQUEST_MAX];
-	size_t size = frame_format_request(line, &request);
 	ssize_t written;
+	size_t size;
 	int error;
 
+	if (reader->changes_only && reader->link.silence)
+		request.known = reader->link.held;
+	size = frame_format_request(line, &request);
 	do {
 		written = write(reader->link.requests, line, size);
 	} while (written < 0 && errno == EINTR);
@@ -225,7 +231,22 @@ static enum reader_state state_now(struct reader *reader, bool was_awaiting)
 		return READER_PENDING;
 	if (reader->error < 0)
 		return reader_give_up(reader, reader->failure.step, -reader->error);
+	reader->link.held = reader->sequence;
 	return READER_COMPLETE;
+}
+
+bool reader_link_take_unchanged(struct reader *reader, uint64_t *took)
+{
+	struct reader_link *link = &reader->link;
+	struct helper_silence *silence = link->silence;
+
+	if (!link->awaiting || !silence ||
+	    atomic_load_explicit(&silence->sequence, memory_order_acquire) != reader->sequence)
+		return false;
+	*took = atomic_load_explicit(&silence->took, memory_order_relaxed) * NSEC_PER_USEC;
+	link->awaiting = false;
+	link->held = reader->sequence;
+	return true;
 }
 
 enum reader_state reader_link_process(struct reader *reader)
@@ -270,6 +291,8 @@ void reader_link_close(struct reader *reader)
 		fd_close(link->complaints);
 	if (link->process >= 0)
 		fd_close(link->process);
+	if (link->silence)
+		munmap(link->silence, sizeof(*link->silence));
 }
 
 /* --- setns: reads another network namespace through a forked helper */
@@ -314,6 +337,16 @@ static int open_netns(struct reader *reader, const struct reader_target *target)
 	return copy < 0 ? reader_fail(reader, STEP_OPEN_NETNS, -copy) : copy;
 }
 
+/* Without this memory the helper answers each request. */
+static struct helper_silence *map_silence(void)
+{
+	void *memory = mmap(NULL, sizeof(struct helper_silence), PROT_READ | PROT_WRITE,
+	                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	/* cppcheck-suppress memleak */
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
 static int setns_open(struct reader *reader, const struct reader_target *target)
 {
 	CLEANUP_CLOSE int netns = open_netns(reader, target);
@@ -325,6 +358,7 @@ static int setns_open(struct reader *reader, const struct reader_target *target)
 		return netns;
 	error = reader_link_open(reader, ends);
 	if (error == 0) {
+		reader->link.silence = map_silence();
 		setup = (struct helper_setup){
 			.requests = ends[0],
 			.responses = ends[1],
@@ -332,12 +366,17 @@ static int setns_open(struct reader *reader, const struct reader_target *target)
 			.proc = target->procfs->fd,
 			.table = reader->wanted,
 			.closes = reader->reports,
+			.silence = reader->link.silence,
 			.linux_kernel = reader->source.linux_kernel,
 		};
 		reader->link.exit_step = STEP_ANSWER;
 		error = spawn_child(&reader->link.child, helper_main, &setup);
 		if (error < 0)
 			reader_fail(reader, STEP_START_CHILD, -error);
+		/* Later children of the host do not get it. */
+		if (reader->link.silence)
+			raw_call(SYS_madvise, reader->link.silence, sizeof(*reader->link.silence),
+			         MADV_DONTFORK);
 	}
 	cleanup_close(&ends[0]);
 	cleanup_close(&ends[1]);

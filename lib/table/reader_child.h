@@ -14,5 +14,7 @@ int reader_link_open(struct reader *reader, int ends[2]);
 enum reader_state reader_link_request(struct reader *reader);
 enum reader_state reader_link_process(struct reader *reader);
 void reader_link_close(struct reader *reader);
+/* See reader_take_unchanged(). */
+bool reader_link_take_unchanged(struct reader *reader, uint64_t *took);
 
 #endif

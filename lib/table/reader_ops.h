@@ -44,9 +44,11 @@ struct reader_link {
 	int responses;  /* read from, without blocking; -1: none */
 	int complaints; /* standard error of nsenter, until its hello has arrived; or -1 */
 	struct frame_decoder decoder;
-	uint64_t received; /* bytes */
-	bool greeted;      /* its hello has arrived */
-	bool awaiting;     /* the answer to the last request is not complete */
+	uint64_t received;              /* bytes */
+	bool greeted;                   /* its hello has arrived */
+	bool awaiting;                  /* the answer to the last request is not complete */
+	uint32_t held;                  /* the sequence of the last complete answer; 0: none */
+	struct helper_silence *silence; /* shared with a helper (helper.h); or NULL */
 	int process; /* /proc/PID of the child, to check which namespace it has entered; or -1 */
 	const char *exit_step;   /* the step that has failed if the child exits without a message */
 	unsigned char *datagram; /* a diag datagram that has not fully arrived */
@@ -58,6 +60,7 @@ struct reader {
 	enum portwatch_table form;   /* of the request that is being answered */
 	enum portwatch_table known;  /* of the last complete table */
 	uint32_t sequence;
+	bool changes_only; /* the present request need not be answered if nothing has changed */
 	bool broken;
 	struct failure failure;
 	struct failure table_failure;

@@ -250,7 +250,7 @@ static int take_dump(struct table_source *source, int family, uint32_t sequence,
 	uint64_t total = 0;
 	struct tcp_diag diag;
 
-	tcp_diag_init(&diag, family, sequence, NULL, NULL);
+	tcp_diag_init(&diag, family, sequence, source->rows, source->rows_data);
 	while (!diag.done) {
 		long got = receive(source);
 		int error;

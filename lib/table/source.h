@@ -51,6 +51,8 @@ struct table_source {
 	unsigned int foreign; /* datagrams of other senders, in this read */
 	struct failure diag_failure;
 	unsigned char *buffer; /* TABLE_SOURCE_BUFFER bytes, owned by the caller */
+	listener_sink rows;    /* receives the rows of dumps as well; NULL: nobody does */
+	void *rows_data;
 };
 
 /* Initializes a source with nothing open. linux_kernel: see vdso_is_linux(). */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#define NSEC_PER_USEC UINT64_C(1000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
 #define NSEC_PER_SEC UINT64_C(1000000000)
 

@@ -34,6 +34,9 @@
 /* The pause before the next read if there was no memory for this one. */
 #define MEMORY_PAUSE (50 * NSEC_PER_MSEC)
 
+/* How long a silent request may remain unnoticed if nothing else is due. */
+#define SILENCE NSEC_PER_SEC
+
 /* The assumed cost of a quiet read of a small table after a pause, including the helper, until one
  * was measured. Without the assumption, many namespaces would all be read again a second after the
  * start. */
@@ -112,16 +115,18 @@ static uint64_t due(const struct netns *ns)
 {
 	uint64_t when = clock_earlier(ns->next, ns->improve);
 
-	if (ns->pending)
+	if (ns->pending && !ns->silent)
 		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
 		return ns->next;
+	if (ns->pending)
+		when = clock_earlier(when, ns->deadline);
 	when = clock_earlier(when, ns->expected_at);
 	when = clock_earlier(when, ns->burst_next);
 	if (ns->again)
 		when = clock_earlier(when, ns->earliest);
 	if (ns->interval)
-		when = clock_earlier(when, ns->slot);
+		when = clock_earlier(when, ns->slot > ns->earliest ? ns->slot : ns->earliest);
 	if (ns->closes_retry)
 		when = clock_earlier(when, ns->closes_retry);
 	return when;
@@ -235,6 +240,15 @@ static void missed(void *data, const struct expectation *expectation)
 	ns->workers->observer->missed(ns->workers->data, ns, expectation);
 }
 
+/* A complete read that counts, whether or not the table has changed. */
+static void note_read(struct netns *ns, size_t rows)
+{
+	ns->retries = 0;
+	ns->workers->context->stats[PORTWATCH_STAT_READS]++;
+	ns->workers->context->stats[PORTWATCH_STAT_ROWS] += rows;
+	ns->completed = ns->requests;
+}
+
 static void complete(struct netns *ns, uint64_t now)
 {
 	ssize_t missing;
@@ -242,10 +256,7 @@ static void complete(struct netns *ns, uint64_t now)
 
 	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
 		netns_reader_works(ns, now);
-	ns->retries = 0;
-	ns->workers->context->stats[PORTWATCH_STAT_READS]++;
-	ns->workers->context->stats[PORTWATCH_STAT_ROWS] += reader_snapshot(ns->reader)->count;
-	ns->completed = ns->requests;
+	note_read(ns, reader_snapshot(ns->reader)->count);
 	log_rejected(ns);
 	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), missed,
 	                          ns);
@@ -266,6 +277,7 @@ static void complete(struct netns *ns, uint64_t now)
 	} else if (missing > 0)
 		read_at(ns, now + CONFIRM_PAUSE + ns->length * CONFIRM_REST);
 	ns->confirming = missing > 0 && !ns->confirming;
+	ns->settled = missing == 0 && pause == 0;
 	ns->begun = 0;
 	ns->ended = 0;
 	ns->workers->observer->completed(ns->workers->data, ns);
@@ -389,6 +401,35 @@ static void take(struct netns *ns, enum reader_state state)
 		note_cost(ns, now);
 }
 
+/* Notices that a silent request has found nothing new. The answer came some time ago: what was
+ * expected or asked for meanwhile waits for the next read. */
+static void take_silence(struct netns *ns, uint64_t now)
+{
+	uint64_t took;
+
+	if (!ns->pending || !ns->silent || !reader_take_unchanged(ns->reader, &took))
+		return;
+	ns->pending = false;
+	ns->changed = false;
+	ns->length = netns_silent_length(ns, took);
+	ns->earliest = ns->requested + took + ns->length * REST;
+	ns->reads++;
+	note_read(ns, ns->known.count);
+	if (netns_is_reliable(ns, now))
+		ns->failures = 0;
+	note_cost(ns, now);
+	ns->workers->observer->completed(ns->workers->data, ns);
+}
+
+/* Helpers whose silent requests are answered may be given up. */
+static void take_all_silence(struct netns_table *table, uint64_t now)
+{
+	struct netns *ns;
+
+	list_each (ns, &table->helpers, struct netns, helper)
+		take_silence(ns, now);
+}
+
 /* Handles reports of the reader that no request has caused. */
 static void heed(struct netns *ns)
 {
@@ -400,6 +441,14 @@ static void heed(struct netns *ns)
 		netns_silence_closes(ns, clock_now(CLOCK_MONOTONIC));
 }
 
+static struct turn *turn_of(const struct netns *ns)
+{
+	struct netns_table *table = ns->workers;
+	struct turn *turn = table->observer->turn ? table->observer->turn(table->data, ns) : NULL;
+
+	return turn ? turn : &table->nobody;
+}
+
 static void ready(struct source *source)
 {
 	struct netns *ns = container_of(source, struct netns, source);
@@ -408,6 +457,8 @@ static void ready(struct source *source)
 	enum reader_state state;
 
 	ns->workers->entered = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	if (!turn && ns->pending)
+		turn = turn_of(ns);
 	if (ns->pending) {
 		state = reader_process(ns->reader);
 		spend(ns, before);
@@ -435,6 +486,13 @@ static enum urgency urgency_of(const struct netns *ns)
 	return ns->reader ? URGENCY_USUAL : URGENCY_FORK;
 }
 
+/* Whether nobody waits for the next read: it only matters if it finds a change. */
+static bool may_be_silent(const struct netns *ns)
+{
+	return ns->settled && !ns->asked && !ns->prompted && !ns->pending && ns->reads > 0;
+}
+
+/* A silent request may still be unanswered. The helper then answers it before the new one. */
 static void request(struct netns *ns, uint64_t now)
 {
 	enum reader_state state;
@@ -443,6 +501,8 @@ static void request(struct netns *ns, uint64_t now)
 	ns->again = false;
 	ns->next = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
+	if (!ns->reader)
+		take_all_silence(ns->workers, now);
 	if (!ns->reader && !netns_make_room(ns)) {
 		ns->again = true;
 		turns_put_back(&ns->workers->turns, &ns->place, urgency_of(ns), now + ROOM_PAUSE);
@@ -453,18 +513,23 @@ static void request(struct netns *ns, uint64_t now)
 		return;
 	}
 	netns_note_use(ns);
-	ns->pending = true;
 	ns->requested = now;
 	expect_answer(ns, now);
 	ns->requests++;
 	ns->prompted = ns->begun > 0 || ns->ended > 0 || (ns->confirming && ns->prompted);
+	ns->silent = may_be_silent(ns);
+	if (ns->silent)
+		ns->deadline = now + SILENCE;
+	ns->settled &= ns->silent;
+	ns->asked = false;
+	ns->pending = true;
 	ns->workers->polled |= !ns->prompted;
 	ns->spent = 0;
 	ns->work = 0;
 	before = measure(ns);
 	if (before)
 		netns_helper_cost(ns, now);
-	state = reader_request(ns->reader);
+	state = ns->silent ? reader_request_changes(ns->reader) : reader_request(ns->reader);
 	spend(ns, before);
 	take(ns, state);
 }
@@ -472,6 +537,7 @@ static void request(struct netns *ns, uint64_t now)
 void netns_read_now(struct netns *ns)
 {
 	ns->again = true;
+	ns->asked = true;
 	reschedule(ns);
 }
 
@@ -547,16 +613,22 @@ static bool burst_reads(struct netns *ns, uint64_t now)
 
 static void work(struct netns *ns, uint64_t now)
 {
-	if (ns->pending) {
+	bool unnoticed;
+
+	take_silence(ns, now);
+	unnoticed = ns->pending && ns->silent && now >= ns->deadline;
+	if (ns->pending && !ns->silent) {
 		if (is_overdue(ns, now))
 			netns_reader_broke(ns, (struct failure){"get an answer in time", ETIMEDOUT},
 			                   now);
 		return;
 	}
-	if (ns->interval && now >= ns->slot) {
+	if (ns->interval && now >= ns->slot && now >= ns->earliest) {
 		uint64_t interval = ns->interval * NSEC_PER_MSEC;
 
-		ns->slot = ns->slot + interval > now ? ns->slot + interval : now + interval;
+		ns->slot += interval;
+		if (ns->slot <= now)
+			ns->slot = now + interval - (now - ns->slot) % interval;
 		ns->again = true;
 	}
 	if (burst_reads(ns, now))
@@ -575,7 +647,8 @@ static void work(struct netns *ns, uint64_t now)
 	}
 	if (!ns->reader && now < ns->next && ns->next != UINT64_MAX)
 		return; /* in the pause between two attempts */
-	if ((ns->again && now >= ns->earliest) || now >= ns->next || now >= ns->expected_at)
+	if ((ns->again && now >= ns->earliest) || now >= ns->next || now >= ns->expected_at ||
+	    unnoticed)
 		request(ns, now);
 }
 
@@ -584,18 +657,16 @@ static void queue_due(struct netns_table *table, uint64_t now)
 {
 	while (heap_key(&table->due) <= now) {
 		struct netns *ns = container_of(heap_first(&table->due), struct netns, due);
-		struct turn *turn = NULL;
 
 		heap_remove(&table->due, &ns->due);
-		if (ns->pending) {
+		take_silence(ns, now);
+		if (ns->pending && !ns->silent) {
 			table->visits++;
 			work(ns, now);
 			reschedule(ns);
 			continue;
 		}
-		if (table->observer->turn)
-			turn = table->observer->turn(table->data, ns);
-		turns_add(&table->turns, turn ? turn : &table->nobody, &ns->place, urgency_of(ns));
+		turns_add(&table->turns, turn_of(ns), &ns->place, urgency_of(ns));
 	}
 }
 
@@ -614,7 +685,8 @@ void netns_table_work(struct netns_table *table, uint64_t now)
 		table->entered = clock_now(CLOCK_THREAD_CPUTIME_ID);
 		table->visits++;
 		work(ns, now);
-		if (!ns->pending && !turn_place_waits(place))
+		/* An unanswered silent request is no work for the turn. */
+		if ((!ns->pending || ns->silent) && !turn_place_waits(place))
 			turn_place_remove(place);
 		reschedule(ns);
 		time = clock_now(CLOCK_MONOTONIC);
@@ -648,7 +720,8 @@ uint64_t netns_table_poll(struct netns_table *table)
 	list_each (ns, &table->list, struct netns, link) {
 		if (!ns->adapts)
 			continue;
-		netns_read_now(ns);
+		ns->again = true;
+		reschedule(ns);
 		cost += ns->cost ? ns->cost : ASSUMED_COST;
 	}
 	return cost;

@@ -100,27 +100,30 @@ struct netns {
 	unsigned int worked;   /* the kinds that have read it, as bits */
 	bool pending;          /* a request is unanswered */
 	bool again;            /* something has happened since the request: repeat it at once */
-	bool confirming;       /* the next read confirms that rows are missing */
-	bool prompted;         /* the request was made because the kernel has reported something */
-	bool exhausted;        /* no reader works */
-	uint64_t requested;    /* the time of the pending request */
-	uint64_t deadline;     /* of the pending request */
-	uint64_t progress;     /* of the reader when the deadline was set */
-	uint64_t received;     /* bytes from the reader at `heard` */
-	uint64_t heard;        /* when the reader was asked or answered last */
-	uint64_t slowest;      /* the longest pause before a part of an answer */
-	uint64_t cost;         /* of a read that finds nothing new, in ns of CPU, smoothed */
-	uint64_t spent;        /* CPU time of this thread for the present read */
-	bool changed;          /* the present read has found a change */
-	uint64_t cpu;          /* CPU time of the helper when it was measured last */
-	uint64_t length;       /* of the last read, see netns_read_length() ... */
-	uint64_t length_cpu;   /* ... and the CPU time of the helper at its end */
-	uint64_t work;         /* CPU time of this thread for the present read */
-	uint64_t opened;       /* when the reader was opened */
-	uint64_t requests;     /* number of requests so far */
-	uint64_t completed; /* number of the last request that was answered completely; 0: none yet
-	                     */
-	uint64_t reads;     /* complete reads by this reader */
+	bool asked;            /* ... and somebody waits for the next complete read */
+	bool silent;         /* the pending request may remain unanswered if nothing has changed */
+	bool settled;        /* the last complete read has left nothing to be confirmed */
+	bool confirming;     /* the next read confirms that rows are missing */
+	bool prompted;       /* the request was made because the kernel has reported something */
+	bool exhausted;      /* no reader works */
+	uint64_t requested;  /* the time of the pending request */
+	uint64_t deadline;   /* of the pending request */
+	uint64_t progress;   /* of the reader when the deadline was set */
+	uint64_t received;   /* bytes from the reader at `heard` */
+	uint64_t heard;      /* when the reader was asked or answered last */
+	uint64_t slowest;    /* the longest pause before a part of an answer */
+	uint64_t cost;       /* of a read that finds nothing new, in ns of CPU, smoothed */
+	uint64_t spent;      /* CPU time of this thread for the present read */
+	bool changed;        /* the present read has found a change */
+	uint64_t cpu;        /* CPU time of the helper when it was measured last */
+	uint64_t length;     /* of the last read, see netns_read_length() ... */
+	uint64_t length_cpu; /* ... and the CPU time of the helper at its end */
+	uint64_t work;       /* CPU time of this thread for the present read */
+	uint64_t opened;     /* when the reader was opened */
+	uint64_t requests;   /* number of requests so far */
+	uint64_t completed;  /* number of the last request that was answered completely; 0: none yet
+	                      */
+	uint64_t reads;      /* complete reads by this reader */
 	enum portwatch_table table; /* the form of the last complete read */
 	unsigned int failures;      /* consecutive failures, for the backoff */
 	unsigned int retries;       /* consecutive failed reads */

@@ -232,17 +232,31 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now)
 /* The whole process may have been stopped during the read. */
 #define LENGTH_MAX (250 * NSEC_PER_MSEC)
 
+/* CPU time of the helper since the last call. */
+static uint64_t helper_used(struct netns *ns)
+{
+	uint64_t before = ns->length_cpu;
+
+	ns->length_cpu = spawn_cpu_time(reader_pid(ns->reader));
+	return ns->length_cpu > before ? ns->length_cpu - before : 0;
+}
+
+uint64_t netns_silent_length(struct netns *ns, uint64_t took)
+{
+	uint64_t used = took <= SHORT ? took : helper_used(ns);
+
+	return used < took ? used : took;
+}
+
 uint64_t netns_read_length(struct netns *ns, uint64_t now)
 {
-	uint64_t length = now - ns->requested, cpu, used;
+	uint64_t length = now - ns->requested, used;
 
 	if (length <= SHORT)
 		return length;
 	if (order[ns->kind] == PORTWATCH_READER_NSENTER)
 		return length < LENGTH_MAX ? length : LENGTH_MAX;
-	cpu = spawn_cpu_time(reader_pid(ns->reader));
-	used = cpu > ns->length_cpu ? cpu - ns->length_cpu : 0;
-	ns->length_cpu = cpu;
+	used = helper_used(ns);
 	used += ns->work + clock_now(CLOCK_THREAD_CPUTIME_ID) - ns->workers->entered;
 	return used < length ? used : length;
 }

@@ -37,6 +37,8 @@ uint64_t netns_helper_cost(struct netns *ns, uint64_t now);
  * the CPU, the read goes on for longer and costs nothing, so a long read counts by its CPU time,
  * where it is known. */
 uint64_t netns_read_length(struct netns *ns, uint64_t now);
+/* The same for a read without an answer, which has taken this time in the helper. */
+uint64_t netns_silent_length(struct netns *ns, uint64_t took);
 void netns_log(struct netns *ns, enum portwatch_log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Logs a warning unless it was the last one. */
