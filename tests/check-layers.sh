@@ -71,7 +71,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 # module, the test that reaches it, reason.
 cat >"$work/without" <<'END'
 api/watcher		test_api	the whole: all that it joins has tests
-table/reader_child	test_reader	a kind of reader, behind the interface of all
 watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
 watch/monitor		test_watch	the whole of a thread: what it owns has tests
 watch/netns_reader	test_degrade	the choice of a reader: seen where the kernel refuses one
