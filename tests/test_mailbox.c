@@ -241,6 +241,28 @@ START_TEST(where_the_monitor_is_poor_the_answer_is_why)
 }
 END_TEST
 
+/* The last request of a watcher ends the thread if it is the last watcher, without another
+ * wake-up. */
+START_TEST(the_last_request_ends_the_thread)
+{
+	mailbox_thread *const thread = _i ? poor : monitor;
+	struct question question = {.request.serve = answer};
+
+	ck_assert_int_eq(enter(thread), 0);
+	ck_assert_int_eq(enter(thread), 0);
+	for (int left = 1; left >= 0; left--) {
+		library_lock();
+		mailbox_call_and_leave(&question.request);
+		library_unlock();
+		ck_assert_ptr_eq(question.table, _i ? NULL : TABLE);
+		ck_assert_int_eq(question.order, 2 - left);
+		ck_assert_int_eq(mailbox_is_idle(), left == 0);
+	}
+	ck_assert_int_eq(threads, 1);
+	assert_no_thread();
+}
+END_TEST
+
 static void *ask_in_thread(void *data)
 {
 	struct question *question = data;
@@ -435,6 +457,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(requests, setup, NULL);
 	tcase_add_test(requests, a_request_is_served_by_the_thread);
 	tcase_add_test(requests, where_the_monitor_is_poor_the_answer_is_why);
+	tcase_add_loop_test(requests, the_last_request_ends_the_thread, 0, 2);
 	tcase_add_test(requests, requests_keep_their_order);
 	suite_add_tcase(suite, requests);
 	return suite;

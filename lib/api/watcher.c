@@ -371,9 +371,8 @@ static void end(struct portwatch *watcher)
 	if (!watcher->subscription)
 		return;
 	watcher->subscription = NULL;
-	mailbox_call(&question.request);
+	mailbox_call_and_leave(&question.request);
 	list_remove(&watcher->waiting);
-	mailbox_leave();
 	if (uses_thread(watcher))
 		delivery_leave();
 }

@@ -85,6 +85,8 @@ void mailbox_refuse(int error)
 	eventfd_t value;
 
 	mailbox_serve(NULL, error);
+	if (mailbox_is_idle())
+		return;
 	/* Blocks until the next request, or until the last watcher has stopped. */
 	eventfd_read(mailbox.wake, &value);
 }
@@ -146,15 +148,21 @@ int mailbox_enter(mailbox_thread *thread)
 	return result;
 }
 
+/* If no watcher is left, waits for the end of the thread, which is awake. */
+static void await_end(void)
+{
+	while (mailbox.watchers == 0 && mailbox.running)
+		library_wait();
+	if (mailbox.watchers == 0 && mailbox.joinable)
+		join();
+}
+
 void mailbox_leave(void)
 {
 	if (--mailbox.watchers > 0)
 		return;
 	wake();
-	while (mailbox.watchers == 0 && mailbox.running)
-		library_wait();
-	if (mailbox.watchers == 0 && mailbox.joinable)
-		join();
+	await_end();
 }
 
 void mailbox_call(struct request *request)
@@ -164,6 +172,13 @@ void mailbox_call(struct request *request)
 	wake();
 	while (!request->served)
 		library_wait();
+}
+
+void mailbox_call_and_leave(struct request *request)
+{
+	mailbox.watchers--;
+	mailbox_call(request);
+	await_end();
 }
 
 bool mailbox_is_own_thread(void)

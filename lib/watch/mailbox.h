@@ -35,6 +35,9 @@ void mailbox_leave(void);
 /* Adds a request and waits until it is served. Called between mailbox_enter() and
  * mailbox_leave(). */
 void mailbox_call(struct request *request);
+/* The same for the last request of a watcher, followed by mailbox_leave(): the thread serves it and
+ * ends without a pause in between. */
+void mailbox_call_and_leave(struct request *request);
 /* Whether the calling thread is the monitor thread, which cannot wait for itself: a log function
  * has called the library. */
 bool mailbox_is_own_thread(void);
