@@ -289,6 +289,38 @@ START_TEST(more_members_than_allowed_are_logged)
 }
 END_TEST
 
+/* In a pause nothing is due that must wait for its end. Otherwise the monitor would look again and
+ * again for as long as the pause lasts. */
+START_TEST(nothing_is_due_during_a_pause)
+{
+	struct subscription *subscription;
+	uint64_t time;
+
+	begin();
+	subscription_advance(it.subscription, now());
+	subscriber_place(&it);
+	subscriber_run(&it);
+	subscription = it.subscription;
+	time = clock_now(CLOCK_MONOTONIC);
+	subscription->owners.earliest = time + 1000 * NSEC_PER_SEC;
+	subscription->verify = time;
+	ck_assert(owners_resolve(subscription, time));
+	ck_assert_uint_eq(subscription->owners.phase, OWNERS_IDLE);
+	ck_assert_uint_eq(subscription_due(subscription), subscription->owners.earliest);
+	/* A long search pauses between its slices too. */
+	subscription->owners.phase = OWNERS_MEMBERS;
+	subscription->owners.complete = true;
+	subscription->owners.paced = time + 500 * NSEC_PER_SEC;
+	ck_assert(owners_resolve(subscription, time));
+	ck_assert_uint_eq(subscription->owners.phase, OWNERS_MEMBERS);
+	ck_assert_uint_eq(subscription_due(subscription), subscription->owners.paced);
+	/* The next slice is the last one of this search. */
+	ck_assert(owners_resolve(subscription, subscription->owners.paced));
+	ck_assert_uint_eq(subscription->owners.phase, OWNERS_IDLE);
+	ck_assert_uint_gt(subscription->owners.earliest, time + NSEC_PER_SEC / 2);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("subscription");
@@ -308,6 +340,7 @@ static Suite *make(void)
 	tcase_add_test(start, more_members_than_allowed_are_logged);
 	suite_add_tcase(suite, start);
 	tcase_add_checked_fixture(end, setup, teardown);
+	tcase_add_test(end, nothing_is_due_during_a_pause);
 	tcase_add_loop_test(end, the_end_comes_after_its_ports, 0, 2);
 	suite_add_tcase(suite, end);
 	return suite;

@@ -206,8 +206,9 @@ static const struct netns_observer netns_observer = {
 /* --- the trees --- */
 
 /* All work is divided into slices. Between two slices the monitor serves the mailbox, the notifier
- * and the other namespaces. */
-#define SLICE (5 * NSEC_PER_MSEC)
+ * and the other namespaces. A pass has up to four of them, and may have two for each watcher, so
+ * each is shorter than the 5 ms for which others may be kept waiting. */
+#define SLICE (2 * NSEC_PER_MSEC)
 /* After the trees were read, a pause of this many times the duration: endless forks and exits cost
  * at most a fifth of one CPU. */
 #define REFRESH_REST 4

@@ -21,8 +21,8 @@
  * mailbox.h and outbox.h connect the monitor with the threads of the host. An outbox contains a
  * struct ports (ports.h): the open ports and the queued events.
  *
- * Work is divided into slices of 5 ms. One pass visits only the namespaces and subscriptions that
- * are due or have work, and finds them without a walk over the others.
+ * Work is divided into slices of 2 to 5 ms. One pass visits only the namespaces and subscriptions
+ * that are due or have work, and finds them without a walk over the others.
  *
  * Only the monitor thread touches the monitor and the objects that it owns, so they have no lock.
  * Host threads send requests through the mailbox, and the monitor sends events through the

@@ -28,7 +28,7 @@
 /* How often a failed read is repeated at once. */
 #define RETRIES_MAX 5
 /* The approximate maximum length of netns_table_work(). */
-#define SLICE (5 * NSEC_PER_MSEC)
+#define SLICE (2 * NSEC_PER_MSEC)
 /* The pause before a namespace asks again for room for its helper, while all helpers are busy. */
 #define ROOM_PAUSE NSEC_PER_MSEC
 /* The pause before the next read if there was no memory for this one. */

@@ -14,12 +14,17 @@
 #include "watch/schedule.h"
 #include "watch/subscription.h"
 
-/* The approximate maximum length of a slice of a search. */
-#define SLICE (5 * NSEC_PER_MSEC)
+/* The approximate maximum length of a slice of a search. The next slice follows after the other
+ * work of the monitor. */
+#define SLICE (2 * NSEC_PER_MSEC)
+/* The most CPU time for the candidates, which are scanned in one piece. */
+#define CANDIDATES_TIME (5 * NSEC_PER_MSEC)
 /* After a search, a pause of this many times its length, unless the search was well below one
  * slice. */
 #define REST 4
 #define SHORT NSEC_PER_MSEC
+/* A search that has taken this CPU time rests after each further slice, not at its end. */
+#define UNPACED (250 * NSEC_PER_MSEC)
 /* The factor after a search of newcomers, whose sockets only change the number of holders. */
 #define NEWCOMERS_REST 16
 /* The pause before a search if a socket seems to be gone and only a search can confirm it. */
@@ -120,12 +125,15 @@ static void watch_outsider(struct subscription *subscription, struct holder *hol
 /* Sets the pause after work that has lasted this long and has taken this CPU time, unless the work
  * was short. While other processes had the CPU, the work has cost nothing; while it waited in the
  * kernel, the others had to wait too. */
+static uint64_t rest_after(uint64_t took, uint64_t cpu)
+{
+	return cpu * REST > took ? cpu * REST : took;
+}
+
 static void rest(struct owners *owners, uint64_t took, uint64_t cpu)
 {
-	uint64_t pause = cpu * REST > took ? cpu * REST : took;
-
 	if (took > SHORT)
-		owners->earliest = clock_now(CLOCK_MONOTONIC) + pause;
+		owners->earliest = clock_now(CLOCK_MONOTONIC) + rest_after(took, cpu);
 }
 
 static const struct process *find_member(const struct subscription *subscription, pid_t pid)
@@ -499,7 +507,7 @@ static void ask_candidates(struct subscription *subscription)
 		return;
 	began = clock_now(CLOCK_MONOTONIC);
 	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	relatives.deadline = cpu + SLICE;
+	relatives.deadline = cpu + CANDIDATES_TIME;
 	for (unsigned int i = 0; i < owners->candidate_count; i++)
 		ask_line(&relatives, owners->candidates[i]);
 	ask_descendants(&relatives);
@@ -831,6 +839,7 @@ static void begin(struct subscription *subscription, uint64_t now)
 	owners->refused = false;
 	owners->took = 0;
 	owners->cpu = 0;
+	owners->paced = 0;
 	subscription->scan_error = 0;
 	if (!owners->verifies && !owners->ask_all_members && subscription->pending == 0) {
 		enter_phase(subscription, OWNERS_NEWCOMERS);
@@ -873,13 +882,16 @@ static void finish(struct subscription *subscription)
 	owners->queue = NULL;
 	owners->capacity = 0;
 	owners->phase = OWNERS_IDLE;
-	rest(owners, owners->took, owners->cpu);
+	if (owners->paced)
+		owners->earliest = now + UNPACED * REST;
+	else
+		rest(owners, owners->took, owners->cpu);
 }
 
 bool owners_resolve(struct subscription *subscription, uint64_t now)
 {
 	struct owners *owners = &subscription->owners;
-	uint64_t before, cpu;
+	uint64_t before, took, cpu;
 	bool done;
 
 	subscription->attribute = false;
@@ -895,28 +907,37 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 		if (owners->phase == OWNERS_IDLE)
 			return true;
 	}
+	if (now < owners->paced)
+		return true;
 	before = clock_now(CLOCK_MONOTONIC);
 	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	done = ask_queue(subscription, before + SLICE);
-	owners->took += clock_now(CLOCK_MONOTONIC) - before;
-	owners->cpu += clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	took = clock_now(CLOCK_MONOTONIC) - before;
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
+	owners->took += took;
+	owners->cpu += cpu;
+	/* A start waits for its search. */
+	if (owners->cpu > UNPACED && subscription->state == SUBSCRIPTION_RUNNING)
+		owners->paced = before + took + rest_after(took, cpu);
 	if (done)
 		finish(subscription);
 	return !done || owners->complete;
 }
 
-uint64_t owners_due(const struct subscription *subscription)
+uint64_t owners_due(const struct subscription *subscription, uint64_t verify)
 {
 	const struct owners *owners = &subscription->owners;
-
-	uint64_t due = UINT64_MAX;
+	/* A full check that is due does not begin during a pause either. */
+	uint64_t due = verify > owners->earliest ? verify : owners->earliest, waits;
 
 	if (owners->phase != OWNERS_IDLE)
-		return 0;
-	if (owners->waiting)
-		due = owners->earliest > owners->newcomers_earliest ? owners->earliest
-		                                                    : owners->newcomers_earliest;
-	return owners->again && owners->again < due ? owners->again : due;
+		return owners->paced;
+	if (owners->waiting) {
+		waits = owners->earliest > owners->newcomers_earliest ? owners->earliest
+		                                                      : owners->newcomers_earliest;
+		due = clock_earlier(due, waits);
+	}
+	return owners->again ? clock_earlier(due, owners->again) : due;
 }
 
 void owners_clear(struct subscription *subscription)

@@ -59,6 +59,8 @@ struct owners {
 	bool holds_pending;          /* the present process holds a pending socket */
 	uint64_t took;               /* duration of the search so far, in ns */
 	uint64_t cpu;                /* its CPU time */
+	uint64_t paced;              /* CLOCK_MONOTONIC: earliest time of the next slice of a long
+	                                search; 0: it is not long */
 	uint64_t verify_cost;        /* CPU time of a full check, smoothed */
 	uint64_t earliest;           /* CLOCK_MONOTONIC: earliest time of the next search */
 	uint64_t newcomers_earliest; /* earliest time of the next search of newcomers */
@@ -77,8 +79,9 @@ void owners_clear(struct subscription *subscription);
 /* Does the next slice of work. Returns false if a search has ended and some processes could not be
  * scanned: the next poll cycle repeats it. */
 bool owners_resolve(struct subscription *subscription, uint64_t now);
-/* When owners_resolve() has work that no event announces; UINT64_MAX: never. */
-uint64_t owners_due(const struct subscription *subscription);
+/* When owners_resolve() has work that no event announces; UINT64_MAX: never. `verify`: when the
+ * next full check is due. */
+uint64_t owners_due(const struct subscription *subscription, uint64_t verify);
 
 /* Adds a process that was reported to listen as a candidate, which is scanned first. */
 void owners_add_candidate(struct subscription *subscription, pid_t pid);

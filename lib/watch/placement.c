@@ -23,6 +23,8 @@
  * one takes about 7 us, and the forks of one tree must not delay the others. */
 #define LOCATE_YOUNG_MAX 128
 #define LOCATE_PAUSE (250 * NSEC_PER_MSEC)
+/* The walk over the members takes at most this part of the time, because each read causes one. */
+#define LOCATE_REST 32
 
 /* Descriptors that are reserved for helpers: if fewer are free, no pidfd is opened, and exits are
  * found by reading the trees. */
@@ -293,7 +295,11 @@ void placement_locate(struct placement *placement, uint64_t now)
 	size_t index = 0, first = placement->locate_next;
 	size_t turns = now < placement->locate_earliest ? 0 : LOCATE_MEMBERS;
 	struct subscription *subscription;
+	uint64_t cpu;
 
+	if (now < placement->walk_earliest)
+		return;
+	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	list_each (subscription, &placement->subscriptions->list, struct subscription, link) {
 		unsigned int stride = subscription->young / LOCATE_YOUNG_MAX + 1;
 		unsigned int young = 0, located = 0;
@@ -318,6 +324,7 @@ void placement_locate(struct placement *placement, uint64_t now)
 		subscription->young = young;
 	}
 	placement->locations++;
+	placement->walk_earliest = now + (clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu) * LOCATE_REST;
 	if (turns == 0)
 		return;
 	placement->locate_next = first + turns < index ? first + turns : 0;

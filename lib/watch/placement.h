@@ -26,6 +26,7 @@ struct placement {
 	struct inits inits;       /* the init processes of containers, by their namespaces */
 	unsigned int locations;   /* how often members have been located */
 	size_t locate_next;       /* the member that is located next */
+	uint64_t walk_earliest;   /* earliest time of the next walk over the members */
 	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when it is located */
 };
 

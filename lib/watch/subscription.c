@@ -348,14 +348,15 @@ void subscription_advance(struct subscription *subscription, uint64_t now)
 
 uint64_t subscription_due(const struct subscription *subscription)
 {
-	uint64_t due = subscription->verify;
+	uint64_t due;
 
 	if (subscription->state >= SUBSCRIPTION_ENDED)
 		return UINT64_MAX;
-	if (subscription->state == SUBSCRIPTION_STARTING)
-		due = subscription->scope || !subscription->retry ? subscription->deadline
-		                                                  : subscription->retry;
-	return clock_earlier(owners_due(subscription), due);
+	if (subscription->state == SUBSCRIPTION_RUNNING)
+		return owners_due(subscription, subscription->verify);
+	due = subscription->scope || !subscription->retry ? subscription->deadline
+	                                                  : subscription->retry;
+	return clock_earlier(owners_due(subscription, UINT64_MAX), due);
 }
 
 void subscription_check_end(struct subscription *subscription)
