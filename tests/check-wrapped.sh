@@ -17,7 +17,7 @@ harmless='
 	___errno_location __errno_location _GLOBAL_OFFSET_TABLE_
 	__chk_fail __stack_chk_fail __stack_chk_fail_local __stack_chk_guard
 	___tls_get_addr __tls_get_addr __tls_get_offset
-	atoi atol bsearch getrlimit getrlimit64 htonl htons ntohl ntohs
+	atoi atol bsearch getrlimit getrlimit64 uname htonl htons ntohl ntohs
 	cap_free cap_get_flag free getauxval inet_ntop secure_getenv strerror strerrordesc_np
 	bcmp memchr memcmp memcpy memmem memmove memset
 	snprintf vsnprintf

@@ -8,12 +8,21 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "notify/tcp_tracepoint.h"
+#include "util/caps.h"
 #include "util/fd.h"
+#include "util/number.h"
+
+/* Older headers lack it. */
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
 
 /* --- the program and its samples: pure */
 
@@ -217,16 +226,38 @@ static int load_any_program(int events)
 	return program;
 }
 
+/* Whether EPERM can mean RLIMIT_MEMLOCK: before Linux 5.11 maps and programs count towards it,
+ * together with the perf buffers of all programs of the same user. */
+static bool is_limited(void)
+{
+	struct utsname system;
+	uint64_t major = 0, minor = 0;
+	const char *at, *end;
+
+	if (!caps_effective(CAP_SYS_ADMIN) && !caps_effective(CAP_BPF))
+		return false;
+	if (uname(&system) < 0)
+		return false;
+	at = system.release;
+	end = at + strlen(at);
+	return decimal_parse(&at, end, &major) && *at++ == '.' && decimal_parse(&at, end, &minor) &&
+	       (major < 5 || (major == 5 && minor < 11));
+}
+
 static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 {
 	*step = "make a map of perf events (bpf)";
 	made->events = create_map(cpus);
+	if (made->events == -EPERM && is_limited())
+		*step = "make a map of perf events (bpf; raise RLIMIT_MEMLOCK, ulimit -l)";
 	if (made->events < 0)
 		return made->events;
 	*step = "load a program (bpf)";
 	made->program = load_any_program(made->events);
 	/* A locked-down kernel does not refuse such programs; it lacks the helper, which gives
 	 * EINVAL. */
+	if (made->program == -EPERM && is_limited())
+		*step = "load a program (bpf; raise RLIMIT_MEMLOCK, ulimit -l)";
 	if (made->program == -EINVAL && lockdown_is_confidential()) {
 		*step = "let a program read memory of the kernel, which is locked down (bpf)";
 		return -EPERM;
