@@ -1,20 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# ldconfig.sh LIBDIR - after make install and make uninstall: programs find the library, or the user
-# reads how they do
+# ldconfig.sh LIBDIR - updates the cache of the dynamic linker after make install and make uninstall, or
+# prints the necessary command
 #
-# The dynamic linker of glibc looks into a cache, and ldconfig(8) alone writes the cache. Elsewhere
-# (musl) there is none.
+# The dynamic linker of glibc searches a cache that only ldconfig(8) writes. Other C libraries (musl) have no
+# cache.
 PATH=$PATH:/usr/sbin:/sbin
 libdir=$1
 
-# Directories have several names where /lib is a link to /usr/lib.
+# Compares the real paths, because /lib can be a link to /usr/lib.
 is_libdir()
 {
 	[ "$(CDPATH='' cd -- "$1" 2>/dev/null && pwd -P)" = "$real" ]
 }
 
-# With -N and -X ldconfig changes nothing, and prints where it would look: "DIRECTORY: (from ...)".
+# With -N and -X, ldconfig changes nothing and prints the directories that it would search, in lines such as
+# "DIRECTORY: (from ...)".
 searched()
 {
 	real=$(CDPATH='' cd -- "$libdir" 2>/dev/null && pwd -P) || return 1
@@ -28,13 +29,13 @@ command -v ldconfig >/dev/null || exit 0
 [ -n "$(ldconfig -N -X -v 2>/dev/null)" ] || exit 0
 if ! searched; then
 	[ ! -e "$libdir/libportwatch.so" ] || cat <<-MESSAGE
-	Programs don't look for libraries in $libdir by themselves. Either, as root, run:
+	The dynamic linker does not search $libdir by default. Either run as root:
 	  echo $libdir >/etc/ld.so.conf.d/libportwatch.conf && ldconfig
 	or set the environment variable LD_LIBRARY_PATH=$libdir
 	MESSAGE
 elif [ "$(id -u)" -eq 0 ]; then
-	ldconfig || echo "ldconfig has failed; run it by hand"
+	ldconfig || echo "ldconfig has failed: run ldconfig by hand"
 else
-	echo "So that programs find libportwatch, run as root: ldconfig"
+	echo "To let programs find libportwatch, run as root: ldconfig"
 fi
 exit 0

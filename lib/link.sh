@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# link.sh COMMAND... - links libportwatch.la, and hides the inner names of its static library
+# link.sh COMMAND... - links libportwatch.la, and hides the internal names of the static library
 #
-# A version script is for the shared library alone: of an archive every name of every object would
-# be in the host program's way. So its objects are made one, in which names that are hidden outside
-# the library are local.
+# A version script affects the shared library only. The internal names of an archive could collide with
+# names of the host program. So this script links the objects into one object, and makes its hidden names
+# local.
 #
-# Environment: CC (with the flags that say for what machine), AR, RANLIB, OBJCOPY, ARCHIVE.
+# Environment: CC (with the flags that select the machine), AR, RANLIB, OBJCOPY, ARCHIVE.
 set -eu
 "$@"
 [ -e "$ARCHIVE" ] || exit 0
 object=${ARCHIVE%.a}.one.o
-# What was compiled with -flto becomes machine code here: objcopy knows nothing else.
+# Objects of -flto become machine code, because objcopy requires machine code.
 for lto in -flinker-output=nolto-rel ''; do
 	# The flags are words.
 	# shellcheck disable=SC2086

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: MIT
 # check-completions.sh - bash, zsh and fish complete the options of pwatch --help, and their choices
 #
-# Each option is a line: its letter, its name, and what it takes. Shells that are not installed are
-# not run; what the files of zsh and fish say is compared nevertheless.
+# The test compares lines of the form "LETTER NAME VALUE", one for each option. If zsh or fish is not
+# installed, the test still compares its file.
 #
 # Environment: PWATCH, srcdir.
 set -u
 completions=${srcdir:-.}/docs/completions
 if [ ! -x "$PWATCH" ]; then
-	echo "SKIP: pwatch isn't built on this system"
+	echo "SKIP: pwatch is not built on this system"
 	exit 77
 fi
 . "${srcdir:-.}/tests/support/checks.sh"
 
-# "A addresses default|loopback|all", "- fd value", "- wait optional", "1 once -".
+# The lines are such as "A addresses default|loopback|all", "- fd value", "- wait optional", "1 once -".
 "$PWATCH" --help | sed -n \
 	-e 's/^  -\(.\), --\([a-z-]*\)\([^ ]*\).*/\1 \2 \3/p' \
 	-e 's/^      --\([a-z-]*\)\([^ ]*\).*/- \1 \2/p' |
@@ -32,12 +32,12 @@ awk '{ choices = ""; if (sub(/^=/, "", $3)) { for (i = 3; i <= NF; i++) choices 
 	print $1, $2, choices } else print }' "$work/zsh" >"$work/zsh.lines"
 compare "pwatch --help and the completion of zsh differ" "$work/help" "$work/zsh.lines"
 if command -v zsh >/dev/null; then
-	zsh -fn "$completions/zsh/_pwatch" || fail "zsh finds fault"
+	zsh -fn "$completions/zsh/_pwatch" || fail "zsh reports an error"
 fi
 
 # --- fish --------------------------------------------------------------------------------------
 
-# What is optional takes an equals sign, which fish doesn't complete.
+# An optional value requires an equals sign, which fish does not complete.
 sed 's/ optional$/ -/' "$work/help" >"$work/help.fish"
 sed -n 's/^complete .* -n __pwatch_no_command \(.*-l .*\) -d .*/\1/p' "$completions/fish/pwatch.fish" |
 	awk '{
@@ -55,7 +55,7 @@ sed -n 's/^complete .* -n __pwatch_no_command \(.*-l .*\) -d .*/\1/p' "$completi
 	}' >"$work/fish"
 compare "pwatch --help and the completion of fish differ" "$work/help.fish" "$work/fish"
 if command -v fish >/dev/null; then
-	fish --no-execute "$completions/fish/pwatch.fish" || fail "fish finds fault"
+	fish --no-execute "$completions/fish/pwatch.fish" || fail "fish reports an error"
 fi
 
 # --- bash --------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ if ! command -v bash >/dev/null; then
 	echo "bash is not installed: its completion is not run"
 	exit $status
 fi
-# complete_by_bash WORD...: what comes in the place of the last word, one a line.
+# complete_by_bash WORD...: prints the completions of the last word, one a line.
 cat >"$work/complete" <<'END'
 compopt() { :; }
 . "$1"
@@ -84,7 +84,7 @@ awk '{ if ($1 != "-") print "-" $1; print "--" $2 ($3 == "-" || $3 == "optional"
 	"$work/help" >"$work/words"
 complete_by_bash pwatch 12 - >"$work/bash"
 compare "pwatch --help and the completion of bash differ" "$work/words" "$work/bash"
-# Choices, in each way to write them.
+# The choices, with each form of the option.
 while read -r letter name kind; do
 	case $kind in
 		*'|'*) echo "$kind" | tr '|' '\n' >"$work/choices" ;;
@@ -103,7 +103,7 @@ while read -r letter name kind; do
 	compare "bash completes --$name=" "$work/choices" "$work/bash"
 done <"$work/help"
 
-# completes EXPECTED WORD...
+# completes EXPECTED WORD...: expects one completion of the last word.
 completes()
 {
 	echo "$1" >"$work/expected"

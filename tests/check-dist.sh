@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-dist.sh - make dist makes the same bytes, whoever makes it and when
+# check-dist.sh - make dist produces the same bytes for every user at any time
 #
 # Environment: MAKE, builddir.
 set -u
 unset MAKEFLAGS MFLAGS MAKELEVEL TAR_OPTIONS SOURCE_DATE_EPOCH
 if ! tar --version 2>/dev/null | grep -q 'GNU tar'; then
-	echo "SKIP: this tar isn't GNU tar"
+	echo "SKIP: tar is not GNU tar"
 	exit 77
 fi
-# Not the tarball's own name: somebody else may be making it.
+# The name differs from that of the real tarball, which another process may be making.
 name=check-dist-$$
 archive=${builddir:?}/$name.tar.gz
 work=$(mktemp -d "${TMPDIR:-$builddir}/dist.XXXXXX") || exit 99
@@ -22,7 +22,7 @@ fail()
 	failures=$((failures + 1))
 }
 
-# make_dist VARIABLE=VALUE...: in an environment with these.
+# make_dist VARIABLE=VALUE...: runs make dist with these variables in the environment.
 make_dist()
 {
 	(cd "$builddir" && exec env "$@" "${MAKE:-make}" -s dist distdir="$name") >"$work/log" 2>&1 && return
@@ -35,14 +35,13 @@ make_dist TZ=UTC
 mv "$archive" "$work/first.tar.gz"
 umask 077
 make_dist TZ=Asia/Tokyo GZIP=-1 POSIXLY_CORRECT=1
-cmp "$work/first.tar.gz" "$archive" || fail "made with another umask, time zone and gzip, it is another"
+cmp "$work/first.tar.gz" "$archive" || fail "the tarball depends on the umask, the time zone or the options of gzip"
 tar -tzf "$archive" >"$work/names"
-# In the order of their directories: "a/b" comes before "a.c".
-# Directory by directory, as tar(1) sorts them.
-tr / '\001' <"$work/names" | LC_ALL=C sort -c || fail "files are in no order"
+# tar(1) sorts each directory, so "a/b" precedes "a.c".
+tr / '\001' <"$work/names" | LC_ALL=C sort -c || fail "the files are not sorted"
 
 make_dist SOURCE_DATE_EPOCH=1000000000
 TZ=UTC tar --full-time -tvzf "$archive" >"$work/list"
 others=$(grep -vc '^[-d]r[w-][x-]r-[x-]r-[x-] 0/0 .* 2001-09-09 01:46:40 ' "$work/list")
-[ "$others" -eq 0 ] || fail "$others files have an owner, a mode or a time of their own"
+[ "$others" -eq 0 ] || fail "$others files have another owner, mode or time"
 [ "$failures" -eq 0 ]

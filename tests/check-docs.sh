@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-docs.sh - the manual pages tell what is built: every option of pwatch --help with its
-# argument, every function of portwatch.h with its prototype, every constant
+# check-docs.sh - the manual pages agree with the code: every option of pwatch --help with its argument, every
+# function of portwatch.h with its prototype, every constant
 set -u
 srcdir=${srcdir:-.}
 pwatch=${PWATCH:-./pwatch}
@@ -12,7 +12,7 @@ page3=$srcdir/docs/libportwatch.3
 set -- "$srcdir"/docs/portwatch_*.3
 . "$srcdir/tests/support/checks.sh"
 
-# --- pwatch.1: "-e, --events=LIST", in the order of the help -----------------------------------
+# --- pwatch.1: lines such as "-e, --events=LIST", in the order of --help -----------------------
 
 if [ -x "$pwatch" ]; then
 	"$pwatch" --help | sed -n 's/^ \{2,6\}\(-[-a-zA-Z0-9,]*\( --[-a-z]*\)\{0,1\}\(\[\{0,1\}=[^ ]*\)\{0,1\}\).*/\1/p' \
@@ -27,7 +27,7 @@ fi
 
 # --- section 3 -------------------------------------------------------------------------------
 
-# Without comments, and each declaration on a line of its own: "int portwatch_stop(struct ...)".
+# Removes comments, and puts each declaration on one line: "int portwatch_stop(struct ...)".
 sed -e 's,/\*[^*]*\*/,,' -e '/\/\*/,/\*\//d' -e '/^#/d' "$header" |
 	tr '\n\t' '  ' | tr -s ' ' | tr ';' '\n' | grep -v '^ *typedef ' |
 	sed -n 's/^ *\([^{}]*portwatch_[a-z0-9_]*([^()]*)\)$/\1/p' | sort >"$work/prototypes"
@@ -46,17 +46,17 @@ compare "portwatch.h and the synopses of the manual pages differ" "$work/prototy
 sed -n 's/.*\(portwatch_[a-z0-9_]*\)(.*/\1/p' "$work/prototypes" | sort >"$work/functions"
 sed -n 's/^\.It Fn \(portwatch_[a-z0-9_]*\).*/\1/p' "$@" | sort >"$work/described"
 compare "portwatch.h and the descriptions in the manual pages differ" "$work/functions" "$work/described"
-# Each page has the name of its first function, and names the others: they become links to it.
+# A page has the name of its first function, and names the others, whose pages are links to it.
 sed -n 's/^\.Nm \(portwatch_[a-z0-9_]*\).*/\1/p' "$@" | sort >"$work/named"
 compare "portwatch.h and the names of the manual pages differ" "$work/functions" "$work/named"
 for page in "$@"; do
 	name=$(basename "$page" .3)
 	[ "$(sed -n 's/^\.Nm \([a-z0-9_]*\).*/\1/p' "$page" | head -n 1)" = "$name" ] ||
-		fail "$page doesn't begin with $name"
-	grep -qx "\.It Xr $name 3" "$page3" || fail "$page3 doesn't refer to $name(3)"
+		fail "$page does not begin with $name"
+	grep -qx "\.It Xr $name 3" "$page3" || fail "$page3 does not refer to $name(3)"
 done
 
-# "portwatch_new 0.1": since which version there is each function, in the header and under HISTORY.
+# Lines such as "portwatch_new 0.1": the first version of each function, in the header and under HISTORY.
 awk '/^\/\*\*$/ { getline; name = $2; sub(/:$/, "", name) }
 	/^ \* Since: / && name ~ /^portwatch_[a-z0-9_]+$/ { print name, $3; name = "" }' "$header" |
 	grep -Fwf "$work/functions" | sort >"$work/since"
@@ -64,17 +64,17 @@ awk '/^\.Sh / { inside = /HISTORY/ } inside && /^\.It Since / { version = $3 }
 	inside && /^\.Fn / { print $2, version }' "$@" | sort >"$work/history"
 compare "portwatch.h and HISTORY in the manual pages differ" "$work/since" "$work/history"
 
-# Enumerators are alone in having a value.
+# In the header, only enumerators have a value.
 sed -n 's/^[[:space:]]*\(PORTWATCH_[A-Z0-9_]*\) = .*/\1/p' "$header" | sort >"$work/constants"
 sed -n '/^\.Sh CONSTANTS/,/^\.Sh EN/s/^\.\(It \)\{0,1\}Dv \(PORTWATCH_[A-Z0-9_]*\).*/\2/p' "$page3" |
 	sort -u >"$work/explained"
 comm -23 "$work/constants" "$work/explained" >"$work/missing"
 [ -s "$work/constants" ] || fail "no constant found in $header"
 while read -r name; do
-	fail "$page3 doesn't explain $name"
+	fail "$page3 does not explain $name"
 done <"$work/missing"
 
-# --- portwatch.h: since which version there is each thing ------------------------------------------
+# --- portwatch.h: the first version of every declaration -----------------------------------------
 
 awk '/^\/\*\*/ { comment = 1; since = 0; name = $0 }
 	comment && /^ \* (struct|enum|portwatch[_.]|PORTWATCH_)/ && name == "/**" { name = $0 }
@@ -89,7 +89,7 @@ awk '/^\/\*\*/ { comment = 1; since = 0; name = $0 }
 while read -r name; do
 	fail "no Since in $header: $name"
 done <"$work/since"
-# Every declaration has such a comment before it.
+# Every declaration follows such a comment.
 awk '/^ \*\/$/ { last = NR }
 	/^(struct|enum) [a-z_]+( \{|;)/ || /^typedef / || /^#define PORTWATCH_[A-Z_]+ \(/ ||
 	/^[a-z].*portwatch_[a-z0-9_]+\(/ { if (last != NR - 1) print }' "$header" >"$work/bare"
@@ -99,8 +99,8 @@ done <"$work/bare"
 
 # --- deployment.md -------------------------------------------------------------------------------
 
-# The unit allows every system call that the library names. These are in systemd's groups that the
-# unit has, or for a system without another (fork).
+# The unit allows every system call that the library names. The calls in this list are in groups that the unit
+# allows, or only exist for systems without a newer call (fork).
 in_groups=" arch_prctl close close_range dup3 execve exit_group fork geteuid getpid gettid lseek munmap
  pread64 prlimit64 read rt_sigaction rt_sigprocmask writev "
 allowed="$in_groups $(sed -n 's/^SystemCallFilter=//p' "$srcdir/docs/deployment.md") "
@@ -110,13 +110,13 @@ grep -rhoE '\<SYS_[a-z0-9_]+' "$srcdir/lib" | sort -u | sed 's/^SYS_//' >"$work/
 while read -r name; do
 	case $allowed in
 		*" $name "*) ;;
-		*) fail "SystemCallFilter= in docs/deployment.md doesn't allow $name" ;;
+		*) fail "SystemCallFilter= in docs/deployment.md does not allow $name" ;;
 	esac
 done <"$work/calls"
 
 # --- both --------------------------------------------------------------------------------------
 
 if command -v mandoc >/dev/null 2>&1; then
-	mandoc -T lint -W warning "$page1" "$page3" "$@" || fail "mandoc finds fault"
+	mandoc -T lint -W warning "$page1" "$page3" "$@" || fail "mandoc reports an error"
 fi
 exit $status

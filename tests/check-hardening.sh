@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-hardening.sh - pwatch has the protections that this compiler can give, and the user's flags
-# remain the user's
+# check-hardening.sh - pwatch has the protections that this compiler supports, and configure does not
+# change the user's flags
 #
-# What the compiler can give with the user's flags is seen on a small program. Environment: PWATCH,
-# CC, CPPFLAGS, CFLAGS, LDFLAGS, AM_CFLAGS, HARDENING (no: --disable-hardening), builddir.
+# A small trial program shows which protections the compiler supports with the user's flags. Environment:
+# PWATCH, CC, CPPFLAGS, CFLAGS, LDFLAGS, AM_CFLAGS, HARDENING (no: --disable-hardening), builddir.
 set -u
 if [ ! -x "$PWATCH" ]; then
-	echo "SKIP: pwatch isn't built on this system"
+	echo "SKIP: pwatch is not built on this system"
 	exit 77
 fi
 if [ "$HARDENING" = no ]; then
@@ -15,7 +15,7 @@ if [ "$HARDENING" = no ]; then
 	exit 77
 fi
 if ! command -v readelf >/dev/null; then
-	echo "SKIP: there is no readelf"
+	echo "SKIP: readelf is not installed"
 	exit 77
 fi
 work=$(mktemp -d "${TMPDIR:-$builddir}/hardening.XXXXXX") || exit 99
@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 }
 END
 
-# shows OPTION PATTERN FLAG...: whether readelf shows the pattern in the trial program with the flags.
+# shows OPTION PATTERN FLAG...: whether readelf finds the pattern in the trial program, built with the flags.
 shows()
 {
 	option=$1 pattern=$2
@@ -49,7 +49,7 @@ shows()
 		readelf -W "$option" "$work/trial" | grep -q -e "$pattern"
 }
 
-# expect WHAT OPTION PATTERN FLAG...: what the trial program shows with the flags, pwatch shows too.
+# expect WHAT OPTION PATTERN FLAG...: if the trial program has the protection, pwatch has it too.
 expect()
 {
 	what=$1
@@ -59,11 +59,11 @@ expect()
 	elif readelf -W "$1" "$PWATCH" | grep -q -e "$2"; then
 		echo "$what: yes"
 	else
-		fail "$what: the compiler has it, and pwatch has not"
+		fail "$what: the compiler supports it, but pwatch lacks it"
 	fi
 }
 
-# With musl a program that is position-independent and static says so by its type alone.
+# With musl, only the type shows that a static program is position-independent.
 expect "position-independent" -h 'Type: *DYN' -fPIE -pie
 expect "bound at the start" -d 'BIND_NOW\|NOW' -Wl,-z,now
 expect "read-only after relocation" -l GNU_RELRO -Wl,-z,relro
@@ -78,16 +78,17 @@ case $AM_CFLAGS in
 	;;
 esac
 
-# What is linked in from elsewhere decides about the whole program: the objects are looked at.
+# Objects of other projects can disable this protection for the whole program, so the test examines one
+# object.
 # shellcheck disable=SC2086
 if $CC -fcf-protection $CPPFLAGS $CFLAGS -c "$work/trial.c" -o "$work/trial.o" 2>/dev/null &&
 	readelf -n "$work/trial.o" | grep -q IBT; then
 	echo "control-flow protection: yes"
 	readelf -n "$builddir/cmd/pwatch-main.o" | grep -q IBT ||
-		fail "control-flow protection: the compiler has it, and pwatch has not"
+		fail "control-flow protection: the compiler supports it, but pwatch lacks it"
 fi
 
-# fortify FLAG...: what _FORTIFY_SOURCE is for a file that is compiled with the flags.
+# fortify FLAG...: prints the value of _FORTIFY_SOURCE in a file that is compiled with the flags.
 fortify()
 {
 	# shellcheck disable=SC2086
@@ -95,14 +96,14 @@ fortify()
 		sed -n 's/^#define _FORTIFY_SOURCE //p'
 }
 
-# With flags that are given to make alone; what the compiler does by itself is its own affair.
+# Tests flags that the user passes to make. Compilers that define _FORTIFY_SOURCE themselves are exempt.
 if ! $CC -O2 -dM -E -x c /dev/null | grep -q _FORTIFY_SOURCE; then
 	[ -z "$(fortify -O0)" ] || fail "_FORTIFY_SOURCE is defined without optimization"
-	[ "$(fortify -O2 -D_FORTIFY_SOURCE=1)" = 1 ] || fail "_FORTIFY_SOURCE isn't what the user says"
-	[ "$(fortify -O2 -D_FORTIFY_SOURCE=0)" = 0 ] || fail "_FORTIFY_SOURCE can't be switched off"
+	[ "$(fortify -O2 -D_FORTIFY_SOURCE=1)" = 1 ] || fail "the user cannot choose the value of _FORTIFY_SOURCE"
+	[ "$(fortify -O2 -D_FORTIFY_SOURCE=0)" = 0 ] || fail "the user cannot disable _FORTIFY_SOURCE"
 fi
 case $("$builddir/config.status" --config) in
 *CFLAGS*) ;;
-*) [ "$CFLAGS" = "-g -O2" ] || fail "CFLAGS are '$CFLAGS', and nobody has set them" ;;
+*) [ "$CFLAGS" = "-g -O2" ] || fail "CFLAGS are '$CFLAGS', although the user has not set them" ;;
 esac
 [ "$failures" -eq 0 ]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-header.sh - portwatch.h goes into programs of every dialect of C and C++, without a warning
+# check-header.sh - portwatch.h compiles in every dialect of C and C++ without a warning
 #
 # Environment: CC, CPPFLAGS.
 set -u
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 failures=0
 count=0
 
-# Twice, and before anything else; something is called, so that the linkage counts too.
+# The program includes the header twice and first, and calls a function to test the linkage.
 cat >"$work/user.c" <<'END'
 #include <portwatch.h>
 #include <portwatch.h>
@@ -21,13 +21,13 @@ const char *version(void)
 }
 END
 
-# compile COMPILER FLAG...: the header is no system header, so that its warnings are shown.
+# compile COMPILER FLAG...: uses -I, not -isystem, so that the compiler prints warnings for the header.
 compile()
 {
 	compiler=$1
 	shift
 	count=$((count + 1))
-	# The compiler may be several words.
+	# The compiler can be several words.
 	# shellcheck disable=SC2086
 	$compiler ${CPPFLAGS-} -I"$srcdir/lib/api" -Wall -Wextra -Werror -pedantic "$@" \
 		-c "$work/user.c" -o "$work/user.o" 2>"$work/log" && return
@@ -36,7 +36,7 @@ compile()
 	failures=$((failures + 1))
 }
 
-# knows COMPILER FLAG...: whether it can compile anything so.
+# knows COMPILER FLAG...: whether the compiler supports the flags.
 knows()
 {
 	compiler=$1
@@ -52,15 +52,15 @@ for compiler in "${CC:-cc}" gcc clang; do
 	for dialect in c++98 c++11 c++17 c++20; do
 		! knows "$compiler" -x c++ "-std=$dialect" || compile "$compiler" -x c++ "-std=$dialect"
 	done
-	# Names in comments that are no parameters, and the like.
+	# This warning finds names in comments that are not parameters.
 	! knows "$compiler" -x c -Wdocumentation -Werror ||
 		compile "$compiler" -x c -Wdocumentation
-	# A function of C++ would have its parameters in its name.
+	# The symbol of a C++ function would contain its parameters.
 	# shellcheck disable=SC2086
 	if knows "$compiler" -x c++ -std=c++98; then
 		compile "$compiler" -x c++ -std=c++98
 		${NM:-nm} -u "$work/user.o" | grep -q ' portwatch_version$' || {
-			echo "FAIL: $compiler: the functions aren't extern \"C\""
+			echo "FAIL: $compiler: the functions are not extern \"C\""
 			failures=$((failures + 1))
 		}
 	fi

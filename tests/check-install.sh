@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-install.sh - what make install installs and make uninstall removes; that programs find the
-# library then; that each function has a manual page; that pwatch has the capabilities that configure
-# was told, or how to give them is said
+# check-install.sh - make install and make uninstall: the installed files, the dynamic linker, a manual
+# page for each function, and the capabilities that configure has chosen for pwatch, or the command that
+# grants them
 #
 # Environment: MAKE, builddir, srcdir, PWATCH.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR
 srcdir=${srcdir:-.}
-# Where nothing was built (not on Linux) there is nothing to install.
+# Without pwatch (not on Linux) there is nothing to install.
 if [ ! -x "$PWATCH" ]; then
-	echo "SKIP: pwatch isn't built on this system"
+	echo "SKIP: pwatch is not built on this system"
 	exit 77
 fi
 work=$(mktemp -d "${TMPDIR:-$builddir}/install.XXXXXX")
@@ -24,7 +24,7 @@ fail()
 	failures=$((failures + 1))
 }
 
-# install_with MODE [VARIABLE=VALUE...]: what make says goes to $work/log.
+# install_with MODE [VARIABLE=VALUE...]: runs make install. Its output goes to $work/log.
 install_with()
 {
 	mode=$1
@@ -34,27 +34,27 @@ install_with()
 		>"$work/log" 2>&1 || fail "$mode: make install: $(cat "$work/log")"
 }
 
-# expect_said LINE: that what remains to be done was said.
-expect_said()
+# expect_command COMMAND: make install has printed the command that grants the capabilities.
+expect_command()
 {
-	grep -qxF "  $1" "$work/log" || fail "not said: $1; but: $(cat "$work/log")"
+	grep -qxF "  $1" "$work/log" || fail "make install has not printed: $1; but: $(cat "$work/log")"
 }
 
-# expect_caps CAPABILITIES: in the form of getcap(8), of both formats that it had over time.
+# expect_caps CAPABILITIES: compares the capabilities, in either format of getcap(8).
 expect_caps()
 {
 	found=$(getcap "$installed" | sed 's/^[^ ]* //; s/^= //; s/[+]p/=p/; s/ \[rootid=.*//')
 	[ "$found" = "$1" ] || fail "capabilities are '$found', not '$1'"
 }
 
-# expect_mode MODE: in octal, set-user-ID and all.
+# expect_mode MODE: compares the mode, in octal with all bits.
 expect_mode()
 {
 	found=$(stat -c %a "$installed")
 	[ "$found" = "$1" ] || fail "the mode is $found, not $1"
 }
 
-# By way of a shell: setpriv still has the right to read any file when it executes another.
+# Uses a shell, because setpriv can still read every file when it executes a program.
 run_with_group()
 {
 	# shellcheck disable=SC2016
@@ -62,18 +62,18 @@ run_with_group()
 		>"$work/log" 2>&1
 }
 
-# Where others can reach it at all, and $group isn't one that all have.
+# Tests only if another user can reach the directory.
 expect_members_only()
 {
 	chmod 755 "$work"
 	setpriv --reuid 54321 --regid 54321 --clear-groups test -x "$work/root/bin" 2>/dev/null || return 0
-	run_with_group "$group" || fail "a member may not run it: $(cat "$work/log")"
-	! run_with_group 54321 || fail "others than members may run it"
+	run_with_group "$group" || fail "a member of the group cannot run pwatch: $(cat "$work/log")"
+	! run_with_group 54321 || fail "a user outside of the group can run pwatch"
 }
 
 # --- the files -----------------------------------------------------------------------------------
 
-# in_make VARIABLE: its value in the Makefile, with what it refers to.
+# in_make VARIABLE: prints the expanded value of the variable of the Makefile.
 in_make()
 {
 	# shellcheck disable=SC2016
@@ -81,21 +81,21 @@ in_make()
 	"${MAKE:-make}" -s -C "$builddir" -f "$work/print.mk" "print-$1"
 }
 
-# make_staged TARGET: what is staged goes below $work/all.
+# make_staged TARGET: runs make with the staging directory $work/all.
 make_staged()
 {
 	"${MAKE:-make}" -s -C "$builddir" "$1" DESTDIR="$work/all" >"$work/log" 2>&1 ||
 		fail "make $1: $(tail -n 5 "$work/log")"
 }
 
-# expect_file DIRECTORY NAME: installed, and not empty. Its name goes into $work/expected.
+# expect_file DIRECTORY NAME: the file is installed and not empty. Adds it to $work/expected.
 expect_file()
 {
 	[ -s "$work/all$1/$2" ] || fail "not installed: $1/$2"
 	echo "$1/$2" >>"$work/expected"
 }
 
-# expect_optional VARIABLE NAME: unless the directory is "no".
+# expect_optional VARIABLE NAME: expects the file unless the directory is "no".
 expect_optional()
 {
 	directory=$(in_make "$1")
@@ -123,24 +123,24 @@ expect_files()
 	expect_file "$docdir/docs/packaging" README.md
 }
 
-# What is in directories where more comes to with time, and what libtool makes.
+# Removes files of libtool and directories whose list of files is not tested.
 others()
 {
 	grep -v -e "^$(in_make libdir)/libportwatch\." -e "^$docdir/docs/examples/" \
 		-e "^$(in_make mandir)/man3/"
 }
 
-# The links of the README lead to something.
+# The links of README.md lead to installed files.
 expect_links()
 {
 	sed -n 's/.*](\([^):#]*\)[)#].*/\1/p' "$work/all$docdir/README.md" | sort -u |
 		while read -r link; do
 			[ -e "$work/all$docdir/$link" ] || echo "$link"
 		done >"$work/dead"
-	[ ! -s "$work/dead" ] || fail "README.md links to what isn't installed: $(cat "$work/dead")"
+	[ ! -s "$work/dead" ] || fail "README.md links to files that are not installed: $(cat "$work/dead")"
 }
 
-# The unit is the one that docs/deployment.md shows, with the path of this pwatch.
+# The unit equals the unit in docs/deployment.md, with the path of this pwatch.
 expect_unit()
 {
 	unit=$(in_make systemdunitdir)/pwatch.service
@@ -148,10 +148,10 @@ expect_unit()
 	awk '/^```ini$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$srcdir/docs/deployment.md" |
 		sed "s,/usr/local/bin/pwatch,$bindir/pwatch," >"$work/unit"
 	[ -s "$work/unit" ] || fail "docs/deployment.md has no unit"
-	diff -u "$work/unit" "$work/all$unit" || fail "the unit isn't that of docs/deployment.md"
+	diff -u "$work/unit" "$work/all$unit" || fail "the unit differs from the unit in docs/deployment.md"
 }
 
-# Each function has a page, of its own or a link.
+# Each function has a manual page, or a link to one.
 expect_pages()
 {
 	sed -n 's/^[[:space:]]*\(portwatch_[a-z0-9_]*\);$/\1/p' "$srcdir/lib/api/libportwatch.sym" >"$work/functions"
@@ -159,7 +159,7 @@ expect_pages()
 	while read -r name; do
 		page=$(find "$work/all" -name "$name.3")
 		[ -s "$page" ] || fail "no manual page $name(3)"
-		# A link leads to a page that is there.
+		# The target of a link exists and names the function.
 		target=$(sed -n 's/^\.so man3\///p' "$page")
 		[ -z "$target" ] || grep -q "^\.Nm $name" "${page%/*}/$target" || fail "$name(3) leads nowhere"
 	done <"$work/functions"
@@ -186,9 +186,9 @@ left=$(find "$work/all" ! -type d)
 
 # --- the dynamic linker --------------------------------------------------------------------------
 
-# ldconfig_of UID DIRECTORY: what lib/ldconfig.sh does as this user, where the linker looks in this
-# directory; what it says goes to $work/log, and what it has ldconfig do to $work/called.
-ldconfig_of()
+# run_ldconfig_script UID DIRECTORY: runs lib/ldconfig.sh as if by this user, on a machine whose linker
+# searches the directory. Messages go to $work/log, calls of ldconfig to $work/called.
+run_ldconfig_script()
 {
 	cat >"$work/fake/ldconfig" <<-FAKE
 		#!/bin/sh
@@ -208,23 +208,23 @@ ldconfig_of()
 mkdir "$work/fake" "$work/lib"
 ln -s lib "$work/link"
 : >"$work/lib/libportwatch.so"
-ldconfig_of 0 "$work/link"
-[ -s "$work/called" ] || fail "root: ldconfig isn't run: $(cat "$work/log")"
-ldconfig_of 1000 "$work/lib"
+run_ldconfig_script 0 "$work/link"
+[ -s "$work/called" ] || fail "root: the script does not run ldconfig: $(cat "$work/log")"
+run_ldconfig_script 1000 "$work/lib"
 grep -q 'run as root: ldconfig$' "$work/log" ||
-	fail "an ordinary user doesn't learn of ldconfig: $(cat "$work/log")"
-[ ! -s "$work/called" ] || fail "an ordinary user runs ldconfig"
-ldconfig_of 0 /nonexistent
-for said in "echo $work/lib >/etc/ld.so.conf.d/libportwatch.conf && ldconfig" "LD_LIBRARY_PATH=$work/lib"; do
-	grep -qF "$said" "$work/log" || fail "where the linker doesn't look, this isn't said: $said"
+	fail "an ordinary user: the script does not mention ldconfig: $(cat "$work/log")"
+[ ! -s "$work/called" ] || fail "an ordinary user: the script runs ldconfig"
+run_ldconfig_script 0 /nonexistent
+for command in "echo $work/lib >/etc/ld.so.conf.d/libportwatch.conf && ldconfig" "LD_LIBRARY_PATH=$work/lib"; do
+	grep -qF "$command" "$work/log" || fail "a directory that is not searched: the script does not print: $command"
 done
-[ ! -s "$work/called" ] || fail "ldconfig is run, and can't find the library"
-# make install runs it, but for a package or another machine it doesn't.
+[ ! -s "$work/called" ] || fail "a directory that is not searched: the script runs ldconfig"
+# make install runs the script, except for a package or for another machine.
 install_with none
 [ "$(in_make cross_compiling)" = yes ] || grep -q 'ld\.so\.conf\.d/libportwatch' "$work/log" || ! ldconfig -N -X -v 2>/dev/null | grep -q . ||
-	fail "make install says nothing of ldconfig: $(cat "$work/log")"
+	fail "make install does not mention ldconfig: $(cat "$work/log")"
 install_with none DESTDIR="$work/staged"
-! grep -q 'ld\.so\.conf\.d' "$work/log" || fail "a staged make install looks for the linker's cache"
+! grep -q 'ld\.so\.conf\.d' "$work/log" || fail "a staged make install runs the script"
 rm -rf "$work/fake" "$work/staged" "$work/root"
 
 # --- capabilities --------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ installed=$work/root/bin/pwatch
 group=$(id -g)
 own=cap_sys_admin=p
 any=cap_sys_admin,cap_sys_ptrace,cap_dac_read_search=p
-# As getcap lists them.
+# The order of getcap.
 any_listed=cap_dac_read_search,cap_sys_ptrace,cap_sys_admin=p
 set_own="setcap $own $installed"
 set_any="chgrp $group $installed && chmod 0750 $installed && setcap $any $installed"
@@ -241,22 +241,22 @@ umask 022
 
 install_with none
 expect_mode 755
-! grep -q setcap "$work/log" || fail "none: setcap is mentioned"
+! grep -q setcap "$work/log" || fail "none: make install mentions setcap"
 
-# Staged: nothing is done, whoever we are, here or there; the path is the one in the end.
+# A staged installation sets no capabilities, even as root. The printed command has the final path.
 install_with setcap DESTDIR="$work/staged"
-expect_said "$set_own"
+expect_command "$set_own"
 for installed in "$work/staged$installed" "$installed"; do
 	expect_mode 755
 	! command -v getcap >/dev/null || expect_caps ""
 done
 
-# Where setcap fails.
+# setcap fails.
 mkdir "$work/fake"
 printf '#!/bin/sh\nexit 1\n' >"$work/fake/setcap"
 chmod +x "$work/fake/setcap"
 install_with setcap PATH="$work/fake:$PATH"
-expect_said "$set_own"
+expect_command "$set_own"
 
 : >"$work/probe"
 if [ "$(id -u)" -eq 0 ] && setcap "$own" "$work/probe" 2>/dev/null; then
@@ -267,14 +267,14 @@ if [ "$(id -u)" -eq 0 ] && setcap "$own" "$work/probe" 2>/dev/null; then
 	expect_caps "$any_listed"
 	expect_mode 750
 	expect_members_only
-	# The old ones don't stay.
+	# A new installation removes old capabilities.
 	install_with none
 	expect_caps ""
 else
 	install_with setcap
-	expect_said "$set_own"
+	expect_command "$set_own"
 	expect_mode 755
 	install_with setcap-any-uid privileges_group="$group"
-	expect_said "$set_any"
+	expect_command "$set_any"
 fi
 [ "$failures" -eq 0 ]

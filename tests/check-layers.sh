@@ -3,12 +3,12 @@
 # check-layers.sh - the folders of lib/ depend on each other in one direction, and so do the files in
 # a folder; a header declares what the file of its name defines
 #
-# What the includes say is compared first, then what the objects really call (nm).
+# The test compares the includes, and then the symbols that the objects use (nm).
 status=0
 srcdir=${srcdir:-.}
 builddir=${builddir:-.}
 
-# layers_below LAYER: what it may use beside itself.
+# layers_below LAYER: prints the other layers that the layer may use.
 layers_below()
 {
 	case $1 in
@@ -39,7 +39,7 @@ fail()
 work=$(mktemp -d "${TMPDIR:-.}/check-layers.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 
-# portwatch.h is the public vocabulary: it includes nothing of the library, and all may use it.
+# Every file may include portwatch.h, which itself includes no header of the library.
 count=0
 for file in "$srcdir"/lib/*/*.[ch]; do
 	layer=$(basename "$(dirname "$file")")
@@ -58,23 +58,23 @@ done
 if grep -q '^#include "' "$srcdir/lib/api/portwatch.h"; then
 	fail "portwatch.h includes a header of the library"
 fi
-# Descriptors of the library are closed where they are registered.
+# Only util/fd.c opens and closes descriptors, because it registers them.
 bare=$(grep -nE '(^|[^_a-z>.])(close|pipe2?|dup[23]?)\(' "$srcdir"/lib/*/*.c |
 	grep -vE '/util/fd\.c:|:[0-9]+:[[:space:]]*(/\*|\*) ')
 [ -z "$bare" ] || fail "not through util/fd.h: $bare"
 
-# Nothing below the monitor knows it.
+# struct monitor is private.
 knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/monitor\.c$')
 [ -z "$knows" ] || fail "struct monitor is private to watch/monitor.c: $knows"
 
-# Each module has a test of its own by its name, which makes the module alone. These have none:
-# module, the test that reaches it, reason.
+# Each module has a test of the same name that tests the module alone. The exceptions: module, the test that
+# covers it, reason.
 cat >"$work/without" <<'END'
-api/watcher		test_api	the whole: all that it joins has tests
-watch/kernel_events	test_detached	made of the kernel's events: without them nothing can be seen
-watch/monitor		test_watch	the whole of a thread: what it owns has tests
-watch/netns_reader	test_degrade	the choice of a reader: seen where the kernel refuses one
-watch/placement		test_namespaces	follows living processes through namespaces
+api/watcher		test_api	joins the modules, which have tests
+watch/kernel_events	test_detached	needs real events of the kernel
+watch/monitor		test_watch	the main loop of a thread, whose objects have tests
+watch/netns_reader	test_degrade	needs a kernel that refuses readers
+watch/placement		test_namespaces	needs real processes in namespaces
 END
 modules=0
 for file in "$srcdir"/lib/*/*.c; do
@@ -85,21 +85,21 @@ for file in "$srcdir"/lib/*/*.c; do
 	tested=no
 	[ -e "$srcdir/tests/test_${module#*/}.c" ] && tested=yes
 	case $tested,$excepted in
-	yes,yes) fail "$module has a test by its name: it is no exception" ;;
-	no,no) fail "$module has no test by its name" ;;
+	yes,yes) fail "$module has a test of its name, so it is not an exception" ;;
+	no,no) fail "$module has no test of its name" ;;
 	esac
 done
 while read -r module test reason; do
-	[ -e "$srcdir/lib/$module.c" ] || fail "there is no module $module any more"
-	[ -e "$srcdir/tests/$test.c" ] || fail "$module: there is no $test any more"
+	[ -e "$srcdir/lib/$module.c" ] || fail "the module $module does not exist"
+	[ -e "$srcdir/tests/$test.c" ] || fail "$module: the test $test does not exist"
 	[ -n "$reason" ] || fail "$module: no reason"
 done <"$work/without"
 
-# The objects, where there are any (not with a build that keeps them elsewhere).
+# The objects, if they are in the build directory.
 for object in "$builddir"/lib/*/.libs/*.o "$builddir"/lib/*/*.o; do
 	[ -e "$object" ] || continue
 	name=$(echo "$object" | sed 's,/\.libs/,/,; s,.*/lib/\([a-z]*/[^/]*\)\.o$,\1,; s,/lib[a-z]*_la-,/,')
-	[ -e "$srcdir/lib/$name.c" ] || continue # left behind by a build of another revision
+	[ -e "$srcdir/lib/$name.c" ] || continue # an object of an older revision
 	${NM:-nm} -g "$object" 2>/dev/null | awk -v name="$name" -v defined="$work/defined" -v used="$work/used" '
 		NF == 3 && $2 ~ /[TDBRVWC]/ { print $3, name >>defined }
 		$(NF - 1) == "U" { print $NF, name >>used }'
@@ -113,8 +113,7 @@ if [ -s "$work/defined" ]; then
 	while read -r from to symbol; do
 		may_use "${from%%/*}" "${to%%/*}" || fail "$from uses $symbol of $to"
 	done <"$work/edges"
-	# What a file defines is declared by its own header alone. The public functions are in
-	# portwatch.h.
+	# Only the header of a file declares the symbols of the file. portwatch.h declares the public functions.
 	while read -r symbol name; do
 		case $symbol in portwatch_*) continue ;; esac
 		headers=$(grep -lE "^[a-z].*\b$symbol(\(|\[\]|;)" "$srcdir"/lib/*/*.h)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check-symbols.sh - the header, the list of symbols and the library name the same functions
+# check-symbols.sh - the header, the list of symbols and the library have the same functions
 set -u
 srcdir=${srcdir:-.}
 header=$srcdir/lib/api/portwatch.h
@@ -11,7 +11,7 @@ status=0
 work=$(mktemp -d "${TMPDIR:-.}/check-symbols.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 
-# compare WHAT EXPECTED ACTUAL: says where two sorted lists differ
+# compare WHAT EXPECTED ACTUAL: prints the differences between two sorted lists
 compare()
 {
 	if ! diff -u "$2" "$3"; then
@@ -20,7 +20,7 @@ compare()
 	fi
 }
 
-# Comments name functions too, as do typedefs: neither is a declaration.
+# Removes comments and typedefs, which name functions without declaring them.
 sed -e 's,/\*[^*]*\*/,,' -e '/\/\*/,/\*\//d' "$header" | grep -v '^typedef' | grep -o 'portwatch_[a-z0-9_]*(' |
 	tr -d '(' | sort >"$work/header"
 sed -n 's/^[[:space:]]*\(portwatch_[a-z0-9_]*\);$/\1/p' "$symbols" | sort >"$work/symbols"
@@ -31,7 +31,7 @@ fi
 compare "portwatch.h and libportwatch.sym differ" "$work/header" "$work/symbols"
 
 if [ -e "$library" ]; then
-	# Of the names with a version only the functions: the version itself is a symbol too.
+	# Omits the versions, which are symbols too.
 	${NM:-nm} -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
 		sort >"$work/exported"
 	compare "portwatch.h and the symbols of $library differ" "$work/header" "$work/exported"
@@ -39,7 +39,7 @@ else
 	echo "no shared library was built: its symbols are not compared"
 fi
 
-# In an archive nothing else may be global.
+# Other names in the archive could collide with names of the host program.
 archive=.libs/libportwatch.a
 if [ -e "$archive" ]; then
 	${NM:-nm} -g --defined-only "$archive" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort >"$work/archived"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # check-wrapped.sh - every system call and allocation of lib/ can be made to fail by tests/support/wrap.c
 #
-# What the core calls of libc is wrapped (wrap.options) or listed here, and each number that it
-# hands to syscall(2) is in wrap_calls.h.
+# Each function of libc that the core calls is wrapped (wrap.options) or listed here. Each number that the
+# core passes to syscall(2) is in wrap_calls.h.
 set -u
 srcdir=${srcdir:-.}
 core=.libs/libcore.a
@@ -11,8 +11,8 @@ options=$srcdir/tests/support/wrap.options
 calls=$srcdir/tests/support/wrap_calls.h
 status=0
 
-# They make no system call, or one that can't fail as they are called here. Among them are those
-# that some C libraries have as macros, and the two ways of musl to find errno.
+# These functions make no system call, or one that cannot fail with the arguments of the core. Some C
+# libraries define some of them as macros. musl has two functions for errno.
 harmless='
 	___errno_location __errno_location _GLOBAL_OFFSET_TABLE_
 	__chk_fail __stack_chk_fail __stack_chk_fail_local __stack_chk_guard
@@ -30,7 +30,7 @@ harmless='
 	pthread_detach pthread_join pthread_setcancelstate pthread_once
 	pthread_cond_destroy pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 '
-# They return no error: exit_group doesn't return, geteuid has none.
+# These calls cannot fail.
 harmless_numbers='SYS_exit_group SYS_geteuid'
 
 if [ "$(uname -s)" != Linux ]; then
@@ -41,8 +41,8 @@ fi
 work=$(mktemp -d "${TMPDIR:-.}/check-wrapped.XXXXXX") || exit 99
 trap 'rm -rf "$work"' EXIT
 
-# Without what the compiler puts in for sanitizers, and what a header calls where it refuses to be
-# compiled: with -flto such calls are in the table.
+# Omits the calls of sanitizers, and the undefined functions by which headers reject wrong arguments: with
+# -flto they are in the symbol table.
 ${NM:-nm} --defined-only "$core" | awk 'NF == 3 { print $3 }' | sort -u >"$work/defined"
 ${NM:-nm} -u "$core" | awk '$1 == "U" { print $2 }' |
 	grep -v '^__[a-z]*san_\|^__sanitizer\|^__gcov\|_missing_mode$\|_too_many_args$' |
@@ -51,14 +51,13 @@ if ! [ -s "$work/called" ]; then
 	echo "FAIL: $core calls nothing"
 	exit 1
 fi
-# What the compiler calls where the processor has no instruction for something: divisions of 64 bits
-# and the like.
+# The compiler calls functions of libgcc for operations that the processor lacks, such as 64-bit divisions.
 # shellcheck disable=SC2086
 arithmetic=$(${CC:-cc} $CFLAGS -print-libgcc-file-name)
 {
 	cat "$work/defined"
 	sed 's/^--wrap=//' "$options"
-	# With _FORTIFY_SOURCE a function may have another name. One that can fail is wrapped by it.
+	# With _FORTIFY_SOURCE a function can have another name.
 	for name in $harmless; do printf '%s\n__%s_chk\n' "$name" "$name"; done
 	${NM:-nm} --defined-only "$arithmetic" 2>/dev/null | awk 'NF == 3 { print $3 }'
 } | sort -u >"$work/known"
@@ -71,7 +70,7 @@ done
 	grep -o 'SYS_[a-z0-9_]*' "$calls"
 	for name in $harmless_numbers; do echo "$name"; done
 } | sort -u >"$work/known_numbers"
-# What a filter of system calls lists is not called.
+# The core does not call the numbers in the list of the seccomp filter.
 find "$srcdir/lib" -name '*.[ch]' ! -name helper_seccomp.c -exec cat {} + |
 	grep -o 'SYS_[a-z][a-z0-9_]*' | sort -u >"$work/numbers"
 for name in $(comm -23 "$work/numbers" "$work/known_numbers"); do

@@ -28,7 +28,7 @@ fail()
 	exit 1
 }
 
-# --- what there is to a target ------------------------------------------------------------------
+# --- the targets --------------------------------------------------------------------------------
 
 # Sets the target's host (configure's name of it), compiler, emulator (empty: the kernel runs the
 # programs), flags, and the packages that contain the tools.
@@ -226,7 +226,7 @@ run_tests()
 	fi
 }
 
-one_target()
+test_target()
 {
 	begin=$(date +%s)
 	printf '\n--- %s\n' "$1"
@@ -262,7 +262,7 @@ install_packages "$@"
 fetch_sources || fail "the source packages could not be fetched"
 prepare_source || fail "the tarball could not be made"
 for target in "$@"; do
-	one_target "$target"
+	test_target "$target"
 done
 printf '\n%s' "$sums"
 [ -z "$failed" ] || fail "failed:$failed"

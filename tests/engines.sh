@@ -46,7 +46,7 @@ recipe()
 line()
 {
 	block "$document" sh "# $1" >"$work/line"
-	[ -s "$work/line" ] || { fail "$document doesn't say: $1"; return 1; }
+	[ -s "$work/line" ] || { fail "$document has no command line: $1"; return 1; }
 	shift
 	for filled; do
 		sed -i "s|\\b${filled%%=*}\\b|${filled#*=}|g" "$work/line"
@@ -55,9 +55,9 @@ line()
 
 # --- waiting -------------------------------------------------------------------------------------
 
-# said EVENT PORT: whether the command line has reported the event, as JSON or as text, on either
+# reported EVENT PORT: whether the command line has reported the event, as JSON or as text, on either
 # output.
-said()
+reported()
 {
 	cat "$work/out" "$work/err" | grep -qE "\"event\":\"$1\".*\"port\":$2,| $1 +[^ ]*:$2 "
 }
@@ -87,13 +87,13 @@ sees()
 
 sees_ports()
 {
-	until_true said open 8001 || { echo "8001 isn't reported" >>"$work/err"; return 1; }
+	until_true reported open 8001 || { echo "8001 is not reported" >>"$work/err"; return 1; }
 	[ -n "$server" ] || server=$(sed -n 's/.*"port":8001,.*"pid":\([0-9]*\),.*/\1/p' \
 		"$work/out" "$work/err" | head -n 1)
 	kill -USR1 "$server" || return 1
-	until_true said open 8002 || { echo "8002 isn't reported open" >>"$work/err"; return 1; }
+	until_true reported open 8002 || { echo "8002 is not reported as open" >>"$work/err"; return 1; }
 	kill -USR2 "$server" || return 1
-	until_true said close 8002 || { echo "8002 isn't reported closed" >>"$work/err"; return 1; }
+	until_true reported close 8002 || { echo "8002 is not reported as closed" >>"$work/err"; return 1; }
 }
 
 # checked WHAT PATTERN: expects the pattern in the JSON of the command line with --check.
@@ -266,7 +266,7 @@ journal()
 logged()
 {
 	journal
-	said "$1" "$2"
+	reported "$1" "$2"
 }
 
 # unit_sees WHAT SERVICE: starts and stops the service while pwatch.service runs.
@@ -339,11 +339,11 @@ service_check()
 systemd()
 {
 	block "$document" ini '' >"$work/pwatch.service"
-	boot || { cp "$work/boot" "$work/err"; fail "doesn't boot"; return; }
+	boot || { cp "$work/boot" "$work/err"; fail "the container does not boot"; return; }
 	inside sh -c 'cat >/etc/systemd/system/pwatch.service' <"$work/pwatch.service"
 	line systemd || return
 	since=$(date +%s.%N)
-	inside sh -e <"$work/line" >"$work/out" 2>"$work/err" || fail "can't be started"
+	inside sh -e <"$work/line" >"$work/out" 2>"$work/err" || fail "the service cannot be started"
 	version=$(inside systemctl --version | sed -n '1s/ (.*//p')
 	unit_server private 'unshare --net setpriv --reuid=nobody --clear-groups server'
 	inside sed -i /User=/d /run/systemd/system/private.service
@@ -351,7 +351,7 @@ systemd()
 	unit_sees "$version, a service in a network namespace" private
 	unit_sees "$version, a rootless one" rootless
 	recipe 10 && inside sh -e <"$work/line" >"$work/out" 2>"$work/err"
-	if said open 8001; then
+	if reported open 8001; then
 		pass "recipe 10 of README.md"
 	else
 		fail "recipe 10 of README.md"
@@ -359,8 +359,8 @@ systemd()
 	# Otherwise the filter would silently refuse a system call that is not on the list.
 	drop_in SystemCallErrorNumber=kill
 	inside systemctl restart pwatch
-	unit_sees "$version, nothing is called that isn't in SystemCallFilter=" private
-	inside systemctl is-active --quiet pwatch || fail "it was killed"
+	unit_sees "$version, every system call is in SystemCallFilter=" private
+	inside systemctl is-active --quiet pwatch || fail "the filter has killed pwatch"
 	inside systemctl stop pwatch
 	inside systemctl start private
 	unit_checks "the setns reader, the diag table" 0 "$(by_reader setns diag)"
@@ -400,7 +400,7 @@ engine_server()
 # ports.
 engine_sees()
 {
-	engine_server "$1" || { fail "can't run a container"; return 1; }
+	engine_server "$1" || { fail "cannot run a container"; return 1; }
 	line "$2" CONTAINER=$container IMAGE=localhost/pwatch:test PID="$server" && sees "$2" "$server"
 	until_true gone "$1"
 }
@@ -469,10 +469,10 @@ engine_advices()
 # shellcheck disable=SC2086
 file_advice()
 {
-	engine_server docker --user=1000 $all_capabilities || { fail "can't run a container"; return; }
+	engine_server docker --user=1000 $all_capabilities || { fail "cannot run a container"; return; }
 	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
 	advice=$(advised permanently)
-	docker exec --user=0 $container sh -c "$advice" 2>"$work/err" || fail "can't be run: $advice"
+	docker exec --user=0 $container sh -c "$advice" 2>"$work/err" || fail "the command fails: $advice"
 	docker exec $container pwatch --check --json >"$work/out" 2>"$work/err"
 	lacks_nothing "with --user=1000 and the capabilities it is setcap"
 	kill -TERM "$server"
@@ -505,7 +505,7 @@ in_docker()
 	mkdir "$work/docker"
 	if ! docker_daemon || ! docker load --quiet --input "$work/image.tar" >/dev/null; then
 		cp "$work/docker.log" "$work/err"
-		fail "dockerd doesn't start"
+		fail "dockerd does not start"
 		return
 	fi
 	engine_sees docker docker
@@ -556,7 +556,7 @@ podman_ready()
 
 in_podman()
 {
-	podman_ready || { fail "podman can't load the image"; return; }
+	podman_ready || { fail "podman cannot load the image"; return; }
 	engine_sees podman podman
 	engine_checks podman podman "$(by_reader setns diag)" "the setns reader"
 	engine_checks podman podman '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
@@ -569,8 +569,8 @@ in_podman()
 # namespace in another way.
 in_kubernetes()
 {
-	podman_ready 'pidns = "host"' || { fail "podman can't load the image"; return; }
-	engine_server podman || { fail "can't run a container"; return; }
+	podman_ready 'pidns = "host"' || { fail "podman cannot load the image"; return; }
+	engine_server podman || { fail "cannot run a container"; return; }
 	podman tag localhost/pwatch:test "$(sed -n 's/^ *image: //p' "$document")"
 	{
 		printf 'apiVersion: v1\nkind: Pod\n'
@@ -607,7 +607,7 @@ rootless_files()
 # rootless_advice NAME: prints the advice about a process of another user inside.
 rootless_advice()
 {
-	engine_server podman --user=1000 || { fail "can't run a container"; return; }
+	engine_server podman --user=1000 || { fail "cannot run a container"; return; }
 	$as pwatch --check --json "$server" >"$work/out" 2>"$work/err"
 	echo "$(advised "$1") --json" >"$work/line"
 	sees "another user inside: $(cut -d ' ' -f 1,2 "$work/line")" "$server"
@@ -623,7 +623,7 @@ in_rootless_podman()
 		XDG_RUNTIME_DIR=$work/runtime CONTAINERS_CONF=$CONTAINERS_CONF
 		CONTAINERS_STORAGE_CONF=$CONTAINERS_STORAGE_CONF"
 	$as podman load --quiet --input "$work/image.tar" >"$work/out" 2>"$work/err" ||
-		{ fail "podman can't load the image"; as=; return; }
+		{ fail "podman cannot load the image"; as=; return; }
 	engine_sees podman "podman, from the host"
 	engine_sees podman "podman, beside another container"
 	engine_server podman --user=1000 &&
@@ -666,7 +666,7 @@ containerd_server()
 
 containerd_sees()
 {
-	containerd_server || { fail "can't run a container"; return; }
+	containerd_server || { fail "cannot run a container"; return; }
 	line "$1" CONTAINER=$container IMAGE=localhost/pwatch:test PID="$server" && sees "$1" "$server"
 	until_true ctr container delete $container
 }
@@ -682,14 +682,14 @@ in_containerd()
 		return
 	fi
 	make_archive
-	containerd_daemon || { cp "$work/containerd.log" "$work/err"; fail "doesn't start"; return; }
+	containerd_daemon || { cp "$work/containerd.log" "$work/err"; fail "containerd does not start"; return; }
 	containerd_sees "containerd, from the host"
 	containerd_sees containerd
 }
 
 # --- gVisor, whose kernel is not Linux
 
-# The socket table of gVisor isn't sorted by state: connections are among the listeners.
+# The socket table of gVisor is not sorted by state: connections are among the listeners.
 write_sandboxed()
 {
 	cat >"$work/connect" <<'END'
@@ -740,9 +740,9 @@ gvisor()
 		env PATH="$work:$work/bin:$image/usr/local/bin:$PATH" sh "$work/sandboxed" \
 		>"$work/out" 2>"$work/err"
 	if grep -q '"topic":"result".*"value":"yes","note":"open now: 1"' "$work/err"; then
-		pass "$(runsc --version | head -n 1): --check counts what is open"
+		pass "$(runsc --version | head -n 1): --check counts the open ports"
 	else
-		fail "--check counts wrongly"
+		fail "--check reports a wrong count"
 	fi
 	sed -n 's/.*"event":"\([a-z]*\)".*"port":\([0-9]*\).*/\1 \2/p' "$work/out" >"$work/events"
 	printf '%s\n' 'open 8001' 'open 8002' 'close 8001' 'close 8002' | sort >"$work/expected"
@@ -754,7 +754,7 @@ gvisor()
 	if grep -q 'warning.*PR_SET_CHILD_SUBREAPER' "$work/err"; then
 		pass "COMMAND runs without PR_SET_CHILD_SUBREAPER"
 	else
-		fail "COMMAND doesn't run, or nothing is said"
+		fail "COMMAND does not run, or pwatch prints no warning"
 	fi
 }
 
@@ -809,7 +809,7 @@ calls_of()
 # --- all -----------------------------------------------------------------------------------------
 
 if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ]; then
-	echo "SKIP: takes root on Debian"
+	echo "SKIP: root on Debian is required"
 	exit 77
 fi
 # In a mount namespace, so that no mount remains after this script.

@@ -12,15 +12,15 @@ srcdir=${srcdir:-.}
 builddir=${builddir:-.}
 . "$srcdir/tests/support/patience.sh"
 if ! [ -x "${SERVER-}" ]; then
-	echo "SKIP: the server that the examples watch isn't built on this system"
+	echo "SKIP: the server that the examples watch is not built on this system"
 	exit 77
 fi
 if ! [ -e "$builddir/.libs/libportwatch.so" ]; then
-	echo "SKIP: no shared library was built, which the examples use"
+	echo "SKIP: the examples need the shared library, which was not built"
 	exit 77
 fi
 if ! command -v "$(expr "${CC:-cc}" : '\([^ ]*\)')" >/dev/null; then
-	echo "SKIP: there is no compiler here"
+	echo "SKIP: no compiler is installed"
 	exit 77
 fi
 work=$(mktemp -d "${TMPDIR:-$builddir}/examples.XXXXXX") || exit 99
@@ -58,7 +58,7 @@ await()
 	done
 }
 
-# begin ADDRESS: starts a server that listens there; $port is its port.
+# begin ADDRESS: starts a server that listens on the address; $port is its port.
 begin()
 {
 	rm -f "$work/in"
@@ -67,11 +67,11 @@ begin()
 	"$SERVER" <"$work/in" >"$work/ports" &
 	server=$!
 	exec 3>"$work/in"
-	tell "$1"
+	command_server "$1"
 }
 
-# tell LINE: has the server do something; $port is the port where it listens.
-tell()
+# command_server LINE: sends a command to the server; $port is the port of the new listener.
+command_server()
 {
 	before=$(wc -l <"$work/ports")
 	echo "$1" >&3
@@ -83,7 +83,7 @@ tell()
 	port=$(tail -n 1 "$work/ports")
 }
 
-# finish NAME: the server exits, and the example after it, without failure.
+# finish NAME: ends the server, and expects that the example then ends with status 0.
 finish()
 {
 	exec 3>&-
@@ -95,7 +95,7 @@ finish()
 	[ "$result" -eq 0 ] || fail "$1 ends with status $result: $(cat "$work/err")"
 }
 
-# run NAME COMMAND...: the program is to print the ports of the PID that follows its arguments.
+# run NAME COMMAND...: appends the PID of the server to COMMAND, which must print the ports of the server.
 run()
 {
 	name=$1
@@ -106,25 +106,26 @@ run()
 	timeout "$(patience 60)" "$@" "$server" >"$work/out" 2>"$work/err" 3>&- &
 	example=$!
 	await "$work/out" "\\<$early\\>" ||
-		fail "$name doesn't report the port that is open: $(cat "$work/out" "$work/err")"
-	tell ::1
+		fail "$name does not report the open port: $(cat "$work/out" "$work/err")"
+	command_server ::1
 	await "$work/out" "\\<$port\\>" ||
-		fail "$name doesn't report a new port at once: $(cat "$work/out" "$work/err")"
+		fail "$name does not report a new port: $(cat "$work/out" "$work/err")"
 	finish "$name"
 	echo "run: $name"
 }
 
-# build NAME COMMAND...: false, and said, where it doesn't compile.
+# build NAME COMMAND...: runs the compiler. Reports a failure and returns false if the program does not
+# compile.
 build()
 {
 	name=$1
 	shift
 	"$@" >"$work/log" 2>&1 && return
-	fail "$name doesn't compile: $(cat "$work/log")"
+	fail "$name does not compile: $(cat "$work/log")"
 	return 1
 }
 
-# build_c NAME SOURCE FLAG...
+# build_c NAME SOURCE FLAG...: compiles a C program to $work/program.
 build_c()
 {
 	name=$1 source=$2
@@ -162,13 +163,13 @@ leave_out()
 	echo "left out: $*"
 }
 
-# Libraries and tools of this machine are of no use for another, or for another C library.
+# The libraries and tools of this machine do not work for another machine or C library.
 is_foreign()
 {
 	grep -q '^cross_compiling = yes' "$builddir/Makefile"
 }
 
-# packages NAME...: whether pkg-config knows them.
+# packages NAME...: whether pkg-config finds the packages.
 packages()
 {
 	! is_foreign && "${PKG_CONFIG:-pkg-config}" --exists "$@" 2>/dev/null
@@ -184,14 +185,14 @@ for example_name in libuv glib; do
 		leave_out "$example_name.c: $package is not installed"
 		continue
 	fi
-	# Headers of others need not be free of warnings.
+	# Warnings in headers of other projects are no failure.
 	cflags=$(pkg-config --cflags $package | sed 's/\(^\| \)-I/ -isystem /g')
 	# shellcheck disable=SC2046,SC2086
 	! build_c "$example_name.c" "$examples/$example_name.c" $cflags $(pkg-config --libs $package) ||
 		run "$example_name.c" "$work/program"
 done
 
-# forward.c has a test of its own.
+# tests/forward.py tests forward.c.
 alone=
 unshare -n true 2>/dev/null || alone='unshare -rn'
 if ! $alone unshare -n true 2>/dev/null; then
@@ -206,7 +207,7 @@ elif build_c forward.c "$examples/forward.c"; then
 	echo "run: forward.c"
 fi
 
-# A sanitizer has to be in the program, too, which it can't be here.
+# With a sanitizer, the program must be built with the sanitizer too, which these programs are not.
 case " ${AM_CFLAGS-} ${CFLAGS-} " in
 *-fsanitize=*)
 	leave_out "watch.cpp, watch.py, watch.rs and go: the library was built with a sanitizer"
@@ -236,7 +237,7 @@ else
 	run watch.py python3 "$examples/watch.py"
 fi
 
-# What a user has installed may not work for another, as with HOME elsewhere.
+# A compiler that one user has installed may fail for another user, because HOME differs.
 if [ ! -d "$examples" ]; then
 	:
 elif ! rustc --version >/dev/null 2>&1; then
@@ -246,11 +247,11 @@ else
 		-l portwatch || run watch.rs "$work/program"
 fi
 
-# The race detector finds no room where the kernel scatters mappings widely.
+# The race detector fails if the kernel randomizes the addresses of mappings too much.
 plain='setarch -R'
 $plain true 2>/dev/null || plain=
 
-# go_test FLAG...: its package finds the library through pkg-config.
+# go_test FLAG...: runs go test. The package finds the library through pkg-config.
 go_test()
 {
 	mkdir -p "$work/pc"
@@ -274,7 +275,7 @@ else
 		echo "run: go, with -race"
 	elif grep -q 'race is \(only\|not\) supported\|race_.*\.syso\|ThreadSanitizer failed to allocate' "$work/log" &&
 		go_test; then
-		echo "run: go, without -race, which doesn't work here"
+		echo "run: go, without -race, which does not work here"
 	else
 		fail "go: $(cat "$work/log")"
 	fi

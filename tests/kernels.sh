@@ -15,18 +15,19 @@ usage()
 {
 	cat <<'END'
 Usage: tests/kernels.sh [OPTION]... [TEST]...
-Boots the kernel of each suite and runs the tests, by default all that the kernel can matter to.
+Boots the kernel of each suite and runs the tests, by default all that depend on the kernel.
 
-  --suites=LIST       of Debian's suites (default: bullseye,bookworm,trixie,sid)
-  --jobs=LIST         of behaviours, root, user and lockdown (default: all)
-  --cache=DIR         keeps what was downloaded, and the guest's root
+  --suites=LIST       Debian's suites (default: bullseye,bookworm,trixie,sid)
+  --jobs=LIST         some of behaviours, root, user, lockdown (default: all)
+  --cache=DIR         keep downloads and the guest's root in DIR
                       (default: $PORTWATCH_KERNELS_CACHE, else /var/cache/portwatch-kernels)
-  --logs=DIR          keeps what the guests print
-  --slowness=FACTOR   by which the tests wait longer (default: $PORTWATCH_TEST_SLOWNESS, else 10)
-  --timeout=SECONDS   for each boot (default: 7200)
+  --logs=DIR          keep the output of the guests in DIR
+  --slowness=FACTOR   multiply deadlines of tests by FACTOR (default: $PORTWATCH_TEST_SLOWNESS,
+                      else 10)
+  --timeout=SECONDS   limit of each boot (default: 7200)
   --help
 
-Needs root. Packages that are missing are installed, and named. The mirror is that of the host's
+Needs root. Installs missing packages and prints their names. Uses the mirror of the host's
 /etc/apt. The last line for each kernel is: VERSION: N passed, N failed, N skipped
 END
 }
@@ -210,7 +211,7 @@ make_root()
 	include=python3,make,check,libcap2-bin,iproute2,procps,kmod,util-linux
 	root=$cache/root-$release-$(echo $include | tr , -).cpio
 	[ ! -e "$root" ] || return 0
-	say "making a root of Debian $release with $include"
+	say "creating a root of Debian $release with $include"
 	directory=$work/root
 	debootstrap --variant=minbase --include=$include "$release" "$directory" "$mirror" \
 		>"$work/debootstrap.log" || {
@@ -321,8 +322,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-[ "$(id -u)" -eq 0 ] || die "takes root, to install packages and to make the guest's root"
-[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] || die "takes Debian on amd64"
+[ "$(id -u)" -eq 0 ] || die "root is required to install packages and to create the guest's root"
+[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] || die "Debian on amd64 is required"
 release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 DEBIAN_FRONTEND=noninteractive
 export DEBIAN_FRONTEND
@@ -351,7 +352,7 @@ make_root
 failed=0
 for suite in $(echo "$suites" | tr , ' '); do
 	begin=$(date +%s)
-	refresh "$suite" || say "going on with the lists of $suite as they are"
+	refresh "$suite" || say "the lists of $suite cannot be refreshed: using the old lists"
 	fetch_kernel "$suite"
 	rm -f "$logs/$version".*
 	say "booting Linux $version of $suite"

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# packages.sh - builds what docs/packaging describes, by the lines there, and looks at what comes of it
+# packages.sh - runs the commands of docs/packaging/README.md and checks the packages that they build
 #
-# Not part of make check: takes root on Debian, installs packages, and takes some minutes.
+# Not part of make check: needs root on Debian, installs packages and takes some minutes.
 # usage: tests/packages.sh [PART...], from the build directory; srcdir as for the tests;
-# PACKAGES_ROOT=DIRECTORY: keeps the fresh Debian there that packages are installed in, or takes what
-# is there; DEB_BUILD_OPTIONS=nocheck: doesn't run the tests while packages are built.
+# PACKAGES_ROOT=DIRECTORY: keeps the fresh Debian in which packages are installed in this directory, or
+# uses one that is there; DEB_BUILD_OPTIONS=nocheck: builds the packages without running the tests.
 set -u
 srcdir=$(cd "${srcdir:-$(dirname "$0")/..}" && pwd)
 self=$(realpath "$0")
@@ -20,7 +20,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR
 
 . "$srcdir/tests/support/parts.sh"
 
-# check WHAT COMMAND...: what it says goes to $work/out.
+# check WHAT COMMAND...: expects that COMMAND succeeds. Its output goes to $work/out.
 check()
 {
 	what=$1
@@ -33,23 +33,23 @@ check()
 	fi
 }
 
-# --- what the documents say ----------------------------------------------------------------------
+# --- the command lines of the documents ----------------------------------------------------------
 
-# line COMMENT [EDIT]: the block of the document whose first line is "# COMMENT", as $work/line, with
-# the version filled in, and changed by sed.
+# line COMMENT [EDIT]: writes the block of the document whose first line is "# COMMENT" to $work/line.
+# Fills in the version, and applies the sed script EDIT.
 line()
 {
 	block "$document" sh "# $1" | sed -e "s/VERSION/$version/g" -e "${2-}" >"$work/line"
-	[ -s "$work/line" ] || { : >"$work/out"; fail "$document doesn't say: $1"; return 1; }
+	[ -s "$work/line" ] || { : >"$work/out"; fail "$document has no block: $1"; return 1; }
 }
 
-# in_place DIRECTORY: $work/line, where nothing but the tarball is.
+# in_place DIRECTORY: runs $work/line in a directory that contains only the tarball.
 in_place()
 {
 	mkdir -p "$work/$1" && cd "$work/$1" && ln -f "$work/$tarball" . && sh -ex "$work/line"
 }
 
-# --- the place -----------------------------------------------------------------------------------
+# --- the environment -----------------------------------------------------------------------------
 
 make_root()
 {
@@ -57,7 +57,7 @@ make_root()
 	make_debian "$base"
 }
 
-# fresh_root: $root, with what programs expect of a system.
+# fresh_root: creates $root, a copy of the fresh Debian with the mounts that programs expect.
 fresh_root()
 {
 	root=$work/root.$part
@@ -85,7 +85,7 @@ make_tarball()
 		version=${tarball#libportwatch-} && version=${version%.tar.gz} && mv "$builddir/$tarball" "$work"
 }
 
-# in_make VARIABLE: its value in the Makefile.
+# in_make VARIABLE: prints the value of the variable of the Makefile.
 in_make()
 {
 	# shellcheck disable=SC2016
@@ -95,7 +95,7 @@ in_make()
 
 # --- the parts -----------------------------------------------------------------------------------
 
-# In a Debian that knows nothing of the project: the README's program finds the library.
+# In a Debian without any file of the project, the program in README.md finds the library.
 from_source()
 {
 	fresh_root
@@ -105,7 +105,7 @@ from_source()
 		'cd /tmp/source && ./configure --quiet && make -s -j2 && make -s install' || return
 	block "$srcdir/README.md" c "" >"$root/tmp/example.c"
 	# shellcheck disable=SC2016
-	check "a program that is built right after finds the library" in_root sh -ec 'cd /tmp
+	check "a program that is built right after the installation finds the library" in_root sh -ec 'cd /tmp
 		cc example.c -o example $(pkg-config --cflags --libs libportwatch)
 		sh -c "timeout 1 ./example \$\$; test \$? -eq 124"'
 	check "pwatch runs" in_root pwatch --version
@@ -145,16 +145,16 @@ debconf_asks()
 {
 	all=cap_dac_read_search,cap_sys_ptrace,cap_sys_admin=p
 	in_root_install libcap2-bin >"$work/out"
-	check "it is installed" in_root sh -c 'apt-get -q install -y --no-install-recommends /tmp/pwatch_*.deb' || return
-	check "asked nothing, it has no capability" expect_pwatch "" 755 root
+	check "the package is installed" in_root sh -c 'apt-get -q install -y --no-install-recommends /tmp/pwatch_*.deb' || return
+	check "without an answer, pwatch has no capability" expect_pwatch "" 755 root
 	check "own processes" answer own && check "one capability" expect_pwatch cap_sys_admin=p 755 root
 	check "all processes" answer all && check "all three, for a group" expect_pwatch $all 750 pwatch
-	check "it is installed again" in_root sh -c 'dpkg -i /tmp/pwatch_*.deb' &&
-		check "it still has them" expect_pwatch $all 750 pwatch
+	check "the package is installed again" in_root sh -c 'dpkg -i /tmp/pwatch_*.deb' &&
+		check "pwatch keeps the capabilities" expect_pwatch $all 750 pwatch
 	check "pwatch runs with them" in_root pwatch --version
-	check "no more" answer none && check "none are left" expect_pwatch "" 755 root
+	check "no privileges" answer none && check "no capability is left" expect_pwatch "" 755 root
 	answer all >"$work/out" 2>&1
-	check "purged" in_root apt-get -q purge -y pwatch
+	check "the package is purged" in_root apt-get -q purge -y pwatch
 	check "nothing is left" in_root sh -c '! dpkg-statoverride --list | grep pwatch && ! test -e /usr/bin/pwatch'
 }
 
@@ -168,11 +168,11 @@ rpm_packages()
 	done
 	check "pwatch runs" root/usr/bin/pwatch --version
 	for file in usr/bin/pwatch usr/include/portwatch.h usr/lib/systemd/system/pwatch.service; do
-		check "$file is in it" test -s "root/$file"
+		check "the package contains $file" test -s "root/$file"
 	done
 }
 
-# What abuild does, but for the container in which it does that.
+# Runs the steps of abuild, without its container.
 apk()
 {
 	mkdir "$work/apk" && cd "$work/apk" && mkdir source package subpackage
@@ -181,7 +181,7 @@ apk()
 	check "build, package and split" env srcdir="$PWD/source" pkgdir="$PWD/package" subpkgdir="$PWD/subpackage" \
 		sh -ec '. "$1"; for step in build package pwatch; do "$step"; done' sh "$srcdir/docs/packaging/APKBUILD" || return
 	check "pwatch runs" subpackage/usr/bin/pwatch --version
-	check "the library is beside it" test -s package/usr/lib/libportwatch.so.0
+	check "the package of the library contains the library" test -s package/usr/lib/libportwatch.so.0
 }
 
 static()
@@ -189,12 +189,12 @@ static()
 	line static && check "a static pwatch" in_place static || return
 	program=$work/static/libportwatch-$version/pwatch
 	mkdir -p "$work/empty" && cp "$program" "$work/empty"
-	check "it runs where no other file is" chroot "$work/empty" /pwatch --version
-	check "it runs a command" "$program" --quiet -- true
+	check "the static pwatch runs in an empty directory" chroot "$work/empty" /pwatch --version
+	check "the static pwatch runs a command" "$program" --quiet -- true
 	watches "$program"
 }
 
-# watches COMMAND...: it is given a PID, and reports the port of that.
+# watches COMMAND...: appends a PID to COMMAND, which must report the port of this process.
 watches()
 {
 	perl -MIO::Socket::INET -e '
@@ -211,9 +211,9 @@ watches()
 	done
 	"$@" --once --json $server >"$work/out" 2>&1
 	if grep -q "\"event\":\"open\",.*\"port\":$(cat "$work/port"),.*\"pid\":$server," "$work/out"; then
-		pass "it sees the port of a process"
+		pass "pwatch reports the port of a process"
 	else
-		fail "it doesn't see the port of a process"
+		fail "pwatch does not report the port of a process"
 	fi
 	kill $server
 	rm -f "$work/port"
@@ -221,7 +221,7 @@ watches()
 
 image()
 {
-	docker_daemon || { cp "$work/docker.log" "$work/out"; fail "Docker doesn't start"; return; }
+	docker_daemon || { cp "$work/docker.log" "$work/out"; fail "Docker does not start"; return; }
 	tar -C "$base" -c . | docker import - localhost/debian:base >"$work/out" || { fail "docker import"; return; }
 	line image 's/^docker build /&--network=host --build-arg BASE=localhost\/debian:base /' &&
 		check "docker build" in_place image || return
@@ -229,7 +229,7 @@ image()
 	# shellcheck disable=SC2016
 	check "the image has one file" sh -c 'container=$(docker create "$1") && docker export "$container" | tar -t |
 		grep -v -e "/$" -e "^dev/" -e "^etc/" -e "^\.dockerenv$" | grep -qx usr/local/bin/pwatch' sh "$name"
-	check "it runs" docker run --rm --network=none "$name" pwatch --version
+	check "the image runs" docker run --rm --network=none "$name" pwatch --version
 	watches docker run --rm --network=none --pid=host --cap-drop=ALL --cap-add=SYS_ADMIN --cap-add=SYS_PTRACE \
 		--cap-add=DAC_READ_SEARCH --security-opt=no-new-privileges --read-only "$name" pwatch
 }
@@ -237,10 +237,10 @@ image()
 # --- all -----------------------------------------------------------------------------------------
 
 if [ "$(id -u)" -ne 0 ] || [ ! -e /etc/debian_version ]; then
-	echo "SKIP: takes root on Debian"
+	echo "SKIP: root on Debian is required"
 	exit 77
 fi
-# So that no mount outlives this.
+# In a mount namespace, so that no mount remains after this script.
 if [ -z "${PACKAGES_INSIDE-}" ]; then
 	PACKAGES_INSIDE=1 exec unshare --mount sh "$self" "$@"
 fi

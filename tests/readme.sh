@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# readme.sh - the recipes of README.md do what they say, as they stand there
+# readme.sh - runs the recipes of README.md unchanged and checks their results
 #
-# In a network namespace of its own, where the ports that the recipes name are free, and a directory of
-# its own, where programs that the recipes only use as examples (npm, postgres, docker, ...) are
-# stand-ins. What needs systemd, and Docker itself, is for engines.sh. A recipe whose tool isn't here
-# is left out, and the output says so.
+# The script runs in a network namespace of its own, in which the ports of the recipes are free, and in a
+# directory of its own. Scripts replace the programs that the recipes only use as examples (npm, postgres,
+# docker, ...). engines.sh tests the recipes with systemd and with Docker itself. The script leaves out a
+# recipe whose tool is not installed, and prints a line.
 #
 # Environment: PWATCH, CC, CPPFLAGS, AM_CFLAGS, CFLAGS, LDFLAGS, builddir, srcdir.
 set -u
@@ -15,18 +15,18 @@ srcdir=$(cd "${srcdir:-.}" && pwd)
 . "$srcdir/tests/support/patience.sh"
 PATH=$PATH:/usr/sbin:/sbin
 if ! [ -x "${PWATCH-}" ]; then
-	echo "SKIP: pwatch isn't built on this system"
+	echo "SKIP: pwatch is not built on this system"
 	exit 77
 fi
 for tool in python3 unshare ip; do
-	command -v $tool >/dev/null || { echo "SKIP: $tool isn't installed"; exit 77; }
+	command -v $tool >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
 done
 if [ -z "${README_INSIDE-}" ]; then
 	export README_INSIDE=1
 	! unshare --net true 2>/dev/null || exec unshare --net sh "$0"
 	! unshare --user --map-root-user --net true 2>/dev/null ||
 		exec unshare --user --map-root-user --net sh "$0"
-	echo "SKIP: no network namespace can be made"
+	echo "SKIP: no network namespace can be created"
 	exit 77
 fi
 ip link set lo up || exit 99
@@ -53,50 +53,50 @@ fail()
 	tail -n 20 "$work/out" "$work/err" 2>/dev/null | sed 's/^/    /'
 }
 
-# --- the stand-ins -------------------------------------------------------------------------------
+# --- the replacements ----------------------------------------------------------------------------
 
 mkdir "$work/bin" "$work/docs"
-# Not a link: it gets capabilities.
+# A copy, because a recipe sets capabilities.
 cp "$PWATCH" "$work/bin/pwatch"
 ln -s "$srcdir/docs/examples" "$work/docs/examples"
 PATH=$work/bin:$PATH
 LD_LIBRARY_PATH=$builddir/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
-# The check for leaks attaches to a process that may not be traced, again and again.
+# The leak checker may not trace a process with capabilities.
 ASAN_OPTIONS=detect_leaks=0
 export ASAN_OPTIONS
 
-# stand_in NAME SCRIPT
-stand_in()
+# replace NAME SCRIPT
+replace()
 {
 	printf '#!/bin/sh\n%s\n' "$2" >"$work/bin/$1"
 	chmod +x "$work/bin/$1"
 }
 
-stand_in npm 'exec python3 -m http.server --bind 127.0.0.1 3000'
-stand_in postgres 'exec python3 -m http.server --bind 127.0.0.1 5432'
-stand_in psql 'echo "psql $*"'
+replace npm 'exec python3 -m http.server --bind 127.0.0.1 3000'
+replace postgres 'exec python3 -m http.server --bind 127.0.0.1 5432'
+replace psql 'echo "psql $*"'
 # shellcheck disable=SC2016
-stand_in curl 'exec python3 -c "import sys, urllib.request
+replace curl 'exec python3 -c "import sys, urllib.request
 print(urllib.request.urlopen(sys.argv[1]).read().decode())" "$1"'
-stand_in pkg-config "echo -I$srcdir/lib/api -L$builddir/.libs -lportwatch"
-# By its own name, cc, the stand-in would find itself.
-stand_in cc "PATH='${PATH#*:}' exec ${CC:-cc} ${CPPFLAGS-} ${AM_CFLAGS-} ${CFLAGS-} \"\$@\" ${LDFLAGS-} -lpthread"
-# A container is a process in a network namespace of its own.
-stand_in docker "cat $work/container"
+replace pkg-config "echo -I$srcdir/lib/api -L$builddir/.libs -lportwatch"
+# The PATH of this replacement omits its own directory, because it would run itself.
+replace cc "PATH='${PATH#*:}' exec ${CC:-cc} ${CPPFLAGS-} ${AM_CFLAGS-} ${CFLAGS-} \"\$@\" ${LDFLAGS-} -lpthread"
+# The container is a process in a network namespace of its own.
+replace docker "cat $work/container"
 
 start_container()
 {
 	unshare --net sh -c 'ip link set lo up; exec python3 -m http.server 6000' >"$work/container.log" 2>&1 &
 	container=$!
 	echo $container >"$work/container"
-	# Its namespace is there before a recipe asks for it.
+	# The recipe must find the namespace.
 	"$PWATCH" --quiet --wait=6000 --timeout="$(patience 60)" $container
 }
 
 # --- running -------------------------------------------------------------------------------------
 
-# recipe NUMBER: the block whose first line begins so, in the background.
+# recipe NUMBER: runs the block whose first line begins with the number, in the background.
 recipe()
 {
 	number=$1
@@ -110,8 +110,8 @@ recipe()
 	cd "$builddir" || exit 99
 }
 
-# stop: timeout(1) makes a process group of itself and what it runs. What a recipe has left in the
-# background is still in there when the recipe has ended.
+# stop: ends the recipe. timeout(1) has created a process group, which also contains the background
+# processes of the recipe.
 stop()
 {
 	kill -TERM "$runner" 2>/dev/null
@@ -126,16 +126,16 @@ passed()
 	echo "passed: $name"
 }
 
-# prints FILE PATTERN: the recipe comes to print such a line, and is ended.
+# prints FILE PATTERN: waits until the recipe has printed a line with the pattern, and ends the recipe.
 prints()
 {
 	tries=$(patience 6000)
 	until grep -qE -- "$2" "$work/$1" 2>/dev/null; do
 		tries=$((tries - 1))
 		if [ $tries -le 0 ] || ! kill -0 "$runner" 2>/dev/null; then
-			# What it has printed last.
+			# The recipe can have printed the line right before its end.
 			! grep -qE -- "$2" "$work/$1" 2>/dev/null || break
-			fail "$name: never prints: $2"
+			fail "$name: has not printed: $2"
 			stop
 			return 1
 		fi
@@ -145,7 +145,7 @@ prints()
 	passed
 }
 
-# ends: by itself, with status 0.
+# ends: expects that the recipe ends with status 0.
 ends()
 {
 	wait "$runner"
@@ -174,10 +174,10 @@ recipe 4 && prints ports.log '^open 3000$'
 if command -v jq >/dev/null; then
 	recipe 5 && prints out '^\["open","127\.0\.0\.1",3000\]$'
 else
-	left_out 5 "jq isn't installed"
+	left_out 5 "jq is not installed"
 fi
 
-start_container || fail "no stand-in for a container"
+start_container || fail "no replacement for a container"
 recipe 6 && prints out "open +0\\.0\\.0\\.0:6000 .*\\[$container\\].* netns"
 python3 -m http.server --bind 127.0.0.2 7000 >"$work/server.log" 2>&1 &
 server=$!
@@ -187,7 +187,7 @@ kill $server
 if unshare --user --map-root-user --net true 2>/dev/null; then
 	recipe 8 && prints out '^8080 is open in there$'
 else
-	left_out 8 "no user namespace can be made"
+	left_out 8 "no user namespace can be created"
 fi
 : >"$work/probe"
 if setcap cap_sys_admin=p "$work/probe" 2>/dev/null; then
@@ -199,12 +199,12 @@ if setcap cap_sys_admin=p "$work/probe" 2>/dev/null; then
 		fi
 	fi
 else
-	left_out 9 "capabilities of files can't be set"
+	left_out 9 "file capabilities cannot be set"
 fi
 
 left_out 10 "engines.sh runs it"
 if can_compile; then
-	# From here the port of the container can be reached then.
+	# The recipe makes the port of the container reachable from here.
 	recipe 11 && until "$work/bin/curl" http://127.0.0.1:6000/ >"$work/page" 2>&1; do
 		kill -0 $runner 2>/dev/null || break
 		sleep 0.01
@@ -212,11 +212,11 @@ if can_compile; then
 	if grep -q 'Directory listing' "$work/page"; then
 		passed
 	else
-		fail "$name: the port of the container can't be reached"
+		fail "$name: the port of the container is not reachable"
 	fi
 	[ -z "$runner" ] || stop
 else
-	left_out 11 "there is no compiler, or no shared library"
+	left_out 11 "the compiler or the shared library is missing"
 fi
 
 # --- the program ---------------------------------------------------------------------------------
@@ -224,10 +224,10 @@ fi
 name="the program in README.md"
 block "$srcdir/README.md" c "" >"$work/example.c"
 if ! can_compile; then
-	left_out "of the program" "there is no compiler, or no shared library"
+	left_out "of the program" "the compiler or the shared library is missing"
 elif ! "$work/bin/cc" "$work/example.c" -o "$work/example" -I"$srcdir/lib/api" -L"$builddir/.libs" -lportwatch \
 	>"$work/out" 2>"$work/err"; then
-	fail "$name isn't compiled"
+	fail "$name does not compile"
 else
 	python3 -m http.server --bind 127.0.0.1 9000 >"$work/server.log" 2>&1 &
 	server=$!
