@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll.c - prints the ports of a process and its descendants, in an event loop of one's own
+/* epoll.c - prints the ports of a process and its descendants, in an event loop with epoll
  *
  *     cc epoll.c -o epoll $(pkg-config --cflags --libs libportwatch)
  *     ./epoll PID
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
 	portwatch_set_delivery(watcher, PORTWATCH_DELIVERY_DISPATCH);
 	if (portwatch_start(watcher) < 0)
 		return 1;
-	/* The descriptor is readable already, if a port is open. */
+	/* If a port is open, the descriptor is already readable. */
 	if (epoll_ctl(loop, EPOLL_CTL_ADD, portwatch_get_fd(watcher), &ready) < 0)
 		return 1;
 	while (!ended)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* forward.c - makes each port that opens in a watched tree, of a container for example, reachable
- * on 127.0.0.1 of this network namespace, by the same number, for as long as it is open
+/* forward.c - makes each open port of a watched tree, such as a container, reachable on the same
+ * port of 127.0.0.1 in this network namespace
  *
  *     cc -pthread forward.c -o forward $(pkg-config --cflags --libs libportwatch)
  *     ./forward PID
  *
- * To enter another network namespace takes CAP_SYS_ADMIN. For a rootless container: podman unshare
- * ./forward PID.
+ * CAP_SYS_ADMIN is required to enter another network namespace. For a rootless container: podman
+ * unshare ./forward PID.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define FORWARDS_MAX 64
-#define CONNECTIONS_MAX 80 /* each takes two threads and seven descriptors */
+#define CONNECTIONS_MAX 80 /* each uses two threads and seven descriptors */
 
 union address {
 	struct sockaddr any;
@@ -33,21 +33,23 @@ union address {
 };
 
 struct forward {
-	uint64_t id;         /* of the port */
-	int listener, netns; /* here, and there: kept alive until the port closes */
+	uint64_t id;  /* of the port */
+	int listener; /* in this network namespace */
+	int netns;    /* the network namespace of the port; stays open until the port closes */
 	union address target;
 };
 
 struct connection {
-	struct forward forward; /* its target, and a descriptor of its namespace */
-	int there[2], back[2];  /* from, to */
+	struct forward forward; /* a copy, with a descriptor of its own for the namespace */
+	int there[2], back[2];  /* source and destination of each direction */
 };
 
 static struct forward forwards[FORWARDS_MAX + 1];
 static int forward_count, ended;
 static atomic_int connection_count;
 
-/* Nothing is read before the receiver has taken what was: so a slow one holds up the sender. */
+/* Reads more only when the receiver has taken the previous data, so a slow receiver slows the
+ * sender down. */
 static void *carry(void *data)
 {
 	const int *ends = data;
@@ -61,7 +63,8 @@ static void *carry(void *data)
 		close(pipe[0]);
 		close(pipe[1]);
 	}
-	/* The sender has said all, or after a failure the other direction ends too. */
+	/* At the end of the data only this direction ends. After a failure the other one ends too.
+	 */
 	failed = held != 0 || moved <= 0;
 	shutdown(ends[0], failed ? SHUT_RDWR : SHUT_RD);
 	shutdown(ends[1], failed ? SHUT_RDWR : SHUT_WR);
@@ -78,8 +81,8 @@ static void *end_connection(struct connection *connection)
 	return NULL;
 }
 
-/* In a thread of its own, which has no way back where our own namespace is not ours to enter. The
- * socket stays in the namespace where it was made. */
+/* Runs in a thread of its own, because the thread may be unable to return to the first namespace.
+ * The socket stays in the namespace in which it was created. */
 static void *run_connection(void *data)
 {
 	struct connection *connection = data;
@@ -129,7 +132,7 @@ static void begin_forward(const struct portwatch_event *event)
 	struct sockaddr_in here = {AF_INET, htons(port), {htonl(INADDR_LOOPBACK)}, {0}};
 
 	*forward = (struct forward){.id = portwatch_event_get_id(event)};
-	/* Linux connects to the loopback interface where the address is any. */
+	/* If the address is the wildcard, Linux connects to the loopback interface. */
 	if (portwatch_event_get_family(event) == AF_INET) {
 		forward->target.inet = here;
 		memcpy(&forward->target.inet.sin_addr, portwatch_event_get_address(event), 4);
@@ -145,7 +148,7 @@ static void begin_forward(const struct portwatch_event *event)
 	if (forward->netns < 0 || forward_count > FORWARDS_MAX ||
 	    bind(forward->listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
 	    listen(forward->listener, SOMAXCONN) < 0) {
-		/* In our own namespace the port itself is in the way, and reachable as it is. */
+		/* EADDRINUSE: in this namespace the port itself is reachable. */
 		printf("port %d is not forwarded: %s\n", port, strerror(errno));
 		end_forward(forward);
 	} else {
@@ -160,7 +163,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 		begin_forward(event);
 	else if (portwatch_event_get_kind(event) == PORTWATCH_EVENT_END)
 		ended = 1;
-	else /* Connections that there are end with their server, as they would without us. */
+	else /* Existing connections end with their server, as without forwarding. */
 		for (int i = forward_count - 1; i >= 0; i--)
 			if (forwards[i].id == portwatch_event_get_id(event))
 				end_forward(&forwards[i]);
@@ -182,7 +185,7 @@ int main(int argc, char **argv)
 	if (portwatch_start(watcher) < 0)
 		return 1;
 	while (!ended) {
-		/* Without room, clients wait until a connection has ended. */
+		/* At the limit, clients wait until a connection has ended. */
 		int count = forward_count, room = connection_count < CONNECTIONS_MAX;
 
 		ready[0] = (struct pollfd){portwatch_get_fd(watcher), POLLIN, 0};

@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	poll.data = watcher;
 	uv_poll_start(&poll, UV_READABLE, on_readable);
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-	/* The loop lets go of the descriptor before the watcher closes it. */
+	/* The loop must release the descriptor before the watcher closes it. */
 	uv_close((uv_handle_t *)&poll, NULL);
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 	portwatch_free(watcher);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One call at a time: the callback needs no lock against itself. */
+/* The library makes one call at a time, so the callback needs no lock against itself. */
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event, void *ended)
 {
 	(void)watcher;
@@ -18,7 +18,7 @@ static void on_event(struct portwatch *watcher, const struct portwatch_event *ev
 		sem_post(ended);
 		return;
 	}
-	/* The command line holds whatever bytes the process likes: escape it for a terminal. */
+	/* The process chooses the bytes of its command line: escape them for a terminal. */
 	printf("%s port %u, process %d of user %ld, %u bytes of command line\n",
 	       portwatch_event_get_address_text(event), (unsigned)portwatch_event_get_port(event),
 	       (int)portwatch_event_get_pid(event), (long)portwatch_event_get_uid(event),

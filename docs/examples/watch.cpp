@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-// A watcher that owns its callback, and keeps the library's rule for it: no exception leaves it.
+// A watcher that owns its callback. noexcept enforces the library's rule that no exception may leave a callback.
 class Watcher {
 public:
 	using Callback = std::function<void(const portwatch_event &)>;
@@ -25,7 +25,7 @@ public:
 		check(portwatch_new(&watcher, pid, &Watcher::on_event, this), "portwatch_new");
 		watcher_.reset(watcher);
 	}
-	// The library has its address.
+	// The library keeps the address of the object.
 	Watcher(const Watcher &) = delete;
 	Watcher &operator=(const Watcher &) = delete;
 
@@ -48,7 +48,7 @@ private:
 	}
 
 	Callback callback_;
-	std::unique_ptr<portwatch, Free> watcher_; // goes first: no callback runs after it
+	std::unique_ptr<portwatch, Free> watcher_; // destroyed first: no callback runs after it
 };
 
 int main(int argc, char **argv)

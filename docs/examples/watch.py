@@ -10,9 +10,9 @@ OPEN, END = 1, 4
 DELIVERY_DISPATCH = 1
 
 library = ctypes.CDLL("libportwatch.so.0")
-# Python calls back in the thread that dispatches, which holds its lock already.
+# The callback runs in the thread that dispatches, under the lock of Python.
 Callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-# Pointers are wider than the int that ctypes takes for granted.
+# Without prototypes, ctypes would pass pointers as int, which is too narrow.
 for name, result, *arguments in (
     ("new", ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, Callback, ctypes.c_void_p),
     ("set_delivery", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),

@@ -31,7 +31,7 @@ extern "C" {
 /// A port that has been opened: its address and number.
 struct Port(String, u16);
 
-/// Runs in the thread of the library, or in start(): hands the port on, None at the end.
+/// Runs in the thread of the library, or in portwatch_start(). Sends each port, and None at the end.
 extern "C" fn on_event(_: *mut Portwatch, event: *const PortwatchEvent, data: *mut c_void) {
     // SAFETY: the event is valid during the call, and the sender outlives the watcher.
     unsafe {
@@ -60,7 +60,7 @@ fn main() -> std::io::Result<()> {
     let data = &sender as *const Sender<Option<Port>> as *mut c_void;
     let mut watcher = std::ptr::null_mut();
 
-    // SAFETY: the watcher is freed before the sender goes.
+    // SAFETY: the watcher is freed before the sender is dropped.
     unsafe {
         check(portwatch_new(&mut watcher, pid, on_event, data))?;
         let result = check(portwatch_start(watcher));

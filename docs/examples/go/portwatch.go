@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package portwatch reports the ports on which a process, or anything that it starts, begins to
-// listen, in whatever network namespace, by libportwatch.
+// Package portwatch reports the ports on which a process or its descendants begin to listen, in any
+// network namespace. It uses libportwatch.
 package portwatch
 
 /*
@@ -43,8 +43,8 @@ func check(result C.int) error {
 	return nil
 }
 
-// New makes a watcher, which does nothing until Start. It calls cb for each port that is open, one
-// call at a time, until Stop.
+// New creates a watcher. Between Start and Stop, the watcher calls cb for each open port, one call at a
+// time.
 func New(pid int, cb func(Port)) (*PortWatcher, error) {
 	if cb == nil {
 		return nil, errors.New("portwatch: no callback")
@@ -55,14 +55,14 @@ func New(pid int, cb func(Port)) (*PortWatcher, error) {
 	err := check(C.portwatch_new(&w.watcher, C.pid_t(pid),
 		C.portwatch_callback(C.portwatchOnEvent), unsafe.Pointer(w.handle)))
 	if err != nil {
-		w.forget()
+		w.release()
 		return nil, err
 	}
 	C.portwatch_set_events(w.watcher, C.PORTWATCH_EVENT_OPEN)
 	return w, nil
 }
 
-// Start begins. It calls cb for the ports that are open already before it returns.
+// Start begins to watch. It calls cb for the open ports before it returns.
 func (w *PortWatcher) Start() error {
 	w.mutex.Lock()
 	watcher := w.watcher
@@ -73,7 +73,7 @@ func (w *PortWatcher) Start() error {
 	return check(C.portwatch_start(watcher))
 }
 
-// Stop ends the watching. No callback runs after it, but for the one that has called it. Not to be
+// Stop ends the watch. No callback runs after Stop, except the one that has called Stop. Stop must not be
 // called while Start runs.
 func (w *PortWatcher) Stop() {
 	w.mutex.Lock()
@@ -82,11 +82,11 @@ func (w *PortWatcher) Stop() {
 	w.mutex.Unlock()
 	if watcher != nil {
 		C.portwatch_free(watcher)
-		w.forget()
+		w.release()
 	}
 }
 
-func (w *PortWatcher) forget() {
+func (w *PortWatcher) release() {
 	cgo.Handle(*w.handle).Delete()
 	C.free(unsafe.Pointer(w.handle))
 }

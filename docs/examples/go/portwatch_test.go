@@ -55,20 +55,20 @@ func TestPortsAreReported(t *testing.T) {
 	w.Stop()
 	w.Stop()
 	if w.Start() == nil {
-		t.Error("a stopped watcher starts")
+		t.Error("Start after Stop returns no error")
 	}
 }
 
-func TestWhatIsNoProcessIsRefused(t *testing.T) {
+func TestInvalidArguments(t *testing.T) {
 	if _, err := New(-1, func(Port) {}); err != syscall.EINVAL {
-		t.Errorf("New(-1) says %v", err)
+		t.Errorf("New(-1) returns %v", err)
 	}
 	if _, err := New(os.Getpid(), nil); err == nil {
-		t.Error("New without a callback says nothing")
+		t.Error("New without a callback returns no error")
 	}
 }
 
-// With -race: the callbacks come from a thread of the library.
+// -race finds races with the callbacks, which run in a thread of the library.
 func TestManyWatchersAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := 0; i < 8; i++ {
