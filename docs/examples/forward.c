@@ -148,7 +148,7 @@ static void begin_forward(const struct portwatch_event *event)
 	if (forward->netns < 0 || forward_count > FORWARDS_MAX ||
 	    bind(forward->listener, (struct sockaddr *)&here, sizeof(here)) < 0 ||
 	    listen(forward->listener, SOMAXCONN) < 0) {
-		/* EADDRINUSE: in this namespace the port itself is reachable. */
+		/* For a port of this namespace bind() fails, and the port itself is reachable. */
 		printf("port %d is not forwarded: %s\n", port, strerror(errno));
 		end_forward(forward);
 	} else {
