@@ -76,6 +76,9 @@ exec >/dev/ttyS1 2>&1 </dev/null
 PORTWATCH_TEST_SLOWNESS=$slowness
 export PORTWATCH_TEST_SLOWNESS source
 ip link set lo up
+# Before Linux 5.11 BPF programs count towards this limit, together with the perf buffers of all tests
+# that run at the same time.
+ulimit -l unlimited
 echo "=== Linux $(uname -r), $(cut -d ' ' -f 1 /proc/uptime) s after its start"
 for job in $jobs; do
 	"job_$job"
