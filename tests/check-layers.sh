@@ -73,7 +73,6 @@ cat >"$work/without" <<'END'
 api/watcher		test_api	joins the modules, which have tests
 watch/kernel_events	test_detached	needs real events of the kernel
 watch/monitor		test_watch	the main loop of a thread, whose objects have tests
-watch/netns_reader	test_degrade	needs a kernel that refuses readers
 watch/placement		test_namespaces	needs real processes in namespaces
 END
 modules=0
