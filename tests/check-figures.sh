@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: MIT
 # check-figures.sh - the table "What it costs" of README.md has the figures of docs/benchmarks.md
 #
-# usage: tests/check-figures.sh [--write]: with --write the table is made anew, after a new run of the
-# benchmark has been put into docs/benchmarks.md.
+# usage: tests/check-figures.sh [--write]: --write rewrites the table from docs/benchmarks.md, after a new
+# run of the benchmark.
 set -u
 srcdir=${srcdir:-$(dirname "$0")/..}
 readme=$srcdir/README.md
 benchmarks=$srcdir/docs/benchmarks.md
 . "$srcdir/tests/support/checks.sh"
 
-# A row of README in each line: what it says; "@" and the row of the benchmark whose median stands there;
-# "@" and what is beside it, where {ROW} is the median of a row, and {ROW|times} how many times as much as
-# that its baseline is.
+# Each line is a row of the table: its title; "@" and the row of the benchmark that has the median; "@" and
+# the text of the last column. In the text, {ROW} stands for the median of a row of the benchmark, and
+# {ROW|times} for its baseline divided by its median.
 cat >"$work/rows" <<'END'
 from listen(2) to the event, container or other namespace, notifier@1. listen(2) to callback: foreign namespace, notifier@`nsenter … cat /proc/net/tcp` each second: {1. listen(2) to callback: baseline: nsenter, cat and a walk over /proc/*/fd each second, foreign namespace}
 the same with CAP_SYS_ADMIN alone@1. listen(2) to callback: foreign namespace, notifier, CAP_SYS_ADMIN alone@
@@ -28,7 +28,7 @@ private memory for each namespace@4. many namespaces: 100 namespaces: private me
 END
 
 awk -F' *[|] *' '
-	# A time as README has it: two digits, and "us" as ms.
+	# The format of times in README.md: two digits, and ms instead of us.
 	function figure(value,   parts, number, unit) {
 		if (split(value, parts, " ") != 2 || parts[2] !~ /^(us|ms|s)$/)
 			return value
@@ -60,16 +60,16 @@ awk -F' *[|] *' '
 		return text
 	}
 	FNR == NR { if (/^\| [0-9]+\. /) { medians[$2] = $3; baselines[$2] = $5 } next }
-	FNR == 1 { print "| | median | beside it |"; print "|---|---:|---|" }
+	FNR == 1 { print "| | median | for comparison |"; print "|---|---:|---|" }
 	{
 		split($0, columns, "@")
 		text = fill(columns[3])
 		print "| " columns[1] " | " figure(look_up(columns[2])) " | " (text == "" ? "" : text " ") "|"
 	}
 	END { exit failed }
-' "$benchmarks" FS='\n' "$work/rows" >"$work/made" || { echo "FAIL: rows of the benchmark are missing"; exit 1; }
+' "$benchmarks" FS='\n' "$work/rows" >"$work/made" || { echo "FAIL: docs/benchmarks.md lacks rows"; exit 1; }
 
-# Between the heading of the chapter and the first line after the table.
+# The table follows the heading of the chapter.
 awk '/^## What it costs$/ { inside = 1 } inside && /^\|/ { print; found = 1; next } inside && found { exit }' \
 	"$readme" >"$work/there"
 if [ "${1-}" = --write ]; then
@@ -79,7 +79,7 @@ if [ "${1-}" = --write ]; then
 		inside && found { inside = 0 }
 		{ print }' "$readme" >"$work/readme" && cat "$work/readme" >"$readme"
 else
-	compare "README.md has other figures than docs/benchmarks.md; tests/check-figures.sh --write takes them over" \
+	compare "the figures of README.md and docs/benchmarks.md differ; tests/check-figures.sh --write updates README.md" \
 		"$work/made" "$work/there"
 fi
 exit "$status"

@@ -511,7 +511,7 @@ in_docker()
 	engine_sees docker docker
 	engine_checks docker docker "$(by_reader setns diag)" "the setns reader"
 	engine_checks docker docker '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
-	engine_sees docker "docker, beside another container"
+	engine_sees docker "docker, next to another container"
 	engine_sees docker "docker, in the container itself"
 	engine_sees docker "docker, from the host"
 	engine_server docker && recipe 6 && sed -i "s/\bCONTAINER\b/$container/" "$work/line" &&
@@ -560,7 +560,7 @@ in_podman()
 	engine_sees podman podman
 	engine_checks podman podman "$(by_reader setns diag)" "the setns reader"
 	engine_checks podman podman '"topic":"notifier","name":"listen","value":"bpf"' "the notifier"
-	engine_sees podman "podman, beside another container"
+	engine_sees podman "podman, next to another container"
 	engine_sees podman "podman, from the host"
 	engine_advices podman
 }
@@ -625,7 +625,7 @@ in_rootless_podman()
 	$as podman load --quiet --input "$work/image.tar" >"$work/out" 2>"$work/err" ||
 		{ fail "podman cannot load the image"; as=; return; }
 	engine_sees podman "podman, from the host"
-	engine_sees podman "podman, beside another container"
+	engine_sees podman "podman, next to another container"
 	engine_server podman --user=1000 &&
 		line "rootless podman, another user inside" PID="$server" &&
 		sees "another user inside, podman unshare" "$server"

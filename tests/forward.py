@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""forward.py FORWARDER SERVER - docs/examples/forward.c: ports of another network namespace on
-127.0.0.1 of this one, in both address families, with as much data as buffers don't hold, closed with
-the port"""
+"""forward.py FORWARDER SERVER - tests docs/examples/forward.c: it makes ports of another network namespace
+reachable on 127.0.0.1, in both address families, transfers more data than all buffers hold, and stops
+when the port closes"""
 import os
 import select
 import socket
@@ -13,7 +13,7 @@ import time
 
 FACTOR = int(os.environ.get("PORTWATCH_TEST_SLOWNESS", "1"))
 DEADLINE = 60 * FACTOR
-# What lies between the ends holds some 30 MiB.
+# The buffers between the ends hold about 30 MiB.
 SIZE = 64 << 20
 
 
@@ -26,11 +26,11 @@ def check(condition, what):
 def read_line(process, what):
     ready, _, _ = select.select([process.stdout], [], [], DEADLINE)
     line = process.stdout.readline().strip() if ready else ""
-    check(line, "no answer: " + what)
+    check(line, "no answer to: " + what)
     return line
 
 
-def tell(server, line):
+def command(server, line):
     server.stdin.write(line + "\n")
     server.stdin.flush()
     return read_line(server, line)
@@ -53,19 +53,18 @@ def is_refused(port):
     return False
 
 
-def await_refusal(port):
+def wait_until_refused(port):
     deadline = time.monotonic() + DEADLINE
     while not is_refused(port):
-        check(time.monotonic() < deadline, "a closed port is still there")
+        check(time.monotonic() < deadline, "a closed port is still reachable")
         time.sleep(0.01)
 
 
 def exchange(port, size):
-    """Sends before it reads anything: where that is more than all buffers hold, the sender is held
-    up."""
+    """Sends all data before it reads. If the data exceeds all buffers, the sender must block."""
     client = connect(port)
     sent = os.urandom(1 << 18) * (size >> 18)
-    held_up = threading.Event()
+    blocked = threading.Event()
 
     def send():
         at = 0
@@ -73,7 +72,7 @@ def exchange(port, size):
         while at < size:
             _, writable, _ = select.select([], [client], [], 0.2)
             if not writable:
-                held_up.set()
+                blocked.set()
             else:
                 at += client.send(sent[at : at + 65536])
         client.shutdown(socket.SHUT_WR)
@@ -81,7 +80,7 @@ def exchange(port, size):
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
     if size == SIZE:
-        check(held_up.wait(DEADLINE), "a sender whose data nobody takes is not held up")
+        check(blocked.wait(DEADLINE), "a sender does not block although no one reads its data")
     received = bytearray()
     while True:
         ready, _, _ = select.select([client], [], [], DEADLINE)
@@ -99,23 +98,23 @@ def main():
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     enter = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$0"', sys.argv[2]]
     server = subprocess.Popen(enter, **pipe)
-    # It is in its namespace when it answers.
-    tell(server, "127.0.0.1")
+    # The server answers after it has entered its namespace.
+    command(server, "127.0.0.1")
     forwarder = subprocess.Popen([sys.argv[1], str(server.pid)], stdout=subprocess.PIPE, text=True)
     try:
         for address in ("127.0.0.1", "0.0.0.0", "::1", "::"):
-            port = int(tell(server, address))
+            port = int(command(server, address))
             line = ""
             while f"127.0.0.1:{port} " not in line:
                 line = read_line(forwarder, "port of " + address)
             exchange(port, SIZE if address in ("127.0.0.1", "::") else 1 << 20)
             idle = connect(port)
-            # A reset from one side leaves the others alone.
+            # A reset of one connection must not affect the others.
             idle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             idle.close()
             exchange(port, 1 << 18)
-            tell(server, "close")
-            await_refusal(port)
+            command(server, "close")
+            wait_until_refused(port)
         server.stdin.close()
         check(forwarder.wait(DEADLINE) == 0, "the forwarder does not end with the tree")
     finally:

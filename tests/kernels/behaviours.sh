@@ -61,9 +61,9 @@ expect_port()
 	wait "$watcher"
 	rm "$work/end"
 	grep -q '"event":"open","address":"127.0.0.1"' "$work/events" ||
-		fail "$who: the port isn't reported: $(cat "$work/events")"
+		fail "$who: the port is not reported: $(cat "$work/events")"
 	grep -q '"event":"close","address":"127.0.0.1"' "$work/events" ||
-		fail "$who: its end isn't reported: $(cat "$work/events")"
+		fail "$who: its close is not reported: $(cat "$work/events")"
 }
 
 # check WHO: writes the output of --check about a shell to $work/check.
@@ -77,18 +77,18 @@ check()
 expect_notifier()
 {
 	sed -n "s,^ *listen *,,p" "$work/check" | grep -qv "^polling" ||
-		fail "--check says that listen(2) is polled for: $(cat "$work/check")"
+		fail "--check reports polling for listen(2): $(cat "$work/check")"
 }
 
 expect_polling()
 {
 	grep -qE '^ *listen +polling' "$work/check" ||
-		fail "--check doesn't say that listen(2) is polled for: $(cat "$work/check")"
+		fail "--check does not report polling for listen(2): $(cat "$work/check")"
 }
 
 expect_text()
 {
-	grep -qF -- "$1" "$work/check" || fail "--check doesn't name $1: $(cat "$work/check")"
+	grep -qF -- "$1" "$work/check" || fail "--check does not mention $1: $(cat "$work/check")"
 }
 
 # Debian's setting: the kernel refuses perf_event_open(2) to a process that has only CAP_PERFMON.
@@ -107,7 +107,7 @@ paranoid()
 	expect_notifier
 }
 
-# As in a container: tracefs is not mounted, and only CAP_SYS_ADMIN can mount it.
+# As in a container, tracefs is not mounted, and only CAP_SYS_ADMIN can mount it.
 no_tracefs()
 {
 	echo 2 >/proc/sys/kernel/perf_event_paranoid
@@ -132,11 +132,11 @@ expect_text_table()
 	expect_text tcp_diag
 }
 
-# The module isn't installed, or the administrator has forbidden it.
+# The module is not installed, or the administrator has forbidden it.
 no_tcp_diag()
 {
 	rmmod tcp_diag 2>/dev/null
-	! grep -q '^tcp_diag ' /proc/modules || skip "tcp_diag can't be unloaded"
+	! grep -q '^tcp_diag ' /proc/modules || skip "tcp_diag cannot be unloaded"
 	echo 'install tcp_diag /bin/false' >/etc/modprobe.d/no_tcp_diag.conf
 	expect_text_table
 	rm /etc/modprobe.d/no_tcp_diag.conf
@@ -157,7 +157,7 @@ modules_disabled()
 lockdown()
 {
 	if ! grep -qF '[confidentiality]' /sys/kernel/security/lockdown 2>/dev/null; then
-		skip "this kernel can't be locked down from its command line"
+		skip "the command line cannot lock this kernel down"
 		return
 	fi
 	expect_port root

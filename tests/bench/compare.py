@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""beside.py PWATCH - the CPU time of other commands that list or test ports, compared with ss
+"""compare.py PWATCH - the CPU time of other commands that list or test ports, compared with ss
 
 Not part of make check. Requires root, and leaves out the tools that are not installed. The script runs in
 a PID namespace of its own with PROCESSES processes. One of them listens in the network namespace of the
