@@ -71,7 +71,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 # covers it, reason.
 cat >"$work/without" <<'END'
 api/watcher		test_api	joins the modules, which have tests
-watch/kernel_events	test_detached	needs real events of the kernel
 watch/monitor		test_watch	the main loop of a thread, whose objects have tests
 watch/placement		test_namespaces	needs real processes in namespaces
 END
