@@ -8,6 +8,9 @@
 #include "poll_cycle.h"
 #include "samples.h"
 
+/* For two seconds each poll cycle examines the namespaces and threads of new members. */
+#define UNSETTLED (2200 * NSEC_PER_MSEC)
+
 /* Sleeps for the duration of `cycles` cycles. Returns the actual number of reads. */
 static double count_reads(struct watching *watching, unsigned int cycles)
 {
@@ -67,7 +70,7 @@ struct poll_cycle poll_cycle_measure(pid_t pid, enum portwatch_reader reader,
 	cycle.error = watching_start(&watching, pid, &way);
 	if (cycle.error < 0)
 		return cycle;
-	bench_sleep(5 * POLL_INTERVAL * NSEC_PER_MSEC);
+	bench_sleep(UNSETTLED);
 	cycle.cpu = measure_cpu(&watching, pid, windows, cycles);
 	cycle.calls = measure_calls(&watching, pid, cycles, &cycle.untraced);
 	watching_stop(&watching);
