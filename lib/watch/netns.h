@@ -66,7 +66,7 @@ struct netns_table {
 	struct heap due;    /* ordered by a time that is not later than the worker's due time */
 	struct turns turns; /* of the workers whose time has come */
 	struct turn nobody; /* the turn of those that no watcher needs */
-	uint64_t entered;   /* CPU time of this thread when it took up the present worker */
+	uint64_t entered;   /* CPU time of this thread when it took up the present worker; or 0 */
 	struct list views_changed; /* those whose views have changed, for placement.c */
 	size_t adapting;           /* the number of workers without an interval of their own */
 	uint64_t visits;           /* of workers by netns_table_work(), for the tests */

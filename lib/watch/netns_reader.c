@@ -257,7 +257,9 @@ uint64_t netns_read_length(struct netns *ns, uint64_t now)
 	if (order[ns->kind] == PORTWATCH_READER_NSENTER)
 		return length < LENGTH_MAX ? length : LENGTH_MAX;
 	used = helper_used(ns);
-	used += ns->work + clock_now(CLOCK_THREAD_CPUTIME_ID) - ns->workers->entered;
+	used += ns->work;
+	if (ns->workers->entered)
+		used += clock_now(CLOCK_THREAD_CPUTIME_ID) - ns->workers->entered;
 	return used < length ? used : length;
 }
 
