@@ -13,10 +13,10 @@
 #include "live.h"
 #include "message.h"
 #include "moment.h"
+#include "ncurses.h"
 
 #if HAVE_NCURSES
 
-#include <curses.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -29,8 +29,11 @@
 /* The title and the header. */
 #define TITLE_ROWS 2
 
+static const struct ncurses *ncurses;
+
 struct live {
 	SCREEN *screen;
+	WINDOW *window; /* the whole screen */
 	struct format_style style;
 	bool bold;
 	const char *way;
@@ -44,6 +47,9 @@ const char *live_obstacle(void)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return "standard input and output must be a terminal";
+	ncurses = ncurses_load();
+	if (!ncurses)
+		return "cannot load " NCURSES_NAME "; install ncurses";
 	return NULL;
 }
 
@@ -85,7 +91,7 @@ static void rescue_terminal(int signal_number)
 static void add_sequence(struct text *sequence, const char *capability)
 {
 	/* tigetstr(3) returns NULL or -1 if the terminal lacks the capability. */
-	const char *value = tigetstr(capability);
+	const char *value = ncurses->tigetstr(capability);
 
 	if (value && value != (const char *)-1 && strchr(value, '$') == NULL)
 		text_add(sequence, "%s", value);
@@ -145,10 +151,18 @@ static SCREEN *open_screen(const char *terminal)
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		sigaction(numbers[i], NULL, &actions[i]);
-	screen = newterm(terminal, stdout, stdin);
+	screen = ncurses->newterm(terminal, stdout, stdin);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		sigaction(numbers[i], &actions[i], NULL);
 	return screen;
+}
+
+static void close_screen(struct live *live)
+{
+	ncurses->endwin();
+	if (live->window)
+		ncurses->delwin(live->window);
+	ncurses->delscreen(live->screen);
 }
 
 struct live *live_open(const struct format_style *style, const char *way)
@@ -171,7 +185,11 @@ struct live *live_open(const struct format_style *style, const char *way)
 	distrust_environment();
 	if (tcgetattr(STDOUT_FILENO, &rescue.before) == 0)
 		live->screen = open_screen(terminal && *terminal != '\0' ? terminal : "dumb");
-	if (!live->screen) {
+	if (live->screen)
+		live->window = ncurses->newwin(0, 0, 0, 0);
+	if (!live->window) {
+		if (live->screen)
+			close_screen(live);
 		message_error("cannot show a table on a terminal of the type '" MESSAGE_NAME
 		              "' (TERM)",
 		              terminal ? terminal : "");
@@ -180,14 +198,14 @@ struct live *live_open(const struct format_style *style, const char *way)
 	}
 	prepare_rescue();
 	/* Unlike raw(), cbreak() lets Ctrl-C and Ctrl-Z send signals. */
-	cbreak();
-	noecho();
-	nonl();
-	intrflush(stdscr, FALSE);
-	keypad(stdscr, TRUE);
-	nodelay(stdscr, TRUE);
-	set_escdelay(25);
-	curs_set(0);
+	ncurses->cbreak();
+	ncurses->noecho();
+	ncurses->nonl();
+	ncurses->intrflush(live->window, FALSE);
+	ncurses->keypad(live->window, TRUE);
+	ncurses->nodelay(live->window, TRUE);
+	ncurses->set_escdelay(25);
+	ncurses->curs_set(0);
 	return live;
 }
 
@@ -195,8 +213,7 @@ void live_close(struct live *live)
 {
 	if (!live)
 		return;
-	endwin();
-	delscreen(live->screen);
+	close_screen(live);
 	/* ncurses may leave wrong settings on a terminal whose type is wrong. */
 	tcsetattr(STDOUT_FILENO, TCSADRAIN, &rescue.before);
 	end_rescue();
@@ -216,29 +233,38 @@ int64_t live_next(const struct live *live)
 	return live->changed ? live->drawn_ms + DRAW_INTERVAL : 0;
 }
 
-static size_t visible_rows(void)
+static size_t visible_rows(const struct live *live)
 {
-	return LINES > TITLE_ROWS ? (size_t)(LINES - TITLE_ROWS) : 0;
+	int rows = ncurses->getmaxy(live->window);
+
+	return rows > TITLE_ROWS ? (size_t)(rows - TITLE_ROWS) : 0;
+}
+
+static size_t width(const struct live *live)
+{
+	int columns = ncurses->getmaxx(live->window);
+
+	return columns > 0 ? (size_t)columns : 0;
 }
 
 static void limit_top(struct live *live)
 {
-	size_t visible = visible_rows();
+	size_t visible = visible_rows(live);
 	size_t last = live->count > visible ? live->count - visible : 0;
 
 	if (live->top > last)
 		live->top = last;
 }
 
-static void put_line(int row, const char *line)
+static void put_line(const struct live *live, int row, const char *line)
 {
-	if (row < LINES)
-		mvaddstr(row, 0, line);
+	if (row < ncurses->getmaxy(live->window))
+		ncurses->mvwaddstr(live->window, row, 0, line);
 }
 
 static void draw_title(const struct live *live, const struct explain *explain)
 {
-	size_t first = live->top + 1, last = live->top + visible_rows();
+	size_t first = live->top + 1, last = live->top + visible_rows(live);
 	char buffer[256];
 	struct text title;
 
@@ -250,30 +276,30 @@ static void draw_title(const struct live *live, const struct explain *explain)
 		text_add(&title, ", %zu to %zu are shown", first, last);
 	explain_hidden(explain, &title);
 	text_add(&title, "; q quits, j and k scroll; %s", live->way);
-	text_cut(&title, (size_t)COLS);
-	put_line(0, buffer);
+	text_cut(&title, width(live));
+	put_line(live, 0, buffer);
 }
 
 static void draw_table(const struct live *live, const struct format_fields *const *rows)
 {
-	size_t visible = visible_rows(), width = (size_t)COLS;
+	size_t visible = visible_rows(live), columns_shown = width(live);
 	struct listing_columns columns;
 	char line[FORMAT_LINE_MAX];
 	struct text text = {.data = line, .size = sizeof(line)};
 
 	listing_measure(rows, live->count, &live->style, &columns);
-	listing_header(&columns, width, line);
+	listing_header(&columns, columns_shown, line);
 	if (live->bold)
-		attron(A_BOLD);
-	put_line(1, line);
-	attroff(A_BOLD);
+		ncurses->wattron(live->window, A_BOLD);
+	put_line(live, 1, line);
+	ncurses->wattroff(live->window, A_BOLD);
 	for (size_t i = 0; i < visible && live->top + i < live->count; i++) {
-		text.length =
-			listing_line(rows[live->top + i], &columns, &live->style, width, line);
+		text.length = listing_line(rows[live->top + i], &columns, &live->style,
+		                           columns_shown, line);
 		/* The address is cut too, because its end would otherwise appear in the next
 		 * row. */
-		text_cut(&text, width);
-		put_line(TITLE_ROWS + (int)i, line);
+		text_cut(&text, columns_shown);
+		put_line(live, TITLE_ROWS + (int)i, line);
 	}
 }
 
@@ -290,10 +316,10 @@ int live_draw(struct live *live, const struct listing *listing, const struct exp
 	listing_sort(listing, rows);
 	live->count = listing->count;
 	limit_top(live);
-	erase();
+	ncurses->werase(live->window);
 	draw_title(live, explain);
 	draw_table(live, rows);
-	refresh();
+	ncurses->wrefresh(live->window);
 	free(rows);
 	live->changed = false;
 	live->drawn_ms = now;
@@ -319,10 +345,10 @@ static void scroll_by(struct live *live, size_t down, size_t up)
 
 bool live_take_keys(struct live *live)
 {
-	size_t page = visible_rows();
+	size_t page = visible_rows(live);
 	int key;
 
-	while ((key = getch()) != ERR) {
+	while ((key = ncurses->wgetch(live->window)) != ERR) {
 		switch (key) {
 		case 'q':
 		case 'Q':
@@ -352,7 +378,7 @@ bool live_take_keys(struct live *live)
 			scroll_by(live, SIZE_MAX, 0);
 			break;
 		case 'L' - '@': /* Ctrl-L */
-			clearok(curscr, TRUE);
+			ncurses->clearok(live->window, TRUE);
 			live->changed = true;
 			break;
 		default:
@@ -367,21 +393,21 @@ static void resize(void)
 	struct winsize size;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
-		resizeterm(size.ws_row, size.ws_col);
+		ncurses->resizeterm(size.ws_row, size.ws_col);
 }
 
 void live_take_signal(struct live *live, int signal_number)
 {
 	if (signal_number == SIGTSTP) {
-		endwin();
+		ncurses->endwin();
 		kill(getpid(), SIGSTOP);
 	}
 	/* Other programs may have written to the terminal meanwhile, and its size may have
 	 * changed. */
-	reset_prog_mode();
+	ncurses->reset_prog_mode();
 	resize();
-	clearok(curscr, TRUE);
-	curs_set(0);
+	ncurses->clearok(live->window, TRUE);
+	ncurses->curs_set(0);
 	live->changed = true;
 	live->drawn_ms = 0;
 }

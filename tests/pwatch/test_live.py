@@ -248,6 +248,33 @@ class Live(Case):
         self.assertEqual(termios.tcgetattr(self.terminal), self.before)
         self.assertEqual(self.reap(), 1)
 
+    def test_ncurses_is_loaded_for_this_option(self):
+        """A caller that chooses the file of ncurses can prevent the table, and cannot with file capabilities."""
+        directory = self.directory()
+        copy = os.path.join(directory, 'copy')
+        shutil.copy(PWATCH, copy)
+        options = self.as_nobody(copy)
+        os.chmod(directory, 0o755)
+        with open(os.path.join(directory, 'libncursesw.so.6'), 'w') as file:
+            file.write('not a library\n')
+        options['env'] = {**options['env'], 'TERM': 'xterm', 'LD_LIBRARY_PATH': directory}
+        if self.run_pwatch('--version', **options).returncode != 0:
+            return  # it is linked with ncurses
+        sleeper = self.start(['sleep', '1000'], **{key: options[key] for key in ('user', 'group', 'extra_groups')})
+        for privileged in False, True:
+            if privileged and (os.statvfs(copy).f_flag & os.ST_NOSUID or
+                               not works('setcap', 'cap_sys_admin=p', copy)):
+                self.skipTest('no file capabilities can be set')
+            ends = pty.openpty()
+            result = self.run_pwatch('--live', '-t', '0.05', sleeper.pid, stdin=ends[1], capture_output=False,
+                                     stdout=ends[1], stderr=subprocess.PIPE, **options)
+            for end in ends:
+                os.close(end)
+            if not privileged:
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertRegex(result.stderr, rb'--live: cannot load libncursesw[^ ]*; install ncurses\n$')
+        self.assertEqual((result.returncode, result.stderr), (124, b''))
+
     def test_privileges_and_false_descriptions_of_terminals(self):
         """A pwatch with file capabilities does not read a description that the caller has written."""
         directory = self.directory()
