@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_subscription.c - how the start of a subscription succeeds or fails, and how it ends */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "proc/process_scan.h"
 #include "support/check_main.h"
@@ -321,6 +322,49 @@ START_TEST(nothing_is_due_during_a_pause)
 }
 END_TEST
 
+enum { CROWD = 50000 };
+
+/* The result of a search may be tens of thousands of ports, which others must not wait for. */
+START_TEST(the_result_of_a_search_comes_in_slices)
+{
+	struct listener *rows = calloc(CROWD, sizeof(*rows));
+	struct socket **sockets = calloc(CROWD, sizeof(struct socket *));
+	struct options options = subscriber_options();
+	struct subscription *subscription;
+	unsigned int slices = 0, before;
+
+	ck_assert(rows && sockets);
+	options.ports = CROWD;
+	begin_with(&options);
+	subscription_advance(it.subscription, now());
+	subscriber_place(&it);
+	subscriber_run(&it);
+	subscription = it.subscription;
+	for (int i = 0; i < CROWD; i++)
+		rows[i] = subscriber_listener((uint16_t)(i + 1), (uint64_t)i + 1);
+	subscriber_read(&it, rows, CROWD);
+	for (int i = 0; i < CROWD; i++)
+		sockets[i] = subscriber_socket(&it, &rows[i]);
+	subscriber_holds(&it, 20, 200, sockets, CROWD);
+	ck_assert_uint_eq(subscription->pending, CROWD);
+	/* Everything is scanned. */
+	subscription->owners.phase = OWNERS_MEMBERS;
+	subscription->owners.complete = true;
+	while (subscription->owners.phase != OWNERS_IDLE) {
+		before = subscription->port_count;
+		subscription->owners.paced = 0;
+		ck_assert(owners_resolve(subscription, clock_now(CLOCK_MONOTONIC)));
+		ck_assert_uint_lt(subscription->port_count - before, CROWD);
+		slices++;
+	}
+	ck_assert_uint_gt(slices, 1);
+	ck_assert_uint_eq(subscription->port_count, CROWD);
+	ck_assert_uint_eq(subscription->pending, 0);
+	free(sockets);
+	free(rows);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("subscription");
@@ -341,6 +385,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, start);
 	tcase_add_checked_fixture(end, setup, teardown);
 	tcase_add_test(end, nothing_is_due_during_a_pause);
+	tcase_add_test(end, the_result_of_a_search_comes_in_slices);
 	tcase_add_loop_test(end, the_end_comes_after_its_ports, 0, 2);
 	suite_add_tcase(suite, end);
 	return suite;

@@ -154,6 +154,8 @@ void owners_init(struct subscription *subscription)
 	hash_init(&subscription->sockets);
 	list_init(&subscription->pending_sockets);
 	list_init(&subscription->changed_sockets);
+	list_init(&owners->undecided);
+	list_init(&owners->unheld);
 }
 
 void owners_add_candidate(struct subscription *subscription, pid_t pid)
@@ -593,23 +595,52 @@ static void nobody_holds(struct socket *socket)
 	}
 }
 
-/* Handles the sockets that were pending at the beginning of the search: every possible holder was
- * scanned. */
-static void resolve_pending(struct subscription *subscription)
+/* Prepares the result of a search: every possible holder of the sockets that were pending at its
+ * beginning was scanned. */
+static void begin_result(struct subscription *subscription)
 {
-	struct socket *socket;
+	struct owners *owners = &subscription->owners;
 
-	hold_found(subscription);
-	if (!subscription->owners.complete)
-		return;
-	list_each (socket, &subscription->pending_sockets, struct socket, of_work)
-		if (socket->since < subscription->owners.number && socket->holders.named == 0)
+	if (owners->phase == OWNERS_NEWCOMERS) {
+		owners->newcomers_earliest =
+			clock_now(CLOCK_MONOTONIC) + owners->took * NEWCOMERS_REST;
+	} else if (owners->complete) {
+		holders_end_count(&owners->holders);
+	}
+	owners->ask_all_members |= !owners->complete;
+	owners->decides = true;
+	if (owners->phase >= OWNERS_MEMBERS)
+		list_splice(&owners->undecided, &subscription->pending_sockets);
+}
+
+/* Handles the sockets that were pending: first all that have a holder, because they may take over
+ * the ports of the others. Returns false if the time is over. */
+static bool resolve_pending(struct subscription *subscription, uint64_t deadline)
+{
+	struct owners *owners = &subscription->owners;
+
+	while (!list_empty(&owners->undecided) || !list_empty(&owners->unheld)) {
+		bool first = !list_empty(&owners->undecided);
+		struct list *list = first ? &owners->undecided : &owners->unheld;
+		struct socket *socket = container_of(list->next, struct socket, of_work);
+
+		if (clock_now(CLOCK_MONOTONIC) >= deadline)
+			return false;
+		list_move(&subscription->pending_sockets, &socket->of_work);
+		if (socket->holders.named > 0)
+			socket_hold(socket);
+		else if (first)
+			list_move(&owners->unheld, &socket->of_work);
+		else if (owners->complete && socket->since < owners->number)
 			nobody_holds(socket);
+	}
+	return true;
 }
 
 /* Handles the sockets whose holders have changed. If a socket had no holder, a process may have
- * received it after its scan, so all are scanned again to find the oldest holder. */
-static void resolve_changed(struct subscription *subscription)
+ * received it after its scan, so all are scanned again to find the oldest holder. Returns false if
+ * the time is over. */
+static bool resolve_changed(struct subscription *subscription, uint64_t deadline)
 {
 	bool everybody = subscription->owners.phase >= OWNERS_MEMBERS;
 
@@ -617,6 +648,8 @@ static void resolve_changed(struct subscription *subscription)
 		struct socket *socket =
 			container_of(subscription->changed_sockets.next, struct socket, of_work);
 
+		if (clock_now(CLOCK_MONOTONIC) >= deadline)
+			return false;
 		list_remove(&socket->of_work);
 		if (socket->holders.named == 0 && socket->state == SOCKET_HELD)
 			socket_lose_owner(socket);
@@ -628,6 +661,7 @@ static void resolve_changed(struct subscription *subscription)
 		else if (socket->holders.named > 0)
 			socket_set_pending(socket, SOCKET_NEW);
 	}
+	return true;
 }
 
 /* Whether the port of an unattributed socket counts as closed. Usually the table decides. If the
@@ -646,12 +680,13 @@ static bool counts_as_closed(const struct subscription *subscription, struct soc
  * sockets whose end no table can show. */
 static void retry_unattributed(struct subscription *subscription)
 {
+	bool full = subscription->port_count >= subscription->options.ports;
 	struct view *view;
 	struct socket *socket;
 
 	list_each (view, &subscription->views, struct view, of_subscription)
 		list_each (socket, &view->sockets, struct socket, link) {
-			if (socket->state != SOCKET_UNATTRIBUTED)
+			if (socket->state != SOCKET_UNATTRIBUTED || (full && socket->hidden))
 				continue;
 			if (socket->port && counts_as_closed(subscription, socket))
 				socket_release(socket);
@@ -854,21 +889,13 @@ static void begin(struct subscription *subscription, uint64_t now)
 	owners->newcomer_count = 0;
 }
 
-/* Evaluates a finished search. */
+/* Ends a search whose result was evaluated. */
 static void finish(struct subscription *subscription)
 {
 	struct owners *owners = &subscription->owners;
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
-	if (owners->phase == OWNERS_NEWCOMERS) {
-		owners->newcomers_earliest = now + owners->took * NEWCOMERS_REST;
-	} else if (owners->complete) {
-		holders_end_count(&owners->holders);
-	}
-	owners->ask_all_members |= !owners->complete;
-	if (owners->phase >= OWNERS_MEMBERS)
-		resolve_pending(subscription);
-	resolve_changed(subscription);
+	owners->decides = false;
 	if (owners->verifies) {
 		retry_unattributed(subscription);
 		owners->verify_cost = schedule_smooth(owners->verify_cost, owners->cpu);
@@ -898,7 +925,10 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 	if (now >= owners->again)
 		owners->again = 0;
 	if (owners->phase == OWNERS_IDLE) {
-		resolve_changed(subscription);
+		if (!resolve_changed(subscription, clock_now(CLOCK_MONOTONIC) + SLICE)) {
+			subscription_ask(subscription); /* the others with the next pass */
+			return true;
+		}
 		owners->waiting = now < owners->earliest;
 		if (!owners->waiting) {
 			ask_candidates(subscription);
@@ -911,7 +941,11 @@ bool owners_resolve(struct subscription *subscription, uint64_t now)
 		return true;
 	before = clock_now(CLOCK_MONOTONIC);
 	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	done = ask_queue(subscription, before + SLICE);
+	done = owners->decides || ask_queue(subscription, before + SLICE);
+	if (done && !owners->decides)
+		begin_result(subscription);
+	done = done && resolve_pending(subscription, before + SLICE) &&
+	       resolve_changed(subscription, before + SLICE);
 	took = clock_now(CLOCK_MONOTONIC) - before;
 	cpu = clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	owners->took += took;

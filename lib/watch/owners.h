@@ -42,9 +42,12 @@ struct owners {
 	uint64_t number;  /* number of the last search that scans every possible holder */
 	uint64_t scanned; /* the last complete scan of the trees when the search began */
 	enum owners_phase phase;
-	bool verifies; /* a full check: searches for all sockets, not only pending ones */
-	bool complete; /* every process was scanned so far ... */
-	bool refused;  /* ... except processes that may not be read */
+	bool verifies;         /* a full check: searches for all sockets, not only pending ones */
+	bool complete;         /* every process was scanned so far ... */
+	bool refused;          /* ... except processes that may not be read */
+	bool decides;          /* everything is scanned, and the result is evaluated */
+	struct list undecided; /* sockets that were pending when the search began its result ... */
+	struct list unheld;    /* ... and those of them without a holder, in the order of both */
 	uint64_t first_answer;
 	pid_t *queue; /* the processes of this phase */
 	size_t capacity;
