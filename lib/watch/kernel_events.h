@@ -20,7 +20,7 @@ struct placement;
 struct subscription_table;
 struct unseen;
 
-/* A thread of a member that was located since the present records were taken. */
+/* A thread of a member that was located during the present or an earlier drain. */
 struct located {
 	pid_t tid;
 	uint64_t start_time; /* of the process */
@@ -37,16 +37,16 @@ struct kernel_events {
 	struct unseen *unseen;
 	struct elsewhere *elsewhere;
 	struct source source; /* of the notifier */
-	bool more;            /* some of its records are not handled yet */
+	bool more;            /* some records of the notifier are not handled yet */
 	bool refollow;        /* the set of followed processes is rebuilt after the next scan ... */
 	uint64_t refollow_due; /* ... and at this time at the latest, CLOCK_MONOTONIC */
-	unsigned int wanted;   /* the number of subscriptions that want it */
+	unsigned int wanted;   /* the number of subscriptions that want a notifier */
 	int ways;              /* the mechanisms in use when they were logged, as one number */
 	bool everybody_counts; /* the scope of a subscription counts every process: non-members
 	                          matter */
 	void *known_sockets;   /* tsearch(3): sockets of members, by the kernel's address */
 	size_t known_socket_count;
-	uint64_t drains;
+	uint64_t drains;                     /* number of kernel_events_drain() calls */
 	struct located located[LOCATED_MAX]; /* by thread ID */
 };
 

@@ -20,7 +20,7 @@
 struct netns;
 
 /* A burst: reads in quick succession, because a member of a watcher was forked or has called exec
- * there. */
+ * in the namespace. */
 struct burst {
 	struct list link;    /* in netns->bursts; unlinked: the burst is over */
 	struct share *share; /* the share of the watcher, from which the reads are paid */
@@ -47,7 +47,7 @@ struct netns_observer {
 	int (*enter)(void *data, struct netns *ns, struct reader_target *target);
 	/* Whether the kernel's reports of closed sockets are wanted. */
 	bool (*wants_closes)(void *data, const struct netns *ns);
-	/* The turn in which the namespace is read: of a watcher that needs it. NULL: of none. */
+	/* Returns the turn of a watcher that needs the namespace; NULL: no watcher needs it. */
 	struct turn *(*turn)(void *data, const struct netns *ns);
 };
 
@@ -83,7 +83,7 @@ struct netns {
 	struct hash_link by_helper;
 	struct list helper; /* in table->helpers, while it has one */
 	struct heap_link due;
-	struct turn_place place; /* where it waits for its read, instead of `due` */
+	struct turn_place place; /* its place in a turn, in which it waits for its read */
 	bool parked; /* its reader was closed because of a quota, and is opened for the next read */
 	struct list views_changed; /* in table->views_changed */
 	struct list views;         /* owned by the observer: struct view, see sockets.h */
@@ -100,11 +100,11 @@ struct netns {
 	unsigned int worked;   /* the kinds that have read it, as bits */
 	bool pending;          /* a request is unanswered */
 	bool again;            /* something has happened since the request: repeat it at once */
-	bool asked;            /* ... and somebody waits for the next complete read */
-	bool silent;         /* the pending request may remain unanswered if nothing has changed */
-	bool settled;        /* the last complete read has left nothing to be confirmed */
+	bool asked;   /* ... by netns_read_now(): the result of the next complete read is urgent */
+	bool silent;  /* the pending request may remain unanswered if nothing has changed */
+	bool settled; /* the last complete read has left nothing to be confirmed */
 	bool confirming;     /* the next read confirms that rows are missing */
-	bool prompted;       /* the request was made because the kernel has reported something */
+	bool prompted;       /* an event of the kernel has caused the request */
 	bool exhausted;      /* no reader works */
 	uint64_t requested;  /* the time of the pending request */
 	uint64_t deadline;   /* of the pending request */
@@ -129,7 +129,7 @@ struct netns {
 	unsigned int retries;       /* consecutive failed reads */
 	uint64_t next; /* CLOCK_MONOTONIC of the next read after a failure; UINT64_MAX: none */
 	uint64_t expected_at; /* of the next read for expected listeners; UINT64_MAX: none */
-	uint64_t slot;        /* of the next read according to the interval that was set */
+	uint64_t slot;        /* time of the next read according to the interval that was set */
 	struct list bursts;
 	uint64_t burst_next; /* of the next read of a burst, or earlier; UINT64_MAX: none */
 	uint64_t improve;    /* when a better reader is tried again; UINT64_MAX: this is the best */
@@ -153,15 +153,15 @@ struct netns {
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
                       const struct netns_observer *observer, void *data);
 void netns_table_clear(struct netns_table *table);
-/* Does the work that is due at `now`: deadlines, reads, better readers. What takes longer than a
- * slice is left for the next call. */
+/* Does the work that is due at `now`: deadlines, reads, better readers. Leaves the work that
+ * exceeds a slice for the next call. */
 void netns_table_work(struct netns_table *table, uint64_t now);
 /* When netns_table_work() has work next. */
 uint64_t netns_table_due(const struct netns_table *table);
 /* Begins a poll cycle: reads all namespaces without an interval of their own. Returns the cost of
  * these reads, in ns of CPU time. */
 uint64_t netns_table_poll(struct netns_table *table);
-/* A watcher ends: others pay for the reads that wait in its turn. */
+/* A watcher ends: moves the namespaces in its turn to the turns of other watchers. */
 void netns_end_turn(struct turn *turn);
 /* Whether the process is the helper of a worker. */
 bool netns_table_has_helper(const struct netns_table *table, pid_t pid);

@@ -54,8 +54,8 @@ struct owners {
 	size_t count;
 	size_t next;
 	int directory; /* /proc/PID of the process that is being scanned; -1: none */
-	pid_t asked;   /* who was asked last, in the search under way */
-	int stat;      /* stat of that process; -1: not known */
+	pid_t asked;   /* the process that the present search has scanned last */
+	int stat;      /* descriptor of its stat; -1: not open */
 	struct fds_scan fds;
 	struct fd_tables tables; /* descriptor tables that this search has read */
 	struct holder_answer answer;
@@ -63,7 +63,7 @@ struct owners {
 	uint64_t took;               /* duration of the search so far, in ns */
 	uint64_t cpu;                /* its CPU time */
 	uint64_t paced;              /* CLOCK_MONOTONIC: earliest time of the next slice of a long
-	                                search; 0: it is not long */
+	                                search; 0: the search is not long */
 	uint64_t verify_cost;        /* CPU time of a full check, smoothed */
 	uint64_t earliest;           /* CLOCK_MONOTONIC: earliest time of the next search */
 	uint64_t newcomers_earliest; /* earliest time of the next search of newcomers */

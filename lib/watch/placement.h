@@ -24,10 +24,10 @@ struct placement {
 	struct subscription_table *subscriptions;
 	struct elsewhere *elsewhere;
 	struct inits inits;       /* the init processes of containers, by their namespaces */
-	unsigned int locations;   /* how often members have been located */
+	unsigned int locations;   /* number of times that members were located */
 	size_t locate_next;       /* the member that is located next */
 	uint64_t walk_earliest;   /* earliest time of the next walk over the members */
-	uint64_t locate_earliest; /* CLOCK_MONOTONIC: when it is located */
+	uint64_t locate_earliest; /* CLOCK_MONOTONIC: earliest time of the next location */
 };
 
 void placement_init(struct placement *placement, struct subscription_table *subscriptions,

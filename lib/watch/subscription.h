@@ -37,10 +37,10 @@ struct subscription_table {
 	struct hash by_tree; /* subscriptions that have a scope, by the address of its tree */
 	struct list busy;    /* subscriptions that have work now */
 	struct heap due;     /* all subscriptions, by subscription_due() */
-	struct list
-		moved; /* subscriptions whose members have joined, left or moved, for placement.c */
-	bool changed;  /* a subscription was added or removed, got its scope or ended: the notifier
-	                  is updated */
+	/* Subscriptions whose members have joined, left or moved, for placement.c. */
+	struct list moved;
+	bool changed; /* a subscription was added or removed, got its scope or ended: the notifier
+	                 is updated */
 };
 
 struct subscription {
@@ -74,8 +74,8 @@ struct subscription {
 	unsigned int pending;        /* ... and their number */
 	struct list changed_sockets; /* sockets whose holders have changed */
 	struct owners owners;
-	struct share share;   /* of what bursts of reads may take */
-	struct turn turn;     /* in which its namespaces are read */
+	struct share share;   /* of the CPU time for bursts of reads */
+	struct turn turn;     /* the queue of its namespaces that must be read */
 	int scan_error;       /* why some member could not be scanned; 0: all could */
 	bool attribute_again; /* some members could not be scanned: repeat the search with the next
 	                         poll cycle */
@@ -87,11 +87,10 @@ struct subscription {
 	unsigned int hidden; /* sockets whose ports are not reported, because there are too many */
 	bool logged_members; /* logged that there are too many members */
 	bool logged_ports;
-	uint64_t probed; /* when the descriptors of a member were asked last, by elsewhere.c */
+	uint64_t probed;        /* when elsewhere.c examined the descriptors of a member last */
 	bool logged_unfollowed; /* logged that a member listens in an unreadable namespace */
-	bool logged_notifier;   /* the mechanisms were logged, and these were in use:
-	                         */
-	int notifier_logged;    /* see kernel_events.c */
+	bool logged_notifier;   /* the mechanisms of the notifier were logged */
+	int notifier_logged;    /* the mechanisms that were logged, see kernel_events.c */
 	struct listener skipped[SKIPPED_MAX]; /* addresses that were logged as skipped */
 	size_t skipped_count;
 };

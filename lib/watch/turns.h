@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* turns.h - whose namespaces are read next
+/* turns.h - a fair queue of the namespaces that must be read
  *
- * Each watcher has a turn: a queue of the namespaces that are to be read for it, and a budget of
- * time. The turns with work are served in rotation, one namespace at a time, so that a tree with
- * thousands of namespaces delays the others by one of them. Pure bookkeeping, no I/O. */
+ * Each watcher has a turn: its queues of namespaces that must be read, and a budget of time. The
+ * turns with work are served in rotation, one namespace at a time, so that a tree with thousands of
+ * namespaces delays the other trees by the read of one namespace. The module makes no system call
+ * and owns none of the places. */
 #ifndef TURNS_H
 #define TURNS_H
 
@@ -11,22 +12,21 @@
 
 #include "util/list.h"
 
-/* How urgent a read is. The less urgent ones get each fourth place, so that they are never
- * starved. */
+/* The urgency of a read. Every fourth read is one of the less urgent kinds, so that these reads
+ * always make progress. */
 enum urgency {
-	URGENCY_REPORTED,      /* the kernel has reported something there */
-	URGENCY_REPORTED_FORK, /* ... and a reader must be opened, for which a helper may be forked
-	                        */
+	URGENCY_REPORTED,      /* the kernel has reported an event in the namespace */
+	URGENCY_REPORTED_FORK, /* ... and a reader must be opened, which can fork a helper */
 	URGENCY_USUAL,         /* a reader is open */
 	URGENCY_FORK,          /* a reader must be opened */
 	URGENCIES,
 };
 
-/* The turns that have work, in the order in which they are served. */
+/* The turns that have work, in the order in which they are served next. */
 struct turns {
 	struct list list;
-	/* The most reads of one watcher that may be under way at once: fewer than there may be
-	 * helpers, so that a tree whose helpers do not answer leaves some to the others. */
+	/* The limit of pending reads of one watcher. The limit is lower than the limit of helpers,
+	 * so that a tree whose helpers do not answer leaves some helpers to other trees. */
 	unsigned int reads_max;
 };
 
@@ -34,16 +34,16 @@ struct turns {
 struct turn {
 	struct list link; /* in turns->list, while a queue is not empty */
 	struct list queues[URGENCIES];
-	struct list taken;  /* those of which the read has begun and not ended */
-	unsigned int reads; /* the length of this list */
-	unsigned int served;
-	uint64_t used;     /* of the budget, in ns */
-	uint64_t counted;  /* CLOCK_MONOTONIC: the budget was filled up to this time */
-	uint64_t earliest; /* CLOCK_MONOTONIC: not served before */
-	bool unlimited;    /* the watcher starts: its budget does not count yet */
+	struct list taken;   /* places whose read has begun and not ended */
+	unsigned int reads;  /* the length of this list */
+	unsigned int served; /* number of places taken so far */
+	uint64_t used;       /* of the budget, in ns */
+	uint64_t counted;    /* CLOCK_MONOTONIC: the budget was filled up to this time */
+	uint64_t earliest;   /* CLOCK_MONOTONIC: the turn is not served earlier */
+	bool unlimited;      /* the watcher is starting: no budget applies */
 };
 
-/* Member of what is queued. */
+/* A member of each object that can be queued. */
 struct turn_place {
 	struct list link;
 	struct turn *turn; /* NULL: in no queue */
@@ -53,30 +53,31 @@ struct turn_place {
 
 void turns_init(struct turns *turns);
 void turn_init(struct turn *turn);
-/* Takes everything out of the queues of a turn that ends. Each place is passed to `sink`. */
+/* Removes all places from a turn that ends, and passes each place to `sink`. */
 void turn_end(struct turn *turn, void (*sink)(void *data, struct turn_place *place), void *data);
 
 void turn_place_init(struct turn_place *place);
-/* Whether it waits in a queue. */
+/* Returns whether the place waits in a queue. */
 static inline bool turn_place_waits(const struct turn_place *place)
 {
 	return place->turn && !place->taken;
 }
-/* Appends a place to a queue; one that waits already moves if it is more urgent now. */
+/* Appends a place to a queue. A place that already waits moves only if the new urgency is higher.
+ */
 void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
                enum urgency urgency);
-/* Takes the next place out of the queue of the next turn that may be served at `now`. NULL: there
- * is none. The place remains with its turn until turn_place_remove(). */
+/* Takes the next place from the next turn that may be served at `now`, or returns NULL. The place
+ * belongs to its turn until turn_place_remove(). */
 struct turn_place *turns_take(struct turns *turns, uint64_t now);
 /* Removes a place, wherever it is. */
 void turn_place_remove(struct turn_place *place);
-/* Puts a place that was taken back at the end of its queue, because there is no room for a helper.
- * If nothing with a reader waits, whose read makes room, its turn is not served before `until`. */
+/* Returns a taken place to the end of its queue, because no helper is free. The turn is not served
+ * before `until`, unless a place with an open reader waits, whose read can free a helper. */
 void turns_put_back(struct turns *turns, struct turn_place *place, enum urgency urgency,
                     uint64_t until);
-/* Work for a turn has taken this time, in ns, until `now`. turn NULL allowed. */
+/* Charges a turn, which may be NULL, with the duration in ns of work that has ended at `now`. */
 void turn_charge(struct turn *turn, uint64_t took, uint64_t now);
-/* When a turn may be served next; UINT64_MAX: none has work. */
+/* Returns when a turn may be served next; UINT64_MAX: no turn has work. */
 uint64_t turns_due(const struct turns *turns);
 
 #endif

@@ -30,12 +30,12 @@ struct listen {
 	const void *tree; /* the tree to whose share it belongs */
 	pid_t pid;
 	uint64_t start_time;
-	uint64_t socket; /* the kernel's address of it */
+	uint64_t socket; /* the kernel's address of the socket */
 	struct listener listener;
 	uint64_t reported; /* CLOCK_MONOTONIC */
 	uint64_t due;
-	bool asks;          /* its descriptor must be examined now */
-	unsigned int first; /* the descriptors before it have been searched */
+	bool asks;          /* the descriptors of the process must be examined now */
+	unsigned int first; /* lower descriptors have been examined */
 };
 
 struct unseen {
@@ -44,24 +44,24 @@ struct unseen {
 	struct elsewhere *elsewhere;
 	struct listen listens[LISTENS_MAX];
 	size_t listen_count;
-	struct probe *probe; /* NULL: none is under way */
+	struct probe *probe; /* NULL: no probe is running */
 	struct source source;
-	struct listen probed; /* that it asks for */
+	struct listen probed; /* the listen that the probe examines */
 	uint64_t deadline;
-	uint64_t earliest; /* no probe before */
+	uint64_t earliest; /* earliest time of the next probe */
 };
 
 void unseen_init(struct unseen *unseen, struct elsewhere *elsewhere);
 void unseen_clear(struct unseen *unseen);
-/* Whether a PID is that of the probe. */
+/* Returns whether a PID belongs to the probe. */
 bool unseen_is_child(const struct unseen *unseen, pid_t pid);
 
 /* A member was reported to listen. */
 void unseen_listened(struct unseen *unseen, const struct process *process,
                      const struct tcp_change *change);
-/* A socket was reported to listen no more. */
+/* The kernel has reported that a socket no longer listens. */
 void unseen_ended(struct unseen *unseen, uint64_t socket);
-/* No table shows what was expected in a namespace. */
+/* No read of a namespace shows an expected listener. */
 void unseen_missed(struct unseen *unseen, const struct expectation *expectation);
 
 /* Does what is due. */
