@@ -95,6 +95,39 @@ START_TEST(who_has_spent_the_budget_rests_and_the_others_go_on)
 }
 END_TEST
 
+/* Several watchers share the namespace. */
+START_TEST(a_place_moves_to_the_watcher_that_is_served_sooner)
+{
+	uint64_t now = NSEC_PER_SEC;
+
+	crowded.counted = now;
+	turns_add(&turns, &crowded, &few[0], URGENCY_USUAL);
+	/* The other turn is not served sooner. */
+	turns_add(&turns, &quiet, &few[0], URGENCY_USUAL);
+	ck_assert_ptr_eq(few[0].turn, &crowded);
+	for (int i = 0; i < 201; i++)
+		turn_charge(&crowded, 5 * NSEC_PER_MSEC, now);
+	ck_assert_ptr_null(take(now));
+	turns_add(&turns, &quiet, &few[0], URGENCY_FORK);
+	ck_assert_ptr_eq(few[0].turn, &quiet);
+	ck_assert_int_eq(few[0].urgency, URGENCY_USUAL);
+	ck_assert_ptr_eq(take(now), &few[0]);
+	ck_assert_uint_eq(turns_due(&turns), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(a_place_moves_away_from_reads_without_an_answer)
+{
+	turns.reads_max = 1;
+	turns_add(&turns, &crowded, &many[0], URGENCY_USUAL);
+	ck_assert_ptr_eq(turns_take(&turns, 1), &many[0]);
+	turns_add(&turns, &crowded, &few[0], URGENCY_USUAL);
+	ck_assert_ptr_null(turns_take(&turns, 1));
+	turns_add(&turns, &quiet, &few[0], URGENCY_USUAL);
+	ck_assert_ptr_eq(turns_take(&turns, 1), &few[0]);
+}
+END_TEST
+
 /* A start waits for the first reads of all namespaces, and the host has asked for it. */
 START_TEST(a_watcher_that_starts_does_not_rest)
 {
@@ -183,6 +216,8 @@ static Suite *make(void)
 	tcase_add_test(all, a_crowd_delays_another_watcher_by_one);
 	tcase_add_test(all, reported_listeners_come_first_and_the_others_each_fourth_time);
 	tcase_add_test(all, who_has_spent_the_budget_rests_and_the_others_go_on);
+	tcase_add_test(all, a_place_moves_to_the_watcher_that_is_served_sooner);
+	tcase_add_test(all, a_place_moves_away_from_reads_without_an_answer);
 	tcase_add_test(all, a_watcher_that_starts_does_not_rest);
 	tcase_add_test(all, reads_without_an_answer_leave_helpers_to_the_others);
 	tcase_add_test(all, what_has_no_room_waits_for_a_read_or_a_moment);

@@ -172,21 +172,21 @@ static bool wants_closes(void *data, const struct netns *ns)
 
 /* Several watchers may need a namespace. Of the first few, the one that may be served first pays.
  */
-#define PAYERS_MAX 8
+#define PAYERS_MAX 32
 
 static struct turn *turn_of(void *data, const struct netns *ns)
 {
+	const struct turns *turns = &((struct monitor *)data)->namespaces.turns;
 	struct turn *best = NULL;
 	unsigned int left = PAYERS_MAX;
 	struct view *view;
 
-	(void)data;
 	list_each (view, &ns->views, struct view, of_namespace) {
 		struct turn *turn = &view->subscription->turn;
 
 		if (left-- == 0)
 			break;
-		if (!best || turn->earliest < best->earliest)
+		if (!best || turn_due(turns, turn) < turn_due(turns, best))
 			best = turn;
 	}
 	return best;

@@ -534,10 +534,19 @@ static void request(struct netns *ns, uint64_t now)
 	take(ns, state);
 }
 
+/* While a place waits, the turn of another watcher may have become the one that is served sooner.
+ */
+static void renew_place(struct netns *ns)
+{
+	if (turn_place_waits(&ns->place))
+		turns_add(&ns->workers->turns, turn_of(ns), &ns->place, urgency_of(ns));
+}
+
 void netns_read_now(struct netns *ns)
 {
 	ns->again = true;
 	ns->asked = true;
+	renew_place(ns);
 	reschedule(ns);
 }
 
@@ -549,8 +558,6 @@ void netns_expect(struct netns *ns, const struct tcp_change *change)
 	else
 		ns->ended++;
 	netns_read_now(ns);
-	if (turn_place_waits(&ns->place))
-		turns_add(&ns->workers->turns, ns->place.turn, &ns->place, urgency_of(ns));
 }
 
 void netns_lost(struct netns *ns)
@@ -724,6 +731,7 @@ uint64_t netns_table_poll(struct netns_table *table)
 		if (!ns->adapts)
 			continue;
 		ns->again = true;
+		renew_place(ns);
 		reschedule(ns);
 		cost += ns->cost ? ns->cost : ASSUMED_COST;
 	}

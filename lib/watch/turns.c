@@ -87,13 +87,25 @@ void turn_end(struct turn *turn, void (*sink)(void *data, struct turn_place *pla
 		}
 }
 
+uint64_t turn_due(const struct turns *turns, const struct turn *turn)
+{
+	if (turn->reads >= turns->reads_max)
+		return UINT64_MAX;
+	return turn->unlimited ? 0 : turn->earliest;
+}
+
 void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
                enum urgency urgency)
 {
 	if (turn_place_waits(place)) {
-		if (urgency >= place->urgency)
+		bool sooner = turn_due(turns, turn) < turn_due(turns, place->turn);
+
+		if (urgency >= place->urgency && !sooner)
 			return;
-		turn = place->turn;
+		if (urgency > place->urgency)
+			urgency = place->urgency;
+		if (!sooner)
+			turn = place->turn;
 	}
 	turn_place_remove(place);
 	place->turn = turn;
@@ -106,7 +118,7 @@ void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
 /* Whether the turn may be served. */
 static bool is_open(const struct turns *turns, const struct turn *turn, uint64_t now)
 {
-	return (now >= turn->earliest || turn->unlimited) && turn->reads < turns->reads_max;
+	return turn_due(turns, turn) <= now;
 }
 
 struct turn_place *turns_take(struct turns *turns, uint64_t now)
@@ -164,7 +176,6 @@ uint64_t turns_due(const struct turns *turns)
 	struct turn *turn;
 
 	list_each (turn, &turns->list, struct turn, link)
-		if (turn->reads < turns->reads_max)
-			due = clock_earlier(due, turn->unlimited ? 0 : turn->earliest);
+		due = clock_earlier(due, turn_due(turns, turn));
 	return due;
 }

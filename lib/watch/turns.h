@@ -62,8 +62,11 @@ static inline bool turn_place_waits(const struct turn_place *place)
 {
 	return place->turn && !place->taken;
 }
-/* Appends a place to a queue. A place that already waits moves only if the new urgency is higher.
- */
+/* When a turn may be served; UINT64_MAX: not before one of its reads has ended. */
+uint64_t turn_due(const struct turns *turns, const struct turn *turn);
+/* Appends a place to a queue. A place that already waits moves if it is more urgent now, or if this
+ * turn may be served sooner: a watcher that has used its budget up delays no other watcher of the
+ * same namespace. */
 void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
                enum urgency urgency);
 /* Takes the next place from the next turn that may be served at `now`, or returns NULL. The place
