@@ -15,6 +15,9 @@
 
 /* The pause between two checks which CPUs are online. */
 #define CPUS_INTERVAL NSEC_PER_SEC
+/* ... and the time after a change in which there is no such check. */
+#define CPUS_DELAY (5 * NSEC_PER_MSEC)
+#define CPUS_DELAY_MAX (100 * NSEC_PER_MSEC)
 /* The longest drain; the time is checked after DRAIN_CHECK records. */
 #define DRAIN_TIME (2 * NSEC_PER_MSEC)
 #define DRAIN_CHECK 32
@@ -51,6 +54,7 @@ struct notifier {
 	uint64_t records;
 	uint64_t lost;
 	uint64_t cpus_checked; /* CLOCK_MONOTONIC */
+	uint64_t changed;      /* when listening has begun or ended somewhere */
 };
 
 static bool is_wanted(const struct notifier *notifier, enum notifier_way way)
@@ -525,9 +529,15 @@ bool notifier_drain(struct notifier *notifier, unsigned int records)
 		return false;
 	end_silence(notifier, now);
 	more = drain_rings(notifier, records, now);
-	if (notifier->changes > changes)
+	if (notifier->changes > changes) {
 		pay(notifier, notifier->changes - changes, now);
+		notifier->changed = now;
+	}
 	if (now - notifier->cpus_checked < CPUS_INTERVAL)
+		return more;
+	/* What the change causes comes first. */
+	if (now - notifier->changed < CPUS_DELAY &&
+	    now - notifier->cpus_checked < CPUS_INTERVAL + CPUS_DELAY_MAX)
 		return more;
 	notifier->cpus_checked = now;
 	if (perf_cpus_update(notifier->perf_cpus))

@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/failure.h"
 #include "util/fd.h"
+#include "util/number.h"
 #include "proc/fd_tables.h"
 #include "proc/fds.h"
 
@@ -120,7 +121,7 @@ static int visit_descriptor(void *data, long number)
 	uint64_t inode;
 	ssize_t length;
 
-	snprintf(name, sizeof(name), "%ld", number);
+	decimal_write_path(name, (uint64_t)number, "");
 	length = procfs_read_link_text(scan->list, name, link, sizeof(link));
 	if (length == -ENOENT) /* closed since it was listed */
 		return 0;
@@ -351,7 +352,7 @@ bool fds_first_has(const struct fds_scan *scan, int number, uint64_t inode)
 	char name[24];
 	uint64_t found;
 
-	snprintf(name, sizeof(name), "%d", number);
+	decimal_write_path(name, (uint64_t)number, "");
 	return procfs_read_link(scan->list, name, "socket", &found) == 1 && found == inode;
 }
 

@@ -76,12 +76,12 @@ int procfs_open_at(int directory, const char *name, int flags)
 
 int procfs_open_process(const struct procfs *procfs, pid_t pid)
 {
-	char name[16];
+	char name[24];
 	int fd;
 
 	if (pid <= 0)
 		return -ESRCH;
-	snprintf(name, sizeof(name), "%d", (int)pid);
+	decimal_write_path(name, (uint64_t)pid, "");
 	/* Not O_PATH, which would open the directory of a process that /proc hides. */
 	fd = procfs_open_at(procfs->fd, name, O_RDONLY | O_DIRECTORY);
 	return fd == -ENOENT ? -ESRCH : fd;
@@ -530,7 +530,7 @@ int procfs_netns_of(const struct procfs *procfs, pid_t pid, struct netns_id *id)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), "%d/net/tcp", (int)pid);
+	decimal_write_path(path, (uint64_t)pid, "/net/tcp");
 	return identify(procfs->fd, path, id);
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Parses a number at the front of [*at, end): digits only, no sign, no blanks. Returns false, with
  * *at undefined, if there is none or if it does not fit. */
@@ -35,6 +36,13 @@ static inline char *decimal_write(char *buffer, uint64_t number)
 	while (count > 0)
 		*buffer++ = digits[--count];
 	return buffer;
+}
+
+/* Writes "NUMBER" and the text, with its NUL. The functions of stdio take several times as long,
+ * most of all when they have not run for a while. */
+static inline void decimal_write_path(char *buffer, uint64_t number, const char *text)
+{
+	strcpy(decimal_write(buffer, number), text);
 }
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/fd.h"
+#include "util/number.h"
 #include "watch/subscription.h"
 
 /* The pause between two checks whether a thread still lives in its place. A namespace that the
@@ -191,7 +191,7 @@ void elsewhere_locate(struct elsewhere *elsewhere, const struct process *process
 	unsigned long threads;
 	char path[32];
 
-	snprintf(path, sizeof(path), "%d/task", (int)process->pid);
+	decimal_write_path(path, (uint64_t)process->pid, "/task");
 	/* The directory has two links, and one for each thread. */
 	if (fstatat(elsewhere->context->procfs.fd, path, &status, 0) < 0 || status.st_nlink <= 3)
 		return;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/number.h"
 #include "watch/ports.h"
 
 /* --- the queue of events --- */
@@ -14,13 +15,24 @@
 /* The room for events that is kept after all are delivered: 27 KiB. */
 #define EVENT_QUEUE_KEPT 128
 
+/* inet_ntop(3) uses stdio for IPv4, see decimal_write_path(). */
+static void write_ipv4(char *text, const uint8_t *address)
+{
+	for (int i = 0; i < 4; i++) {
+		text = decimal_write(text, address[i]);
+		*text++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void event_stamp(struct portwatch_event *event)
 {
 	event->realtime = clock_now(CLOCK_REALTIME);
 	event->monotonic = clock_now(CLOCK_MONOTONIC);
-	if (event->listener.family == 0 ||
-	    !inet_ntop(event->listener.family, event->listener.address, event->address,
-	               sizeof(event->address)))
+	if (event->listener.family == AF_INET)
+		write_ipv4(event->address, event->listener.address);
+	else if (event->listener.family == 0 ||
+	         !inet_ntop(event->listener.family, event->listener.address, event->address,
+	                    sizeof(event->address)))
 		event->address[0] = '\0';
 }
 
