@@ -35,6 +35,7 @@ struct holder {
 	uint64_t start_time; /* clock ticks since boot; identifies the process together with pid */
 	uint64_t answered;   /* number of the last complete answer */
 	char name[64];       /* set by the caller, as it was read last */
+	uint64_t seen;       /* set by the caller: CLOCK_MONOTONIC when it was found alive, or 0 */
 	void *watch;         /* owned by the caller, NULL at first; see holders_init() */
 	struct list holds;
 	struct list link;

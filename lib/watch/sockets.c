@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "watch/complete.h"
 #include "watch/subscription.h"
 #include "util/fd.h"
@@ -150,14 +151,29 @@ static bool read_name(const struct subscription *subscription, pid_t pid, uint64
 	return true;
 }
 
+/* A process that was found alive so short a time ago still is, as far as an event can tell: the
+ * event takes longer to reach the host. */
+#define FRESH (100 * NSEC_PER_USEC)
+
+/* Whether the process lives; reads its name. A process with many ports is looked at once for those
+ * that are reported together. */
+static bool is_alive(const struct subscription *subscription, struct holder *holder)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (holder->seen != 0 && now - holder->seen < FRESH)
+		return true;
+	holder->seen = now;
+	return read_name(subscription, holder->pid, holder->start_time, holder->name);
+}
+
 /* The oldest live process that holds the socket; NULL: none is known. */
 static struct holder *find_owner(struct socket *socket)
 {
 	struct subscription *subscription = socket->view->subscription;
 	struct holder *holder;
 
-	while ((holder = holder_set_first(&socket->holders)) &&
-	       !read_name(subscription, holder->pid, holder->start_time, holder->name)) {
+	while ((holder = holder_set_first(&socket->holders)) && !is_alive(subscription, holder)) {
 		subscription->context->exited = true; /* a member may have exited unnoticed */
 		holders_exited(&subscription->owners.holders, holder->pid, holder->start_time);
 	}
