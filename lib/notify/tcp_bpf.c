@@ -226,7 +226,17 @@ static int load_any_program(int events)
 	return program;
 }
 
-/* Whether EPERM can mean RLIMIT_MEMLOCK: before Linux 5.11 maps and programs count towards it,
+/* Whether the kernel knows no such command, which is no answer of a filter that refuses the whole
+ * system call. */
+static bool is_callable(void)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	return bpf((enum bpf_cmd)0xffff, &attr) < 0 && errno == EINVAL;
+}
+
+/* Whether EPERM means RLIMIT_MEMLOCK: before Linux 5.11 maps and programs count towards it,
  * together with the perf buffers of all programs of the same user. */
 static bool is_limited(void)
 {
@@ -234,7 +244,7 @@ static bool is_limited(void)
 	uint64_t major = 0, minor = 0;
 	const char *at, *end;
 
-	if (!caps_effective(CAP_SYS_ADMIN) && !caps_effective(CAP_BPF))
+	if ((!caps_effective(CAP_SYS_ADMIN) && !caps_effective(CAP_BPF)) || !is_callable())
 		return false;
 	if (uname(&system) < 0)
 		return false;
@@ -254,10 +264,10 @@ static int set_up(struct tcp_bpf *made, unsigned int cpus, const char **step)
 		return made->events;
 	*step = "load a program (bpf)";
 	made->program = load_any_program(made->events);
-	/* A locked-down kernel does not refuse such programs; it lacks the helper, which gives
-	 * EINVAL. */
 	if (made->program == -EPERM && is_limited())
 		*step = "load a program (bpf; raise RLIMIT_MEMLOCK, ulimit -l)";
+	/* A locked-down kernel does not refuse such programs; it lacks the helper, which gives
+	 * EINVAL. */
 	if (made->program == -EINVAL && lockdown_is_confidential()) {
 		*step = "let a program read memory of the kernel, which is locked down (bpf)";
 		return -EPERM;
