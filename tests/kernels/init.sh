@@ -45,7 +45,7 @@ job_user()
 # check NAME PREFIX: runs the tests with PREFIX in front of the command.
 check()
 {
-	one="/bin/sh tests/kernels/one.sh $((120 * slowness))"
+	one="/bin/sh tests/kernels/one.sh $((300 * slowness))"
 	# shellcheck disable=SC2086
 	set -- "$1" "$2" $tests
 	echo "=== plan $1 $(($# - 2))"
