@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_limits.c - trees with more processes, or more ports, than a watcher may have */
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -271,6 +273,71 @@ START_TEST(each_warning_is_logged_or_counted)
 }
 END_TEST
 
+/* More rows than are evaluated in one piece. */
+#define CROWDED 3
+#define EACH 800
+
+static void count_by_kind(struct portwatch *watcher, const struct portwatch_event *event,
+                          void *data)
+{
+	atomic_uint *counts = data;
+
+	(void)watcher;
+	counts[portwatch_event_get_kind(event) == CLOSE]++;
+}
+
+static void await_count(const atomic_uint *count, unsigned int number)
+{
+	int left = COLLECT_PATIENCE * 1000;
+
+	while (atomic_load(count) < number && left-- > 0)
+		poll(NULL, 0, 1);
+	ck_assert_uint_eq(atomic_load(count), number);
+}
+
+/* Opens ports in a process of its own. */
+static void open_ports(struct fixture *server, int first)
+{
+	for (int i = 0; i < EACH; i++)
+		fixture_listen(server, "127.0.0.1", (uint16_t)(first + i));
+}
+
+/* A large table is evaluated in slices, at the start and later. */
+START_TEST(a_large_table_is_reported_completely)
+{
+	struct fixture root = fixture_start(SANDBOX_NETNS), servers[CROWDED], late;
+	static atomic_uint counts[2];
+	struct portwatch *watcher;
+
+	atomic_store(&counts[0], 0);
+	atomic_store(&counts[1], 0);
+	for (int i = 0; i < CROWDED; i++) {
+		servers[i] = fixture_fork(&root);
+		open_ports(&servers[i], 10000 + i * EACH);
+	}
+	ck_assert_int_eq(portwatch_new(&watcher, root.pid, count_by_kind, counts), 0);
+	ck_assert_int_eq(portwatch_set_events(watcher, OPEN | CLOSE), 0);
+	ck_assert_int_eq(portwatch_set_notifier(watcher, _i), 0);
+	ck_assert_int_eq(portwatch_start(watcher), 0);
+	/* All that were open are reported before the start returns. */
+	ck_assert_uint_eq(counts[0], CROWDED * EACH);
+	late = fixture_fork(&root);
+	open_ports(&late, 20000);
+	await_count(&counts[0], (CROWDED + 1) * EACH);
+	ck_assert_uint_eq(counts[1], 0);
+	fixture_end(&servers[0]);
+	await_count(&counts[1], EACH);
+	fixture_listen(&root, "127.0.0.1", 10000);
+	await_count(&counts[0], (CROWDED + 1) * EACH + 1);
+	ck_assert_uint_eq(counts[1], EACH);
+	portwatch_free(watcher);
+	for (int i = 1; i < CROWDED; i++)
+		fixture_end(&servers[i]);
+	fixture_end(&late);
+	fixture_end(&root);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("limits");
@@ -281,6 +348,7 @@ static Suite *make(void)
 	tcase_add_test(members, a_large_tree_is_begun_with);
 	suite_add_tcase(suite, members);
 	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
+	tcase_add_loop_test(ports, a_large_table_is_reported_completely, 0, 2);
 	tcase_add_loop_test(ports, what_a_non_member_keeps_is_not_left_out, 0, 2);
 	suite_add_tcase(suite, ports);
 	tcase_add_loop_test(shared, helpers_serve_more_namespaces_than_their_limit, 0, 2);

@@ -422,6 +422,133 @@ START_TEST(update_agrees_with_a_model)
 }
 END_TEST
 
+/* Sorts in slices of a few rows. Returns the number of slices. */
+static size_t sort_in_slices(struct snapshot *snapshot, size_t rows)
+{
+	struct snapshot_sort sort;
+	size_t slices = 1;
+
+	ck_assert_int_eq(snapshot_sort_begin(&sort, snapshot), 0);
+	while (!snapshot_sort_next(&sort, rows))
+		slices++;
+	snapshot_sort_end(&sort);
+	return slices;
+}
+
+/* Any number of rows, of which many are doubles, is sorted as in one piece. */
+START_TEST(sorts_in_slices)
+{
+	unsigned seed = 4712;
+
+	for (size_t count = 0; count < 4000; count += 1 + count / 3) {
+		struct snapshot whole = {0}, sliced = {0};
+		size_t slices;
+
+		for (size_t i = 0; i < count; i++) {
+			struct listener listener = on((uint16_t)(1 + rand_r(&seed) % 3000));
+
+			ck_assert_int_eq(snapshot_add(&whole, &listener), 0);
+			ck_assert_int_eq(snapshot_add(&sliced, &listener), 0);
+		}
+		snapshot_seal(&whole);
+		slices = sort_in_slices(&sliced, 7);
+		if (count > 1000)
+			ck_assert_uint_gt(slices, count / 7);
+		ck_assert_uint_eq(sliced.count, whole.count);
+		for (size_t i = 0; i < whole.count; i++)
+			ck_assert_int_eq(
+				listener_compare(&whole.rows[i].listener, &sliced.rows[i].listener),
+				0);
+		ck_assert_uint_eq(sort_in_slices(&sliced, 7), 1); /* it is sealed */
+		snapshot_clear(&whole);
+		snapshot_clear(&sliced);
+	}
+}
+END_TEST
+
+static void count_in_slice(void *data, enum snapshot_change change, const struct listener *listener)
+{
+	(void)change;
+	(void)listener;
+	++*(size_t *)data;
+}
+
+/* A slice reports no more changes than it has rows, and all slices together do what an update
+ * does. */
+START_TEST(updates_in_slices)
+{
+	struct snapshot known = {0}, same = {0}, read = {0};
+	unsigned seed = 4713;
+
+	for (int round = 0; round < 200; round++) {
+		size_t reported = 0, expected = 0, rows = 1 + (size_t)round % 40, slices = 0;
+		struct snapshot_merge merge;
+		ssize_t missing;
+		int result;
+
+		snapshot_reset(&read);
+		for (uint16_t port = 1; port < 300; port++) {
+			struct listener listener = on(port);
+
+			if (rand_r(&seed) % 3 || round % 4 == 3)
+				ck_assert_int_eq(snapshot_add(&read, &listener), 0);
+		}
+		missing = snapshot_update(&same, &read, count_in_slice, &expected);
+		snapshot_merge_begin(&merge, &known, &read);
+		do {
+			size_t before = reported;
+
+			result = snapshot_merge_next(&merge, rows, count_in_slice, &reported);
+			ck_assert_uint_le(reported - before, rows);
+			slices++;
+		} while (result > 0);
+		ck_assert_int_eq(result, 0);
+		ck_assert_int_eq(merge.missing, missing);
+		ck_assert_uint_gt(slices, read.count / rows);
+		snapshot_merge_end(&merge);
+		ck_assert_uint_eq(reported, expected);
+		ck_assert_uint_eq(known.count, same.count);
+		for (size_t i = 0; i < known.count; i++) {
+			ck_assert_uint_eq(known.rows[i].listener.port, same.rows[i].listener.port);
+			ck_assert_int_eq(known.rows[i].missing, same.rows[i].missing);
+		}
+	}
+	snapshot_clear(&known);
+	snapshot_clear(&same);
+	snapshot_clear(&read);
+}
+END_TEST
+
+/* What has begun can be given up at any time. */
+START_TEST(slices_can_be_given_up)
+{
+	for (size_t steps = 0; steps < 12; steps++) {
+		struct snapshot known = SNAPSHOT(1, 2, 3), read = {0};
+		struct snapshot_sort sort;
+		struct snapshot_merge merge;
+		size_t reported = 0;
+
+		for (uint16_t port = 2000; port > 1000; port--) {
+			struct listener listener = on(port);
+
+			ck_assert_int_eq(snapshot_add(&read, &listener), 0);
+		}
+		ck_assert_int_eq(snapshot_sort_begin(&sort, &read), 0);
+		for (size_t i = 0; i < steps; i++)
+			ck_assert(!snapshot_sort_next(&sort, 100));
+		snapshot_sort_end(&sort);
+		snapshot_seal(&read);
+		ck_assert_uint_eq(read.count, 1000);
+		snapshot_merge_begin(&merge, &known, &read);
+		for (size_t i = 0; i < 4 * steps; i++)
+			snapshot_merge_next(&merge, 100, count_in_slice, &reported);
+		snapshot_merge_end(&merge);
+		snapshot_clear(&known);
+		snapshot_clear(&read);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("snapshot");
@@ -450,6 +577,9 @@ static Suite *make_suite(void)
 	tcase_add_test(updates, update_learns_a_cookie_and_keeps_it);
 	tcase_add_test(updates, update_without_news_touches_nothing);
 	tcase_add_test(updates, update_agrees_with_a_model);
+	tcase_add_test(updates, sorts_in_slices);
+	tcase_add_test(updates, updates_in_slices);
+	tcase_add_test(updates, slices_can_be_given_up);
 	suite_add_tcase(suite, updates);
 	return suite;
 }

@@ -54,6 +54,23 @@ START_TEST(add_keeps_what_there_is)
 }
 END_TEST
 
+START_TEST(sort_changes_nothing)
+{
+	struct snapshot snapshot = {0};
+	struct snapshot_sort sort;
+
+	wrap_reset();
+	add(&snapshot, 81);
+	add(&snapshot, 80);
+	wrap_fail("malloc", WRAP_ANYWHERE, 1, 1, ENOMEM);
+	ck_assert_int_eq(wrap_inside(snapshot_sort_begin(&sort, &snapshot)), -ENOMEM);
+	snapshot_sort_end(&sort);
+	ck_assert_uint_eq(snapshot.count, 2);
+	ck_assert_uint_eq(snapshot.rows[0].listener.port, 81);
+	snapshot_clear(&snapshot);
+}
+END_TEST
+
 START_TEST(update_changes_nothing)
 {
 	struct snapshot known = {0}, read = {0};
@@ -88,6 +105,7 @@ static Suite *make_suite(void)
 	TCase *memory = tcase_create("memory");
 
 	tcase_add_test(memory, add_keeps_what_there_is);
+	tcase_add_test(memory, sort_changes_nothing);
 	tcase_add_test(memory, update_changes_nothing);
 	suite_add_tcase(suite, memory);
 	return suite;

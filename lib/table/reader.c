@@ -354,6 +354,14 @@ const struct snapshot *reader_snapshot(const struct reader *reader)
 	return &reader->collector.snapshot;
 }
 
+struct snapshot reader_take_snapshot(struct reader *reader)
+{
+	struct snapshot taken = reader->collector.snapshot;
+
+	reader->collector.snapshot = (struct snapshot){0};
+	return taken;
+}
+
 struct failure reader_failure(const struct reader *reader)
 {
 	return reader->failure;

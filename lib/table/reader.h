@@ -93,8 +93,12 @@ int reader_reports_closed(const struct reader *reader);
  * must be read. Called after each reader_process(), also without a request. */
 bool reader_take_closed(struct reader *reader);
 
-/* The last complete table, sealed. Valid until the next request. */
+/* The last complete table. Valid until the next request. Sealed, unless it has more rows than
+ * READER_SEALED: then the caller takes it, and seals it in slices. */
+#define READER_SEALED 2048
 const struct snapshot *reader_snapshot(const struct reader *reader);
+/* Moves this table to the caller, which clears it. */
+struct snapshot reader_take_snapshot(struct reader *reader);
 /* Why the reader is broken, or why it said RETRY. */
 struct failure reader_failure(const struct reader *reader);
 /* The present form: DIAG or PROCFS; AUTO before the first complete table. */

@@ -166,7 +166,8 @@ int table_collector_end(struct table_collector *collector)
 		collector->rows += collector->text[i].rows + collector->diag[i].rows;
 		collector->rejected += collector->text[i].rejected + collector->diag[i].rejected;
 	}
-	snapshot_seal(&collector->snapshot);
+	if (collector->snapshot.count <= READER_SEALED)
+		snapshot_seal(&collector->snapshot);
 	return 0;
 }
 

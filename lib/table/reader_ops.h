@@ -88,7 +88,8 @@ void table_collector_begin(struct table_collector *collector, enum portwatch_tab
 /* A table_sink: handles the next piece. `data` is the collector. Returns 0; -E2BIG; -ENOMEM;
  * -EPROTO (a tag of the other form); or the result of tcp_diag_feed(). */
 int table_collector_feed(void *data, enum table_tag tag, const void *bytes, size_t size);
-/* Ends the table and seals the snapshot. Returns 0, or -EPROTO if the table is not complete. */
+/* Ends the table and seals the snapshot, if it has at most READER_SEALED rows. Returns 0, or
+ * -EPROTO if the table is not complete. */
 int table_collector_end(struct table_collector *collector);
 void table_collector_clear(struct table_collector *collector);
 

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "table/snapshot.h"
-#include "util/cleanup.h"
 
 #define FIRST_CAPACITY 64
 
@@ -116,13 +115,92 @@ size_t snapshot_first(const struct snapshot *snapshot, const struct listener *po
 	return low;
 }
 
-/* A parallel walk through two sealed snapshots. */
-struct merge {
-	const struct snapshot *known;
-	const struct snapshot *read;
-	size_t known_next;
-	size_t read_next;
-};
+/* --- sorting in slices: merge sort from the bottom up --- */
+
+/* The rows of the first runs. */
+#define RUN 256
+
+int snapshot_sort_begin(struct snapshot_sort *sort, struct snapshot *snapshot)
+{
+	*sort = (struct snapshot_sort){.snapshot = snapshot};
+	if (is_sealed(snapshot))
+		return 0;
+	sort->spare = malloc(snapshot->capacity * sizeof(*sort->spare));
+	return sort->spare ? 0 : -ENOMEM;
+}
+
+void snapshot_sort_end(struct snapshot_sort *sort)
+{
+	free(sort->spare);
+	*sort = (struct snapshot_sort){0};
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Sorts the next run alone. */
+static void sort_run(struct snapshot_sort *sort)
+{
+	struct snapshot *snapshot = sort->snapshot;
+
+	qsort(&snapshot->rows[sort->begin], smaller(RUN, snapshot->count - sort->begin),
+	      sizeof(*snapshot->rows), compare_rows);
+	sort->begin += RUN;
+	if (sort->begin < snapshot->count)
+		return;
+	sort->width = RUN;
+	sort->begin = 0;
+	sort->left = 0;
+	sort->right = RUN;
+}
+
+/* Merges up to `rows` rows of the two present runs into the other half. */
+static void merge_runs(struct snapshot_sort *sort, size_t rows)
+{
+	struct snapshot *snapshot = sort->snapshot;
+	const struct snapshot_row *from = snapshot->rows;
+	size_t middle = smaller(sort->begin + sort->width, snapshot->count);
+	size_t end = smaller(sort->begin + 2 * sort->width, snapshot->count);
+
+	for (; rows > 0 && (sort->left < middle || sort->right < end); rows--) {
+		size_t out = sort->left + sort->right - middle;
+		bool left = sort->left < middle &&
+		            (sort->right >= end ||
+		             compare_rows(&from[sort->left], &from[sort->right]) <= 0);
+
+		sort->spare[out] = from[left ? sort->left++ : sort->right++];
+	}
+	if (sort->left < middle || sort->right < end)
+		return;
+	sort->begin = end;
+	if (end == snapshot->count) {
+		snapshot->rows = sort->spare;
+		sort->spare = (struct snapshot_row *)from;
+		sort->width *= 2;
+		sort->begin = 0;
+	}
+	sort->left = sort->begin;
+	sort->right = smaller(sort->begin + sort->width, snapshot->count);
+}
+
+bool snapshot_sort_next(struct snapshot_sort *sort, size_t rows)
+{
+	if (!sort->spare)
+		return true;
+	if (sort->width == 0)
+		sort_run(sort);
+	else
+		merge_runs(sort, rows);
+	if (sort->width < sort->snapshot->count)
+		return false;
+	drop_doubles(sort->snapshot);
+	snapshot_sort_end(sort);
+	return true;
+}
+
+/* --- the difference of two sealed snapshots, in a parallel walk --- */
 
 /* The rows of one listener in both snapshots; NULL if missing. */
 struct pair {
@@ -130,18 +208,18 @@ struct pair {
 	const struct snapshot_row *read;
 };
 
-static bool merge_next(struct merge *merge, struct pair *pair)
+static bool next_pair(struct snapshot_merge *merge, const struct snapshot *known, struct pair *pair)
 {
-	bool has_known = merge->known_next < merge->known->count;
+	bool has_known = merge->known_next < known->count;
 	bool has_read = merge->read_next < merge->read->count;
 	int order = has_known ? -1 : 1;
 
 	if (!has_known && !has_read)
 		return false;
 	if (has_known && has_read)
-		order = compare_rows(&merge->known->rows[merge->known_next],
+		order = compare_rows(&known->rows[merge->known_next],
 		                     &merge->read->rows[merge->read_next]);
-	pair->known = order <= 0 ? &merge->known->rows[merge->known_next++] : NULL;
+	pair->known = order <= 0 ? &known->rows[merge->known_next++] : NULL;
 	pair->read = order >= 0 ? &merge->read->rows[merge->read_next++] : NULL;
 	return true;
 }
@@ -159,90 +237,152 @@ static bool tells_more(const struct pair *pair)
 	       pair->read->listener.cookie != 0;
 }
 
-/* Whether an update would change nothing, as is usual. */
-static bool is_unchanged(const struct snapshot *known, const struct snapshot *read)
+static void enter_stage(struct snapshot_merge *merge, int stage)
 {
-	struct merge merge = {.known = known, .read = read};
-	struct pair pair;
+	merge->stage = stage;
+	merge->known_next = 0;
+	merge->read_next = 0;
+}
 
+void snapshot_merge_begin(struct snapshot_merge *merge, struct snapshot *known,
+                          const struct snapshot *read)
+{
+	*merge = (struct snapshot_merge){.known = known, .read = read};
 	if (known->count != read->count)
-		return false;
-	while (merge_next(&merge, &pair)) {
-		if (!pair.known || !pair.read || pair.known->missing || tells_more(&pair))
-			return false;
-	}
-	return true;
+		enter_stage(merge, MERGE_CARRIES);
 }
 
-static size_t count_remaining(const struct snapshot *known, const struct snapshot *read)
+void snapshot_merge_end(struct snapshot_merge *merge)
 {
-	struct merge merge = {.known = known, .read = read};
+	snapshot_clear(&merge->old);
+	snapshot_clear(&merge->next);
+	*merge = (struct snapshot_merge){.missing = merge->missing};
+}
+
+/* Usually an update would change nothing. */
+static void compare(struct snapshot_merge *merge, size_t rows)
+{
 	struct pair pair;
-	size_t count = 0;
 
-	while (merge_next(&merge, &pair))
-		count += !is_removed(&pair);
-	return count;
+	for (; rows > 0; rows--) {
+		if (!next_pair(merge, merge->known, &pair)) {
+			enter_stage(merge, MERGE_ENDS);
+			return;
+		}
+		if (!pair.known || !pair.read || pair.known->missing || tells_more(&pair)) {
+			enter_stage(merge, MERGE_CARRIES);
+			return;
+		}
+	}
 }
 
-/* Fills `next`, which has room for all rows. Returns the number of rows that are marked missing. */
-static ssize_t carry_forward(struct snapshot *next, const struct snapshot *known,
-                             const struct snapshot *read)
+/* Makes room for the rows that may remain. */
+static int begin_carrying(struct snapshot_merge *merge)
 {
-	struct merge merge = {.known = known, .read = read};
+	size_t capacity = merge->known->count + merge->read->count;
+
+	if (merge->next.rows || capacity == 0)
+		return 0;
+	merge->next.rows = malloc(capacity * sizeof(*merge->next.rows));
+	if (!merge->next.rows)
+		return -ENOMEM;
+	merge->next.capacity = capacity;
+	return 0;
+}
+
+/* Returns memory that was not needed. */
+static void shrink(struct snapshot *snapshot)
+{
+	struct snapshot_row *rows;
+
+	if (snapshot->count == 0) {
+		snapshot_clear(snapshot);
+		return;
+	}
+	if (snapshot->count == snapshot->capacity)
+		return;
+	rows = realloc(snapshot->rows, snapshot->count * sizeof(*rows));
+	if (!rows)
+		return;
+	snapshot->rows = rows;
+	snapshot->capacity = snapshot->count;
+}
+
+static void carry(struct snapshot_merge *merge, size_t rows)
+{
 	const struct snapshot_row *source;
 	struct pair pair;
-	ssize_t missing = 0;
 
-	while (merge_next(&merge, &pair)) {
+	for (; rows > 0; rows--) {
+		if (!next_pair(merge, merge->known, &pair)) {
+			shrink(&merge->next);
+			merge->old = *merge->known;
+			*merge->known = merge->next;
+			merge->next = (struct snapshot){0};
+			enter_stage(merge, MERGE_REPORTS_REMOVED);
+			return;
+		}
 		if (is_removed(&pair))
 			continue;
 		source = !pair.known || tells_more(&pair) ? pair.read : pair.known;
-		next->rows[next->count++] = (struct snapshot_row){
+		merge->next.rows[merge->next.count++] = (struct snapshot_row){
 			.listener = source->listener,
 			.missing = !pair.read,
 		};
-		missing += !pair.read;
+		merge->missing += !pair.read;
 	}
-	return missing;
 }
 
-static void report(const struct snapshot *known, const struct snapshot *read,
-                   enum snapshot_change change, snapshot_sink sink, void *data)
+static void report(struct snapshot_merge *merge, size_t rows, snapshot_sink sink, void *data)
 {
-	struct merge merge = {.known = known, .read = read};
+	bool removed = merge->stage == MERGE_REPORTS_REMOVED;
 	struct pair pair;
 
-	while (merge_next(&merge, &pair)) {
-		if (change == SNAPSHOT_REMOVED && is_removed(&pair))
-			sink(data, change, &pair.known->listener);
-		if (change == SNAPSHOT_ADDED && !pair.known)
-			sink(data, change, &pair.read->listener);
+	for (; rows > 0; rows--) {
+		if (!next_pair(merge, &merge->old, &pair)) {
+			enter_stage(merge, removed ? MERGE_REPORTS_ADDED : MERGE_ENDS);
+			return;
+		}
+		if (removed && is_removed(&pair))
+			sink(data, SNAPSHOT_REMOVED, &pair.known->listener);
+		if (!removed && !pair.known)
+			sink(data, SNAPSHOT_ADDED, &pair.read->listener);
 	}
+}
+
+int snapshot_merge_next(struct snapshot_merge *merge, size_t rows, snapshot_sink sink, void *data)
+{
+	switch (merge->stage) {
+	case MERGE_COMPARES:
+		compare(merge, rows);
+		break;
+	case MERGE_CARRIES:
+		if (begin_carrying(merge) < 0)
+			return -ENOMEM;
+		carry(merge, rows);
+		break;
+	case MERGE_REPORTS_REMOVED:
+	case MERGE_REPORTS_ADDED:
+		report(merge, rows, sink, data);
+		break;
+	case MERGE_ENDS:
+		break;
+	}
+	return merge->stage != MERGE_ENDS;
 }
 
 ssize_t snapshot_update(struct snapshot *known, const struct snapshot *read, snapshot_sink sink,
                         void *data)
 {
-	struct snapshot old = *known;
-	struct snapshot next = {0};
-	CLEANUP_FREE struct snapshot_row *old_rows = NULL;
-	ssize_t missing;
+	struct snapshot_merge merge;
+	int result;
 
-	if (is_unchanged(known, read))
-		return 0;
-	next.capacity = count_remaining(known, read);
-	if (next.capacity > 0) {
-		next.rows = malloc(next.capacity * sizeof(*next.rows));
-		if (!next.rows)
-			return -ENOMEM;
-	}
-	missing = carry_forward(&next, known, read);
-	*known = next;
-	old_rows = old.rows;
-	report(&old, read, SNAPSHOT_REMOVED, sink, data);
-	report(&old, read, SNAPSHOT_ADDED, sink, data);
-	return missing;
+	snapshot_merge_begin(&merge, known, read);
+	do {
+		result = snapshot_merge_next(&merge, SIZE_MAX, sink, data);
+	} while (result > 0);
+	snapshot_merge_end(&merge);
+	return result < 0 ? result : merge.missing;
 }
 
 /* --- one listening socket --- */

@@ -68,6 +68,21 @@ int snapshot_add(struct snapshot *snapshot, const struct listener *listener);
 /* Sorts by listener_compare() and removes duplicates (the kernel can list a row twice). */
 void snapshot_seal(struct snapshot *snapshot);
 
+/* The same in slices, for a table of any size. Zero bytes mean: nothing to do. */
+struct snapshot_sort {
+	struct snapshot *snapshot;
+	struct snapshot_row *spare; /* as many rows: the other half of each pass */
+	size_t width;               /* the runs of this length are sorted; 0: none */
+	size_t begin;               /* of the two runs that are being merged ... */
+	size_t left, right;         /* ... and their next rows */
+};
+
+/* Returns 0, or -ENOMEM. */
+int snapshot_sort_begin(struct snapshot_sort *sort, struct snapshot *snapshot);
+/* Handles about this many rows. Returns true if the snapshot is sealed. */
+bool snapshot_sort_next(struct snapshot_sort *sort, size_t rows);
+void snapshot_sort_end(struct snapshot_sort *sort);
+
 /* Finds a row in a sealed snapshot; NULL if there is none. */
 const struct snapshot_row *snapshot_find(const struct snapshot *snapshot,
                                          const struct listener *listener);
@@ -84,5 +99,31 @@ size_t snapshot_first(const struct snapshot *snapshot, const struct listener *po
  * missing, or -ENOMEM with nothing changed. */
 ssize_t snapshot_update(struct snapshot *known, const struct snapshot *read, snapshot_sink sink,
                         void *data);
+
+/* The same in slices, for a table of any size. Zero bytes mean: nothing to do. */
+struct snapshot_merge {
+	struct snapshot *known;
+	const struct snapshot *read;
+	struct snapshot old;  /* `known` before the update, while changes are reported */
+	struct snapshot next; /* `known` after it, while it is made */
+	enum {
+		MERGE_COMPARES, /* until a difference is found */
+		MERGE_CARRIES,
+		MERGE_REPORTS_REMOVED,
+		MERGE_REPORTS_ADDED,
+		MERGE_ENDS,
+	} stage;
+	size_t known_next, read_next; /* the next rows */
+	ssize_t missing;
+};
+
+/* `read` must stay as it is until the end. */
+void snapshot_merge_begin(struct snapshot_merge *merge, struct snapshot *known,
+                          const struct snapshot *read);
+/* Handles about this many rows. Returns 1 if more are left; 0 at the end, when merge->missing is
+ * the number of rows that are marked missing; -ENOMEM with nothing changed. */
+int snapshot_merge_next(struct snapshot_merge *merge, size_t rows, snapshot_sink sink, void *data);
+/* Frees what it holds. If it had not ended, not all changes were reported. */
+void snapshot_merge_end(struct snapshot_merge *merge);
 
 #endif

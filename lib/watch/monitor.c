@@ -109,6 +109,15 @@ static void changed(void *data, struct netns *ns, enum snapshot_change change,
 		view_change(view, change, listener);
 }
 
+static void begins(void *data, struct netns *ns)
+{
+	struct view *view;
+
+	(void)data;
+	list_each (view, &ns->views, struct view, of_namespace)
+		view_begins(view);
+}
+
 static void completed(void *data, struct netns *ns)
 {
 	struct view *view;
@@ -194,6 +203,7 @@ static struct turn *turn_of(void *data, const struct netns *ns)
 
 static const struct netns_observer netns_observer = {
 	.changed = changed,
+	.begins = begins,
 	.completed = completed,
 	.exhausted = exhausted,
 	.missed = missed,

@@ -27,6 +27,8 @@
 #define CONFIRM_REST 32
 /* How often a failed read is repeated at once. */
 #define RETRIES_MAX 5
+/* A read of this CPU time is long: also the reads for expected listeners pause after it. */
+#define LONG (5 * NSEC_PER_MSEC)
 /* The approximate maximum length of netns_table_work(). */
 #define SLICE (2 * NSEC_PER_MSEC)
 /* The pause before a namespace asks again for room for its helper, while all helpers are busy. */
@@ -44,6 +46,21 @@
 /* ... and the cost of forking a helper for a namespace that has none. */
 #define HELPER_COST NSEC_PER_MSEC
 
+/* The rows of a large table that are handled between two looks at the clock. */
+#define ROWS 512
+
+/* The evaluation of a large table, in slices. The reader may be given up meanwhile, and no further
+ * read begins. */
+struct evaluation {
+	struct netns *ns;
+	struct list link; /* in table->evaluations */
+	struct snapshot read;
+	struct snapshot_sort sort;
+	struct snapshot_merge merge;
+	bool sealed;    /* `read` is sorted: `merge` has begun */
+	uint64_t pause; /* before the next read for expected listeners; 0: none is expected */
+};
+
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,
                       const struct netns_observer *observer, void *data)
 {
@@ -58,6 +75,7 @@ void netns_table_init(struct netns_table *table, struct context *context, struct
 	list_init(&table->helpers);
 	list_init(&table->views_changed);
 	turns_init(&table->turns);
+	list_init(&table->evaluations);
 	turn_init(&table->nobody);
 	table->nobody.unlimited = true;
 	hash_init(&table->by_id);
@@ -115,6 +133,8 @@ static uint64_t due(const struct netns *ns)
 {
 	uint64_t when = clock_earlier(ns->next, ns->improve);
 
+	if (ns->evaluation)
+		return UINT64_MAX;
 	if (ns->pending && !ns->silent)
 		return ns->deadline;
 	if (!ns->reader && ns->next != UINT64_MAX)
@@ -187,8 +207,23 @@ struct netns *netns_get(struct netns_table *table, const struct netns_id *id,
 	return ns;
 }
 
+static void end_evaluation(struct netns *ns)
+{
+	struct evaluation *evaluation = ns->evaluation;
+
+	if (!evaluation)
+		return;
+	snapshot_sort_end(&evaluation->sort);
+	snapshot_merge_end(&evaluation->merge);
+	snapshot_clear(&evaluation->read);
+	list_remove(&evaluation->link);
+	free(evaluation);
+	ns->evaluation = NULL;
+}
+
 void netns_free(struct netns *ns)
 {
+	end_evaluation(ns);
 	netns_close_reader(ns);
 	snapshot_clear(&ns->known);
 	ns->workers->adapting -= ns->adapts;
@@ -249,21 +284,17 @@ static void note_read(struct netns *ns, size_t rows)
 	ns->completed = ns->requests;
 }
 
-static void complete(struct netns *ns, uint64_t now)
+/* Ends the evaluation of a read, after which `missing` rows are marked missing. `pause`: before the
+ * next read for expected listeners, or 0. */
+static void conclude(struct netns *ns, size_t rows, ssize_t missing, uint64_t pause)
 {
-	ssize_t missing;
-	uint64_t pause;
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
 
-	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
-		netns_reader_works(ns, now);
-	note_read(ns, reader_snapshot(ns->reader)->count);
-	log_rejected(ns);
-	pause = expectations_read(&ns->expected, &ns->known, reader_snapshot(ns->reader), missed,
-	                          ns);
+	note_read(ns, rows);
+	/* A long read must rest, too. */
+	if (pause && ns->length > LONG && pause < ns->length * REST)
+		pause = ns->length * REST;
 	ns->expected_at = pause ? now + pause : UINT64_MAX;
-	if (netns_is_reliable(ns, now))
-		ns->failures = 0;
-	missing = snapshot_update(&ns->known, reader_snapshot(ns->reader), change, ns);
 	if (missing < 0) {
 		ns->next = now + MEMORY_PAUSE;
 		return;
@@ -281,6 +312,81 @@ static void complete(struct netns *ns, uint64_t now)
 	ns->begun = 0;
 	ns->ended = 0;
 	ns->workers->observer->completed(ns->workers->data, ns);
+}
+
+/* Takes a large table over from the reader. */
+static int begin_evaluation(struct netns *ns)
+{
+	struct evaluation *evaluation = calloc(1, sizeof(*evaluation));
+
+	if (!evaluation)
+		return -ENOMEM;
+	evaluation->ns = ns;
+	evaluation->read = reader_take_snapshot(ns->reader);
+	list_append(&ns->workers->evaluations, &evaluation->link);
+	ns->evaluation = evaluation;
+	if (snapshot_sort_begin(&evaluation->sort, &evaluation->read) == 0)
+		return 0;
+	end_evaluation(ns);
+	return -ENOMEM;
+}
+
+/* The table is sorted. */
+static void begin_merge(struct evaluation *evaluation)
+{
+	struct netns *ns = evaluation->ns;
+
+	evaluation->sealed = true;
+	evaluation->pause =
+		expectations_read(&ns->expected, &ns->known, &evaluation->read, missed, ns);
+	if (ns->workers->observer->begins)
+		ns->workers->observer->begins(ns->workers->data, ns);
+	snapshot_merge_begin(&evaluation->merge, &ns->known, &evaluation->read);
+}
+
+/* Handles some rows. Returns false if the evaluation has ended. */
+static bool evaluate(struct evaluation *evaluation)
+{
+	struct netns *ns = evaluation->ns;
+	size_t rows = evaluation->read.count;
+	uint64_t pause = evaluation->pause;
+	ssize_t missing;
+	int result;
+
+	if (!evaluation->sealed) {
+		if (snapshot_sort_next(&evaluation->sort, ROWS))
+			begin_merge(evaluation);
+		return true;
+	}
+	result = snapshot_merge_next(&evaluation->merge, ROWS, change, ns);
+	if (result > 0)
+		return true;
+	missing = result < 0 ? result : evaluation->merge.missing;
+	end_evaluation(ns);
+	conclude(ns, rows, missing, pause);
+	reschedule(ns);
+	return false;
+}
+
+static void complete(struct netns *ns, uint64_t now)
+{
+	const struct snapshot *read = reader_snapshot(ns->reader);
+	ssize_t missing;
+	uint64_t pause;
+
+	if (ns->reads++ == 0 || ns->table != reader_table(ns->reader))
+		netns_reader_works(ns, now);
+	log_rejected(ns);
+	if (netns_is_reliable(ns, now))
+		ns->failures = 0;
+	if (read->count > READER_SEALED) {
+		if (begin_evaluation(ns) < 0)
+			ns->next = now + MEMORY_PAUSE;
+		return;
+	}
+	pause = expectations_read(&ns->expected, &ns->known, read, missed, ns);
+	missing = snapshot_update(&ns->known, read, change, ns);
+	conclude(ns, read->count, missing, pause);
 }
 
 /* After a failed read: repeats it soon, and later with the next poll. */
@@ -397,7 +503,7 @@ static void take(struct netns *ns, enum reader_state state)
 		retry(ns, now);
 	else
 		netns_reader_broke(ns, reader_failure(ns->reader), now);
-	if (state == READER_COMPLETE)
+	if (state == READER_COMPLETE && !ns->evaluation)
 		note_cost(ns, now);
 }
 
@@ -622,6 +728,8 @@ static void work(struct netns *ns, uint64_t now)
 {
 	bool unnoticed;
 
+	if (ns->evaluation)
+		return;
 	take_silence(ns, now);
 	unnoticed = ns->pending && ns->silent && now >= ns->deadline;
 	if (ns->pending && !ns->silent) {
@@ -677,6 +785,28 @@ static void queue_due(struct netns_table *table, uint64_t now)
 	}
 }
 
+/* Evaluates a slice of one large table, in the turn of its watcher. */
+static void evaluate_next(struct netns_table *table, uint64_t now)
+{
+	struct evaluation *evaluation;
+
+	list_each (evaluation, &table->evaluations, struct evaluation, link) {
+		struct turn *turn = turn_of(evaluation->ns);
+		uint64_t end, cpu;
+
+		if (turn_due(&table->turns, turn) > now)
+			continue;
+		cpu = clock_now(CLOCK_THREAD_CPUTIME_ID);
+		end = clock_now(CLOCK_MONOTONIC) + SLICE;
+		list_move(&table->evaluations, &evaluation->link);
+		while (evaluate(evaluation) && clock_now(CLOCK_MONOTONIC) < end)
+			continue;
+		turn_charge(turn, clock_now(CLOCK_THREAD_CPUTIME_ID) - cpu,
+		            clock_now(CLOCK_MONOTONIC));
+		return;
+	}
+}
+
 void netns_table_work(struct netns_table *table, uint64_t now)
 {
 	uint64_t begun = clock_now(CLOCK_MONOTONIC), time = begun;
@@ -704,11 +834,18 @@ void netns_table_work(struct netns_table *table, uint64_t now)
 		ns->work += used;
 		turn_charge(turn, used, time);
 	}
+	if (!list_empty(&table->evaluations))
+		evaluate_next(table, now);
 }
 
 uint64_t netns_table_due(const struct netns_table *table)
 {
-	return clock_earlier(heap_key(&table->due), turns_due(&table->turns));
+	uint64_t due = clock_earlier(heap_key(&table->due), turns_due(&table->turns));
+	struct evaluation *evaluation;
+
+	list_each (evaluation, &table->evaluations, struct evaluation, link)
+		due = clock_earlier(due, turn_due(&table->turns, turn_of(evaluation->ns)));
+	return due;
 }
 
 static void requeue(void *data, struct turn_place *place)

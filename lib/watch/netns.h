@@ -33,6 +33,8 @@ struct netns_observer {
 	/* A listener has appeared or disappeared. */
 	void (*changed)(void *data, struct netns *ns, enum snapshot_change change,
 	                const struct listener *listener);
+	/* The evaluation of a large table begins. The changes follow in slices. May be NULL. */
+	void (*begins)(void *data, struct netns *ns);
 	/* A complete read was evaluated. */
 	void (*completed)(void *data, struct netns *ns);
 	/* No reader works for the namespace at present. */
@@ -65,8 +67,9 @@ struct netns_table {
 	unsigned int helpers_max; /* the most that run at once */
 	struct heap due;    /* ordered by a time that is not later than the worker's due time */
 	struct turns turns; /* of the workers whose time has come */
-	struct turn nobody; /* the turn of those that no watcher needs */
-	uint64_t entered;   /* CPU time of this thread when it took up the present worker; or 0 */
+	struct list evaluations; /* of large tables */
+	struct turn nobody;      /* the turn of those that no watcher needs */
+	uint64_t entered; /* CPU time of this thread when it took up the present worker; or 0 */
 	struct list views_changed; /* those whose views have changed, for placement.c */
 	size_t adapting;           /* the number of workers without an interval of their own */
 	uint64_t visits;           /* of workers by netns_table_work(), for the tests */
@@ -139,15 +142,17 @@ struct netns {
 	bool adapts;           /* some watcher has not set an interval */
 	unsigned int interval; /* ms, the shortest that a watcher has set; 0: adapts */
 	uint64_t earliest; /* earliest time of the next read: a storm of events causes few reads */
-	struct expectations expected; /* listeners that the notifier has reported */
-	unsigned int begun, ended;    /* ends of listeners that the notifier has reported since the
-	                                 last complete read */
-	struct snapshot known;        /* the listeners, see snapshot_update() */
-	struct failure failure;       /* the last failure */
-	char reason[LOG_TEXT];        /* why no better reader or form is used */
-	char logged[LOG_TEXT];        /* the last warning, which is not repeated */
-	char logged_way[LOG_TEXT];    /* the reader and form that were logged last */
-	uint64_t rejected;            /* number of malformed rows that were logged */
+	struct expectations expected;  /* listeners that the notifier has reported */
+	unsigned int begun, ended;     /* ends of listeners that the notifier has reported since the
+	                                  last complete read */
+	struct snapshot known;         /* the listeners, see snapshot_update() */
+	struct evaluation *evaluation; /* of a large table, in slices; NULL: none. Until its end
+	                                  some changes of `known` are not reported yet */
+	struct failure failure;        /* the last failure */
+	char reason[LOG_TEXT];         /* why no better reader or form is used */
+	char logged[LOG_TEXT];         /* the last warning, which is not repeated */
+	char logged_way[LOG_TEXT];     /* the reader and form that were logged last */
+	uint64_t rejected;             /* number of malformed rows that were logged */
 };
 
 void netns_table_init(struct netns_table *table, struct context *context, struct schedule *schedule,

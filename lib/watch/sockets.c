@@ -478,6 +478,14 @@ static void take_over(struct view *view)
 	}
 }
 
+/* The first table of a namespace is all changes: a view that is ready now need not take it over in
+ * one piece. */
+void view_begins(struct view *view)
+{
+	if (view->ns->known.count == 0 && view->ns->requests > view->after)
+		view->ready = true;
+}
+
 void view_completed(struct view *view)
 {
 	bool was_ready = view->ready;
@@ -589,6 +597,9 @@ static bool may_be_held(const struct view *view, const struct socket *but,
 {
 	const struct snapshot *known = &view->ns->known;
 
+	/* It may not be reported yet. */
+	if (view->ns->evaluation)
+		return true;
 	for (size_t i = snapshot_first(known, port); i < known->count; i++) {
 		const struct snapshot_row *row = &known->rows[i];
 		const struct socket *socket;
@@ -612,6 +623,9 @@ void view_resolve(struct view *view)
 {
 	struct socket *socket;
 
+	/* The end of the evaluation asks again. */
+	if (view->ns->evaluation)
+		return;
 	list_each (socket, &view->dropped, struct socket, link) {
 		if (socket->port && socket->port->sockets == 1 &&
 		    may_be_held(view, socket, &socket->listener))

@@ -79,6 +79,8 @@ void view_free(struct view *view, bool close_ports);
 void view_started(const struct subscription *subscription, const struct process *process);
 /* A change in the namespace of the view. */
 void view_change(struct view *view, enum snapshot_change change, const struct listener *listener);
+/* The evaluation of a large table begins: the changes follow in slices. */
+void view_begins(struct view *view);
 /* A complete read was evaluated. */
 void view_completed(struct view *view);
 /* A socket that the last reads show; NULL if there is none. */

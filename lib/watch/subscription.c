@@ -264,9 +264,10 @@ bool subscription_is_read(const struct subscription *subscription, bool *any_rea
 	/* The start waits only for the namespaces at its beginning, because a tree that creates
 	 * namespaces all the time would never have all of them read. */
 	list_each (view, &subscription->views, struct view, of_subscription) {
-		bool waiting = !view->ready && !view->ns->exhausted;
+		bool ready = view->ready && !view->ns->evaluation;
+		bool waiting = !ready && !view->ns->exhausted;
 
-		*any_ready |= view->ready;
+		*any_ready |= ready;
 		any_waiting |= waiting;
 		any_awaited |= waiting && !view->joined;
 	}
@@ -281,7 +282,7 @@ static bool is_being_read(const struct subscription *subscription)
 	struct view *view;
 
 	list_each (view, &subscription->views, struct view, of_subscription)
-		if (!view->ready && view->ns->pending)
+		if (view->ns->evaluation || (!view->ready && view->ns->pending))
 			return true;
 	return false;
 }

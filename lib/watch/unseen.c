@@ -131,6 +131,8 @@ static enum outcome find_outcome(const struct listen *listen, const struct view 
 	const struct snapshot *known = &view->ns->known;
 	enum outcome best = UNSEEN;
 
+	if (view->ns->evaluation)
+		return PENDING;
 	if (!view->ready)
 		return view->ns->exhausted ? UNSEEN : PENDING;
 	for (size_t i = snapshot_first(known, &listen->listener); i < known->count; i++) {
