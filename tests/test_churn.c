@@ -31,24 +31,24 @@ static struct {
 	atomic_uint closed[65536];
 	atomic_uint wrong; /* opened twice, or closed while it wasn't open */
 	atomic_uint open;
-} told;
+} reported;
 
 static void on_event(struct portwatch *watcher, const struct portwatch_event *event, void *data)
 {
 	bool opens = portwatch_event_get_kind(event) == PORTWATCH_EVENT_OPEN;
 	uint16_t port = portwatch_event_get_port(event);
-	bool is_open = told.opened[port] > told.closed[port];
+	bool is_open = reported.opened[port] > reported.closed[port];
 
 	(void)watcher;
 	(void)data;
 	if (opens == is_open)
-		told.wrong++;
+		reported.wrong++;
 	if (opens) {
-		told.opened[port]++;
-		told.open++;
+		reported.opened[port]++;
+		reported.open++;
 	} else {
-		told.closed[port]++;
-		told.open--;
+		reported.closed[port]++;
+		reported.open--;
 	}
 }
 
@@ -100,16 +100,16 @@ static void await_all(unsigned int count)
 {
 	time_t end = monotonic() + COLLECT_PATIENCE;
 
-	while (told.open != count && monotonic() < end)
+	while (reported.open != count && monotonic() < end)
 		poll(NULL, 0, 1);
-	ck_assert_uint_eq(told.open, count);
+	ck_assert_uint_eq(reported.open, count);
 }
 
 static void check_stable(const struct fixture_socket *stable)
 {
 	for (int i = 0; i < STABLE_COUNT; i++) {
-		ck_assert_uint_eq(told.opened[stable[i].port], 1);
-		ck_assert_uint_eq(told.closed[stable[i].port], 0);
+		ck_assert_uint_eq(reported.opened[stable[i].port], 1);
+		ck_assert_uint_eq(reported.closed[stable[i].port], 0);
 	}
 }
 
@@ -118,7 +118,7 @@ static void show_figures(struct portwatch *watcher, uint64_t distinct, uint64_t 
 	unsigned int changes = 0;
 
 	for (int i = 0; i < 65536; i++)
-		changes += told.opened[i] + told.closed[i];
+		changes += reported.opened[i] + reported.closed[i];
 	printf("%d s: %llu changes of %d ports, %llu of %d listeners on one; %u events\n",
 	       seconds(), (unsigned long long)distinct, DISTINCT_COUNT, (unsigned long long)shared,
 	       SHARED_COUNT, changes);
@@ -146,10 +146,10 @@ START_TEST(stable_ports_stay_open)
 	shared_turns = fixture_calm(&shared);
 	await_all(STABLE_COUNT + DISTINCT_COUNT + 1);
 	show_figures(watcher, distinct_turns, shared_turns);
-	ck_assert_uint_eq(told.wrong, 0);
+	ck_assert_uint_eq(reported.wrong, 0);
 	check_stable(stable);
-	ck_assert_uint_eq(told.opened[SHARED], 1);
-	ck_assert_uint_eq(told.closed[SHARED], 0);
+	ck_assert_uint_eq(reported.opened[SHARED], 1);
+	ck_assert_uint_eq(reported.closed[SHARED], 0);
 	fixture_end(&distinct);
 	fixture_end(&shared);
 	await_all(STABLE_COUNT);
@@ -179,18 +179,18 @@ START_TEST(a_port_that_each_read_shows_stays_open)
 
 	first = fixture_listen_with(&server, "127.0.0.1", SHARED, LISTEN_REUSEPORT);
 	watcher = watch(server.pid, _i);
-	ck_assert_uint_eq(told.open, 1);
+	ck_assert_uint_eq(reported.open, 1);
 	fixture_storm(&child, "127.0.0.1", SHARED, 2, LISTEN_REUSEPORT);
 	wait_reads(watcher, 5);
 	fixture_close(&server, first);
 	wait_reads(watcher, 20);
 	fixture_calm(&child);
 	wait_reads(watcher, 5);
-	ck_assert_uint_eq(told.opened[SHARED], 1);
-	ck_assert_uint_eq(told.closed[SHARED], 0);
+	ck_assert_uint_eq(reported.opened[SHARED], 1);
+	ck_assert_uint_eq(reported.closed[SHARED], 0);
 	fixture_end(&child);
 	await_all(0);
-	ck_assert_uint_eq(told.closed[SHARED], 1);
+	ck_assert_uint_eq(reported.closed[SHARED], 1);
 	portwatch_free(watcher);
 	fixture_end(&server);
 }

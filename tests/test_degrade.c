@@ -48,7 +48,7 @@ static void arrange_tracefs(bool wanted)
 		while (umount2(tracefs[i], MNT_DETACH) == 0)
 			continue;
 	if (tracefs_is_there() != wanted)
-		test_skip("tracefs is mounted by somebody with more privileges");
+		test_skip("a user with more privileges has mounted tracefs");
 }
 
 /* Watches with the messages of `pwatch --verbose`. */
@@ -62,11 +62,11 @@ static void watch_verbosely(struct collect *collect, pid_t pid, bool notifier)
 	collect_start(collect);
 }
 
-static void assert_told(struct collect *collect, const char *part, size_t times)
+static void assert_logged(struct collect *collect, const char *part, size_t times)
 {
-	size_t told = collect_count_messages(collect, part);
+	size_t logged = collect_count_messages(collect, part);
 
-	ck_assert_msg(told == times, "'%s' was told %zu times, not %zu", part, told, times);
+	ck_assert_msg(logged == times, "'%s' was logged %zu times, not %zu", part, logged, times);
 }
 
 /* --- the same events -----------------------------------------------------------------------------
@@ -172,7 +172,7 @@ static const struct refusal {
 	const char *also;   /* another call; NULL: none */
 	unsigned int times; /* 0: always */
 	bool needs_notifier;
-	const char *told;
+	const char *logged;
 } refusals[] = {
 	{"perf_event_open", NULL, 0, true,
          "no notifier for listen(2), polling instead: bpf: cannot open a perf event "
@@ -219,7 +219,7 @@ START_TEST(the_next_way_tells_the_same)
 	struct remote undisturbed;
 	struct collect collect;
 	struct fixture server;
-	char told[256];
+	char logged[256];
 
 	if (refusal->also && geteuid() == 0)
 		arrange_tracefs(false);
@@ -235,10 +235,10 @@ START_TEST(the_next_way_tells_the_same)
 	ck_assert_uint_eq(collect_total(&collect), undisturbed.count);
 	come_and_go(&server, &collect, &undisturbed);
 	ck_assert_uint_ge(wrap_struck(), 1);
-	snprintf(told, sizeof(told), "%s%s", refusal->told,
-	         refusal->told[strlen(refusal->told) - 1] == ' ' ? strerror(error) : "");
-	assert_told(&collect, told, 1);
-	assert_told(&collect, refusal->told, 1);
+	snprintf(logged, sizeof(logged), "%s%s", refusal->logged,
+	         refusal->logged[strlen(refusal->logged) - 1] == ' ' ? strerror(error) : "");
+	assert_logged(&collect, logged, 1);
+	assert_logged(&collect, refusal->logged, 1);
 	portwatch_stop(collect.watcher);
 	assert_same_events(&collect, &undisturbed);
 	collect_free(&collect);
@@ -264,8 +264,8 @@ START_TEST(a_mounted_tracefs_needs_no_mount_of_our_own)
 	if (portwatch_get_notifier(collect.watcher, PORTWATCH_NOTICE_LISTEN, NULL, 0) <= 0)
 		test_skip("no notifier here");
 	collect_sync(&collect, &server, 5);
-	assert_told(&collect, "no notifier", 0);
-	assert_told(&collect, "notifier: the kernel reports listen(2) at once", 1);
+	assert_logged(&collect, "no notifier", 0);
+	assert_logged(&collect, "notifier: the kernel reports listen(2) at once", 1);
 	ck_assert_uint_gt(portwatch_get_stat(collect.watcher, PORTWATCH_STAT_NOTIFIER_RECORDS), 0);
 	collect_free(&collect);
 	fixture_end(&server);
@@ -350,8 +350,8 @@ START_TEST(each_watcher_is_logged_once)
 		watch_verbosely(&collects[i], servers[i].pid, true);
 	for (size_t i = 0; i < 3; i++) {
 		collect_sync(&collects[i], &servers[i], 3);
-		assert_told(&collects[i], "no notifier for listen(2)", 1);
-		assert_told(&collects[i], "read by", 1);
+		assert_logged(&collects[i], "no notifier for listen(2)", 1);
+		assert_logged(&collects[i], "read by", 1);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		collect_free(&collects[i]);
@@ -410,20 +410,20 @@ START_TEST(a_table_that_is_refused_later)
 	wrap_reset();
 	watch_verbosely(&collect, server.pid, true);
 	collect_sync(&collect, &server, 3);
-	assert_told(&collect, refusal->told, 0);
+	assert_logged(&collect, refusal->logged, 0);
 	refuse(refusal, EACCES, places[_i]);
 	collect_sync(&collect, &server, 5);
-	assert_told(&collect, refusal->told, 1);
+	assert_logged(&collect, refusal->logged, 1);
 	if (places[_i]) {
 		kill_helper(known);
 		collect_wait_message(&collect, "is started again");
 		collect_sync(&collect, &server, 5);
-		assert_told(&collect, refusal->told, 1);
+		assert_logged(&collect, refusal->logged, 1);
 		wrap_clear(refusal->call);
 		kill_helper(known);
 		collect_sync(&collect, &server, 5);
-		assert_told(&collect, "setns reader, diag table", 2);
-		assert_told(&collect, "because", 1);
+		assert_logged(&collect, "setns reader, diag table", 2);
+		assert_logged(&collect, "because", 1);
 	}
 	ck_assert_uint_eq(collect_count(&collect, OPEN, NULL, kept.port), 1);
 	ck_assert_uint_eq(collect_count(&collect, CLOSE, NULL, kept.port), 0);
@@ -480,7 +480,7 @@ END_TEST
 static Suite *make(void)
 {
 	Suite *suite = suite_create("degrade");
-	TCase *refused = tcase_create("refused"), *told = tcase_create("told");
+	TCase *refused = tcase_create("refused"), *logged = tcase_create("logged");
 
 	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, AT_START * 3 * 2);
 	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
@@ -488,10 +488,10 @@ static Suite *make(void)
 	tcase_add_test(refused, a_helper_that_the_kernel_does_not_know);
 	tcase_add_loop_test(refused, a_kernel_that_is_locked_down, 0, 2);
 	suite_add_tcase(suite, refused);
-	tcase_add_test(told, each_watcher_is_logged_once);
-	tcase_add_test(told, what_reports_already_goes_on_reporting);
-	tcase_add_loop_test(told, a_table_that_is_refused_later, 0, 2);
-	suite_add_tcase(suite, told);
+	tcase_add_test(logged, each_watcher_is_logged_once);
+	tcase_add_test(logged, what_reports_already_goes_on_reporting);
+	tcase_add_loop_test(logged, a_table_that_is_refused_later, 0, 2);
+	suite_add_tcase(suite, logged);
 	return suite;
 }
 

@@ -31,7 +31,7 @@ static void ignore(void *data, enum snapshot_change change, const struct listene
 	(void)data, (void)change, (void)listener;
 }
 
-static void tell(bool listening, uint16_t port, uint64_t socket)
+static void report_change(bool listening, uint16_t port, uint64_t socket)
 {
 	struct tcp_change change = {
 		.listening = listening,
@@ -122,14 +122,14 @@ static void read_in_vain(void)
 START_TEST(nothing_expected_means_no_further_read)
 {
 	ck_assert_uint_eq(milliseconds(), 0);
-	tell(false, 80, 1);
+	report_change(false, 80, 1);
 	ck_assert_uint_eq(milliseconds(), 0);
 }
 END_TEST
 
 START_TEST(reads_again_at_longer_and_longer_pauses_and_gives_up)
 {
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	show(81);
 	ck_assert_uint_eq(milliseconds(), 1);
 	ck_assert_uint_eq(milliseconds(), 4);
@@ -151,7 +151,7 @@ START_TEST(a_row_that_was_there_before_does_not_meet_it)
 {
 	show_socket(80, 1);
 	ck_assert_uint_eq(milliseconds(), 0);
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	read_in_vain();
 	ck_assert_uint_eq(overdue, 1);
 }
@@ -162,7 +162,7 @@ START_TEST(a_shared_port_is_read_for_as_often)
 {
 	show_socket(80, 1);
 	ck_assert_uint_eq(milliseconds(), 0);
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	show_socket(80, 2);
 	read_in_vain();
 	ck_assert_uint_eq(overdue, 0);
@@ -175,7 +175,7 @@ START_TEST(a_row_that_is_missing_for_a_moment_is_known)
 	ck_assert_uint_eq(milliseconds(), 0);
 	snapshot_reset(&table);
 	ck_assert_uint_eq(milliseconds(), 0);
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	show_socket(80, 1);
 	ck_assert_uint_eq(milliseconds(), 1);
 }
@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(is_met_when_the_process_holds_the_only_row)
 {
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	ck_assert_uint_eq(milliseconds(), 1);
 	show(79);
 	show(80);
@@ -198,7 +198,7 @@ END_TEST
 /* Another process has begun to listen on the port since the last read, which may be hours ago. */
 START_TEST(is_not_met_by_the_row_of_another_process)
 {
-	tell(true, 80, 1);
+	report_change(true, 80, 1);
 	show_socket(80, 1);
 	ck_assert_uint_eq(milliseconds(), 1);
 	ck_assert(attribute(1, 41));
@@ -224,9 +224,9 @@ END_TEST
 
 START_TEST(is_withdrawn_by_a_close)
 {
-	tell(true, 80, 1);
-	tell(true, 81, 2);
-	tell(false, 80, 1);
+	report_change(true, 80, 1);
+	report_change(true, 81, 2);
+	report_change(false, 80, 1);
 	ck_assert_uint_eq(expected.count, 1);
 	show(81);
 	ck_assert_uint_eq(milliseconds(), 1);
@@ -236,7 +236,7 @@ END_TEST
 
 START_TEST(an_unknown_port_is_read_for_as_often)
 {
-	tell(true, 0, 1);
+	report_change(true, 0, 1);
 	show(80);
 	read_in_vain();
 	ck_assert_uint_eq(overdue, 0);
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(more_than_fit_are_read_for_all_the_same)
 {
 	for (unsigned int i = 0; i < EXPECTATIONS_MAX + 1; i++)
-		tell(true, (uint16_t)(1 + i), 1 + i);
+		report_change(true, (uint16_t)(1 + i), 1 + i);
 	for (unsigned int i = 0; i < EXPECTATIONS_MAX; i++)
 		show((uint16_t)(1 + i));
 	read_in_vain();

@@ -322,7 +322,7 @@ static Suite *make(void)
 {
 	Suite *suite = suite_create("info");
 	TCase *ports = tcase_create("ports"), *namespaces = tcase_create("namespaces"),
-	      *pidfds = tcase_create("pidfds"), *told = tcase_create("told");
+	      *pidfds = tcase_create("pidfds"), *reports = tcase_create("reports");
 
 	tcase_add_test(ports, open_ports_are_listed);
 	tcase_add_test(ports, ports_are_listed_before_their_events);
@@ -331,10 +331,10 @@ static Suite *make(void)
 	suite_add_tcase(suite, namespaces);
 	tcase_add_test(pidfds, a_pidfd_is_watched);
 	suite_add_tcase(suite, pidfds);
-	tcase_add_test(told, the_last_failure_is_known_without_a_log);
-	tcase_add_loop_test(told, a_readable_tree_is_complete, 0, 2);
-	tcase_add_test(told, an_unreadable_member_is_reported);
-	suite_add_tcase(suite, told);
+	tcase_add_test(reports, the_last_failure_is_known_without_a_log);
+	tcase_add_loop_test(reports, a_readable_tree_is_complete, 0, 2);
+	tcase_add_test(reports, an_unreadable_member_is_reported);
+	suite_add_tcase(suite, reports);
 	return suite;
 }
 

@@ -59,7 +59,7 @@ static bool change_owner(struct port *port, pid_t owner)
 }
 
 /* Returns the waiting events as text: "+80 =80 -80". */
-static const char *told(void)
+static const char *take_events(void)
 {
 	static char text[4096];
 	struct portwatch_event event;
@@ -76,13 +76,13 @@ static const char *told(void)
 	return text;
 }
 
-START_TEST(tells_an_open_port_once)
+START_TEST(an_open_port_is_reported_once)
 {
 	open_port(80);
 	open_port(80);
-	ck_assert_str_eq(told(), "+80");
+	ck_assert_str_eq(take_events(), "+80");
 	open_port(80);
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 }
 END_TEST
 
@@ -92,9 +92,9 @@ START_TEST(closes_with_the_last_socket)
 
 	open_port(80);
 	ports_close(&ports, port, NULL);
-	ck_assert_str_eq(told(), "+80");
+	ck_assert_str_eq(take_events(), "+80");
 	ports_close(&ports, port, NULL);
-	ck_assert_str_eq(told(), "-80");
+	ck_assert_str_eq(take_events(), "-80");
 }
 END_TEST
 
@@ -102,7 +102,7 @@ START_TEST(is_new_after_a_close)
 {
 	ports_close(&ports, open_port(80), NULL);
 	open_port(80);
-	ck_assert_str_eq(told(), "+80 -80 +80");
+	ck_assert_str_eq(take_events(), "+80 -80 +80");
 }
 END_TEST
 
@@ -111,9 +111,9 @@ START_TEST(tells_namespaces_apart)
 	struct port *here = open_in(1, 80), *there = open_in(2, 80);
 
 	ck_assert_ptr_ne(here, there);
-	ck_assert_str_eq(told(), "+80 +80");
+	ck_assert_str_eq(take_events(), "+80 +80");
 	ports_close(&ports, here, NULL);
-	ck_assert_str_eq(told(), "-80");
+	ck_assert_str_eq(take_events(), "-80");
 	ck_assert_uint_eq(there->sockets, 1);
 }
 END_TEST
@@ -122,7 +122,7 @@ START_TEST(keeps_the_order)
 {
 	for (uint16_t number = 1; number <= 20; number++)
 		open_port(number);
-	ck_assert_str_eq(told(),
+	ck_assert_str_eq(take_events(),
 	                 "+1 +2 +3 +4 +5 +6 +7 +8 +9 +10 +11 +12 +13 +14 +15 +16 +17 +18 +19 +20");
 }
 END_TEST
@@ -130,7 +130,7 @@ END_TEST
 START_TEST(forgets_what_is_closed_and_told)
 {
 	ports_close(&ports, open_port(80), NULL);
-	told();
+	take_events();
 	ck_assert(list_empty(&ports.list));
 }
 END_TEST
@@ -155,13 +155,13 @@ START_TEST(owners_are_reported_where_that_is_wanted)
 
 	ck_assert(!change_owner(port, 1));
 	ck_assert(change_owner(port, 2));
-	ck_assert_str_eq(told(), "+80");
+	ck_assert_str_eq(take_events(), "+80");
 	ports.reports_owners = true;
 	ck_assert(!change_owner(port, 2));
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 	ck_assert(change_owner(port, 3));
 	expect(PORTWATCH_EVENT_OWNER, 80, 3);
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 }
 END_TEST
 
@@ -176,13 +176,13 @@ START_TEST(another_socket_of_the_same_owner_is_reported)
 	expect(PORTWATCH_EVENT_OPEN, 80, 1);
 	event.listener.cookie = 5;
 	ck_assert(!ports_owner(&ports, port, &event));
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 	ck_assert_uint_eq(port->event.listener.cookie, 5);
 	event.listener.inode++;
 	ck_assert(ports_owner(&ports, port, &event));
-	ck_assert_str_eq(told(), "=80");
+	ck_assert_str_eq(take_events(), "=80");
 	ck_assert(!ports_owner(&ports, port, &event));
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 }
 END_TEST
 
@@ -264,7 +264,7 @@ START_TEST(overflow_tells_the_difference)
 	struct port *stays = open_port(1), *goes = open_port(2);
 	unsigned int opened = 0, closed = 0;
 
-	ck_assert_str_eq(told(), "+1 +2");
+	ck_assert_str_eq(take_events(), "+1 +2");
 	for (int i = 0; i < EVENT_QUEUE_MAX; i++)
 		ports_close(&ports, open_port(3), NULL);
 	ports_close(&ports, goes, NULL);
@@ -274,7 +274,7 @@ START_TEST(overflow_tells_the_difference)
 	ck_assert_uint_eq(closed, 1);
 	ck_assert(stays->delivered);
 	ports_close(&ports, stays, NULL);
-	ck_assert_str_eq(told(), "-1");
+	ck_assert_str_eq(take_events(), "-1");
 }
 END_TEST
 
@@ -284,7 +284,7 @@ START_TEST(overflow_keeps_nothing_that_was_never_told)
 		ports_close(&ports, open_port((uint16_t)(1 + i % 60000)), NULL);
 	ck_assert_uint_le(ports_pending(&ports), EVENT_QUEUE_MAX / 2);
 	while (ports_waiting(&ports))
-		ck_assert_str_eq(told(), "");
+		ck_assert_str_eq(take_events(), "");
 	ck_assert(list_empty(&ports.list));
 }
 END_TEST
@@ -305,7 +305,7 @@ START_TEST(overflow_keeps_the_id_that_was_told)
 	ports_close(&ports, port, NULL);
 	port = open_port(80);
 	overflow();
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 	ports_close(&ports, port, NULL);
 	ck_assert_uint_eq(expect(PORTWATCH_EVENT_CLOSE, 80, 1), id);
 }
@@ -322,7 +322,7 @@ START_TEST(overflow_tells_the_last_owner)
 	overflow();
 	change_owner(port, 3);
 	expect(PORTWATCH_EVENT_OWNER, 80, 3);
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 	/* another process closes and reopens the port, and both events are dropped */
 	ports_close(&ports, port, NULL);
 	open_port(80);
@@ -332,7 +332,7 @@ START_TEST(overflow_tells_the_last_owner)
 	change_owner(open_port(81), 4);
 	overflow();
 	expect(PORTWATCH_EVENT_OPEN, 81, 4);
-	ck_assert_str_eq(told(), "");
+	ck_assert_str_eq(take_events(), "");
 }
 END_TEST
 
@@ -420,7 +420,7 @@ static Suite *make_suite(void)
 	TCase *overflow = tcase_create("overflow");
 
 	tcase_add_checked_fixture(dispatch, setup, teardown);
-	tcase_add_test(dispatch, tells_an_open_port_once);
+	tcase_add_test(dispatch, an_open_port_is_reported_once);
 	tcase_add_test(dispatch, closes_with_the_last_socket);
 	tcase_add_test(dispatch, is_new_after_a_close);
 	tcase_add_test(dispatch, tells_namespaces_apart);

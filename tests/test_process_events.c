@@ -43,32 +43,32 @@ static struct {
 	unsigned int losses;
 	pid_t outsider;
 	unsigned int by_outsider;
-} told;
+} reported;
 
 static bool is_family(pid_t pid)
 {
-	for (size_t i = 0; i < told.family_count; i++)
-		if (told.family[i] == pid)
+	for (size_t i = 0; i < reported.family_count; i++)
+		if (reported.family[i] == pid)
 			return true;
 	return false;
 }
 
 static void adopt(pid_t pid)
 {
-	if (is_family(pid) || told.family_count == KEPT_MAX)
+	if (is_family(pid) || reported.family_count == KEPT_MAX)
 		return;
-	told.family[told.family_count++] = pid;
+	reported.family[reported.family_count++] = pid;
 	process_events_follow(events, pid);
 }
 
 static bool on_happened(void *data, const struct process_event *event)
 {
-	ck_assert_ptr_eq(data, &told);
-	told.by_outsider += event->pid == told.outsider && event->what == PROCESS_FORK;
+	ck_assert_ptr_eq(data, &reported);
+	reported.by_outsider += event->pid == reported.outsider && event->what == PROCESS_FORK;
 	if (!is_family(event->pid))
 		return false;
-	if (told.count < KEPT_MAX)
-		told.events[told.count++] = *event;
+	if (reported.count < KEPT_MAX)
+		reported.events[reported.count++] = *event;
 	if (event->what == PROCESS_FORK)
 		adopt(event->child);
 	return true;
@@ -76,15 +76,15 @@ static bool on_happened(void *data, const struct process_event *event)
 
 static void on_followed(void *data, pid_t pid)
 {
-	ck_assert_ptr_eq(data, &told);
-	if (told.followed_count < KEPT_MAX)
-		told.followed[told.followed_count++] = pid;
+	ck_assert_ptr_eq(data, &reported);
+	if (reported.followed_count < KEPT_MAX)
+		reported.followed[reported.followed_count++] = pid;
 }
 
 static void on_lost(void *data)
 {
-	ck_assert_ptr_eq(data, &told);
-	told.losses++;
+	ck_assert_ptr_eq(data, &reported);
+	reported.losses++;
 }
 
 static const struct process_events_hooks hooks = {on_happened, on_followed, on_lost};
@@ -107,8 +107,8 @@ static void begin_events(void)
 	struct failure failure = {NULL, 0};
 	int error;
 
-	memset(&told, 0, sizeof(told));
-	error = process_events_open(&events, &hooks, &told, &failure);
+	memset(&reported, 0, sizeof(reported));
+	error = process_events_open(&events, &hooks, &reported, &failure);
 	if (is_refusal(error))
 		test_skip("cannot %s: %s", failure.step, strerror(failure.error));
 	ck_assert_msg(error == 0, "cannot %s: %s", failure.step, strerror(failure.error));
@@ -152,7 +152,7 @@ static void wait_once(uint64_t until)
 	struct pollfd ready = {.fd = process_events_fd(events), .events = POLLIN};
 	uint64_t now = clock_now(CLOCK_MONOTONIC), due = process_events_due(events);
 
-	ck_assert_msg(now < until, "%zu events, %u losses", told.count, told.losses);
+	ck_assert_msg(now < until, "%zu events, %u losses", reported.count, reported.losses);
 	if (due > until)
 		due = until;
 	poll(&ready, 1, due > now ? (int)((due - now) / NSEC_PER_MSEC) + 1 : 0);
@@ -161,9 +161,9 @@ static void wait_once(uint64_t until)
 
 static bool was_told(enum process_what what, pid_t pid, pid_t child)
 {
-	for (size_t i = 0; i < told.count; i++)
-		if (told.events[i].what == what && told.events[i].pid == pid &&
-		    told.events[i].child == child)
+	for (size_t i = 0; i < reported.count; i++)
+		if (reported.events[i].what == what && reported.events[i].pid == pid &&
+		    reported.events[i].child == child)
 			return true;
 	return false;
 }
@@ -307,20 +307,20 @@ START_TEST(a_fork_an_exec_and_an_exit)
 	actor = actor_start();
 	after = clock_now(CLOCK_MONOTONIC);
 	await(PROCESS_FORK, getpid(), actor.pid);
-	ck_assert_uint_ge(told.events[0].time, before);
-	ck_assert_uint_le(told.events[0].time, after);
+	ck_assert_uint_ge(reported.events[0].time, before);
+	ck_assert_uint_le(reported.events[0].time, after);
 	ck_assert(process_events_is_unapplied(events));
-	told.followed_count = 0;
+	reported.followed_count = 0;
 	drain_all();
 	settle();
 	ck_assert(!process_events_is_unapplied(events));
-	ck_assert_uint_eq(told.followed_count, 1);
-	ck_assert_int_eq(told.followed[0], actor.pid);
+	ck_assert_uint_eq(reported.followed_count, 1);
+	ck_assert_int_eq(reported.followed[0], actor.pid);
 	actor_order(&actor, 'x');
 	await(PROCESS_EXEC, actor.pid, 0);
 	await(PROCESS_EXIT, actor.pid, 0);
 	actor_end(&actor);
-	ck_assert_uint_eq(told.losses, 0);
+	ck_assert_uint_eq(reported.losses, 0);
 	ck_assert_uint_ge(process_events_counts(events).followed, 3);
 	end();
 }
@@ -367,14 +367,14 @@ static bool narrow(struct actor *outsider)
 	uint64_t until = deadline();
 	unsigned int before;
 
-	told.outsider = outsider->pid;
+	reported.outsider = outsider->pid;
 	do {
-		if (told.losses > 0 || procfs_last_pid(&procfs) < outsider->pid ||
+		if (reported.losses > 0 || procfs_last_pid(&procfs) < outsider->pid ||
 		    is_near_the_end(0))
 			return false;
 		ck_assert(clock_now(CLOCK_MONOTONIC) < until);
 		settle();
-		before = told.by_outsider;
+		before = reported.by_outsider;
 		actor_do(outsider, 'f');
 		/* Then one fork of our own arrives. */
 		fork_once();
@@ -382,7 +382,7 @@ static bool narrow(struct actor *outsider)
 			ck_assert(process_events_drain(events));
 		} while (clock_now(CLOCK_MONOTONIC) < process_events_due(events) &&
 		         process_events_due(events) != UINT64_MAX);
-	} while (told.by_outsider > before);
+	} while (reported.by_outsider > before);
 	return true;
 }
 
@@ -405,7 +405,7 @@ static void attempt(bool (*one)(struct actor *outsider))
 		make_room(ROOM);
 		outsider = actor_start();
 		begin_events();
-		done = one(&outsider) && told.losses == 0;
+		done = one(&outsider) && reported.losses == 0;
 		end();
 		actor_end(&outsider);
 	}
@@ -423,7 +423,7 @@ static bool follow_daemons(struct actor *outsider)
 	for (size_t i = 0; i < 50; i++) {
 		uint64_t until = deadline();
 
-		while (told.losses == 0 && !is_family(pids[i]))
+		while (reported.losses == 0 && !is_family(pids[i]))
 			wait_once(until);
 	}
 	return true;
@@ -441,13 +441,13 @@ static bool ignore_outsider(struct actor *outsider)
 
 	if (!narrow(outsider))
 		return false;
-	before = told.by_outsider;
-	for (int i = 0; i < 100 && told.losses == 0; i++)
+	before = reported.by_outsider;
+	for (int i = 0; i < 100 && reported.losses == 0; i++)
 		actor_do(outsider, 'f');
-	if (told.losses == 0)
+	if (reported.losses == 0)
 		await(PROCESS_FORK, getpid(), fork_once());
-	if (told.losses == 0)
-		ck_assert_uint_eq(told.by_outsider, before);
+	if (reported.losses == 0)
+		ck_assert_uint_eq(reported.by_outsider, before);
 	return true;
 }
 
@@ -466,16 +466,16 @@ START_TEST(outsiders_that_fork_much_no_longer_wake)
 
 	begin();
 	/* The test follows no process, so it ignores the outsider's own fork. */
-	told.family_count = 0;
+	reported.family_count = 0;
 	outsider = actor_start();
-	told.outsider = outsider.pid;
-	while (told.by_outsider == 0 || process_events_due(events) == UINT64_MAX) {
+	reported.outsider = outsider.pid;
+	while (reported.by_outsider == 0 || process_events_due(events) == UINT64_MAX) {
 		actor_do(&outsider, 'f');
 		wait_once(until);
 	}
-	before = told.by_outsider;
+	before = reported.by_outsider;
 	actor_do(&outsider, 'f');
-	while (told.by_outsider == before)
+	while (reported.by_outsider == before)
 		wait_once(until);
 	ck_assert_uint_ge(process_events_counts(events).others, 2);
 	actor_end(&outsider);
@@ -492,14 +492,14 @@ START_TEST(threads_are_no_forks)
 	actor = actor_start();
 	await(PROCESS_FORK, getpid(), actor.pid);
 	settle();
-	before = told.count;
+	before = reported.count;
 	actor_do(&actor, 't');
 	actor_do(&actor, 'f');
-	while (told.count == before)
+	while (reported.count == before)
 		wait_once(deadline());
-	ck_assert_int_eq(told.events[before].what, PROCESS_FORK);
-	ck_assert_int_eq(told.events[before].pid, actor.pid);
-	ck_assert_uint_eq(told.count, before + 1);
+	ck_assert_int_eq(reported.events[before].what, PROCESS_FORK);
+	ck_assert_int_eq(reported.events[before].pid, actor.pid);
+	ck_assert_uint_eq(reported.count, before + 1);
 	actor_end(&actor);
 	end();
 }
@@ -533,20 +533,20 @@ START_TEST(an_overrun_is_told_when_it_is_over)
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)), 0);
 	for (int i = 0; i < 100; i++)
 		fork_once();
-	while (told.losses == 0)
+	while (reported.losses == 0)
 		wait_once(deadline());
-	ck_assert_uint_eq(process_events_counts(events).losses, told.losses);
-	ck_assert_uint_lt(told.count, 100);
+	ck_assert_uint_eq(process_events_counts(events).losses, reported.losses);
+	ck_assert_uint_lt(reported.count, 100);
 	/* Further messages arrive. Outsiders fork as well, so the buffer must be large enough for
 	 * their messages. */
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large)), 0);
 	do {
 		ck_assert(process_events_drain(events));
 	} while (!process_events_is_empty(events));
-	losses = told.losses;
+	losses = reported.losses;
 	last = fork_once();
 	await(PROCESS_FORK, getpid(), last);
-	ck_assert_uint_eq(told.losses, losses);
+	ck_assert_uint_eq(reported.losses, losses);
 	end();
 }
 END_TEST
@@ -558,9 +558,9 @@ START_TEST(a_closed_socket_is_the_end)
 	begin();
 	close(find_socket());
 	ck_assert(!process_events_drain(events));
-	ck_assert_uint_eq(told.losses, 1);
+	ck_assert_uint_eq(reported.losses, 1);
 	ck_assert(!process_events_drain(events));
-	ck_assert_uint_eq(told.losses, 1);
+	ck_assert_uint_eq(reported.losses, 1);
 	/* None of these messages does any harm. */
 	settle();
 	process_events_widen(events);
@@ -607,7 +607,7 @@ START_TEST(another_connector_with_its_number_is_left_alone)
 	ck_assert_int_eq(dup2(other, fd), fd);
 	close(other);
 	ck_assert(!process_events_drain(events));
-	ck_assert_uint_eq(told.losses, 1);
+	ck_assert_uint_eq(reported.losses, 1);
 	end();
 	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
 	fd_close_all();
@@ -621,10 +621,10 @@ START_TEST(too_many_new_ones_are_read_all)
 	begin();
 	for (pid_t pid = 1; pid < 100; pid++)
 		process_events_follow(events, 2 * pid);
-	told.followed_count = 0;
+	reported.followed_count = 0;
 	settle();
-	ck_assert_uint_eq(told.losses, 1);
-	ck_assert_uint_eq(told.followed_count, 0);
+	ck_assert_uint_eq(reported.losses, 1);
+	ck_assert_uint_eq(reported.followed_count, 0);
 	end();
 }
 END_TEST
@@ -664,7 +664,7 @@ static pid_t fork_below_mark(void)
 		begin_events();
 		settle_with(last + YOUNGER);
 		child = fork_once();
-		if (told.losses == 0 && child > last && child <= last + YOUNGER)
+		if (reported.losses == 0 && child > last && child <= last + YOUNGER)
 			return child;
 		process_events_close(events);
 	}
@@ -677,7 +677,7 @@ START_TEST(a_child_that_seems_old_means_a_loss)
 	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
 	child = fork_below_mark();
 	await(PROCESS_FORK, getpid(), child);
-	ck_assert_uint_ge(told.losses, 1);
+	ck_assert_uint_ge(reported.losses, 1);
 	ck_assert(process_events_is_unapplied(events));
 	end();
 }
@@ -691,10 +691,10 @@ START_TEST(numbers_that_went_round_unseen_mean_a_loss)
 	for (int i = 0; i < ATTEMPTS && losses > 0; i++) {
 		begin();
 		settle_with(2000);
-		losses = told.losses;
+		losses = reported.losses;
 		drain_all();
 		process_events_apply(events, 300);
-		ck_assert_uint_ge(told.losses, losses + 1);
+		ck_assert_uint_ge(reported.losses, losses + 1);
 		end();
 	}
 }
@@ -706,7 +706,7 @@ static void expect_refusal(int expected)
 {
 	struct failure failure = {NULL, 0};
 	struct process_events *refused = NULL;
-	int error = process_events_open(&refused, &hooks, &told, &failure);
+	int error = process_events_open(&refused, &hooks, &reported, &failure);
 
 	if (error != expected)
 		fprintf(stderr, "%s: %s\n", failure.step ? failure.step : "no failure",

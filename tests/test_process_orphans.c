@@ -76,7 +76,7 @@ static void watch(void)
 	ck_assert_int_eq(process_table_refresh(table), 0);
 }
 
-/* The pause after a search is not waited for: somebody leaves. */
+/* A process that leaves ends the pause after a search. */
 static void refresh(void)
 {
 	fake_proc_add(&fake, 11, parent, 110);

@@ -433,7 +433,7 @@ START_TEST(a_name_is_read_again)
 	ck_assert_int_eq(process_table_reread(table, &entry->process), 1);
 	ck_assert_str_eq(entry->process.name, "other");
 	/* The name of another process with its number is not its own. */
-	fake_proc_find(&fake, 10)->name = "stranger";
+	fake_proc_find(&fake, 10)->name = "another";
 	change(10, 101, 'S', false);
 	ck_assert_int_eq(process_table_reread(table, &entry->process), 0);
 	ck_assert_str_eq(entry->process.name, "other");

@@ -873,7 +873,7 @@ END_TEST
 
 START_TEST(real_orphan_adopted)
 {
-	pid_t root = puppet_start(0), bystander = puppet_start(3), orphan;
+	pid_t root = puppet_start(0), preexisting = puppet_start(3), orphan;
 	struct process_tree *tree;
 
 	if (!procfs_is_ours(&real))
@@ -887,7 +887,7 @@ START_TEST(real_orphan_adopted)
 	puppet_reap(0, 1);
 	refresh();
 	ck_assert(has(tree, orphan));
-	ck_assert(!has(tree, bystander));
+	ck_assert(!has(tree, preexisting));
 	ck_assert_uint_eq(process_tree_count(tree), 2);
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 }

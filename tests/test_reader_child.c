@@ -411,7 +411,7 @@ START_TEST(nsenter_complains)
 }
 END_TEST
 
-/* After its hello the child reports in frames, and standard error is nobody's. */
+/* After its hello the child reports in frames, and the library ignores its standard error. */
 START_TEST(complaints_count_until_the_hello)
 {
 	int complaints[2];

@@ -41,7 +41,8 @@ static void stop(const struct remote *remote)
 	ck_assert(WIFSTOPPED(status));
 }
 
-/* What stays, in the middle of what doesn't; and when the ring is full of what an outsider does. */
+/* Opens ports that stay open between many that do not, while a process outside of the tree fills
+ * the ring. */
 static void happen(const struct fixture *outsider, const struct fixture *server,
                    struct fixture_socket before[BEFORE], struct fixture_socket stable[STABLE],
                    int closed)
@@ -60,8 +61,8 @@ static void open_before(const struct fixture *server, struct fixture_socket befo
 		before[i] = fixture_listen(server, "127.0.0.1", 0);
 }
 
-/* The next poll by the clock is a day away: it is the loss that makes the watcher look. Unless
- * something was closed, which a member's descriptors tell as well, after a while. */
+/* The next scheduled poll is a day away, so the loss causes the read. If a port was closed, a full
+ * check of the owners would find the change too, but later. */
 START_TEST(what_is_open_after_an_overflow_is_reported)
 {
 	struct fixture server = fixture_start(_i % 2 ? SANDBOX_NETNS : 0),

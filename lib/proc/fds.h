@@ -44,7 +44,7 @@ struct fds_scan {
 	unsigned int ring_count;
 	int ring; /* the fdinfo file of one of them; -1: none is being read */
 	struct uring_files files;
-	unsigned int unnamed; /* TCP sockets of rings, of which the kernel doesn't say which */
+	unsigned int unnamed; /* TCP sockets of rings that the kernel does not name */
 };
 
 /* A scan that was not started. */

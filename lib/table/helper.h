@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* helper.h - the body of the forked child that reads the tables of another network namespace
  *
- * It enters the namespace, opens the tables, gives up every privilege, and then answers requests
- * until its request pipe ends (frame.h). It makes only raw system calls (sys.h) on its own
+ * The helper enters the namespace, opens the tables, gives up every privilege, and then answers
+ * requests until its request pipe ends (frame.h). It makes only raw system calls (sys.h) on its own
  * stack. */
 #ifndef HELPER_H
 #define HELPER_H
@@ -26,9 +26,9 @@
 #define HELPER_SANITIZED 0
 #endif
 
-/* Memory that a helper shares with the host. If the table is as in the answer that the host has,
- * the helper stores the sequence of the request here instead of answering it, so that nobody is
- * woken. */
+/* Memory that a helper shares with the host. If the table has not changed since the answer that the
+ * host has, the helper does not answer a request. It stores the sequence of the request here, so
+ * that no thread is woken. */
 struct helper_silence {
 	_Atomic uint32_t took; /* duration of the read, in us; stored before the sequence */
 	_Atomic uint32_t sequence;
@@ -40,7 +40,7 @@ struct helper_setup {
 	int netns;     /* the network namespace to enter */
 	int proc;      /* the /proc directory */
 	enum portwatch_table table;
-	bool closes; /* whether it passes on the kernel's reports of closed sockets */
+	bool closes;                    /* passes on the kernel's reports of closed sockets */
 	struct helper_silence *silence; /* NULL: none, so each request is answered */
 	bool linux_kernel; /* for table_source_init(); unknown after helper_drop_memory()
 	                    */
@@ -49,8 +49,8 @@ struct helper_setup {
 /* A child_body (spawn.h); arg is a struct helper_setup. The descriptors must be above 2. */
 int helper_main(void *arg);
 
-/* Writes a complete frame to the response pipe. Returns 0 or a negative errno. */
-/* Ends an answer that has failed, or the setup (sequence 0). step is one of step.h. */
+/* Writes the frame that ends a failed answer, or the failed setup (sequence 0). step is one of
+ * step.h. Returns 0 or a negative errno. */
 int helper_send_failure(int fd, uint32_t sequence, const char *step, int error);
 
 /* Isolates the child: not dumpable, only the given descriptors, moved to 0, 1, ... and open across
@@ -61,8 +61,7 @@ int helper_isolate(int *descriptors, int count);
 /* Enters a network namespace with the effective capabilities, or else the permitted ones, or else
  * as the owner of its user namespace. Returns 0 or a negative errno. */
 int helper_enter_netns(int netns);
-/* The identity of the present one, seen from inside through a /proc; zeros where it is unknown.
- */
+/* Stores the identity of the helper's present namespace, read through /proc; zeros if unknown. */
 struct netns_id;
 void helper_netns_identity(int proc, struct netns_id *id);
 

@@ -22,7 +22,7 @@ struct probe_target {
 	const struct procfs *procfs;
 	pid_t pid; /* of the process */
 	uint64_t start_time;
-	uint64_t inode; /* of the socket; 0: the port tells it */
+	uint64_t inode; /* of the socket; 0: unknown, the port identifies the socket */
 	uint16_t port;  /* on which the socket listens, host order */
 	/* Where the search begins, and where the next call has to continue it (0: the search is
 	 * complete), because it takes 2 ms at most. NULL: it takes as long as it takes. */

@@ -54,40 +54,40 @@ enum reader_state {
 int reader_open(struct reader **reader, enum portwatch_reader kind, enum portwatch_table table,
                 const struct reader_target *target, struct failure *failure);
 
-/* Closes it: kills its child. *child receives the child to reap (pid 0: there is none); the caller
- * reaps it. Until it is reaped, its PID must not be treated as a member of a tree. NULL reader
- * allowed. */
+/* Closes a reader and kills its child. *child receives the child to reap (pid 0: there is none);
+ * the caller reaps it. Until it is reaped, its PID must not be treated as a member of a tree. NULL
+ * reader allowed. */
 struct child;
 void reader_close(struct reader *reader, struct child *child);
 
 /* The descriptor to wait on (EPOLLIN), or -1 for a reader that answers at once and reports nothing.
- * Constant for the
- * reader's life. */
+ * It is constant for the life of the reader. */
 int reader_fd(const struct reader *reader);
-/* The PID of its child; 0 if it has none. */
+/* The PID of the child; 0: none. */
 pid_t reader_pid(const struct reader *reader);
 
 /* A number that changes while the child makes progress: its CPU time plus the bytes that it has
  * sent. It does not change while the child is stopped or waits. */
 uint64_t reader_progress(const struct reader *reader);
-/* The bytes that its child has sent. */
+/* The number of bytes that the child has sent. */
 uint64_t reader_received(const struct reader *reader);
 
 /* Requests the table. One request at a time. */
 enum reader_state reader_request(struct reader *reader);
-/* The same, but the answer may not come if the table is as it was in the last complete answer. Then
- * the descriptor does not become readable, so that nobody is woken; reader_take_unchanged() notices
- * it. Only where a complete answer precedes it, and its snapshot was used. */
+/* The same, but there may be no answer if the table has not changed since the last complete answer.
+ * Then the descriptor does not become readable, so that no thread is woken, and
+ * reader_take_unchanged() returns true. Requires a previous complete answer whose snapshot was
+ * used. */
 enum reader_state reader_request_changes(struct reader *reader);
-/* Whether the table has turned out to be unchanged: the request counts as answered, but there is no
- * snapshot. *took receives the duration of the read in the child, in nanoseconds. */
+/* Returns whether the table is unchanged: the request then counts as answered, without a snapshot.
+ * *took receives the duration of the read in the child, in nanoseconds. */
 bool reader_take_unchanged(struct reader *reader, uint64_t *took);
 /* Reads from the descriptor without blocking. */
 enum reader_state reader_process(struct reader *reader);
 
 /* Whether the reader reports closed sockets: 1; 0: the target did not request it; a negative errno:
- * why not. Known after the first complete table. -EBUSY: not any more, because so many sockets are
- * closed there that reports cost more than one percent of a CPU. */
+ * why not. Known after the first complete table. -EBUSY: the reports have ended, because closed
+ * sockets are so frequent that reports would cost more than one percent of a CPU. */
 int reader_reports_closed(const struct reader *reader);
 /* Whether a listening socket was closed since the last call or the last request: then the table
  * must be read. Called after each reader_process(), also without a request. */
@@ -99,7 +99,7 @@ bool reader_take_closed(struct reader *reader);
 const struct snapshot *reader_snapshot(const struct reader *reader);
 /* Moves this table to the caller, which clears it. */
 struct snapshot reader_take_snapshot(struct reader *reader);
-/* Why the reader is broken, or why it said RETRY. */
+/* Why the reader is broken, or why the last read must be retried. */
 struct failure reader_failure(const struct reader *reader);
 /* The present form: DIAG or PROCFS; AUTO before the first complete table. */
 enum portwatch_table reader_table(const struct reader *reader);

@@ -10,13 +10,14 @@
  * processes are checked against it. */
 #define ERRNO_MAX 4095
 
-/* Whether a negative errno says that something is not allowed, and won't be soon. */
+/* Returns whether a negative errno is a refusal, which a retry will not change soon. */
 static inline bool error_is_refusal(int error)
 {
 	return error == -EACCES || error == -EPERM;
 }
 
-/* Whether a negative errno says that descriptors or memory are used up: nothing is known then. */
+/* Returns whether a negative errno is a lack of descriptors or memory, after which nothing is
+ * known. */
 static inline bool error_is_shortage(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;

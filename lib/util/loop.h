@@ -32,7 +32,7 @@ struct loop_slot;
 
 /* The number of PIDs of reaped children that are kept. */
 #define LOOP_REAPED_MAX 32
-/* So many children that were killed and don't end are too many to make more that may not. */
+/* While so many killed children have not ended, no further child that may not end is started. */
 #define REAPING_MAX 32
 
 struct loop {

@@ -126,7 +126,7 @@ bool wait_until(bool (*done)(void *data), void *data)
 	return true;
 }
 
-static void tell(int puppet, const struct order *order)
+static void send_order(int puppet, const struct order *order)
 {
 	ck_assert_int_eq(send(strings[puppet][0], order, sizeof(*order), MSG_NOSIGNAL),
 	                 (ssize_t)sizeof(*order));
@@ -138,7 +138,7 @@ static long ask(int puppet, char what, int other)
 	struct order order = {.what = what, .puppet = other, .pid = pids[other]};
 	long result;
 
-	tell(puppet, &order);
+	send_order(puppet, &order);
 	setsockopt(strings[puppet][0], SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof(longest));
 	ck_assert_int_eq(recv(strings[puppet][0], &result, sizeof(result), 0),
 	                 (ssize_t)sizeof(result));
@@ -192,7 +192,7 @@ void puppet_exit(int puppet)
 {
 	const struct order order = {.what = 'x'};
 
-	tell(puppet, &order);
+	send_order(puppet, &order);
 	ck_assert(wait_until(is_dead, &pids[puppet]));
 }
 
@@ -205,7 +205,7 @@ void puppet_lose_leader(int puppet)
 {
 	const struct order order = {.what = 't'};
 
-	tell(puppet, &order);
+	send_order(puppet, &order);
 	ck_assert(wait_until(has_lost_leader, &pids[puppet]));
 }
 
