@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_cost.c - what polling must not do while nothing happens: calls are counted, not timed */
+/* test_cost.c - what the start and polling must not do: calls are counted, not timed */
 #include <poll.h>
 #include <string.h>
 
@@ -163,17 +163,41 @@ START_TEST(nothing_grows)
 }
 END_TEST
 
+/* Where no process of a tree leads a session or group, nothing can prove that an orphan belongs to
+ * it. */
+START_TEST(the_start_lists_no_children_of_ancestors)
+{
+	struct fixture parent = fixture_start(SANDBOX_NETNS), root = fixture_fork(&parent);
+	struct collect collect;
+
+	wrap_reset();
+	wrap_note_name("children");
+	collect_new(&collect, root.pid);
+	ck_assert_int_eq(portwatch_set_notifier(collect.watcher, false), 0);
+	collect_start(&collect);
+	wait_reads(&collect, 3);
+	/* Those of the root, in the first scan and in each read of the trees. */
+	ck_assert_uint_le(wrap_noted(),
+	                  1 + portwatch_get_stat(collect.watcher, PORTWATCH_STAT_TREE_READS));
+	collect_free(&collect);
+	fixture_end(&root);
+	fixture_end(&parent);
+}
+END_TEST
+
 static Suite *make(void)
 {
 	Suite *suite = suite_create("cost");
-	TCase *idle = tcase_create("idle");
+	TCase *idle = tcase_create("idle"), *start = tcase_create("start");
 
 	tcase_add_loop_test(idle, a_helper_is_forked_once, 0, 2);
 	tcase_add_loop_test(idle, an_idle_poll_looks_through_no_descriptors, 0, 2);
 	tcase_add_loop_test(idle, processes_outside_the_tree_are_not_opened, 0, 2);
 	tcase_add_loop_test(idle, an_idle_poll_is_not_answered, 0, 2);
 	tcase_add_loop_test(idle, nothing_grows, 0, 2);
+	tcase_add_test(start, the_start_lists_no_children_of_ancestors);
 	suite_add_tcase(suite, idle);
+	suite_add_tcase(suite, start);
 	return suite;
 }
 
