@@ -354,6 +354,9 @@ struct search {
 	const struct netns_id *id;
 	struct candidate best;
 	struct candidate member; /* the best one apart from init processes outside of the tree */
+	bool asked_own_init;     /* whether the library's own init process was considered: */
+	bool closed;             /* it lives in the namespace, which cannot be opened by it; or */
+	uint64_t inode;          /* of the link, if it was chosen */
 	int error; /* why a process could not be examined; 0: all could, or were gone */
 };
 
@@ -396,14 +399,40 @@ static pid_t consider(struct search *search, pid_t pid)
 	return consider_at(search, pid, 0);
 }
 
+/* Whether the namespace of a process can be opened; reads the inode number of the link. */
+static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
+{
+	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
+	uint64_t found = 0;
+
+	if (process < 0 || procfs_netns_inode(process, &found) < 0)
+		return false;
+	if (found == 0) {
+		caps_set taken = caps_begin(CAPS_READ_PROCESS);
+
+		if (taken && procfs_netns_inode(process, &found) < 0)
+			found = 0;
+		caps_end(taken);
+	}
+	if (found == 0)
+		return false;
+	*inode = found;
+	return true;
+}
+
 /* If a member lives in the library's own PID namespace, no other init process can be its ancestor.
  */
 static void consider_own_init(struct search *search)
 {
-	if (search->best.depth != 1 || search->best.init || search->member.pid != 0)
+	if (search->best.depth != 1 || search->best.init || search->asked_own_init)
 		return;
+	search->asked_own_init = true;
 	search->member = search->best;
 	consider_at(search, 1, 1);
+	if (!search->best.init || is_readable(search->procfs, 1, &search->inode))
+		return;
+	search->best = search->member;
+	search->closed = true;
 }
 
 static void consider_members(struct search *search, struct netns *ns)
@@ -486,26 +515,6 @@ static int enter_through_socket(struct netns *ns)
 	return result;
 }
 
-static bool is_readable(const struct procfs *procfs, pid_t pid, uint64_t *inode)
-{
-	CLEANUP_CLOSE int process = procfs_open_process(procfs, pid);
-	uint64_t found = 0;
-
-	if (process < 0 || procfs_netns_inode(process, &found) < 0)
-		return false;
-	if (found == 0) {
-		caps_set taken = caps_begin(CAPS_READ_PROCESS);
-
-		if (taken && procfs_netns_inode(process, &found) < 0)
-			found = 0;
-		caps_end(taken);
-	}
-	if (found == 0)
-		return false;
-	*inode = found;
-	return true;
-}
-
 /* The inode number if the namespace is the library's own, whose link is always readable; or 0. */
 static uint64_t own_inode(const struct procfs *procfs, const struct netns_id *id)
 {
@@ -558,10 +567,10 @@ int placement_enter(struct placement *placement, struct netns *ns, struct reader
 	}
 	if (search.best.pid == 0)
 		return search.error;
-	if (search.member.pid == 0 || !search.best.init)
+	if (search.inode == 0)
 		search.member = search.best;
-	parent = search.best.ppid;
 	/* No ancestor lives in a PID namespace further inside. */
+	parent = search.closed && search.member.depth == 1 ? 0 : search.best.ppid;
 	for (int i = 0; i < ANCESTORS_MAX && parent > 0 && !search.best.init; i++)
 		parent = consider_at(&search, parent, search.member.depth == 1);
 	/* If a member has entered a container from outside, the init process of the container is
@@ -570,8 +579,10 @@ int placement_enter(struct placement *placement, struct netns *ns, struct reader
 		consider(&search, inits_find(&placement->inits, &ns->id));
 	/* A member whose namespace can be opened is preferred to an init process whose namespace
 	 * cannot. */
-	if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
-	    is_readable(search.procfs, search.member.pid, &ns->inode))
+	if (search.inode)
+		ns->inode = search.inode;
+	else if (!is_readable(search.procfs, search.best.pid, &ns->inode) &&
+	         is_readable(search.procfs, search.member.pid, &ns->inode))
 		search.best = search.member;
 	if (ns->inode == 0)
 		ns->inode = own_inode(search.procfs, &ns->id);
