@@ -527,13 +527,16 @@ static void take_silence(struct netns *ns, uint64_t now)
 	ns->workers->observer->completed(ns->workers->data, ns);
 }
 
-/* Helpers whose silent requests are answered may be given up. */
-static void take_all_silence(struct netns_table *table, uint64_t now)
+/* Makes room for a helper. Helpers that keep silent may be given up. */
+static bool make_room(struct netns *ns, uint64_t now)
 {
-	struct netns *ns;
+	struct netns *other;
 
-	list_each (ns, &table->helpers, struct netns, helper)
-		take_silence(ns, now);
+	if (netns_make_room(ns))
+		return true;
+	list_each (other, &ns->workers->helpers, struct netns, helper)
+		take_silence(other, now);
+	return netns_make_room(ns);
 }
 
 /* Handles reports of the reader that no request has caused. */
@@ -607,9 +610,7 @@ static void request(struct netns *ns, uint64_t now)
 	ns->again = false;
 	ns->next = UINT64_MAX;
 	ns->expected_at = UINT64_MAX;
-	if (!ns->reader)
-		take_all_silence(ns->workers, now);
-	if (!ns->reader && !netns_make_room(ns)) {
+	if (!ns->reader && !make_room(ns, now)) {
 		ns->again = true;
 		turns_put_back(&ns->workers->turns, &ns->place, urgency_of(ns), now + ROOM_PAUSE);
 		return;
