@@ -41,7 +41,7 @@ START_TEST(new_refuses_what_is_no_process)
 }
 END_TEST
 
-START_TEST(nothing_is_done_with_null)
+START_TEST(null_is_refused)
 {
 	portwatch_free(NULL);
 	ck_assert_int_eq(portwatch_start(NULL), -EINVAL);
@@ -351,7 +351,7 @@ static Suite *make(void)
 	      *said = tcase_create("said");
 
 	tcase_add_test(refused, new_refuses_what_is_no_process);
-	tcase_add_test(refused, nothing_is_done_with_null);
+	tcase_add_test(refused, null_is_refused);
 	tcase_add_test(refused, the_version_is_that_of_the_package);
 	tcase_add_test(refused, options_are_checked);
 	tcase_add_test(refused, a_watcher_starts_once_and_keeps_its_options);

@@ -257,7 +257,7 @@ START_TEST(after_a_call_that_lasted_there_is_a_rest)
 END_TEST
 
 /* A call that is still running is no obstacle to the next one after the rest. */
-START_TEST(one_that_lasts_is_not_the_end)
+START_TEST(a_long_call_does_not_prevent_later_calls)
 {
 	ck_assert_int_eq(call(&lasting), -ETIMEDOUT);
 	await(&entered);
@@ -333,7 +333,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(late, setup, NULL);
 	tcase_add_test(late, a_call_that_lasts_is_abandoned);
 	tcase_add_test(late, after_a_call_that_lasted_there_is_a_rest);
-	tcase_add_test(late, one_that_lasts_is_not_the_end);
+	tcase_add_test(late, a_long_call_does_not_prevent_later_calls);
 	tcase_add_test(late, no_more_than_the_limit_last);
 	tcase_add_test(late, a_child_has_no_calls_of_its_parent);
 	suite_add_tcase(suite, late);

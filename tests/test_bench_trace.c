@@ -53,7 +53,7 @@ static void add(struct tasks *tasks, pid_t pid)
 	tasks->each[tasks->count++] = pid;
 }
 
-START_TEST(tasks_that_are_gone_are_no_refusal)
+START_TEST(tasks_that_have_ended_are_not_a_refusal)
 {
 	static struct tasks threads, helpers;
 	pid_t zombie = start(true), reaped = start(true);
@@ -104,7 +104,7 @@ static Suite *make_suite(void)
 	TCase *all = tcase_create("bench_trace");
 
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_add_test(all, tasks_that_are_gone_are_no_refusal);
+	tcase_add_test(all, tasks_that_have_ended_are_not_a_refusal);
 	tcase_add_test(all, a_refusal_is_reported);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -61,7 +61,7 @@ static void start_like_a_file(void)
 	cap_free(caps);
 }
 
-START_TEST(what_is_taken_is_given_back)
+START_TEST(raised_capabilities_are_lowered)
 {
 	char *before, *after;
 	caps_set taken;
@@ -81,7 +81,7 @@ START_TEST(what_is_taken_is_given_back)
 END_TEST
 
 /* Also if libcap has no memory, or a call is refused once. */
-START_TEST(what_is_taken_is_given_back_whatever_fails)
+START_TEST(raised_capabilities_are_lowered_after_failures)
 {
 	static const char *const calls[] = {"cap_get_proc", "cap_set_flag", "cap_set_proc"};
 	caps_set taken;
@@ -97,7 +97,7 @@ START_TEST(what_is_taken_is_given_back_whatever_fails)
 }
 END_TEST
 
-START_TEST(what_cannot_be_taken_is_not)
+START_TEST(capabilities_that_cannot_be_raised_are_unchanged)
 {
 	static const char *const calls[] = {"cap_get_proc", "cap_set_proc"};
 
@@ -130,7 +130,7 @@ END_TEST
 
 /* CAP_SYS_PTRACE replaces all others. Without CAP_SYS_PTRACE no capability is given up permanently:
  * the kernel compares the capabilities of the other process with those that are effective here. */
-START_TEST(what_it_takes_to_look_is_kept)
+START_TEST(capabilities_that_reading_needs_are_kept)
 {
 	static const cap_value_t own[] = {CAP_CHOWN, CAP_NET_BIND_SERVICE};
 	cap_t caps = cap_init();
@@ -171,7 +171,7 @@ static const struct {
 #define FAILURES ((int)(sizeof(failures) / sizeof(failures[0])))
 
 /* After a failure, nothing has changed, and the caller gets the error. */
-START_TEST(what_cannot_be_given_up_is_reported)
+START_TEST(capabilities_that_cannot_be_given_up_are_reported)
 {
 	char *before, *after;
 
@@ -192,13 +192,13 @@ static Suite *make(void)
 	Suite *suite = suite_create("caps");
 	TCase *raise = tcase_create("raise"), *limit = tcase_create("limit");
 
-	tcase_add_test(raise, what_is_taken_is_given_back);
-	tcase_add_loop_test(raise, what_is_taken_is_given_back_whatever_fails, 0, 3);
-	tcase_add_loop_test(raise, what_cannot_be_taken_is_not, 0, 2);
+	tcase_add_test(raise, raised_capabilities_are_lowered);
+	tcase_add_loop_test(raise, raised_capabilities_are_lowered_after_failures, 0, 3);
+	tcase_add_loop_test(raise, capabilities_that_cannot_be_raised_are_unchanged, 0, 2);
 	suite_add_tcase(suite, raise);
 	tcase_add_test(limit, the_rest_is_given_up);
-	tcase_add_test(limit, what_it_takes_to_look_is_kept);
-	tcase_add_loop_test(limit, what_cannot_be_given_up_is_reported, 0, FAILURES);
+	tcase_add_test(limit, capabilities_that_reading_needs_are_kept);
+	tcase_add_loop_test(limit, capabilities_that_cannot_be_given_up_are_reported, 0, FAILURES);
 	suite_add_tcase(suite, limit);
 	return suite;
 }

@@ -274,7 +274,7 @@ START_TEST(a_helper_reports_once)
 }
 END_TEST
 
-START_TEST(a_reader_that_was_not_asked)
+START_TEST(a_reader_without_a_request_for_closes)
 {
 	fixture = fixture_start(SANDBOX_NETNS);
 	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
@@ -414,7 +414,7 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, kernel);
 	tcase_add_loop_test(reader, a_reader_reports, 0, READERS);
 	tcase_add_test(reader, a_helper_reports_once);
-	tcase_add_test(reader, a_reader_that_was_not_asked);
+	tcase_add_test(reader, a_reader_without_a_request_for_closes);
 	suite_add_tcase(suite, reader);
 	tcase_add_loop_test(watcher, a_close_is_reported_at_once, 0, READERS);
 	tcase_add_loop_test(watcher, a_close_without_report, 0, READERS);

@@ -105,7 +105,7 @@ START_TEST(text_of_ipv6_has_brackets)
 }
 END_TEST
 
-START_TEST(text_tells_what_is_unusual)
+START_TEST(text_shows_unusual_values)
 {
 	struct format_fields fields = make_open();
 
@@ -240,7 +240,7 @@ static const char *format_own(const struct format_fields *fields, const char *fo
 	return line;
 }
 
-START_TEST(a_form_of_ones_own)
+START_TEST(a_user_format)
 {
 	struct format_fields fields = make_open();
 
@@ -260,7 +260,7 @@ START_TEST(a_form_of_ones_own)
 END_TEST
 
 /* A process name cannot imitate other output, and a line always ends with a newline. */
-START_TEST(a_form_of_ones_own_is_safe)
+START_TEST(a_user_format_is_escaped)
 {
 	struct format_fields fields = make_open();
 	char name[FORMAT_NAME_MAX + 1], format[FORMAT_TEXT_MAX + 2] = "";
@@ -302,7 +302,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, text_of_ipv4);
 	tcase_add_test(tcase, text_with_a_date);
 	tcase_add_test(tcase, text_of_ipv6_has_brackets);
-	tcase_add_test(tcase, text_tells_what_is_unusual);
+	tcase_add_test(tcase, text_shows_unusual_values);
 	tcase_add_test(tcase, text_of_the_end);
 	tcase_add_test(tcase, colour_is_in_the_kind_alone);
 	tcase_add_test(tcase, text_escapes_the_name);
@@ -311,8 +311,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, json_has_null_for_the_unknown);
 	tcase_add_test(tcase, json_escapes_the_name);
 	tcase_add_test(tcase, a_long_name_is_cut_and_the_line_stays_whole);
-	tcase_add_test(tcase, a_form_of_ones_own);
-	tcase_add_test(tcase, a_form_of_ones_own_is_safe);
+	tcase_add_test(tcase, a_user_format);
+	tcase_add_test(tcase, a_user_format_is_escaped);
 	tcase_add_loop_test(tcase, bad_forms_are_refused, 0,
 	                    (int)(sizeof(bad_formats) / sizeof(bad_formats[0])));
 	suite_add_tcase(suite, tcase);

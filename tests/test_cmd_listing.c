@@ -109,7 +109,7 @@ START_TEST(events_change_the_rows)
 }
 END_TEST
 
-START_TEST(what_is_unusual_is_shown)
+START_TEST(unusual_values_are_shown)
 {
 	struct format_fields fields = make(1, "127.0.0.1", 80);
 
@@ -213,7 +213,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, rows_are_sorted_and_columns_are_even);
 	tcase_add_test(tcase, events_change_the_rows);
-	tcase_add_test(tcase, what_is_unusual_is_shown);
+	tcase_add_test(tcase, unusual_values_are_shown);
 	tcase_add_test(tcase, untrusted_bytes_are_escaped);
 	tcase_add_test(tcase, a_narrow_terminal_cuts_all_but_the_address);
 	tcase_add_test(tcase, colour_is_in_the_address_alone);

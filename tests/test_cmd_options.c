@@ -93,7 +93,7 @@ START_TEST(long_and_short_names_are_the_same)
 }
 END_TEST
 
-START_TEST(what_is_printed_and_when)
+START_TEST(options_of_the_output)
 {
 	ck_assert_int_eq(parse("--wait=3000 -t 1.5 --format={port} --fd=7 1"), 0);
 	ck_assert_int_eq(options.wait, 1);
@@ -381,7 +381,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, NULL, free_options);
 	tcase_add_test(tcase, defaults);
 	tcase_add_test(tcase, long_and_short_names_are_the_same);
-	tcase_add_test(tcase, what_is_printed_and_when);
+	tcase_add_test(tcase, options_of_the_output);
 	tcase_add_test(tcase, a_first_operand_that_is_no_number_is_a_command);
 	tcase_add_test(tcase, process_ids_are_also_options);
 	tcase_add_test(tcase, choices_are_those_of_the_library);

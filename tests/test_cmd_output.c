@@ -185,7 +185,7 @@ START_TEST(lines_that_wait_are_written_together)
 }
 END_TEST
 
-START_TEST(a_reader_that_has_gone_is_reported)
+START_TEST(a_closed_output_is_reported)
 {
 	close(pipe_fds[0]);
 	ck_assert_int_eq(put(LINE), -EPIPE);
@@ -237,7 +237,7 @@ END_TEST
 
 /* Writes more than a pipe takes, and nothing reads the pipe: at the end, the waiting messages are
  * dropped. */
-START_TEST(messages_that_were_held_back_wait_for_nobody)
+START_TEST(delayed_messages_are_dropped_at_the_end)
 {
 	char word[180], data[16384];
 	int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -272,11 +272,11 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, a_directory_is_refused);
 	tcase_add_test(tcase, a_full_pipe_stops_nothing);
 	tcase_add_test(tcase, lines_that_wait_are_written_together);
-	tcase_add_test(tcase, a_reader_that_has_gone_is_reported);
+	tcase_add_test(tcase, a_closed_output_is_reported);
 	tcase_add_test(tcase, a_full_disk_is_reported);
 	tcase_add_test(tcase, lines_after_the_end_are_dropped);
 	tcase_add_test(tcase, a_descriptor_of_the_callers);
-	tcase_add_test(tcase, messages_that_were_held_back_wait_for_nobody);
+	tcase_add_test(tcase, delayed_messages_are_dropped_at_the_end);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -154,7 +154,7 @@ START_TEST(unknown_namespaces_are_not_mixed_up)
 }
 END_TEST
 
-START_TEST(one_watcher_speaks_for_all)
+START_TEST(one_watcher_reports_a_shared_port)
 {
 	expect(0, OPEN, 7, OPEN, 7);
 	ck_assert_int_eq(say(1, OPEN, 8), 0);
@@ -167,7 +167,7 @@ START_TEST(one_watcher_speaks_for_all)
 }
 END_TEST
 
-START_TEST(who_knows_the_owner_speaks)
+START_TEST(the_watcher_that_knows_the_owner_reports)
 {
 	expect(0, OPEN, 0, OPEN, 0);
 	expect(1, OPEN, 8, OWNER, 8);
@@ -251,8 +251,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, the_first_open_and_the_last_close_count);
 	tcase_add_test(tcase, namespaces_families_and_addresses_differ);
 	tcase_add_test(tcase, unknown_namespaces_are_not_mixed_up);
-	tcase_add_test(tcase, one_watcher_speaks_for_all);
-	tcase_add_test(tcase, who_knows_the_owner_speaks);
+	tcase_add_test(tcase, one_watcher_reports_a_shared_port);
+	tcase_add_test(tcase, the_watcher_that_knows_the_owner_reports);
 	tcase_add_test(tcase, the_last_close_names_who_was_known);
 	tcase_add_test(tcase, one_id_from_the_open_to_the_close);
 	tcase_add_test(tcase, ends_always_count);

@@ -69,7 +69,7 @@ START_TEST(an_open_waits_for_its_time)
 }
 END_TEST
 
-START_TEST(what_closes_before_is_not_spoken_of)
+START_TEST(a_port_that_closes_early_is_not_reported)
 {
 	ck_assert(!take(PORTWATCH_EVENT_OPEN, 1, 1000));
 	ck_assert(!take(PORTWATCH_EVENT_OPEN, 2, 1000));
@@ -127,7 +127,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, an_open_waits_for_its_time);
-	tcase_add_test(tcase, what_closes_before_is_not_spoken_of);
+	tcase_add_test(tcase, a_port_that_closes_early_is_not_reported);
 	tcase_add_test(tcase, the_owner_is_the_last_one);
 	tcase_add_test(tcase, the_end_and_no_delay_pass);
 	suite_add_tcase(suite, tcase);

@@ -55,7 +55,7 @@ START_TEST(utf8_passes_only_where_the_terminal_takes_it)
 }
 END_TEST
 
-START_TEST(what_hides_or_reorders_is_escaped)
+START_TEST(invisible_and_reordering_characters_are_escaped)
 {
 	/* U+3164 HANGUL FILLER, U+2800 BRAILLE PATTERN BLANK */
 	ck_assert_str_eq(visible("a\xe3\x85\xa4", true), "a\\xe3\\x85\\xa4");
@@ -106,7 +106,7 @@ START_TEST(json_escapes_what_json_and_terminals_need)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_left_out_whole)
+START_TEST(text_that_does_not_fit_is_left_out_as_a_whole)
 {
 	char small[8];
 	struct text text;
@@ -132,11 +132,11 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, ordinary_names_are_kept);
 	tcase_add_test(tcase, controls_and_backslash_are_escaped_for_a_terminal);
 	tcase_add_test(tcase, utf8_passes_only_where_the_terminal_takes_it);
-	tcase_add_test(tcase, what_hides_or_reorders_is_escaped);
+	tcase_add_test(tcase, invisible_and_reordering_characters_are_escaped);
 	tcase_add_loop_test(tcase, invalid_utf8_is_escaped_byte_by_byte, 0,
 	                    (int)(sizeof(invalid) / sizeof(invalid[0])));
 	tcase_add_test(tcase, json_escapes_what_json_and_terminals_need);
-	tcase_add_test(tcase, what_does_not_fit_is_left_out_whole);
+	tcase_add_test(tcase, text_that_does_not_fit_is_left_out_as_a_whole);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

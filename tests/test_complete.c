@@ -77,7 +77,7 @@ START_TEST(nothing_is_seen_before_the_start)
 }
 END_TEST
 
-START_TEST(what_is_not_seen_has_a_reason)
+START_TEST(incompleteness_has_a_reason)
 {
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
 	it.subscription->unplaced = true;
@@ -164,7 +164,7 @@ START_TEST(a_limit_is_warned_of_at_once)
 }
 END_TEST
 
-START_TEST(who_refused_is_asked_again)
+START_TEST(an_unreadable_member_is_read_again)
 {
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
 	unreadable_note(it.subscription, member(20), -EACCES);
@@ -185,7 +185,7 @@ START_TEST(who_refused_is_asked_again)
 }
 END_TEST
 
-START_TEST(where_everybody_counts_no_member_is_asked)
+START_TEST(in_scope_netns_no_member_is_read_again)
 {
 	begin_with(PORTWATCH_SCOPE_NETNS, 100);
 	unreadable_note(it.subscription, member(20), -EACCES);
@@ -194,7 +194,7 @@ START_TEST(where_everybody_counts_no_member_is_asked)
 END_TEST
 
 /* Only four are kept, and the oldest is replaced. The helper of a session manager never listens. */
-START_TEST(those_that_refuse_are_bounded)
+START_TEST(unreadable_members_are_bounded)
 {
 	struct process others[UNREADABLE_MAX + 1];
 	struct process idle = {.pid = 99, .name = "(sd-pam)"};
@@ -213,7 +213,7 @@ START_TEST(those_that_refuse_are_bounded)
 END_TEST
 
 /* A failure that was too short for a warning is logged at the end if it has lasted until then. */
-START_TEST(the_end_asks_once_more)
+START_TEST(unreadable_members_are_read_again_at_the_end)
 {
 	begin_with(PORTWATCH_SCOPE_TREE, 100);
 	unreadable_note(it.subscription, member(20), -EACCES);
@@ -229,7 +229,7 @@ START_TEST(the_end_asks_once_more)
 END_TEST
 
 /* An old kernel does not show the sockets of an io_uring. */
-START_TEST(sockets_that_cannot_be_told_apart)
+START_TEST(unnamed_sockets_of_an_io_uring)
 {
 	struct listener row = subscriber_listener(80, 1);
 
@@ -257,17 +257,17 @@ static Suite *make(void)
 	tcase_add_checked_fixture(check, setup, teardown);
 	tcase_add_test(check, everything_is_seen);
 	tcase_add_test(check, nothing_is_seen_before_the_start);
-	tcase_add_test(check, what_is_not_seen_has_a_reason);
+	tcase_add_test(check, incompleteness_has_a_reason);
 	tcase_add_test(check, members_beyond_the_limit_are_left_out);
 	suite_add_tcase(suite, check);
 	tcase_add_checked_fixture(members, setup, teardown);
 	tcase_add_test(members, a_member_that_refuses_for_long_is_warned_of_once);
 	tcase_add_test(members, a_limit_is_warned_of_at_once);
-	tcase_add_test(members, who_refused_is_asked_again);
-	tcase_add_test(members, where_everybody_counts_no_member_is_asked);
-	tcase_add_test(members, those_that_refuse_are_bounded);
-	tcase_add_test(members, the_end_asks_once_more);
-	tcase_add_test(members, sockets_that_cannot_be_told_apart);
+	tcase_add_test(members, an_unreadable_member_is_read_again);
+	tcase_add_test(members, in_scope_netns_no_member_is_read_again);
+	tcase_add_test(members, unreadable_members_are_bounded);
+	tcase_add_test(members, unreadable_members_are_read_again_at_the_end);
+	tcase_add_test(members, unnamed_sockets_of_an_io_uring);
 	suite_add_tcase(suite, members);
 	return suite;
 }

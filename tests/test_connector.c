@@ -372,7 +372,7 @@ START_TEST(more_than_fit)
 }
 END_TEST
 
-START_TEST(the_closest_become_one)
+START_TEST(the_closest_ranges_are_merged)
 {
 	for (pid_t i = 0; i < PROCESS_FILTER_RANGES; i++)
 		process_filter_add(&filter, 1000 * (i + 1));
@@ -415,7 +415,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(ranges, setup, teardown);
 	tcase_add_test(ranges, ranges_grow_together);
 	tcase_add_loop_test(ranges, more_than_fit, 0, 20);
-	tcase_add_test(ranges, the_closest_become_one);
+	tcase_add_test(ranges, the_closest_ranges_are_merged);
 	suite_add_tcase(suite, ranges);
 	return suite;
 }

@@ -65,7 +65,7 @@ END_TEST
 
 /* One scan of everything every few seconds is the exception, because a socket can be passed on
  * without any event. */
-START_TEST(an_idle_poll_looks_through_no_descriptors)
+START_TEST(an_idle_poll_cycle_scans_no_descriptors)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS), child = fixture_fork(&server);
 	struct collect collect;
@@ -191,7 +191,7 @@ static Suite *make(void)
 	TCase *idle = tcase_create("idle"), *start = tcase_create("start");
 
 	tcase_add_loop_test(idle, a_helper_is_forked_once, 0, 2);
-	tcase_add_loop_test(idle, an_idle_poll_looks_through_no_descriptors, 0, 2);
+	tcase_add_loop_test(idle, an_idle_poll_cycle_scans_no_descriptors, 0, 2);
 	tcase_add_loop_test(idle, processes_outside_the_tree_are_not_opened, 0, 2);
 	tcase_add_loop_test(idle, an_idle_poll_is_not_answered, 0, 2);
 	tcase_add_loop_test(idle, nothing_grows, 0, 2);

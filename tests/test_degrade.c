@@ -211,7 +211,7 @@ static void open_some(const struct fixture *server)
 		fixture_listen_with(server, "::", 0, LISTEN_V6ONLY);
 }
 
-START_TEST(the_next_way_tells_the_same)
+START_TEST(the_next_mechanism_reports_the_same)
 {
 	const struct refusal *refusal = &refusals[_i % AT_START];
 	int error = errors[_i / AT_START % 3];
@@ -361,7 +361,7 @@ START_TEST(each_watcher_is_logged_once)
 END_TEST
 
 /* A failing attempt leaves the working mechanisms unchanged. */
-START_TEST(what_reports_already_goes_on_reporting)
+START_TEST(working_mechanisms_continue_to_report)
 {
 	struct fixture servers[2];
 	struct collect collects[2];
@@ -482,14 +482,14 @@ static Suite *make(void)
 	Suite *suite = suite_create("degrade");
 	TCase *refused = tcase_create("refused"), *logged = tcase_create("logged");
 
-	tcase_add_loop_test(refused, the_next_way_tells_the_same, 0, AT_START * 3 * 2);
+	tcase_add_loop_test(refused, the_next_mechanism_reports_the_same, 0, AT_START * 3 * 2);
 	tcase_add_loop_test(refused, a_mounted_tracefs_needs_no_mount_of_our_own, 0, 3);
 	tcase_add_loop_test(refused, a_loadavg_of_somebody_else_hides_no_child, 0, 2);
 	tcase_add_test(refused, a_helper_that_the_kernel_does_not_know);
 	tcase_add_loop_test(refused, a_kernel_that_is_locked_down, 0, 2);
 	suite_add_tcase(suite, refused);
 	tcase_add_test(logged, each_watcher_is_logged_once);
-	tcase_add_test(logged, what_reports_already_goes_on_reporting);
+	tcase_add_test(logged, working_mechanisms_continue_to_report);
 	tcase_add_loop_test(logged, a_table_that_is_refused_later, 0, 2);
 	suite_add_tcase(suite, logged);
 	return suite;

@@ -22,7 +22,7 @@ static void watch_with(struct collect *collect, pid_t pid, int notifier)
 		test_skip("no notifier");
 }
 
-START_TEST(a_thread_may_live_elsewhere)
+START_TEST(a_thread_can_be_in_another_namespace)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS), thread = fixture_fork(&root);
 	struct fixture_socket socket;
@@ -47,7 +47,7 @@ START_TEST(a_thread_may_live_elsewhere)
 END_TEST
 
 /* Two processes, which are scanned alternately, have more threads than one pass scans. */
-START_TEST(none_of_many_threads_is_passed_over_for_ever)
+START_TEST(each_of_many_threads_is_located)
 {
 	struct fixture root = fixture_start(SANDBOX_NETNS), members[2];
 	struct fixture_socket sockets[2];
@@ -132,8 +132,8 @@ static Suite *make(void)
 	Suite *suite = suite_create("elsewhere");
 	TCase *found = tcase_create("found"), *shares = tcase_create("shares");
 
-	tcase_add_loop_test(found, a_thread_may_live_elsewhere, 0, 2);
-	tcase_add_test(found, none_of_many_threads_is_passed_over_for_ever);
+	tcase_add_loop_test(found, a_thread_can_be_in_another_namespace, 0, 2);
+	tcase_add_test(found, each_of_many_threads_is_located);
 	suite_add_tcase(suite, found);
 	tcase_add_checked_fixture(shares, set_up_trees, tear_down_trees);
 	tcase_add_test(shares, a_tree_takes_nothing_from_the_share_of_another);

@@ -147,7 +147,7 @@ START_TEST(reads_again_at_longer_and_longer_pauses_and_gives_up)
 END_TEST
 
 /* SO_REUSEPORT: the row of another socket is not the one that was reported. */
-START_TEST(a_row_that_was_there_before_does_not_meet_it)
+START_TEST(a_known_row_does_not_meet_the_expectation)
 {
 	show_socket(80, 1);
 	ck_assert_uint_eq(milliseconds(), 0);
@@ -261,7 +261,7 @@ START_TEST(mapped_addresses_are_met_as_ipv4)
 }
 END_TEST
 
-START_TEST(another_address_does_not_meet_it)
+START_TEST(another_address_does_not_meet_the_expectation)
 {
 	struct tcp_change change = {
 		.listening = true,
@@ -296,7 +296,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, nothing_expected_means_no_further_read);
 	tcase_add_test(all, reads_again_at_longer_and_longer_pauses_and_gives_up);
-	tcase_add_test(all, a_row_that_was_there_before_does_not_meet_it);
+	tcase_add_test(all, a_known_row_does_not_meet_the_expectation);
 	tcase_add_test(all, a_shared_port_is_read_for_as_often);
 	tcase_add_test(all, a_row_that_is_missing_for_a_moment_is_known);
 	tcase_add_test(all, is_met_when_the_process_holds_the_only_row);
@@ -305,7 +305,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, is_withdrawn_by_a_close);
 	tcase_add_test(all, an_unknown_port_is_read_for_as_often);
 	tcase_add_test(all, mapped_addresses_are_met_as_ipv4);
-	tcase_add_test(all, another_address_does_not_meet_it);
+	tcase_add_test(all, another_address_does_not_meet_the_expectation);
 	tcase_add_test(all, more_than_fit_are_read_for_all_the_same);
 	suite_add_tcase(suite, all);
 	return suite;

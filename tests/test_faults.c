@@ -101,7 +101,7 @@ static int note_reader(const struct portwatch_namespace *ns, void *reader)
 }
 
 /* Two helpers die before they answer, after an earlier helper has answered. */
-START_TEST(a_way_that_has_worked_is_taken_again)
+START_TEST(a_reader_that_has_worked_is_opened_again)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 	enum portwatch_reader reader = PORTWATCH_READER_AUTO;
@@ -133,7 +133,7 @@ static void ignore_log(void *data, struct netns *ns, enum portwatch_log_level le
 }
 
 /* A reader that is seldom used must not add up the failures of a whole day. */
-START_TEST(a_reader_that_has_lasted_has_no_failures_behind_it)
+START_TEST(a_reliable_reader_has_no_failures)
 {
 	static const struct netns_observer observer = {.log = ignore_log};
 	static struct context context;
@@ -216,7 +216,7 @@ START_TEST(failing_calls_close_nothing_and_are_overcome)
 END_TEST
 
 /* A local reader, which has no helper, receives reports of closed sockets between its reads. */
-START_TEST(a_local_reader_says_why_it_breaks)
+START_TEST(a_local_reader_reports_why_it_fails)
 {
 	struct fixture server = fixture_start(0);
 	struct fixture_socket socket;
@@ -308,13 +308,13 @@ static Suite *make(void)
 
 	tcase_add_loop_test(helper, a_killed_helper_is_replaced, 0, 2);
 	tcase_add_loop_test(helper, a_stopped_helper_is_replaced, 0, 2);
-	tcase_add_test(helper, a_way_that_has_worked_is_taken_again);
-	tcase_add_test(helper, a_reader_that_has_lasted_has_no_failures_behind_it);
+	tcase_add_test(helper, a_reader_that_has_worked_is_opened_again);
+	tcase_add_test(helper, a_reliable_reader_has_no_failures);
 	suite_add_tcase(suite, helper);
 	tcase_add_loop_test(calls, failing_calls_close_nothing_and_are_overcome, 0,
 	                    2 * (int)TROUBLES);
 	suite_add_tcase(suite, calls);
-	tcase_add_test(local, a_local_reader_says_why_it_breaks);
+	tcase_add_test(local, a_local_reader_reports_why_it_fails);
 	suite_add_tcase(suite, local);
 	tcase_add_test(memory, an_event_waits_for_memory_and_the_library_does_not);
 	suite_add_tcase(suite, memory);

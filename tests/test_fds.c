@@ -117,7 +117,7 @@ START_TEST(ten_thousand_descriptors)
 }
 END_TEST
 
-START_TEST(nothing_to_hold)
+START_TEST(processes_without_descriptors)
 {
 	fake_proc_directory(&fake, "42/fd");
 	fake_proc_directory(&fake, "42/task/42/fd");
@@ -479,7 +479,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(fake_case, setup_fake, teardown_fake);
 	tcase_add_test(fake_case, each_descriptor_of_a_socket_counts);
 	tcase_add_test(fake_case, ten_thousand_descriptors);
-	tcase_add_test(fake_case, nothing_to_hold);
+	tcase_add_test(fake_case, processes_without_descriptors);
 	tcase_add_test(fake_case, failure_is_reported);
 	tcase_add_test(fake_case, headless_threads);
 	suite_add_tcase(suite, fake_case);

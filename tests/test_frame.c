@@ -63,7 +63,7 @@ START_TEST(frames_cut_anywhere)
 }
 END_TEST
 
-START_TEST(what_is_written_is_read)
+START_TEST(formatted_frames_can_be_decoded)
 {
 	const struct frame frame = {FRAME_DATA, UINT32_MAX, UINT32_MAX, 3};
 	char text[FRAME_HEADER_MAX + 4] = "";
@@ -112,7 +112,7 @@ static const char *const malformed[] = {
 	"a line that is longer than a header can be, without end",
 };
 
-START_TEST(a_malformed_header_ends_it)
+START_TEST(a_malformed_header_ends_the_decoding)
 {
 	struct heard heard;
 
@@ -141,7 +141,7 @@ static int refuse(void *data, const struct frame *frame, uint32_t offset, const 
 	return -ENOMEM;
 }
 
-START_TEST(what_the_sink_refuses_is_handed_on)
+START_TEST(an_error_of_the_sink_is_returned)
 {
 	static const char *const texts[] = {"D 1 4 1\nx", "D 1 4 0\n", "E 1 0 1\nx", "E 1 0 0\n"};
 	struct frame_decoder decoder;
@@ -218,12 +218,12 @@ static Suite *make(void)
 	TCase *frames = tcase_create("frames");
 
 	tcase_add_loop_test(frames, frames_cut_anywhere, 1, (int)sizeof(conversation) + 1);
-	tcase_add_test(frames, what_is_written_is_read);
+	tcase_add_test(frames, formatted_frames_can_be_decoded);
 	tcase_add_test(frames, a_frame_that_is_cut_short_is_not_heard);
-	tcase_add_loop_test(frames, a_malformed_header_ends_it, 0,
+	tcase_add_loop_test(frames, a_malformed_header_ends_the_decoding, 0,
 	                    (int)(sizeof(malformed) / sizeof(malformed[0])));
 	tcase_add_test(frames, the_limits_are_allowed);
-	tcase_add_test(frames, what_the_sink_refuses_is_handed_on);
+	tcase_add_test(frames, an_error_of_the_sink_is_returned);
 	tcase_add_test(frames, requests);
 	tcase_add_test(frames, numbers);
 	suite_add_tcase(suite, frames);

@@ -62,7 +62,7 @@ START_TEST(the_first_is_the_smallest_after_any_change)
 }
 END_TEST
 
-START_TEST(all_come_out_in_order)
+START_TEST(items_are_removed_in_order)
 {
 	uint64_t last = 0;
 
@@ -87,7 +87,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(order, setup, NULL);
 	tcase_add_test(order, an_empty_heap_has_no_first);
 	tcase_add_test(order, the_first_is_the_smallest_after_any_change);
-	tcase_add_test(order, all_come_out_in_order);
+	tcase_add_test(order, items_are_removed_in_order);
 	suite_add_tcase(suite, order);
 	return suite;
 }

@@ -187,7 +187,7 @@ __attribute__((noinline)) static void *drop_all(void *data)
 	return data;
 }
 
-START_TEST(the_memory_of_the_host_goes)
+START_TEST(the_memory_of_the_host_is_unmapped)
 {
 	drop_all(NULL);
 }
@@ -207,7 +207,7 @@ START_TEST(a_thread_keeps_what_it_needs)
 }
 END_TEST
 
-START_TEST(all_stays_where_the_mappings_are_unknown)
+START_TEST(without_mappings_all_memory_stays)
 {
 	struct findings findings;
 	char *memory = map(MEGABYTE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -316,7 +316,7 @@ START_TEST(only_the_beginning_counts_as_bss)
 END_TEST
 
 /* Lines are cut by reads, may be long, and may have another form. */
-START_TEST(a_list_may_have_any_form)
+START_TEST(the_list_of_mappings_can_have_any_form)
 {
 	static struct line lines[200];
 	char *region = map(REGION * page, MAP_PRIVATE | MAP_ANONYMOUS, -1), name[2000];
@@ -351,14 +351,14 @@ static Suite *make(void)
 	TCase *hosts = tcase_create("hosts"), *kinds = tcase_create("kinds");
 
 	tcase_add_checked_fixture(hosts, setup, teardown);
-	tcase_add_test(hosts, the_memory_of_the_host_goes);
+	tcase_add_test(hosts, the_memory_of_the_host_is_unmapped);
 	tcase_add_test(hosts, a_thread_keeps_what_it_needs);
-	tcase_add_test(hosts, all_stays_where_the_mappings_are_unknown);
+	tcase_add_test(hosts, without_mappings_all_memory_stays);
 	suite_add_tcase(suite, hosts);
 	tcase_add_checked_fixture(kinds, setup, teardown);
 	tcase_add_loop_test(kinds, the_kind_of_a_mapping_decides, 0, LISTS);
 	tcase_add_test(kinds, only_the_beginning_counts_as_bss);
-	tcase_add_test(kinds, a_list_may_have_any_form);
+	tcase_add_test(kinds, the_list_of_mappings_can_have_any_form);
 	suite_add_tcase(suite, kinds);
 	return suite;
 }

@@ -328,7 +328,7 @@ static void look_as_the_same_user(void *data)
 	waitpid(pid, NULL, 0);
 }
 
-START_TEST(its_own_user_may_not_look_into_it)
+START_TEST(the_same_user_cannot_inspect_a_helper)
 {
 	uid_t user = geteuid();
 
@@ -345,7 +345,7 @@ static void look_as_another_user(void *data)
 	look_into_helper();
 }
 
-START_TEST(other_users_may_not_look_into_it)
+START_TEST(other_users_cannot_inspect_a_helper)
 {
 	fixture = fixture_start(SANDBOX_NETNS);
 	reading_start(&reading, fixture.pid, PORTWATCH_READER_SETNS, PORTWATCH_TABLE_AUTO);
@@ -372,8 +372,8 @@ static Suite *make(void)
 	tcase_add_loop_test(refused, a_kernel_without_filters, 0, 4);
 	tcase_add_loop_test(refused, a_bound_that_is_refused, 0, 2);
 	suite_add_tcase(suite, refused);
-	tcase_add_test(sight, its_own_user_may_not_look_into_it);
-	tcase_add_test(sight, other_users_may_not_look_into_it);
+	tcase_add_test(sight, the_same_user_cannot_inspect_a_helper);
+	tcase_add_test(sight, other_users_cannot_inspect_a_helper);
 	suite_add_tcase(suite, sight);
 	return suite;
 }

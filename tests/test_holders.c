@@ -96,7 +96,7 @@ START_TEST(a_process_counts_once)
 }
 END_TEST
 
-START_TEST(what_is_not_named_any_more_is_let_go)
+START_TEST(a_socket_that_a_scan_omits_is_released)
 {
 	say(1, "012");
 	say(2, "1");
@@ -163,7 +163,7 @@ START_TEST(a_socket_that_is_gone_takes_its_holders_along)
 END_TEST
 
 /* Also in the middle of an answer. */
-START_TEST(a_socket_may_go_during_an_answer)
+START_TEST(a_socket_can_close_during_an_answer)
 {
 	struct holder_answer answer;
 
@@ -178,7 +178,7 @@ START_TEST(a_socket_may_go_during_an_answer)
 }
 END_TEST
 
-START_TEST(a_touch_is_a_change_of_all_that_it_holds)
+START_TEST(a_touch_changes_all_sockets_of_a_holder)
 {
 	say(1, "02");
 	say(2, "1");
@@ -283,13 +283,13 @@ static Suite *make(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, the_oldest_is_the_owner);
 	tcase_add_test(tcase, a_process_counts_once);
-	tcase_add_test(tcase, what_is_not_named_any_more_is_let_go);
+	tcase_add_test(tcase, a_socket_that_a_scan_omits_is_released);
 	tcase_add_test(tcase, no_answer_lets_nothing_go);
 	tcase_add_test(tcase, an_exit_hands_on);
 	tcase_add_test(tcase, another_process_with_the_same_number_holds_nothing);
 	tcase_add_test(tcase, a_socket_that_is_gone_takes_its_holders_along);
-	tcase_add_test(tcase, a_socket_may_go_during_an_answer);
-	tcase_add_test(tcase, a_touch_is_a_change_of_all_that_it_holds);
+	tcase_add_test(tcase, a_socket_can_close_during_an_answer);
+	tcase_add_test(tcase, a_touch_changes_all_sockets_of_a_holder);
 	tcase_add_test(tcase, a_crowd_is_counted);
 	tcase_add_test(tcase, the_oldest_of_a_crowd_are_named);
 	tcase_add_test(tcase, agrees_with_a_model);

@@ -317,7 +317,7 @@ START_TEST(our_own_namespace_is_always_known)
 }
 END_TEST
 
-START_TEST(without_the_right_to_look_nobody_is_guessed)
+START_TEST(without_privilege_the_owner_is_unknown)
 {
 	struct fixture server = fixture_start(SANDBOX_NETNS);
 
@@ -402,7 +402,7 @@ static Suite *make(void)
 	tcase_add_test(hosts, a_watch_leaves_the_host_as_it_was);
 	tcase_add_test(hosts, watchers_are_inert_in_a_forked_child);
 	suite_add_tcase(suite, hosts);
-	tcase_add_test(users, without_the_right_to_look_nobody_is_guessed);
+	tcase_add_test(users, without_privilege_the_owner_is_unknown);
 	tcase_add_test(users, our_own_namespace_is_always_known);
 	tcase_add_test(users, a_hidden_member_is_logged_once);
 	tcase_add_test(users, a_zombie_has_exited);

@@ -64,7 +64,7 @@ END_TEST
 
 /* There are more processes than one slice reads, so the result is known only at the end of the
  * walk. */
-START_TEST(a_walk_goes_on_in_slices)
+START_TEST(a_walk_continues_in_slices)
 {
 	struct fake_proc fake;
 	struct inits inits;
@@ -94,7 +94,7 @@ static Suite *make(void)
 	TCase *walk = tcase_create("walk");
 
 	tcase_add_test(walk, the_init_of_a_namespace_is_found);
-	tcase_add_test(walk, a_walk_goes_on_in_slices);
+	tcase_add_test(walk, a_walk_continues_in_slices);
 	suite_add_tcase(suite, walk);
 	return suite;
 }

@@ -299,7 +299,7 @@ static uint64_t records(void)
 
 /* --- when the notifier is open */
 
-START_TEST(it_is_open_while_a_subscription_wants_it)
+START_TEST(the_notifier_is_open_while_a_subscription_wants_it)
 {
 	begin(PORTWATCH_SCOPE_TREE, true);
 	it.context.forked = false;
@@ -325,7 +325,7 @@ START_TEST(it_is_open_while_a_subscription_wants_it)
 }
 END_TEST
 
-START_TEST(nobody_wants_it)
+START_TEST(no_subscription_wants_the_notifier)
 {
 	begin(PORTWATCH_SCOPE_TREE, false);
 	update();
@@ -400,7 +400,7 @@ START_TEST(one_without_reports_of_listen_is_opened_again)
 }
 END_TEST
 
-START_TEST(one_that_cannot_be_waited_for_is_closed)
+START_TEST(a_notifier_that_the_loop_refuses_is_closed)
 {
 	waitable = false;
 	begin(PORTWATCH_SCOPE_TREE, true);
@@ -530,7 +530,7 @@ static struct netns *get_netns_of(pid_t pid)
 	return ns;
 }
 
-START_TEST(nobody_else_counts_in_a_tree)
+START_TEST(non_members_do_not_count_in_scope_tree)
 {
 	struct netns *ns;
 
@@ -705,7 +705,7 @@ START_TEST(the_set_of_followed_processes_follows_a_scan)
 END_TEST
 
 /* The children of a process that has exited may be in records that are not handled yet. */
-START_TEST(the_dead_stay_while_records_are_left)
+START_TEST(exited_processes_stay_while_records_are_left)
 {
 	begin_notified(PORTWATCH_SCOPE_TREE);
 	fake_proc_remove(&it.fake, 20);
@@ -734,18 +734,18 @@ static Suite *make(void)
 	TCase *processes = tcase_create("processes"), *scans = tcase_create("scans");
 
 	tcase_add_checked_fixture(open, setup, teardown);
-	tcase_add_test(open, it_is_open_while_a_subscription_wants_it);
-	tcase_add_test(open, nobody_wants_it);
+	tcase_add_test(open, the_notifier_is_open_while_a_subscription_wants_it);
+	tcase_add_test(open, no_subscription_wants_the_notifier);
 	tcase_add_test(open, one_that_cannot_be_opened_is_tried_again);
 	tcase_add_loop_test(open, one_without_reports_of_listen_is_opened_again, 0, 2);
-	tcase_add_test(open, one_that_cannot_be_waited_for_is_closed);
+	tcase_add_test(open, a_notifier_that_the_loop_refuses_is_closed);
 	tcase_add_test(open, reasons_belong_to_their_kinds);
 	suite_add_tcase(suite, open);
 	tcase_add_checked_fixture(sockets, setup, teardown);
 	tcase_add_test(sockets, a_member_listens);
 	tcase_add_test(sockets, a_member_lives_elsewhere);
 	tcase_add_test(sockets, a_socket_of_a_member_is_closed_by_another);
-	tcase_add_test(sockets, nobody_else_counts_in_a_tree);
+	tcase_add_test(sockets, non_members_do_not_count_in_scope_tree);
 	tcase_add_test(sockets, everybody_counts_in_a_namespace);
 	tcase_add_test(sockets, a_process_is_found_once_in_a_drain);
 	suite_add_tcase(suite, sockets);
@@ -758,7 +758,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, processes);
 	tcase_add_checked_fixture(scans, setup, teardown);
 	tcase_add_test(scans, the_set_of_followed_processes_follows_a_scan);
-	tcase_add_loop_test(scans, the_dead_stay_while_records_are_left, 0, 2);
+	tcase_add_loop_test(scans, exited_processes_stay_while_records_are_left, 0, 2);
 	suite_add_tcase(suite, scans);
 	return suite;
 }

@@ -172,7 +172,7 @@ START_TEST(further_ports_wait_for_room)
 END_TEST
 
 /* An unreported socket counts as long as a member holds it. */
-START_TEST(what_a_non_member_keeps_is_not_left_out)
+START_TEST(a_port_of_a_non_member_is_not_left_out)
 {
 	struct fixture root = fixture_start(0), member = fixture_fork(&root),
 		       outsider = fixture_start(0);
@@ -349,7 +349,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, members);
 	tcase_add_loop_test(ports, further_ports_wait_for_room, 0, 2);
 	tcase_add_loop_test(ports, a_large_table_is_reported_completely, 0, 2);
-	tcase_add_loop_test(ports, what_a_non_member_keeps_is_not_left_out, 0, 2);
+	tcase_add_loop_test(ports, a_port_of_a_non_member_is_not_left_out, 0, 2);
 	suite_add_tcase(suite, ports);
 	tcase_add_loop_test(shared, helpers_serve_more_namespaces_than_their_limit, 0, 2);
 	tcase_add_test(shared, each_warning_is_logged_or_counted);

@@ -106,7 +106,7 @@ static void assert_second(void)
 }
 
 /* Each copy of the process has a generation of its own. */
-START_TEST(a_child_is_told_from_its_parent)
+START_TEST(a_child_is_distinguished_from_its_parent)
 {
 	ck_assert_int_eq(library_prepare(forked), 0);
 	before = library_generation();
@@ -269,7 +269,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(all, setup, NULL);
 	tcase_add_test(all, a_registration_that_failed_is_tried_again);
 	tcase_add_test(all, handlers_are_registered_once);
-	tcase_add_test(all, a_child_is_told_from_its_parent);
+	tcase_add_test(all, a_child_is_distinguished_from_its_parent);
 	tcase_add_test(all, a_fork_waits_for_the_lock);
 	tcase_add_test(all, waiters_stay_behind_in_the_parent);
 	tcase_add_test(all, cancellation_waits_until_the_function_is_left);

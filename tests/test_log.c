@@ -67,7 +67,7 @@ START_TEST(each_watcher_has_its_own)
 }
 END_TEST
 
-START_TEST(the_next_says_how_many_were_left_out)
+START_TEST(the_next_warning_has_the_number_left_out)
 {
 	write_many(PORTWATCH_LOG_WARNING, WARNINGS_MAX);
 	sink.left_out = 7;
@@ -103,7 +103,7 @@ START_TEST(nothing_else_is_left_out)
 }
 END_TEST
 
-START_TEST(what_is_not_printable_is_not_printed)
+START_TEST(unprintable_bytes_are_not_printed)
 {
 	log_write(&sink, PORTWATCH_LOG_INFO, "a\nb\x1b\xff");
 	ck_assert_str_eq(last, "a?b??");
@@ -129,10 +129,10 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(all, setup, NULL);
 	tcase_add_test(all, many_warnings_at_once_are_a_few);
 	tcase_add_test(all, each_watcher_has_its_own);
-	tcase_add_test(all, the_next_says_how_many_were_left_out);
+	tcase_add_test(all, the_next_warning_has_the_number_left_out);
 	tcase_add_test(all, after_a_while_the_allowance_is_whole_and_no_more);
 	tcase_add_test(all, nothing_else_is_left_out);
-	tcase_add_test(all, what_is_not_printable_is_not_printed);
+	tcase_add_test(all, unprintable_bytes_are_not_printed);
 	tcase_add_test(all, a_limit_is_called_by_its_name);
 	suite_add_tcase(suite, all);
 	return suite;

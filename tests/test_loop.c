@@ -86,7 +86,7 @@ START_TEST(a_removed_source_is_not_called)
 END_TEST
 
 /* Any process that shares the epoll descriptor can add an event with any number in it. */
-START_TEST(a_forged_event_means_nothing)
+START_TEST(a_forged_event_is_ignored)
 {
 	static const uint64_t numbers[] = {0,
 	                                   1,
@@ -163,7 +163,7 @@ static Suite *make(void)
 
 	tcase_add_test(sources, a_readable_source_is_called);
 	tcase_add_test(sources, a_removed_source_is_not_called);
-	tcase_add_test(sources, a_forged_event_means_nothing);
+	tcase_add_test(sources, a_forged_event_is_ignored);
 	suite_add_tcase(suite, sources);
 	tcase_add_test(children, a_killed_child_is_reaped_without_waiting);
 	suite_add_tcase(suite, children);

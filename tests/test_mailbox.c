@@ -172,7 +172,7 @@ static void assert_no_thread(void)
 	ck_assert(!mailbox_is_own_thread());
 }
 
-START_TEST(the_first_makes_the_thread_and_the_last_ends_it)
+START_TEST(the_first_watcher_starts_the_thread_and_the_last_ends_it)
 {
 	unsigned int room = fd_room();
 
@@ -226,7 +226,7 @@ START_TEST(a_request_is_served_by_the_thread)
 }
 END_TEST
 
-START_TEST(where_the_monitor_is_poor_the_answer_is_why)
+START_TEST(without_resources_the_monitor_returns_the_reason)
 {
 	struct question question;
 
@@ -446,7 +446,7 @@ static Suite *make(void)
 	TCase *life = tcase_create("life"), *requests = tcase_create("requests");
 
 	tcase_add_checked_fixture(life, setup, NULL);
-	tcase_add_test(life, the_first_makes_the_thread_and_the_last_ends_it);
+	tcase_add_test(life, the_first_watcher_starts_the_thread_and_the_last_ends_it);
 	tcase_add_test(life, signals_of_the_host_stay_as_they_are);
 	tcase_add_test(life, a_start_during_the_last_stop_keeps_the_thread);
 	tcase_add_test(life, a_start_after_the_announced_end_makes_another_thread);
@@ -456,7 +456,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, life);
 	tcase_add_checked_fixture(requests, setup, NULL);
 	tcase_add_test(requests, a_request_is_served_by_the_thread);
-	tcase_add_test(requests, where_the_monitor_is_poor_the_answer_is_why);
+	tcase_add_test(requests, without_resources_the_monitor_returns_the_reason);
 	tcase_add_loop_test(requests, the_last_request_ends_the_thread, 0, 2);
 	tcase_add_test(requests, requests_keep_their_order);
 	suite_add_tcase(suite, requests);

@@ -309,7 +309,7 @@ static void watch_with(struct collect *collect, pid_t pid, int notifier)
 
 /* A member opens and closes a port that is only in the descriptor table of one thread, not in the
  * leader's. */
-START_TEST(a_table_of_a_thread_is_looked_through)
+START_TEST(the_table_of_a_thread_is_scanned)
 {
 	struct fixture root = fixture_start(0);
 	struct fixture_socket socket;
@@ -499,7 +499,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, passed);
 	tcase_add_loop_test(here, a_daemon_that_detaches_while_watched_is_found, 0, 2);
 	tcase_add_test(here, a_process_with_the_same_pid_is_no_member);
-	tcase_add_loop_test(here, a_table_of_a_thread_is_looked_through, 0, 2);
+	tcase_add_loop_test(here, the_table_of_a_thread_is_scanned, 0, 2);
 	tcase_add_test(here, a_port_that_is_taken_over_stays_open);
 	tcase_add_loop_test(here, a_ring_holds_a_port, 0, 2);
 	/* Mounts of its own are given to one process only, so each case needs a process of its own.

@@ -299,7 +299,7 @@ START_TEST(only_the_chosen_one)
 }
 END_TEST
 
-START_TEST(the_way_is_logged_once_with_its_reasons)
+START_TEST(the_reader_is_logged_once_with_its_reasons)
 {
 	refusal[SETNS] = (struct failure){STEP_OPEN_NETNS, EACCES};
 	table_failure = (struct failure){STEP_OPEN_DIAG, ENOENT};
@@ -372,7 +372,7 @@ END_TEST
 
 /* --- the way into the namespace */
 
-START_TEST(nobody_lives_there)
+START_TEST(a_namespace_without_a_process)
 {
 	enter_result = -ESRCH;
 	ck_assert(!netns_open_reader(it));
@@ -399,7 +399,7 @@ START_TEST(the_way_cannot_be_determined)
 }
 END_TEST
 
-START_TEST(the_descriptor_of_the_way_is_closed)
+START_TEST(the_descriptor_of_the_target_is_closed)
 {
 	unsigned int room = fd_room();
 
@@ -506,7 +506,7 @@ START_TEST(one_that_lasts_is_not_replaced)
 END_TEST
 
 /* The process through which the namespace was entered has exited: another one is chosen. */
-START_TEST(a_departure_is_no_warning)
+START_TEST(an_exit_is_not_a_warning)
 {
 	open_and_work(it);
 	netns_reader_broke(it, (struct failure){STEP_CHECK_NETNS, ENOENT}, now);
@@ -663,7 +663,7 @@ static TCase *make_failures(void)
 	tcase_add_test(failures, one_that_never_worked_is_replaced_at_once);
 	tcase_add_test(failures, one_that_has_worked_is_opened_again);
 	tcase_add_test(failures, one_that_lasts_is_not_replaced);
-	tcase_add_test(failures, a_departure_is_no_warning);
+	tcase_add_test(failures, an_exit_is_not_a_warning);
 	tcase_add_test(failures, after_the_last_the_best_follows);
 	tcase_add_test(failures, a_better_one_is_tried_again);
 	tcase_add_test(failures, a_warning_is_not_repeated);
@@ -680,15 +680,15 @@ static Suite *make(void)
 	tcase_add_test(first, the_best_that_can_be_opened);
 	tcase_add_test(first, none_can_be_opened);
 	tcase_add_test(first, only_the_chosen_one);
-	tcase_add_test(first, the_way_is_logged_once_with_its_reasons);
+	tcase_add_test(first, the_reader_is_logged_once_with_its_reasons);
 	tcase_add_test(first, the_best_needs_no_reason);
 	tcase_add_test(first, the_cookie_stays);
 	tcase_add_test(first, a_reader_is_waited_for);
 	suite_add_tcase(suite, first);
 	tcase_add_checked_fixture(ways, setup, teardown);
-	tcase_add_test(ways, nobody_lives_there);
+	tcase_add_test(ways, a_namespace_without_a_process);
 	tcase_add_test(ways, the_way_cannot_be_determined);
-	tcase_add_test(ways, the_descriptor_of_the_way_is_closed);
+	tcase_add_test(ways, the_descriptor_of_the_target_is_closed);
 	tcase_add_test(ways, reports_of_closed_sockets);
 	suite_add_tcase(suite, ways);
 	suite_add_tcase(suite, make_failures());

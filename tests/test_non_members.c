@@ -27,7 +27,7 @@ static void watch(struct collect *collect, pid_t pid)
 
 /* The member's port opens after the activity of the non-member, and its event proves that the
  * library has received all earlier events. */
-START_TEST(what_non_members_do_does_not_show)
+START_TEST(events_of_non_members_do_not_show)
 {
 	struct fixture member = fixture_start(0), outsider = fixture_start(_i ? SANDBOX_NETNS : 0);
 	struct fixture_socket socket;
@@ -85,7 +85,7 @@ static Suite *make(void)
 	Suite *suite = suite_create("non-members");
 	TCase *all = tcase_create("all");
 
-	tcase_add_loop_test(all, what_non_members_do_does_not_show, 0, 2);
+	tcase_add_loop_test(all, events_of_non_members_do_not_show, 0, 2);
 	tcase_add_test(all, the_processes_of_a_watched_namespace_are_in_scope);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -52,7 +52,7 @@ START_TEST(a_start_that_fails_reports_nothing)
 }
 END_TEST
 
-START_TEST(one_wake_for_what_waits)
+START_TEST(waiting_events_cause_one_wake_up)
 {
 	struct portwatch_event first = open_event(80), second = open_event(81), event;
 	int wakes = 0;
@@ -124,7 +124,7 @@ static Suite *make(void)
 	TCase *outbox = tcase_create("outbox");
 
 	tcase_add_loop_test(outbox, a_start_that_fails_reports_nothing, 0, 2);
-	tcase_add_test(outbox, one_wake_for_what_waits);
+	tcase_add_test(outbox, waiting_events_cause_one_wake_up);
 	tcase_add_test(outbox, the_end_comes_last_and_once);
 	tcase_add_test(outbox, a_stopped_watcher_gets_nothing_more);
 	suite_add_tcase(suite, outbox);

@@ -314,7 +314,7 @@ END_TEST
 
 /* --- no owner */
 
-START_TEST(nobody_is_asked_about_an_owner_that_is_unknown)
+START_TEST(the_properties_of_an_unknown_owner_are_unknown)
 {
 	struct portwatch_event *event = event_of(getpid()), queued = {.pid = getpid()};
 
@@ -502,7 +502,7 @@ static Suite *make(void)
 	tcase_add_test(properties, an_answer_is_kept);
 	tcase_add_test(properties, threads_get_the_same_answer);
 	suite_add_tcase(suite, properties);
-	tcase_add_test(none, nobody_is_asked_about_an_owner_that_is_unknown);
+	tcase_add_test(none, the_properties_of_an_unknown_owner_are_unknown);
 	tcase_add_test(none, an_owner_that_is_dead_is_not_asked);
 	tcase_add_test(none, an_owner_is_not_mistaken_for_another);
 	suite_add_tcase(suite, none);

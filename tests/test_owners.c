@@ -136,7 +136,7 @@ START_TEST(the_name_is_that_of_the_time)
 }
 END_TEST
 
-START_TEST(who_does_not_ask_hears_of_no_owners)
+START_TEST(owner_events_are_optional)
 {
 	struct fixture root = fixture_start(0), child;
 	struct fixture_socket socket;
@@ -354,7 +354,7 @@ static void watch_one_that_hides(void *unused)
 	fixture_end(&root);
 }
 
-START_TEST(who_can_not_be_read_has_let_go_of_nothing)
+START_TEST(an_unreadable_process_keeps_its_sockets)
 {
 	if (geteuid() == 0)
 		sandbox_run_as_nobody(watch_one_that_hides, NULL);
@@ -416,13 +416,13 @@ static Suite *make(void)
 	tcase_add_loop_test(tcase, a_daemon_becomes_the_owner, 0, 2);
 	tcase_add_loop_test(tcase, a_launcher_that_is_dead_is_no_owner, 0, 2);
 	tcase_add_loop_test(tcase, the_name_is_that_of_the_time, 0, 2);
-	tcase_add_test(tcase, who_does_not_ask_hears_of_no_owners);
+	tcase_add_test(tcase, owner_events_are_optional);
 	tcase_add_test(tcase, a_restart_between_two_reads_mixes_nothing);
 	tcase_add_loop_test(tcase, of_two_sockets_one_is_named, 0, 2);
 	tcase_add_loop_test(tcase, all_holders_count_in_a_large_tree, 0, 2);
 	tcase_add_loop_test(tcase, holders_that_come_and_go_are_counted, 0, 2);
 	tcase_add_loop_test(tcase, a_crowd_of_holders_is_counted, 0, 2);
-	tcase_add_test(tcase, who_can_not_be_read_has_let_go_of_nothing);
+	tcase_add_test(tcase, an_unreadable_process_keeps_its_sockets);
 	tcase_add_loop_test(tcase, owners_outside_of_the_tree_are_named, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -270,7 +270,7 @@ START_TEST(takes_mapped_addresses_for_ipv4)
 }
 END_TEST
 
-START_TEST(rejects_useless_rows_and_goes_on)
+START_TEST(useless_rows_are_skipped)
 {
 	struct inet_diag_msg good = row_of(AF_INET, 80, 1);
 	struct inet_diag_msg bad[] = {
@@ -530,7 +530,7 @@ static Suite *make_suite(void)
 	tcase_add_test(messages, reads_every_field);
 	tcase_add_test(messages, reads_v6only_among_attributes);
 	tcase_add_test(messages, takes_mapped_addresses_for_ipv4);
-	tcase_add_test(messages, rejects_useless_rows_and_goes_on);
+	tcase_add_test(messages, useless_rows_are_skipped);
 	tcase_add_test(messages, goes_on_over_datagrams);
 	tcase_add_loop_test(messages, is_interrupted_once_it_is_done, 0, 2);
 	tcase_add_loop_test(messages, ends_as_the_kernel_says, 0,

@@ -255,7 +255,7 @@ static const struct {
 	BAD("   0: 00000000:1F90 " ANY4 " 01 " MIDDLE "\n"),
 };
 
-START_TEST(rejects_and_goes_on)
+START_TEST(malformed_rows_are_skipped)
 {
 	static const char good[] = GOOD;
 	struct tcp_table table;
@@ -526,7 +526,7 @@ static Suite *make_suite(void)
 	tcase_add_test(rows, reads_every_field);
 	tcase_add_loop_test(rows, reads_addresses_of_tcp6, 0, COUNT(addresses6));
 	tcase_add_loop_test(rows, accepts, 0, COUNT(good_rows));
-	tcase_add_loop_test(rows, rejects_and_goes_on, 0, COUNT(bad_rows));
+	tcase_add_loop_test(rows, malformed_rows_are_skipped, 0, COUNT(bad_rows));
 	tcase_add_test(rows, rejects_rows_of_the_other_family);
 	tcase_add_test(rows, shortened_rows_never_lie);
 	tcase_add_test(rows, rejects_a_nul_byte_anywhere);

@@ -106,7 +106,7 @@ START_TEST(is_new_after_a_close)
 }
 END_TEST
 
-START_TEST(tells_namespaces_apart)
+START_TEST(namespaces_are_distinguished)
 {
 	struct port *here = open_in(1, 80), *there = open_in(2, 80);
 
@@ -127,7 +127,7 @@ START_TEST(keeps_the_order)
 }
 END_TEST
 
-START_TEST(forgets_what_is_closed_and_told)
+START_TEST(closed_and_reported_ports_are_freed)
 {
 	ports_close(&ports, open_port(80), NULL);
 	take_events();
@@ -243,7 +243,7 @@ static unsigned int drain(unsigned int *opened, unsigned int *closed)
 	return count;
 }
 
-START_TEST(overflow_tells_all_that_is_open)
+START_TEST(an_overflow_reports_all_open_ports)
 {
 	unsigned int opened = 0, closed = 0;
 
@@ -259,7 +259,7 @@ END_TEST
 
 /* Events that were delivered before the overflow are not repeated, and their ports' closes are not
  * lost. */
-START_TEST(overflow_tells_the_difference)
+START_TEST(an_overflow_reports_the_difference)
 {
 	struct port *stays = open_port(1), *goes = open_port(2);
 	unsigned int opened = 0, closed = 0;
@@ -278,7 +278,7 @@ START_TEST(overflow_tells_the_difference)
 }
 END_TEST
 
-START_TEST(overflow_keeps_nothing_that_was_never_told)
+START_TEST(an_overflow_drops_ports_that_were_never_reported)
 {
 	for (int i = 0; i < 2 * EVENT_QUEUE_MAX; i++)
 		ports_close(&ports, open_port((uint16_t)(1 + i % 60000)), NULL);
@@ -297,7 +297,7 @@ static void overflow(void)
 }
 
 /* A port whose close and second open were both dropped stayed open from the callback's view. */
-START_TEST(overflow_keeps_the_id_that_was_told)
+START_TEST(an_overflow_keeps_the_reported_id)
 {
 	struct port *port = open_port(80);
 	uint64_t id = expect(PORTWATCH_EVENT_OPEN, 80, 1);
@@ -311,7 +311,7 @@ START_TEST(overflow_keeps_the_id_that_was_told)
 }
 END_TEST
 
-START_TEST(overflow_tells_the_last_owner)
+START_TEST(an_overflow_reports_the_last_owner)
 {
 	struct port *port;
 
@@ -423,9 +423,9 @@ static Suite *make_suite(void)
 	tcase_add_test(dispatch, an_open_port_is_reported_once);
 	tcase_add_test(dispatch, closes_with_the_last_socket);
 	tcase_add_test(dispatch, is_new_after_a_close);
-	tcase_add_test(dispatch, tells_namespaces_apart);
+	tcase_add_test(dispatch, namespaces_are_distinguished);
 	tcase_add_test(dispatch, keeps_the_order);
-	tcase_add_test(dispatch, forgets_what_is_closed_and_told);
+	tcase_add_test(dispatch, closed_and_reported_ports_are_freed);
 	tcase_add_test(dispatch, owners_are_reported_where_that_is_wanted);
 	tcase_add_test(dispatch, another_socket_of_the_same_owner_is_reported);
 	tcase_add_test(dispatch, a_close_names_the_last_owner_with_its_socket);
@@ -434,11 +434,11 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, dispatch);
 
 	tcase_add_checked_fixture(overflow, setup, teardown);
-	tcase_add_test(overflow, overflow_tells_all_that_is_open);
-	tcase_add_test(overflow, overflow_tells_the_difference);
-	tcase_add_test(overflow, overflow_keeps_the_id_that_was_told);
-	tcase_add_test(overflow, overflow_tells_the_last_owner);
-	tcase_add_test(overflow, overflow_keeps_nothing_that_was_never_told);
+	tcase_add_test(overflow, an_overflow_reports_all_open_ports);
+	tcase_add_test(overflow, an_overflow_reports_the_difference);
+	tcase_add_test(overflow, an_overflow_keeps_the_reported_id);
+	tcase_add_test(overflow, an_overflow_reports_the_last_owner);
+	tcase_add_test(overflow, an_overflow_drops_ports_that_were_never_reported);
 	tcase_add_test(overflow, agrees_with_a_model);
 	tcase_add_test(overflow, queue_is_bounded);
 	suite_add_tcase(suite, overflow);

@@ -522,7 +522,7 @@ static int find_socket(void)
 	ck_abort_msg("no socket of the connector");
 }
 
-START_TEST(an_overrun_is_told_when_it_is_over)
+START_TEST(an_overrun_is_reported_after_its_end)
 {
 	int smallest = 1, large = 1000000, fd;
 	unsigned int losses;
@@ -596,7 +596,7 @@ START_TEST(a_socket_of_the_host_with_its_number_stays_open)
 END_TEST
 
 /* The same if the host's socket is also a connector, which receives nothing. */
-START_TEST(another_connector_with_its_number_is_left_alone)
+START_TEST(another_connector_with_the_same_number_is_not_read)
 {
 	int fd, other;
 
@@ -616,7 +616,7 @@ START_TEST(another_connector_with_its_number_is_left_alone)
 }
 END_TEST
 
-START_TEST(too_many_new_ones_are_read_all)
+START_TEST(too_many_new_processes_are_a_loss)
 {
 	begin();
 	for (pid_t pid = 1; pid < 100; pid++)
@@ -683,7 +683,7 @@ START_TEST(a_child_that_seems_old_means_a_loss)
 }
 END_TEST
 
-START_TEST(numbers_that_went_round_unseen_mean_a_loss)
+START_TEST(wrapped_pids_are_a_loss)
 {
 	unsigned int losses = 1;
 
@@ -849,13 +849,13 @@ static Suite *make_suite(void)
 	tcase_add_test(happens, outsiders_that_fork_much_no_longer_wake);
 	tcase_add_test(happens, threads_are_no_forks);
 	suite_add_tcase(suite, happens);
-	tcase_add_test(losses, an_overrun_is_told_when_it_is_over);
+	tcase_add_test(losses, an_overrun_is_reported_after_its_end);
 	tcase_add_test(losses, a_closed_socket_is_the_end);
 	tcase_add_test(losses, a_socket_of_the_host_with_its_number_stays_open);
-	tcase_add_test(losses, another_connector_with_its_number_is_left_alone);
-	tcase_add_test(losses, too_many_new_ones_are_read_all);
+	tcase_add_test(losses, another_connector_with_the_same_number_is_not_read);
+	tcase_add_test(losses, too_many_new_processes_are_a_loss);
 	tcase_add_test(losses, a_child_that_seems_old_means_a_loss);
-	tcase_add_test(losses, numbers_that_went_round_unseen_mean_a_loss);
+	tcase_add_test(losses, wrapped_pids_are_a_loss);
 	suite_add_tcase(suite, losses);
 	tcase_add_loop_test(refusals, another_namespace_is_refused, 0, 3);
 	tcase_add_loop_test(refusals, a_filter_refuses, 0,

@@ -161,7 +161,7 @@ START_TEST(a_session_without_a_member_proves_nothing)
 END_TEST
 
 /* The same with a look that reads no members: who was in the session is asked once more. */
-START_TEST(a_session_whose_witness_has_gone)
+START_TEST(a_session_whose_member_has_exited)
 {
 	belong(10, 5, 5);
 	watch();
@@ -208,7 +208,7 @@ START_TEST(in_the_group_that_the_root_leads)
 END_TEST
 
 /* As in `root | other`. */
-START_TEST(in_a_group_that_others_were_put_in)
+START_TEST(a_group_that_has_joined_processes)
 {
 	belong(10, 5, 10);
 	add(12, 5, 5, 10);
@@ -219,7 +219,7 @@ START_TEST(in_a_group_that_others_were_put_in)
 }
 END_TEST
 
-START_TEST(those_from_before_do_not_count)
+START_TEST(preexisting_orphans_do_not_count)
 {
 	belong(10, 10, 10);
 	add(8, 1, 10, 10);
@@ -237,7 +237,7 @@ END_TEST
 
 /* Only a descendant of the root leads something when the tree is created: a session, or a group in
  * the session of others. */
-START_TEST(those_from_before_a_descendant_do_not_count)
+START_TEST(preexisting_orphans_of_a_descendants_group_do_not_count)
 {
 	pid_t session = _i ? 5 : 20;
 
@@ -274,7 +274,7 @@ START_TEST(a_child_was_gone_when_it_was_read)
 END_TEST
 
 /* For the tree that was there an orphan is not from before. */
-START_TEST(another_tree_begins)
+START_TEST(a_second_tree_begins)
 {
 	struct process_tree *other;
 
@@ -307,7 +307,7 @@ START_TEST(helpers_are_ignored)
 }
 END_TEST
 
-START_TEST(nobody_is_looked_for)
+START_TEST(the_search_can_be_disabled)
 {
 	belong(10, 10, 10);
 	ck_assert_int_eq(process_table_find_orphans(table, false), 0);
@@ -527,16 +527,16 @@ static Suite *make_suite(void)
 	tcase_add_test(made, in_the_session_of_a_former_member);
 	tcase_add_test(made, the_last_one_leaves_an_orphan);
 	tcase_add_test(made, a_session_without_a_member_proves_nothing);
-	tcase_add_loop_test(made, a_session_whose_witness_has_gone, 0, 2);
+	tcase_add_loop_test(made, a_session_whose_member_has_exited, 0, 2);
 	tcase_add_test(made, in_the_group_of_a_member);
 	tcase_add_test(made, in_the_group_that_the_root_leads);
-	tcase_add_test(made, in_a_group_that_others_were_put_in);
-	tcase_add_test(made, those_from_before_do_not_count);
-	tcase_add_loop_test(made, those_from_before_a_descendant_do_not_count, 0, 2);
+	tcase_add_test(made, a_group_that_has_joined_processes);
+	tcase_add_test(made, preexisting_orphans_do_not_count);
+	tcase_add_loop_test(made, preexisting_orphans_of_a_descendants_group_do_not_count, 0, 2);
 	tcase_add_loop_test(made, a_child_was_gone_when_it_was_read, 0, 2);
-	tcase_add_test(made, another_tree_begins);
+	tcase_add_test(made, a_second_tree_begins);
 	tcase_add_test(made, helpers_are_ignored);
-	tcase_add_test(made, nobody_is_looked_for);
+	tcase_add_test(made, the_search_can_be_disabled);
 	tcase_add_test(made, some_forks_were_missed);
 	tcase_add_test(made, a_search_is_divided);
 	tcase_add_test(made, more_sessions_than_are_kept);

@@ -76,7 +76,7 @@ START_TEST(finds_the_children_of_members)
 }
 END_TEST
 
-START_TEST(leaves_non_members_and_helpers_alone)
+START_TEST(non_members_and_helpers_do_not_join)
 {
 	add(51, 1);
 	say_group(51, 51);
@@ -115,7 +115,7 @@ START_TEST(gives_up_where_too_many_are_new)
 }
 END_TEST
 
-START_TEST(gives_up_where_numbers_tell_nothing)
+START_TEST(wrapped_pids_cause_a_full_scan)
 {
 	struct process_tree *adopting;
 
@@ -133,7 +133,7 @@ END_TEST
 #define SEC NSEC_PER_SEC
 #define BEGIN (1000 * SEC)
 
-START_TEST(the_first_look_goes_over_everything)
+START_TEST(the_first_scan_is_complete)
 {
 	struct recent_pids recent = {0};
 
@@ -141,7 +141,7 @@ START_TEST(the_first_look_goes_over_everything)
 }
 END_TEST
 
-START_TEST(new_ones_are_looked_at_at_once)
+START_TEST(new_pids_are_examined_at_once)
 {
 	struct recent_pids recent = {.last = 70};
 
@@ -153,7 +153,7 @@ START_TEST(new_ones_are_looked_at_at_once)
 }
 END_TEST
 
-START_TEST(they_are_looked_at_again_after_a_second)
+START_TEST(new_pids_are_examined_again_after_a_second)
 {
 	struct recent_pids recent = {.last = 70};
 
@@ -167,7 +167,7 @@ START_TEST(they_are_looked_at_again_after_a_second)
 END_TEST
 
 /* PID by PID: with an examination every tenth of a second, while PIDs are given out continually. */
-START_TEST(none_is_left_out)
+START_TEST(no_pid_is_left_out)
 {
 	struct recent_pids recent = {.last = 70};
 	uint64_t given[100], seen_old[100] = {0};
@@ -199,16 +199,16 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, finds_the_children_of_members);
-	tcase_add_test(all, leaves_non_members_and_helpers_alone);
+	tcase_add_test(all, non_members_and_helpers_do_not_join);
 	tcase_add_test(all, takes_no_thread_for_a_process);
 	tcase_add_test(all, gives_up_where_a_refresh_is_cheaper);
 	tcase_add_test(all, gives_up_where_too_many_are_new);
-	tcase_add_test(all, gives_up_where_numbers_tell_nothing);
+	tcase_add_test(all, wrapped_pids_cause_a_full_scan);
 	suite_add_tcase(suite, all);
-	tcase_add_test(recent, the_first_look_goes_over_everything);
-	tcase_add_test(recent, new_ones_are_looked_at_at_once);
-	tcase_add_test(recent, they_are_looked_at_again_after_a_second);
-	tcase_add_test(recent, none_is_left_out);
+	tcase_add_test(recent, the_first_scan_is_complete);
+	tcase_add_test(recent, new_pids_are_examined_at_once);
+	tcase_add_test(recent, new_pids_are_examined_again_after_a_second);
+	tcase_add_test(recent, no_pid_is_left_out);
 	suite_add_tcase(suite, recent);
 	return suite;
 }

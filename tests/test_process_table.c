@@ -251,7 +251,7 @@ START_TEST(a_full_tree_refuses_all_but_its_root)
 }
 END_TEST
 
-START_TEST(nobody_needs_to_hear_of_refusals)
+START_TEST(the_hook_for_refusals_is_optional)
 {
 	struct entry *entry;
 
@@ -283,7 +283,7 @@ START_TEST(a_child_inherits_all_trees)
 }
 END_TEST
 
-START_TEST(one_that_leaves_is_not_found)
+START_TEST(a_process_that_leaves_is_not_found)
 {
 	struct process_tree *one = make_tree(10, SIZE_MAX), *other = make_tree(1, SIZE_MAX);
 	struct entry *entry = add(10);
@@ -328,7 +328,7 @@ START_TEST(a_tree_takes_those_who_have_no_other)
 }
 END_TEST
 
-START_TEST(the_exited_leave_when_they_may)
+START_TEST(deferred_exits_leave_later)
 {
 	struct process_tree *tree = make_tree(10, SIZE_MAX);
 	struct entry *entries[] = {add(10), add(20)};
@@ -398,7 +398,7 @@ START_TEST(a_process_is_read)
 }
 END_TEST
 
-START_TEST(whether_it_lives_is_asked_of_its_start_time)
+START_TEST(the_start_time_shows_whether_a_process_lives)
 {
 	struct entry *entry = add(10), *unread = entry_new(table, 20, 10, NULL, -1);
 
@@ -492,16 +492,16 @@ static Suite *make(void)
 	tcase_add_checked_fixture(members, setup, teardown);
 	tcase_add_test(members, a_member_joins_once);
 	tcase_add_test(members, a_full_tree_refuses_all_but_its_root);
-	tcase_add_test(members, nobody_needs_to_hear_of_refusals);
+	tcase_add_test(members, the_hook_for_refusals_is_optional);
 	tcase_add_test(members, a_child_inherits_all_trees);
-	tcase_add_test(members, one_that_leaves_is_not_found);
+	tcase_add_test(members, a_process_that_leaves_is_not_found);
 	tcase_add_loop_test(members, a_tree_takes_those_who_have_no_other, 0, 2);
-	tcase_add_loop_test(members, the_exited_leave_when_they_may, 0, 2);
+	tcase_add_loop_test(members, deferred_exits_leave_later, 0, 2);
 	tcase_add_test(members, a_table_is_freed_without_reports);
 	suite_add_tcase(suite, members);
 	tcase_add_checked_fixture(one, setup, teardown);
 	tcase_add_test(one, a_process_is_read);
-	tcase_add_test(one, whether_it_lives_is_asked_of_its_start_time);
+	tcase_add_test(one, the_start_time_shows_whether_a_process_lives);
 	tcase_add_test(one, a_name_is_read_again);
 	tcase_add_test(one, a_namespace_is_that_of_the_same_process);
 	suite_add_tcase(suite, one);

@@ -370,7 +370,7 @@ static void assert_both(struct reading *reading, const char *name)
 }
 
 /* Independent of the first read's rows. */
-START_TEST(listeners_may_stand_anywhere)
+START_TEST(listeners_can_be_anywhere_in_the_text)
 {
 	const struct way *way = &text_ways[_i];
 	struct fixture fixture = fixture_start(SANDBOX_NETNS);
@@ -412,7 +412,7 @@ static Suite *make(void)
 	tcase_add_loop_test(same, the_form_in_use_is_reported, 0, WAYS);
 	tcase_add_loop_test(same, a_process_without_leader_is_read, 0, 3);
 	suite_add_tcase(suite, same);
-	tcase_add_loop_test(same, listeners_may_stand_anywhere, 0,
+	tcase_add_loop_test(same, listeners_can_be_anywhere_in_the_text, 0,
 	                    (int)(sizeof(text_ways) / sizeof(text_ways[0])));
 	tcase_add_test(refusals, a_foreign_namespace_is_not_local);
 	tcase_add_test(refusals, text_readers_refuse_a_dump);

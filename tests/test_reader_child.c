@@ -285,7 +285,7 @@ END_TEST
 
 /* --- failures */
 
-START_TEST(what_breaks_the_protocol)
+START_TEST(violations_of_the_protocol)
 {
 	switch (_i) {
 	case 0:
@@ -346,7 +346,7 @@ START_TEST(the_child_names_the_step)
 }
 END_TEST
 
-START_TEST(a_child_that_cannot_begin_says_why)
+START_TEST(a_child_that_cannot_start_reports_why)
 {
 	if (_i == 0)
 		request();
@@ -542,7 +542,7 @@ END_TEST
 
 /* --- closed sockets */
 
-START_TEST(closed_sockets_are_reported_unasked)
+START_TEST(closed_sockets_are_reported_without_a_request)
 {
 	it->reports = true;
 	say_hello("17 5 4711 0");
@@ -566,7 +566,7 @@ START_TEST(closed_sockets_are_reported_unasked)
 }
 END_TEST
 
-START_TEST(a_child_that_reports_none_says_why)
+START_TEST(a_child_without_reports_of_closes_reports_why)
 {
 	static const struct {
 		const char *note;
@@ -647,9 +647,9 @@ static TCase *make_failures(void)
 	TCase *failures = tcase_create("failures");
 
 	tcase_add_checked_fixture(failures, setup, teardown);
-	tcase_add_loop_test(failures, what_breaks_the_protocol, 0, 6);
+	tcase_add_loop_test(failures, violations_of_the_protocol, 0, 6);
 	tcase_add_loop_test(failures, the_child_names_the_step, 0, 6);
-	tcase_add_loop_test(failures, a_child_that_cannot_begin_says_why, 0, 2);
+	tcase_add_loop_test(failures, a_child_that_cannot_start_reports_why, 0, 2);
 	tcase_add_loop_test(failures, a_request_finds_the_reason, 0, 2);
 	tcase_add_test(failures, a_child_that_does_not_read_is_given_up);
 	tcase_add_loop_test(failures, nsenter_complains, 0, 5);
@@ -683,8 +683,8 @@ static Suite *make(void)
 	tcase_add_test(dumps, the_text_follows_a_refused_dump);
 	suite_add_tcase(suite, dumps);
 	tcase_add_checked_fixture(closes, setup, teardown);
-	tcase_add_test(closes, closed_sockets_are_reported_unasked);
-	tcase_add_loop_test(closes, a_child_that_reports_none_says_why, 0, 3);
+	tcase_add_test(closes, closed_sockets_are_reported_without_a_request);
+	tcase_add_loop_test(closes, a_child_without_reports_of_closes_reports_why, 0, 3);
 	suite_add_tcase(suite, closes);
 	tcase_add_test(children, setns_by_descriptor);
 	tcase_add_test(children, nsenter_says_that_it_may_not);

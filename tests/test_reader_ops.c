@@ -55,7 +55,7 @@ static void expect_rows(size_t count, const uint16_t *ports)
 }
 
 /* The rows are sorted, and those that are equal are one. */
-START_TEST(two_texts_become_one_snapshot)
+START_TEST(both_texts_form_one_snapshot)
 {
 	const uint16_t ports[] = {0x50, 0x51, 0x40};
 
@@ -430,7 +430,7 @@ static Suite *make(void)
 	TCase *reads = tcase_create("reads");
 
 	tcase_add_checked_fixture(bytes, setup_collector, teardown_collector);
-	tcase_add_test(bytes, two_texts_become_one_snapshot);
+	tcase_add_test(bytes, both_texts_form_one_snapshot);
 	tcase_add_test(bytes, pieces_are_cut_anywhere);
 	tcase_add_test(bytes, each_table_begins_empty);
 	tcase_add_test(bytes, pieces_of_another_form_are_refused);

@@ -63,7 +63,7 @@ static void open_before(const struct fixture *server, struct fixture_socket befo
 
 /* The next scheduled poll is a day away, so the loss causes the read. If a port was closed, a full
  * check of the owners would find the change too, but later. */
-START_TEST(what_is_open_after_an_overflow_is_reported)
+START_TEST(open_ports_are_reported_after_an_overflow)
 {
 	struct fixture server = fixture_start(_i % 2 ? SANDBOX_NETNS : 0),
 		       outsider = fixture_start(0);
@@ -100,7 +100,7 @@ static Suite *make(void)
 	Suite *suite = suite_create("ring overflow");
 	TCase *ring = tcase_create("ring");
 
-	tcase_add_loop_test(ring, what_is_open_after_an_overflow_is_reported, 0, 4);
+	tcase_add_loop_test(ring, open_ports_are_reported_after_an_overflow, 0, 4);
 	suite_add_tcase(suite, ring);
 	return suite;
 }

@@ -98,7 +98,7 @@ static void spend_all(size_t sharers, uint64_t now)
 }
 
 /* Bursts get at least a two thousandth: a quarter of 0.2%. */
-START_TEST(what_was_spent_is_saved_again)
+START_TEST(a_spent_allowance_is_refilled)
 {
 	uint64_t now = NSEC_PER_SEC, due;
 
@@ -114,7 +114,7 @@ START_TEST(what_was_spent_is_saved_again)
 END_TEST
 
 /* ... and the whole of it where polling at rest costs nothing. */
-START_TEST(what_polling_at_rest_leaves_is_saved)
+START_TEST(the_allowance_is_what_polling_leaves)
 {
 	struct allowance cheap = {0}, dear = {0};
 	uint64_t now = 0;
@@ -193,8 +193,8 @@ static Suite *make_suite(void)
 	tcase_add_test(bursts, a_burst_begins_with_short_pauses);
 	tcase_add_test(bursts, no_pause_of_a_burst_is_longer_than_a_tenth_of_it);
 	tcase_add_test(bursts, savings_are_there_from_the_start);
-	tcase_add_test(bursts, what_was_spent_is_saved_again);
-	tcase_add_test(bursts, what_polling_at_rest_leaves_is_saved);
+	tcase_add_test(bursts, a_spent_allowance_is_refilled);
+	tcase_add_test(bursts, the_allowance_is_what_polling_leaves);
 	tcase_add_test(bursts, savings_have_an_end);
 	tcase_add_test(bursts, a_dear_read_waits_for_all_that_can_be_saved);
 	tcase_add_test(bursts, each_has_a_share_of_its_own);

@@ -280,7 +280,7 @@ START_TEST(update_counts_only_the_missing)
 }
 END_TEST
 
-START_TEST(update_tells_sockets_of_one_port_apart)
+START_TEST(update_distinguishes_sockets_of_one_port)
 {
 	struct snapshot known = SNAPSHOT(80);
 	struct snapshot read = {0};
@@ -572,7 +572,7 @@ static Suite *make_suite(void)
 	tcase_add_test(updates, update_reports_again_after_a_removal);
 	tcase_add_test(updates, update_reports_removals_first);
 	tcase_add_test(updates, update_counts_only_the_missing);
-	tcase_add_test(updates, update_tells_sockets_of_one_port_apart);
+	tcase_add_test(updates, update_distinguishes_sockets_of_one_port);
 	tcase_add_test(updates, update_calls_when_the_new_state_stands);
 	tcase_add_test(updates, update_learns_a_cookie_and_keeps_it);
 	tcase_add_test(updates, update_without_news_touches_nothing);

@@ -40,7 +40,7 @@ static void hold(pid_t pid, uint64_t start_time, struct socket *socket)
 	socket_hold(socket);
 }
 
-START_TEST(what_was_read_before_the_view_was_made_is_taken_over)
+START_TEST(a_new_view_takes_over_earlier_rows)
 {
 	struct listener rows[2] = {subscriber_listener(80, 1), subscriber_listener(81, 2)};
 	struct view *first;
@@ -71,7 +71,7 @@ START_TEST(what_was_read_before_the_view_was_made_is_taken_over)
 }
 END_TEST
 
-START_TEST(a_new_socket_is_asked_about)
+START_TEST(a_new_socket_causes_a_search)
 {
 	struct listener row = subscriber_listener(80, 1);
 	struct socket *socket;
@@ -126,7 +126,7 @@ START_TEST(a_port_is_open_while_a_socket_holds_it)
 }
 END_TEST
 
-START_TEST(what_is_open_at_the_start_is_initial)
+START_TEST(ports_that_are_open_at_the_start_are_initial)
 {
 	struct listener row = subscriber_listener(80, 1);
 	struct options options = subscriber_options();
@@ -250,7 +250,7 @@ START_TEST(a_port_outlives_its_owner)
 }
 END_TEST
 
-START_TEST(a_socket_of_nobody_is_shown)
+START_TEST(an_ownerless_socket_is_reported)
 {
 	struct listener row = subscriber_listener(80, 1);
 	struct socket *socket;
@@ -400,7 +400,7 @@ START_TEST(there_is_one_view_of_a_namespace)
 }
 END_TEST
 
-START_TEST(a_view_that_goes_closes_its_ports)
+START_TEST(a_freed_view_closes_its_ports)
 {
 	struct listener row = subscriber_listener(80, 1);
 
@@ -422,21 +422,21 @@ static Suite *make(void)
 	TCase *views = tcase_create("views"), *ports = tcase_create("ports");
 
 	tcase_add_checked_fixture(views, setup, teardown);
-	tcase_add_test(views, what_was_read_before_the_view_was_made_is_taken_over);
+	tcase_add_test(views, a_new_view_takes_over_earlier_rows);
 	tcase_add_loop_test(views, unwanted_addresses_are_left_out, 0, 2);
 	tcase_add_test(views, skipped_addresses_are_bounded);
 	tcase_add_test(views, there_is_one_view_of_a_namespace);
-	tcase_add_loop_test(views, a_view_that_goes_closes_its_ports, 0, 2);
+	tcase_add_loop_test(views, a_freed_view_closes_its_ports, 0, 2);
 	suite_add_tcase(suite, views);
 	tcase_add_checked_fixture(ports, setup, teardown);
-	tcase_add_test(ports, a_new_socket_is_asked_about);
+	tcase_add_test(ports, a_new_socket_causes_a_search);
 	tcase_add_test(ports, a_port_is_open_while_a_socket_holds_it);
-	tcase_add_test(ports, what_is_open_at_the_start_is_initial);
+	tcase_add_test(ports, ports_that_are_open_at_the_start_are_initial);
 	tcase_add_test(ports, sockets_of_one_port);
 	tcase_add_test(ports, an_event_names_who_is_alive);
 	tcase_add_test(ports, a_socket_whose_holders_exit_is_chased);
 	tcase_add_test(ports, a_port_outlives_its_owner);
-	tcase_add_test(ports, a_socket_of_nobody_is_shown);
+	tcase_add_test(ports, an_ownerless_socket_is_reported);
 	tcase_add_test(ports, a_port_waits_for_the_owner_of_another_socket);
 	tcase_add_test(ports, ports_beyond_the_limit_are_hidden);
 	suite_add_tcase(suite, ports);

@@ -132,7 +132,7 @@ START_TEST(outsiders_are_not_listened_to_for_ever)
 }
 END_TEST
 
-START_TEST(what_outsiders_send_is_not_read_away_for_ever)
+START_TEST(datagrams_of_outsiders_are_discarded_up_to_a_limit)
 {
 	open_to_all();
 	source.dirty = true;
@@ -244,7 +244,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(diag, setup, teardown);
 	tcase_add_test(diag, only_the_kernel_may_send);
 	tcase_add_test(diag, outsiders_are_not_listened_to_for_ever);
-	tcase_add_test(diag, what_outsiders_send_is_not_read_away_for_ever);
+	tcase_add_test(diag, datagrams_of_outsiders_are_discarded_up_to_a_limit);
 	suite_add_tcase(suite, diag);
 	tcase_add_checked_fixture(text, setup, teardown);
 	tcase_add_test(text, nothing_is_read_behind_the_listeners_of_linux);

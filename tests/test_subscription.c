@@ -48,7 +48,7 @@ static void expect_failure(int error, const char *message)
 	ck_assert_uint_eq(subscription_due(it.subscription), UINT64_MAX);
 }
 
-START_TEST(one_that_is_new_waits_for_the_monitor)
+START_TEST(a_new_subscription_waits_for_the_monitor)
 {
 	begin();
 	ck_assert_int_eq(it.subscription->state, SUBSCRIPTION_STARTING);
@@ -117,7 +117,7 @@ START_TEST(without_the_process_it_fails)
 }
 END_TEST
 
-START_TEST(it_runs_when_all_is_read_and_attributed)
+START_TEST(a_subscription_runs_after_reads_and_searches)
 {
 	struct listener row = subscriber_listener(80, 1);
 	struct socket *socket;
@@ -213,7 +213,7 @@ START_TEST(without_a_read_under_way_it_fails_sooner)
 }
 END_TEST
 
-START_TEST(what_cannot_be_read_in_time_is_done_without)
+START_TEST(a_namespace_that_is_not_read_in_time_is_left_out)
 {
 	struct netns_id id = {.dev = 1, .ino = 8};
 	struct netns *other;
@@ -232,7 +232,7 @@ START_TEST(what_cannot_be_read_in_time_is_done_without)
 }
 END_TEST
 
-START_TEST(an_error_of_the_search_fails_it)
+START_TEST(an_error_of_the_search_fails_the_subscription)
 {
 	begin();
 	subscription_advance(it.subscription, now());
@@ -371,16 +371,16 @@ static Suite *make(void)
 	TCase *start = tcase_create("start"), *end = tcase_create("end");
 
 	tcase_add_checked_fixture(start, setup, teardown);
-	tcase_add_test(start, one_that_is_new_waits_for_the_monitor);
+	tcase_add_test(start, a_new_subscription_waits_for_the_monitor);
 	tcase_add_test(start, its_tree_is_found_by_its_members);
 	tcase_add_loop_test(start, without_the_process_it_fails, 0, 2);
-	tcase_add_test(start, it_runs_when_all_is_read_and_attributed);
+	tcase_add_test(start, a_subscription_runs_after_reads_and_searches);
 	tcase_add_test(start, a_view_that_came_later_is_not_waited_for);
 	tcase_add_test(start, without_any_reader_it_fails);
 	tcase_add_test(start, a_slow_read_is_waited_for);
 	tcase_add_test(start, without_a_read_under_way_it_fails_sooner);
-	tcase_add_test(start, what_cannot_be_read_in_time_is_done_without);
-	tcase_add_test(start, an_error_of_the_search_fails_it);
+	tcase_add_test(start, a_namespace_that_is_not_read_in_time_is_left_out);
+	tcase_add_test(start, an_error_of_the_search_fails_the_subscription);
 	tcase_add_test(start, more_members_than_allowed_are_logged);
 	suite_add_tcase(suite, start);
 	tcase_add_checked_fixture(end, setup, teardown);

@@ -72,7 +72,7 @@ START_TEST(reported_listeners_come_first_and_the_others_each_fourth_time)
 }
 END_TEST
 
-START_TEST(who_has_spent_the_budget_rests_and_the_others_go_on)
+START_TEST(a_turn_without_budget_pauses_alone)
 {
 	uint64_t now = NSEC_PER_SEC, due;
 
@@ -160,7 +160,7 @@ START_TEST(reads_without_an_answer_leave_helpers_to_the_others)
 }
 END_TEST
 
-START_TEST(what_has_no_room_waits_for_a_read_or_a_moment)
+START_TEST(a_place_without_a_helper_waits)
 {
 	struct turn_place *place;
 
@@ -215,12 +215,12 @@ static Suite *make(void)
 	tcase_add_checked_fixture(all, setup, NULL);
 	tcase_add_test(all, a_crowd_delays_another_watcher_by_one);
 	tcase_add_test(all, reported_listeners_come_first_and_the_others_each_fourth_time);
-	tcase_add_test(all, who_has_spent_the_budget_rests_and_the_others_go_on);
+	tcase_add_test(all, a_turn_without_budget_pauses_alone);
 	tcase_add_test(all, a_place_moves_to_the_watcher_that_is_served_sooner);
 	tcase_add_test(all, a_place_moves_away_from_reads_without_an_answer);
 	tcase_add_test(all, a_watcher_that_starts_does_not_rest);
 	tcase_add_test(all, reads_without_an_answer_leave_helpers_to_the_others);
-	tcase_add_test(all, what_has_no_room_waits_for_a_read_or_a_moment);
+	tcase_add_test(all, a_place_without_a_helper_waits);
 	tcase_add_test(all, an_ended_turn_leaves_nothing_behind);
 	suite_add_tcase(suite, all);
 	return suite;

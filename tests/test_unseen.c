@@ -153,7 +153,7 @@ START_TEST(a_tree_takes_nothing_from_the_share_of_another)
 }
 END_TEST
 
-START_TEST(a_socket_that_ends_is_not_looked_for)
+START_TEST(a_closed_socket_is_not_probed)
 {
 	listen_often(OTHER, 1, 3);
 	unseen_ended(&unseen, 2);
@@ -178,7 +178,7 @@ static Suite *make(void)
 	suite_add_tcase(suite, logged);
 	tcase_add_checked_fixture(shares, set_up_trees, tear_down_trees);
 	tcase_add_test(shares, a_tree_takes_nothing_from_the_share_of_another);
-	tcase_add_test(shares, a_socket_that_ends_is_not_looked_for);
+	tcase_add_test(shares, a_closed_socket_is_not_probed);
 	suite_add_tcase(suite, shares);
 	return suite;
 }

@@ -64,7 +64,7 @@ static void setup(void)
 	};
 }
 
-START_TEST(a_note_says_so)
+START_TEST(a_note_identifies_linux)
 {
 	ck_assert(vdso_says_linux(&image));
 	image.notes[0] = note_of("Linux", 0x100);
@@ -72,7 +72,7 @@ START_TEST(a_note_says_so)
 }
 END_TEST
 
-START_TEST(nothing_else_does)
+START_TEST(nothing_else_identifies_linux)
 {
 	ck_assert(!vdso_says_linux(NULL));
 	image.header.e_phnum = 1; /* as in gVisor: no notes */
@@ -87,7 +87,7 @@ START_TEST(nothing_else_does)
 }
 END_TEST
 
-START_TEST(what_is_no_image_says_nothing)
+START_TEST(a_malformed_image_does_not_identify_linux)
 {
 	image.header.e_ident[0] = 0;
 	ck_assert(!vdso_says_linux(&image));
@@ -117,7 +117,7 @@ START_TEST(cut_anywhere)
 END_TEST
 
 /* All kernels on which this test runs are Linux, except kernels that only imitate Linux. */
-START_TEST(the_kernel_says_so)
+START_TEST(the_vdso_of_this_kernel_identifies_linux)
 {
 	struct utsname name;
 
@@ -136,12 +136,12 @@ static Suite *make(void)
 	TCase *images = tcase_create("images"), *kernel = tcase_create("kernel");
 
 	tcase_add_checked_fixture(images, setup, NULL);
-	tcase_add_test(images, a_note_says_so);
-	tcase_add_test(images, nothing_else_does);
-	tcase_add_test(images, what_is_no_image_says_nothing);
+	tcase_add_test(images, a_note_identifies_linux);
+	tcase_add_test(images, nothing_else_identifies_linux);
+	tcase_add_test(images, a_malformed_image_does_not_identify_linux);
 	tcase_add_test(images, cut_anywhere);
 	suite_add_tcase(suite, images);
-	tcase_add_test(kernel, the_kernel_says_so);
+	tcase_add_test(kernel, the_vdso_of_this_kernel_identifies_linux);
 	suite_add_tcase(suite, kernel);
 	return suite;
 }

@@ -40,7 +40,7 @@ START_TEST(initial_ports_come_before_start_returns)
 }
 END_TEST
 
-START_TEST(open_tells_all_there_is_to_know)
+START_TEST(an_open_event_has_all_properties)
 {
 	struct fixture server = way_fixture(way(_i));
 	struct fixture_socket socket;
@@ -241,7 +241,7 @@ static Suite *make(void)
 	int count = way_count();
 
 	tcase_add_loop_test(ways, initial_ports_come_before_start_returns, 0, count);
-	tcase_add_loop_test(ways, open_tells_all_there_is_to_know, 0, count);
+	tcase_add_loop_test(ways, an_open_event_has_all_properties, 0, count);
 	tcase_add_loop_test(ways, close_and_reopen_are_news, 0, count);
 	tcase_add_loop_test(ways, a_port_is_reported_once_whoever_holds_it, 0, count);
 	tcase_add_loop_test(ways, the_end_comes_last_after_all_closes, 0, count);
