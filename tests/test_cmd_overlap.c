@@ -199,7 +199,7 @@ START_TEST(the_last_close_names_who_was_known)
 }
 END_TEST
 
-START_TEST(one_id_from_the_open_to_the_close)
+START_TEST(an_id_lasts_from_open_to_close)
 {
 	uint64_t id;
 
@@ -254,7 +254,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, one_watcher_reports_a_shared_port);
 	tcase_add_test(tcase, the_watcher_that_knows_the_owner_reports);
 	tcase_add_test(tcase, the_last_close_names_who_was_known);
-	tcase_add_test(tcase, one_id_from_the_open_to_the_close);
+	tcase_add_test(tcase, an_id_lasts_from_open_to_close);
 	tcase_add_test(tcase, ends_always_count);
 	tcase_add_test(tcase, with_one_tree_everything_counts);
 	tcase_add_test(tcase, many_ports_are_freed);

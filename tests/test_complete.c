@@ -68,7 +68,7 @@ START_TEST(everything_is_seen)
 }
 END_TEST
 
-START_TEST(nothing_is_seen_before_the_start)
+START_TEST(a_starting_watcher_is_incomplete)
 {
 	struct options options = subscriber_options();
 
@@ -256,7 +256,7 @@ static Suite *make(void)
 
 	tcase_add_checked_fixture(check, setup, teardown);
 	tcase_add_test(check, everything_is_seen);
-	tcase_add_test(check, nothing_is_seen_before_the_start);
+	tcase_add_test(check, a_starting_watcher_is_incomplete);
 	tcase_add_test(check, incompleteness_has_a_reason);
 	tcase_add_test(check, members_beyond_the_limit_are_left_out);
 	suite_add_tcase(suite, check);

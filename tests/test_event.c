@@ -160,7 +160,7 @@ static void expect_nothing(const struct portwatch_event *event)
 	ck_assert_str_eq(portwatch_event_get_cgroup(event), "");
 }
 
-START_TEST(nothing_is_known_of_an_owner_that_is_gone)
+START_TEST(the_properties_of_an_exited_owner_are_unknown)
 {
 	struct fixture root = fixture_start(0), server = fixture_fork(&root);
 	struct fixture_socket socket;
@@ -191,7 +191,7 @@ static Suite *make(void)
 	tcase_add_test(kept, kept_events_outlive_their_watcher);
 	suite_add_tcase(suite, kept);
 	tcase_add_test(owner, events_say_more_of_their_owner);
-	tcase_add_test(owner, nothing_is_known_of_an_owner_that_is_gone);
+	tcase_add_test(owner, the_properties_of_an_exited_owner_are_unknown);
 	suite_add_tcase(suite, owner);
 	return suite;
 }

@@ -119,7 +119,7 @@ static void read_in_vain(void)
 	ck_assert_uint_eq(milliseconds(), 0);
 }
 
-START_TEST(nothing_expected_means_no_further_read)
+START_TEST(without_expectations_no_read_is_due)
 {
 	ck_assert_uint_eq(milliseconds(), 0);
 	report_change(false, 80, 1);
@@ -294,7 +294,7 @@ static Suite *make_suite(void)
 	TCase *all = tcase_create("expectation");
 
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_add_test(all, nothing_expected_means_no_further_read);
+	tcase_add_test(all, without_expectations_no_read_is_due);
 	tcase_add_test(all, reads_again_at_longer_and_longer_pauses_and_gives_up);
 	tcase_add_test(all, a_known_row_does_not_meet_the_expectation);
 	tcase_add_test(all, a_shared_port_is_read_for_as_often);

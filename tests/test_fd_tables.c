@@ -111,7 +111,7 @@ START_TEST(a_table_of_too_many_sockets_is_not_kept)
 }
 END_TEST
 
-START_TEST(a_process_that_is_gone_is_forgotten)
+START_TEST(the_table_of_an_exited_process_is_dropped)
 {
 	pid_t gone = start(CLONE_FILES), shares = start(CLONE_FILES);
 
@@ -134,7 +134,7 @@ static Suite *make(void)
 	tcase_add_test(all, each_of_many_is_found);
 	tcase_add_test(all, not_every_table_is_kept);
 	tcase_add_test(all, a_table_of_too_many_sockets_is_not_kept);
-	tcase_add_test(all, a_process_that_is_gone_is_forgotten);
+	tcase_add_test(all, the_table_of_an_exited_process_is_dropped);
 	suite_add_tcase(suite, all);
 	return suite;
 }

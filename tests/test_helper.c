@@ -283,7 +283,7 @@ START_TEST(a_helper_that_is_killed)
 END_TEST
 
 /* In this case there is nothing to wait for. */
-START_TEST(a_request_that_nobody_can_read)
+START_TEST(a_request_to_a_dead_helper)
 {
 	start(PORTWATCH_TABLE_AUTO);
 	ck_assert_int_eq(kill(reader_pid(reading.reader), SIGKILL), 0);
@@ -318,7 +318,7 @@ START_TEST(a_helper_that_is_stopped_is_closed)
 END_TEST
 
 /* Nothing reads, so the pipe fills up. The library reports the failure without blocking. */
-START_TEST(a_helper_that_is_stopped_for_ever)
+START_TEST(a_stopped_helper)
 {
 	enum reader_state state = READER_PENDING;
 
@@ -683,10 +683,10 @@ static TCase *make_lives(void)
 	TCase *lives = tcase_create("lives");
 
 	tcase_add_test(lives, a_helper_that_is_killed);
-	tcase_add_test(lives, a_request_that_nobody_can_read);
+	tcase_add_test(lives, a_request_to_a_dead_helper);
 	tcase_add_test(lives, a_helper_that_is_killed_before_it_answers);
 	tcase_add_test(lives, a_helper_that_is_stopped_is_closed);
-	tcase_add_test(lives, a_helper_that_is_stopped_for_ever);
+	tcase_add_test(lives, a_stopped_helper);
 	tcase_add_loop_test(lives, a_late_answer_is_passed_over, 0, 3);
 	tcase_add_loop_test(lives, the_namespace_is_let_go, 0, 3);
 	tcase_add_loop_test(lives, the_cookie_of_the_namespace, 0, 3);

@@ -151,7 +151,7 @@ START_TEST(another_process_with_the_same_number_holds_nothing)
 }
 END_TEST
 
-START_TEST(a_socket_that_is_gone_takes_its_holders_along)
+START_TEST(a_closed_socket_frees_its_holders)
 {
 	say(1, "01");
 	say(2, "0");
@@ -287,7 +287,7 @@ static Suite *make(void)
 	tcase_add_test(tcase, no_answer_lets_nothing_go);
 	tcase_add_test(tcase, an_exit_hands_on);
 	tcase_add_test(tcase, another_process_with_the_same_number_holds_nothing);
-	tcase_add_test(tcase, a_socket_that_is_gone_takes_its_holders_along);
+	tcase_add_test(tcase, a_closed_socket_frees_its_holders);
 	tcase_add_test(tcase, a_socket_can_close_during_an_answer);
 	tcase_add_test(tcase, a_touch_changes_all_sockets_of_a_holder);
 	tcase_add_test(tcase, a_crowd_is_counted);

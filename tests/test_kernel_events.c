@@ -342,7 +342,7 @@ START_TEST(no_subscription_wants_the_notifier)
 END_TEST
 
 /* Each start of a watcher tries again. */
-START_TEST(one_that_cannot_be_opened_is_tried_again)
+START_TEST(a_refused_notifier_is_tried_again)
 {
 	struct subscription *another;
 	char text[NOTIFIER_TEXT];
@@ -371,7 +371,7 @@ START_TEST(one_that_cannot_be_opened_is_tried_again)
 }
 END_TEST
 
-START_TEST(one_without_reports_of_listen_is_opened_again)
+START_TEST(a_notifier_without_listen_is_opened_again)
 {
 	struct subscription *another;
 
@@ -736,8 +736,8 @@ static Suite *make(void)
 	tcase_add_checked_fixture(open, setup, teardown);
 	tcase_add_test(open, the_notifier_is_open_while_a_subscription_wants_it);
 	tcase_add_test(open, no_subscription_wants_the_notifier);
-	tcase_add_test(open, one_that_cannot_be_opened_is_tried_again);
-	tcase_add_loop_test(open, one_without_reports_of_listen_is_opened_again, 0, 2);
+	tcase_add_test(open, a_refused_notifier_is_tried_again);
+	tcase_add_loop_test(open, a_notifier_without_listen_is_opened_again, 0, 2);
 	tcase_add_test(open, a_notifier_that_the_loop_refuses_is_closed);
 	tcase_add_test(open, reasons_belong_to_their_kinds);
 	suite_add_tcase(suite, open);

@@ -94,7 +94,7 @@ START_TEST(after_a_while_the_allowance_is_whole_and_no_more)
 }
 END_TEST
 
-START_TEST(nothing_else_is_left_out)
+START_TEST(only_warnings_are_left_out)
 {
 	write_many(PORTWATCH_LOG_ERROR, 100);
 	write_many(PORTWATCH_LOG_INFO, 100);
@@ -131,7 +131,7 @@ static Suite *make_suite(void)
 	tcase_add_test(all, each_watcher_has_its_own);
 	tcase_add_test(all, the_next_warning_has_the_number_left_out);
 	tcase_add_test(all, after_a_while_the_allowance_is_whole_and_no_more);
-	tcase_add_test(all, nothing_else_is_left_out);
+	tcase_add_test(all, only_warnings_are_left_out);
 	tcase_add_test(all, unprintable_bytes_are_not_printed);
 	tcase_add_test(all, a_limit_is_called_by_its_name);
 	suite_add_tcase(suite, all);

@@ -193,7 +193,7 @@ START_TEST(threads_outlive_their_leader)
 }
 END_TEST
 
-START_TEST(a_watch_can_start_after_the_leader_is_gone)
+START_TEST(a_watch_can_start_after_the_leader_has_exited)
 {
 	struct fixture root = way_fixture(way(_i));
 	struct fixture_socket socket = fixture_listen(&root, "127.0.0.1", 0);
@@ -297,7 +297,7 @@ static void add_ways(TCase *ways)
 	tcase_add_loop_test(ways, a_tree_outlives_its_root, 0, count);
 	tcase_add_loop_test(ways, a_daemon_stays_a_member, 0, count);
 	tcase_add_loop_test(ways, threads_outlive_their_leader, 0, count);
-	tcase_add_loop_test(ways, a_watch_can_start_after_the_leader_is_gone, 0, count);
+	tcase_add_loop_test(ways, a_watch_can_start_after_the_leader_has_exited, 0, count);
 }
 
 static void watch_with(struct collect *collect, pid_t pid, int notifier)

@@ -267,7 +267,7 @@ START_TEST(the_best_that_can_be_opened)
 }
 END_TEST
 
-START_TEST(none_can_be_opened)
+START_TEST(no_reader_can_be_opened)
 {
 	for (int kind = LOCAL; kind <= PROCFS; kind++)
 		refusal[kind] = (struct failure){STEP_OPEN_TEXT, EACCES};
@@ -448,7 +448,7 @@ END_TEST
 
 /* --- after a failure */
 
-START_TEST(one_that_never_worked_is_replaced_at_once)
+START_TEST(a_reader_that_never_worked_is_replaced_at_once)
 {
 	ck_assert(netns_open_reader(it));
 	break_reader(it);
@@ -463,7 +463,7 @@ START_TEST(one_that_never_worked_is_replaced_at_once)
 }
 END_TEST
 
-START_TEST(one_that_has_worked_is_opened_again)
+START_TEST(a_reader_that_has_worked_is_reopened)
 {
 	uint64_t pause = 0;
 	unsigned int restarts = 0;
@@ -489,7 +489,7 @@ START_TEST(one_that_has_worked_is_opened_again)
 END_TEST
 
 /* Failures count only if they follow each other soon. */
-START_TEST(one_that_lasts_is_not_replaced)
+START_TEST(a_reliable_reader_is_not_replaced)
 {
 	for (int i = 0; i < 20; i++) {
 		ck_assert(netns_open_reader(it));
@@ -660,9 +660,9 @@ static TCase *make_failures(void)
 	TCase *failures = tcase_create("failures");
 
 	tcase_add_checked_fixture(failures, setup, teardown);
-	tcase_add_test(failures, one_that_never_worked_is_replaced_at_once);
-	tcase_add_test(failures, one_that_has_worked_is_opened_again);
-	tcase_add_test(failures, one_that_lasts_is_not_replaced);
+	tcase_add_test(failures, a_reader_that_never_worked_is_replaced_at_once);
+	tcase_add_test(failures, a_reader_that_has_worked_is_reopened);
+	tcase_add_test(failures, a_reliable_reader_is_not_replaced);
 	tcase_add_test(failures, an_exit_is_not_a_warning);
 	tcase_add_test(failures, after_the_last_the_best_follows);
 	tcase_add_test(failures, a_better_one_is_tried_again);
@@ -678,7 +678,7 @@ static Suite *make(void)
 
 	tcase_add_checked_fixture(first, setup, teardown);
 	tcase_add_test(first, the_best_that_can_be_opened);
-	tcase_add_test(first, none_can_be_opened);
+	tcase_add_test(first, no_reader_can_be_opened);
 	tcase_add_test(first, only_the_chosen_one);
 	tcase_add_test(first, the_reader_is_logged_once_with_its_reasons);
 	tcase_add_test(first, the_best_needs_no_reason);

@@ -185,7 +185,7 @@ START_TEST(messages)
 }
 END_TEST
 
-START_TEST(what_it_was_made_of)
+START_TEST(the_arguments_of_a_watcher)
 {
 	ck_assert_int_eq(portwatch_get_pid(watcher), getpid());
 	ck_assert_ptr_eq(portwatch_get_user_data(watcher), &watcher);
@@ -209,7 +209,7 @@ static Suite *make(void)
 	tcase_add_loop_test(all, a_value_within_its_bounds_is_kept, 0, SETTERS);
 	tcase_add_loop_test(all, only_a_new_watcher_has_options, 0, SETTERS);
 	tcase_add_test(all, messages);
-	tcase_add_test(all, what_it_was_made_of);
+	tcase_add_test(all, the_arguments_of_a_watcher);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -335,7 +335,7 @@ START_TEST(the_properties_of_an_unknown_owner_are_unknown)
 }
 END_TEST
 
-START_TEST(an_owner_that_is_dead_is_not_asked)
+START_TEST(the_properties_of_a_dead_owner_are_not_read)
 {
 	struct fixture root = fixture_start(0), child = fixture_fork(&root);
 	struct portwatch_event *event = event_of(child.pid);
@@ -503,7 +503,7 @@ static Suite *make(void)
 	tcase_add_test(properties, threads_get_the_same_answer);
 	suite_add_tcase(suite, properties);
 	tcase_add_test(none, the_properties_of_an_unknown_owner_are_unknown);
-	tcase_add_test(none, an_owner_that_is_dead_is_not_asked);
+	tcase_add_test(none, the_properties_of_a_dead_owner_are_not_read);
 	tcase_add_test(none, an_owner_is_not_mistaken_for_another);
 	suite_add_tcase(suite, none);
 	tcase_add_test(netns, the_namespace_of_the_owner);

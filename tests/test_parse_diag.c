@@ -149,7 +149,7 @@ START_TEST(request_asks_for_listeners_alone)
 }
 END_TEST
 
-START_TEST(one_request_asks_for_both_families)
+START_TEST(one_request_lists_both_families)
 {
 	unsigned char buffer[TCP_DIAG_REQUEST_MAX];
 	struct nlmsghdr header;
@@ -358,7 +358,7 @@ static const struct {
 	{SOCK_DIAG_BY_FAMILY + 1, 0, -EPROTO, false},
 };
 
-START_TEST(ends_as_the_kernel_says)
+START_TEST(the_end_of_a_dump_has_its_error)
 {
 	struct inet_diag_msg row = row_of(AF_INET, 80, 1);
 	struct datagram datagram = {0};
@@ -525,7 +525,7 @@ static Suite *make_suite(void)
 	TCase *messages = tcase_create("messages");
 
 	tcase_add_loop_test(messages, request_asks_for_listeners_alone, 0, 2);
-	tcase_add_test(messages, one_request_asks_for_both_families);
+	tcase_add_test(messages, one_request_lists_both_families);
 	tcase_add_test(messages, reads_both_families_of_one_dump);
 	tcase_add_test(messages, reads_every_field);
 	tcase_add_test(messages, reads_v6only_among_attributes);
@@ -533,7 +533,7 @@ static Suite *make_suite(void)
 	tcase_add_test(messages, useless_rows_are_skipped);
 	tcase_add_test(messages, goes_on_over_datagrams);
 	tcase_add_loop_test(messages, is_interrupted_once_it_is_done, 0, 2);
-	tcase_add_loop_test(messages, ends_as_the_kernel_says, 0,
+	tcase_add_loop_test(messages, the_end_of_a_dump_has_its_error, 0,
 	                    (int)(sizeof(ends) / sizeof(ends[0])));
 	tcase_add_test(messages, refuses_another_sequence);
 	tcase_add_test(messages, refuses_truncated_datagrams);

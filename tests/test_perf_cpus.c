@@ -382,7 +382,7 @@ START_TEST(a_cpu_may_go_offline_while_events_are_opened)
 }
 END_TEST
 
-START_TEST(nothing_stays_behind_after_a_failure)
+START_TEST(a_failure_leaves_no_event_open)
 {
 	/* At least one event is possible. */
 	open_it(&source);
@@ -558,7 +558,7 @@ static Suite *make(void)
 	tcase_add_test(open, the_possible_cpus);
 	tcase_add_test(open, each_cpu_that_is_online_has_an_event);
 	tcase_add_test(open, a_cpu_may_go_offline_while_events_are_opened);
-	tcase_add_test(open, nothing_stays_behind_after_a_failure);
+	tcase_add_test(open, a_failure_leaves_no_event_open);
 	suite_add_tcase(suite, open);
 	tcase_add_checked_fixture(records, setup, teardown);
 	tcase_add_test(records, a_sample_makes_the_set_readable);

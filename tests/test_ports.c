@@ -209,7 +209,7 @@ START_TEST(a_close_has_the_name_of_its_time)
 }
 END_TEST
 
-START_TEST(one_id_from_the_open_to_the_close)
+START_TEST(an_id_lasts_from_open_to_close)
 {
 	uint64_t first, second, other;
 	struct port *port = open_port(80);
@@ -430,7 +430,7 @@ static Suite *make_suite(void)
 	tcase_add_test(dispatch, another_socket_of_the_same_owner_is_reported);
 	tcase_add_test(dispatch, a_close_names_the_last_owner_with_its_socket);
 	tcase_add_test(dispatch, a_close_has_the_name_of_its_time);
-	tcase_add_test(dispatch, one_id_from_the_open_to_the_close);
+	tcase_add_test(dispatch, an_id_lasts_from_open_to_close);
 	suite_add_tcase(suite, dispatch);
 
 	tcase_add_checked_fixture(overflow, setup, teardown);

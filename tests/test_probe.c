@@ -119,7 +119,7 @@ static int ask(uint16_t port, struct probe_result *result)
 	return ask_process(fixture.pid, port, result);
 }
 
-START_TEST(where_the_process_has_left_it)
+START_TEST(a_socket_in_the_former_namespace_of_a_process)
 {
 	struct fixture_socket socket;
 	struct probe_result result;
@@ -150,7 +150,7 @@ static uint64_t own_cookie(void)
 }
 
 /* The kernel may refuse to open the process. */
-START_TEST(where_we_are_ourselves)
+START_TEST(a_socket_in_the_present_namespace)
 {
 	struct fixture_socket socket;
 	struct probe_result result;
@@ -169,7 +169,7 @@ START_TEST(where_we_are_ourselves)
 }
 END_TEST
 
-START_TEST(what_does_not_listen_there_is_passed_over)
+START_TEST(sockets_that_do_not_listen_are_skipped)
 {
 	struct fixture_socket bound, socket;
 	struct probe_result result;
@@ -189,7 +189,7 @@ START_TEST(what_does_not_listen_there_is_passed_over)
 }
 END_TEST
 
-START_TEST(a_process_of_another_time_is_not_asked)
+START_TEST(a_process_with_another_start_time_is_not_probed)
 {
 	struct probe_target target = {
 		.procfs = &procfs, .pid = getpid(), .start_time = 1, .port = 80, .known = is_known};
@@ -265,10 +265,10 @@ static Suite *make(void)
 	TCase *all = tcase_create("probe");
 
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_add_test(all, where_the_process_has_left_it);
-	tcase_add_test(all, where_we_are_ourselves);
-	tcase_add_test(all, what_does_not_listen_there_is_passed_over);
-	tcase_add_test(all, a_process_of_another_time_is_not_asked);
+	tcase_add_test(all, a_socket_in_the_former_namespace_of_a_process);
+	tcase_add_test(all, a_socket_in_the_present_namespace);
+	tcase_add_test(all, sockets_that_do_not_listen_are_skipped);
+	tcase_add_test(all, a_process_with_another_start_time_is_not_probed);
 	tcase_add_test(all, the_last_of_many_descriptors_is_found);
 	suite_add_tcase(suite, all);
 	return suite;

@@ -255,7 +255,7 @@ END_TEST
 
 /* A child that was listed and is gone may have left an orphan, which is not from before. The search
  * does not wait for the end of the pause. */
-START_TEST(a_child_was_gone_when_it_was_read)
+START_TEST(a_listed_child_has_exited)
 {
 	belong(10, 10, 10);
 	if (_i) {
@@ -533,7 +533,7 @@ static Suite *make_suite(void)
 	tcase_add_test(made, a_group_that_has_joined_processes);
 	tcase_add_test(made, preexisting_orphans_do_not_count);
 	tcase_add_loop_test(made, preexisting_orphans_of_a_descendants_group_do_not_count, 0, 2);
-	tcase_add_loop_test(made, a_child_was_gone_when_it_was_read, 0, 2);
+	tcase_add_loop_test(made, a_listed_child_has_exited, 0, 2);
 	tcase_add_test(made, a_second_tree_begins);
 	tcase_add_test(made, helpers_are_ignored);
 	tcase_add_test(made, the_search_can_be_disabled);

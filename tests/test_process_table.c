@@ -187,7 +187,7 @@ START_TEST(many_are_found)
 }
 END_TEST
 
-START_TEST(one_is_queued_once_and_goes_to_the_end)
+START_TEST(an_entry_is_queued_once_at_the_end)
 {
 	struct entry *first = add(10), *second = add(20);
 
@@ -487,7 +487,7 @@ static Suite *make(void)
 	tcase_add_checked_fixture(hash, setup, teardown);
 	tcase_add_test(hash, a_process_is_found_by_its_number);
 	tcase_add_loop_test(hash, many_are_found, 0, 2);
-	tcase_add_test(hash, one_is_queued_once_and_goes_to_the_end);
+	tcase_add_test(hash, an_entry_is_queued_once_at_the_end);
 	suite_add_tcase(suite, hash);
 	tcase_add_checked_fixture(members, setup, teardown);
 	tcase_add_test(members, a_member_joins_once);

@@ -210,7 +210,7 @@ START_TEST(children_beyond_one_read)
 }
 END_TEST
 
-START_TEST(children_unlisted_or_gone)
+START_TEST(children_that_are_unlisted_or_gone)
 {
 	long sum;
 
@@ -261,7 +261,7 @@ START_TEST(real_loadavg)
 }
 END_TEST
 
-START_TEST(whose_proc)
+START_TEST(a_proc_of_another_pid_namespace)
 {
 	ck_assert(!procfs_is_ours(&fake.procfs));
 	fake_proc_self(&fake, getpid() + 1);
@@ -434,10 +434,10 @@ static Suite *make(void)
 	tcase_add_test(fake_case, numbers_only);
 	tcase_add_test(fake_case, children_of_threads);
 	tcase_add_test(fake_case, children_beyond_one_read);
-	tcase_add_test(fake_case, children_unlisted_or_gone);
+	tcase_add_test(fake_case, children_that_are_unlisted_or_gone);
 	tcase_add_test(fake_case, no_such_process);
 	tcase_add_test(fake_case, loadavg_of_no_kernel_is_not_believed);
-	tcase_add_test(fake_case, whose_proc);
+	tcase_add_test(fake_case, a_proc_of_another_pid_namespace);
 	tcase_add_test(fake_case, no_descriptors_left);
 	suite_add_tcase(suite, fake_case);
 	tcase_add_checked_fixture(real_case, setup_real, teardown_real);

@@ -633,7 +633,7 @@ static void enter_as_nobody(void *data)
 	reading_end(&reading);
 }
 
-START_TEST(nsenter_says_that_it_may_not)
+START_TEST(nsenter_without_permission)
 {
 	if (geteuid() == 0)
 		sandbox_run_as_nobody(enter_as_nobody, NULL);
@@ -687,7 +687,7 @@ static Suite *make(void)
 	tcase_add_loop_test(closes, a_child_without_reports_of_closes_reports_why, 0, 3);
 	suite_add_tcase(suite, closes);
 	tcase_add_test(children, setns_by_descriptor);
-	tcase_add_test(children, nsenter_says_that_it_may_not);
+	tcase_add_test(children, nsenter_without_permission);
 	suite_add_tcase(suite, children);
 	return suite;
 }

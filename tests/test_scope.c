@@ -98,7 +98,7 @@ START_TEST(members_are_the_descendants)
 }
 END_TEST
 
-START_TEST(one_ends_with_its_last_member)
+START_TEST(a_scope_ends_with_its_last_member)
 {
 	pid_t root = puppet_start(0);
 	struct scope *scope;
@@ -164,7 +164,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, members_are_the_descendants, 0, 2);
-	tcase_add_loop_test(tcase, one_ends_with_its_last_member, 0, 2);
+	tcase_add_loop_test(tcase, a_scope_ends_with_its_last_member, 0, 2);
 	tcase_add_loop_test(tcase, the_dead_have_none, 0, 2);
 	tcase_add_test(tcase, a_tree_reads_every_namespace_of_its_members);
 	tcase_add_test(tcase, a_namespace_follows_its_target_alone);

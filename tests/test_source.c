@@ -116,7 +116,7 @@ static int count_waiting(void)
 	return count;
 }
 
-START_TEST(outsiders_are_not_listened_to_for_ever)
+START_TEST(datagrams_of_outsiders_do_not_extend_a_read)
 {
 	int reads = 0;
 
@@ -191,7 +191,7 @@ static void connect_often(int count)
 	}
 }
 
-START_TEST(nothing_is_read_behind_the_listeners_of_linux)
+START_TEST(a_read_of_linux_text_ends_after_the_listeners)
 {
 	int proc = open("/proc", O_PATH | O_CLOEXEC);
 	size_t whole;
@@ -243,11 +243,11 @@ static Suite *make(void)
 
 	tcase_add_checked_fixture(diag, setup, teardown);
 	tcase_add_test(diag, only_the_kernel_may_send);
-	tcase_add_test(diag, outsiders_are_not_listened_to_for_ever);
+	tcase_add_test(diag, datagrams_of_outsiders_do_not_extend_a_read);
 	tcase_add_test(diag, datagrams_of_outsiders_are_discarded_up_to_a_limit);
 	suite_add_tcase(suite, diag);
 	tcase_add_checked_fixture(text, setup, teardown);
-	tcase_add_test(text, nothing_is_read_behind_the_listeners_of_linux);
+	tcase_add_test(text, a_read_of_linux_text_ends_after_the_listeners);
 	tcase_add_test(text, a_row_out_of_order_has_the_rest_read_for_good);
 	suite_add_tcase(suite, text);
 	return suite;

@@ -103,7 +103,7 @@ START_TEST(its_tree_is_found_by_its_members)
 }
 END_TEST
 
-START_TEST(without_the_process_it_fails)
+START_TEST(without_the_process_the_subscription_fails)
 {
 	begin();
 	if (_i) {
@@ -169,7 +169,7 @@ START_TEST(a_view_that_came_later_is_not_waited_for)
 }
 END_TEST
 
-START_TEST(without_any_reader_it_fails)
+START_TEST(without_any_reader_the_subscription_fails)
 {
 	begin();
 	subscription_advance(it.subscription, now());
@@ -203,7 +203,7 @@ START_TEST(a_slow_read_is_waited_for)
 }
 END_TEST
 
-START_TEST(without_a_read_under_way_it_fails_sooner)
+START_TEST(without_a_pending_read_the_subscription_fails_sooner)
 {
 	begin();
 	subscription_advance(it.subscription, now());
@@ -292,7 +292,7 @@ END_TEST
 
 /* In a pause nothing is due that must wait for its end. Otherwise the monitor would look again and
  * again for as long as the pause lasts. */
-START_TEST(nothing_is_due_during_a_pause)
+START_TEST(work_that_must_wait_is_not_due_in_a_pause)
 {
 	struct subscription *subscription;
 	uint64_t time;
@@ -373,18 +373,18 @@ static Suite *make(void)
 	tcase_add_checked_fixture(start, setup, teardown);
 	tcase_add_test(start, a_new_subscription_waits_for_the_monitor);
 	tcase_add_test(start, its_tree_is_found_by_its_members);
-	tcase_add_loop_test(start, without_the_process_it_fails, 0, 2);
+	tcase_add_loop_test(start, without_the_process_the_subscription_fails, 0, 2);
 	tcase_add_test(start, a_subscription_runs_after_reads_and_searches);
 	tcase_add_test(start, a_view_that_came_later_is_not_waited_for);
-	tcase_add_test(start, without_any_reader_it_fails);
+	tcase_add_test(start, without_any_reader_the_subscription_fails);
 	tcase_add_test(start, a_slow_read_is_waited_for);
-	tcase_add_test(start, without_a_read_under_way_it_fails_sooner);
+	tcase_add_test(start, without_a_pending_read_the_subscription_fails_sooner);
 	tcase_add_test(start, a_namespace_that_is_not_read_in_time_is_left_out);
 	tcase_add_test(start, an_error_of_the_search_fails_the_subscription);
 	tcase_add_test(start, more_members_than_allowed_are_logged);
 	suite_add_tcase(suite, start);
 	tcase_add_checked_fixture(end, setup, teardown);
-	tcase_add_test(end, nothing_is_due_during_a_pause);
+	tcase_add_test(end, work_that_must_wait_is_not_due_in_a_pause);
 	tcase_add_test(end, the_result_of_a_search_comes_in_slices);
 	tcase_add_loop_test(end, the_end_comes_after_its_ports, 0, 2);
 	suite_add_tcase(suite, end);

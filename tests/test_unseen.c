@@ -77,7 +77,7 @@ START_TEST(a_socket_that_is_nowhere_is_logged_once)
 END_TEST
 
 /* A ring holds the socket, and the kernel does not show which ring. */
-START_TEST(a_port_that_nobody_seems_to_hold_is_logged_once)
+START_TEST(an_ownerless_port_is_logged_once)
 {
 	struct fixture root = fixture_start(0);
 	struct collect collect;
@@ -174,7 +174,7 @@ static Suite *make(void)
 	tcase_add_loop_test(found, a_socket_stays_where_it_was_made, 0, 2);
 	suite_add_tcase(suite, found);
 	tcase_add_test(logged, a_socket_that_is_nowhere_is_logged_once);
-	tcase_add_test(logged, a_port_that_nobody_seems_to_hold_is_logged_once);
+	tcase_add_test(logged, an_ownerless_port_is_logged_once);
 	suite_add_tcase(suite, logged);
 	tcase_add_checked_fixture(shares, set_up_trees, tear_down_trees);
 	tcase_add_test(shares, a_tree_takes_nothing_from_the_share_of_another);

@@ -85,7 +85,7 @@ START_TEST(close_and_reopen_are_news)
 }
 END_TEST
 
-START_TEST(a_port_is_reported_once_whoever_holds_it)
+START_TEST(a_port_with_several_holders_is_reported_once)
 {
 	struct fixture server = way_fixture(way(_i));
 	struct fixture_socket first, second;
@@ -243,7 +243,7 @@ static Suite *make(void)
 	tcase_add_loop_test(ways, initial_ports_come_before_start_returns, 0, count);
 	tcase_add_loop_test(ways, an_open_event_has_all_properties, 0, count);
 	tcase_add_loop_test(ways, close_and_reopen_are_news, 0, count);
-	tcase_add_loop_test(ways, a_port_is_reported_once_whoever_holds_it, 0, count);
+	tcase_add_loop_test(ways, a_port_with_several_holders_is_reported_once, 0, count);
 	tcase_add_loop_test(ways, the_end_comes_last_after_all_closes, 0, count);
 	tcase_add_loop_test(ways, a_restarted_server_is_reported_again, 0, count);
 	tcase_add_loop_test(ways, addresses_outside_are_passed_over, 0, count);

@@ -77,7 +77,8 @@ PORTWATCH_TEST_SLOWNESS=$slowness
 export PORTWATCH_TEST_SLOWNESS source
 ip link set lo up
 # Before Linux 5.11 BPF programs count towards this limit, together with the perf buffers of all tests
-# that run at the same time.
+# that run at the same time. The shell of the guest, dash, has this option.
+# shellcheck disable=SC3045
 ulimit -l unlimited
 echo "=== Linux $(uname -r), $(cut -d ' ' -f 1 /proc/uptime) s after its start"
 for job in $jobs; do
