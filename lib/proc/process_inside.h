@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* process_inside.h - the inside of a process table, for the files process_*.c alone
+/* process_inside.h - the internals of a process table, for the files process_*.c only
  *
  * The files form layers: process_table.c (the hash, memberships, one process), process_orphans.c,
- * process_scan.c (who has come and gone), process_tree.c (the trees). Each calls only those before
- * it.
+ * process_scan.c (new and exited processes), process_tree.c (the trees). Each file calls only the
+ * files before it.
  *
- * Every process stands in the hash once, and has a membership for each tree that it belongs to. A
- * pass examines the processes of a queue until it is empty; whatever may have new children, or new
- * trees to hand on to its children, is put into the queue. */
+ * The hash has one entry for each process. An entry has a membership for each tree of the process.
+ * A pass examines the queued processes until the queue is empty. A process is queued if it may have
+ * new children, or if its children may belong to a new tree. */
 #ifndef PROCESS_INSIDE_H
 #define PROCESS_INSIDE_H
 
@@ -56,7 +56,7 @@ struct process_tree {
 	size_t preexisting_count;
 	size_t count;
 	uint64_t start_time;
-	uint64_t begun; /* when it was created, in the unit of start times */
+	uint64_t begun; /* when the tree was created, in the unit of start times */
 	pid_t root;
 	struct kinship *kinships;
 	size_t kinship_count;
@@ -82,14 +82,14 @@ struct parents {
 	struct parentage *rows; /* sorted by parent */
 	size_t count;
 	size_t capacity;
-	uint64_t pass; /* the pass in which it was read */
+	uint64_t pass; /* the pass in which the rows were read */
 };
 
 /* The processes that may adopt orphans, and their children as listed last. */
 struct orphan_search {
 	bool open;          /* the search is enabled, because the kernel does not report forks */
 	bool missed;        /* reports of forks were lost: the next refresh searches for orphans */
-	bool searches_once; /* ... by the one that is under way */
+	bool searches_once; /* ... by the present refresh */
 	bool due;           /* new orphans may exist */
 	bool searching;     /* a search is in progress */
 	uint64_t earliest;  /* CLOCK_MONOTONIC: earliest time of the next search */
@@ -125,11 +125,11 @@ struct process_table {
 	struct parents parents;
 	/* The present scan, see process_scan.c. */
 	bool refreshing;
-	int error;                /* the first one of it */
-	int adoptions;            /* how often it has listed the children of the calling process */
+	int error;                /* the first error of the scan */
+	int adoptions;            /* number of times that the scan has listed our children */
 	uint64_t changes_adopted; /* `changes` before the last time */
 	struct parentage *found;  /* children that are read next */
-	size_t found_next;        /* from this one on */
+	size_t found_next;        /* index of the next one */
 	size_t found_count;
 	size_t found_capacity;
 	uint64_t left;     /* processes that have left, or were gone before they could join */

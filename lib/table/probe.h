@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* probe.h - asks the sockets of a process in which network namespace they were made
+/* probe.h - finds the network namespaces in which the sockets of a process were created
  *
- * A socket belongs to the namespace that its maker lived in then, wherever it lives now. The socket
- * itself shows it (SIOCGSKNS), through a copy of its descriptor (pidfd_getfd(2)). The copies are
- * taken in a child process: to close one can take as long as its owner likes (SO_LINGER; or a file
- * of FUSE, which the owner has put in the place of the socket meanwhile). Not even SIGKILL ends
- * that. */
+ * A socket belongs to the namespace in which it was created, wherever its process lives now.
+ * SIOCGSKNS on a copy of the descriptor (pidfd_getfd(2)) opens this namespace. A child process
+ * makes the copies, because the owner of the socket can delay the close of a copy without limit:
+ * with SO_LINGER, or with a FUSE file that has taken the descriptor of the socket meanwhile. Not
+ * even SIGKILL ends this delay. */
 #ifndef PROBE_H
 #define PROBE_H
 
@@ -24,11 +24,12 @@ struct probe_target {
 	uint64_t start_time;
 	uint64_t inode; /* of the socket; 0: unknown, the port identifies the socket */
 	uint16_t port;  /* on which the socket listens, host order */
-	/* Where the search begins, and where the next call has to continue it (0: the search is
-	 * complete), because it takes 2 ms at most. NULL: it takes as long as it takes. */
+	/* first: the descriptor at which the search begins. A call searches for at most 2 ms, and
+	 * *next receives the descriptor at which the next call must continue (0: the search is
+	 * complete). next NULL: the search has no limit. */
 	unsigned int first;
 	unsigned int *next;
-	/* Whether a socket is known already: then it is skipped. */
+	/* Returns whether a socket is already known. Known sockets are skipped. */
 	bool (*known)(void *data, uint64_t inode);
 	void *data;
 };
@@ -42,7 +43,7 @@ struct probe_result {
 /* Starts the child. Returns 0; -ENOENT if the process has no such socket; another negative errno:
  * -EACCES and -EPERM if the process may not be examined. */
 int probe_start(struct probe **probe, const struct probe_target *target);
-/* Readable when there is an answer. */
+/* A descriptor that is readable when the probe has an answer. */
 int probe_fd(const struct probe *probe);
 pid_t probe_pid(const struct probe *probe);
 /* Reads the answer without blocking. Returns 0 with *result set; -EAGAIN: there is none yet;

@@ -51,7 +51,7 @@ struct table_source {
 	unsigned int foreign; /* datagrams of other senders, in this read */
 	struct failure diag_failure;
 	unsigned char *buffer; /* TABLE_SOURCE_BUFFER bytes, owned by the caller */
-	listener_sink rows;    /* receives the rows of dumps as well; NULL: nobody does */
+	listener_sink rows;    /* also receives the rows of dumps; NULL: none */
 	void *rows_data;
 };
 
