@@ -72,7 +72,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 cat >"$work/without" <<'END'
 api/watcher		test_api	joins the modules, which have tests
 watch/monitor		test_watch	the main loop of a thread, whose objects have tests
-watch/placement		test_namespaces	needs real processes in namespaces
 END
 modules=0
 for file in "$srcdir"/lib/*/*.c; do

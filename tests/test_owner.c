@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "api/event.h"
@@ -18,6 +17,7 @@
 #include "support/check_main.h"
 #include "support/deny.h"
 #include "support/fixture.h"
+#include "support/puppet.h"
 #include "support/skip.h"
 #include "util/fd.h"
 
@@ -352,19 +352,6 @@ START_TEST(the_properties_of_a_dead_owner_are_not_read)
 }
 END_TEST
 
-/* Waits for the next tick. Start times have a resolution of 10 ms, so a process that starts later
- * has another start time. */
-static void pass_tick(uint64_t tick)
-{
-	struct timespec now, pause = {.tv_nsec = 1000000};
-	uint64_t rate = (uint64_t)sysconf(_SC_CLK_TCK);
-
-	do {
-		nanosleep(&pause, NULL);
-		clock_gettime(CLOCK_BOOTTIME, &now);
-	} while ((uint64_t)now.tv_sec * rate + (uint64_t)now.tv_nsec / (1000000000 / rate) <= tick);
-}
-
 /* Another process gets the owner's PID. */
 START_TEST(an_owner_is_not_mistaken_for_another)
 {
@@ -374,7 +361,7 @@ START_TEST(an_owner_is_not_mistaken_for_another)
 	pid_t pid = server.pid;
 
 	fixture_end(&server);
-	pass_tick(event->start_time);
+	wait_tick(event->start_time);
 	if (!fixture_respawn(&outsider, pid, &impostor)) {
 		portwatch_event_unref(event);
 		test_skip("may not choose a PID (clone3)");

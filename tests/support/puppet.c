@@ -126,6 +126,17 @@ bool wait_until(bool (*done)(void *data), void *data)
 	return true;
 }
 
+void wait_tick(uint64_t tick)
+{
+	struct timespec now, pause = {.tv_nsec = 1000000};
+	uint64_t rate = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	do {
+		nanosleep(&pause, NULL);
+		clock_gettime(CLOCK_BOOTTIME, &now);
+	} while ((uint64_t)now.tv_sec * rate + (uint64_t)now.tv_nsec / (1000000000 / rate) <= tick);
+}
+
 static void send_order(int puppet, const struct order *order)
 {
 	ck_assert_int_eq(send(strings[puppet][0], order, sizeof(*order), MSG_NOSIGNAL),

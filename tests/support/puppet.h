@@ -32,6 +32,9 @@ uint64_t puppet_socket(int puppet);
  * Returns 0 or a negative errno. */
 int puppet_unshare_net(int puppet);
 
+/* Waits for the next tick after a start time: a process that starts later has a later start time.
+ */
+void wait_tick(uint64_t tick);
 /* Calls done() until it returns true. Returns false after a deadline. */
 bool wait_until(bool (*done)(void *data), void *data);
 
