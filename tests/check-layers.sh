@@ -70,7 +70,6 @@ knows=$(grep -lE 'struct monitor\b' "$srcdir"/lib/*/*.[ch] | grep -v '/watch/mon
 # Each module has a test of the same name that tests the module alone. The exceptions: module, the test that
 # covers it, reason.
 cat >"$work/without" <<'END'
-api/watcher		test_api	joins the modules, which have tests
 watch/monitor		test_watch	the main loop of a thread, whose objects have tests
 END
 modules=0

@@ -473,8 +473,8 @@ START_TEST(the_own_namespace_is_known)
 	struct netns_id id;
 	struct netns *ns;
 
-	fixture_hide(&root);
 	ns = view_of(watch(root.pid), root.pid)->ns;
+	fixture_hide(&root);
 	ck_assert_int_eq(placement_enter(&it, ns, &target), 0);
 	ck_assert_int_eq(procfs_netns_of(&context.procfs, target.pid, &id), 0);
 	ck_assert(netns_id_is_same(&id, &ns->id));
