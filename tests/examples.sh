@@ -4,7 +4,7 @@
 # each reports a port that is open already and one that is opened later, at once, and ends with the
 # process that it watches
 #
-# A program whose tools are not installed is left out, and the output says so.
+# The script leaves out a program whose tools are not installed, and prints a line.
 #
 # Environment: CC, CFLAGS, AM_CFLAGS, CPPFLAGS, LDFLAGS, SERVER, builddir.
 set -u

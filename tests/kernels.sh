@@ -32,14 +32,14 @@ Needs root. Installs missing packages and prints their names. Uses the mirror of
 END
 }
 
-say()
+progress()
 {
 	echo "kernels.sh: $*" >&2
 }
 
 die()
 {
-	say "$*"
+	progress "$*"
 	exit 1
 }
 
@@ -75,7 +75,7 @@ install_missing()
 {
 	wanted=$(missing | tr '\n' ' ')
 	[ -n "$wanted" ] || return 0
-	say "installing $wanted"
+	progress "installing $wanted"
 	apt-get -q update >&2
 	# shellcheck disable=SC2086
 	apt-get install -y -q --no-install-recommends $wanted >&2
@@ -159,7 +159,7 @@ fetch_kernel()
 	kernel=$cache/kernel-$version-$(apt "$1" apt-cache policy "$image" |
 		awk '$1 == "Candidate:" { print $2 }')
 	[ ! -e "$kernel" ] || return 0
-	say "fetching $packages"
+	progress "fetching $packages"
 	unpacked=$work/unpacked
 	rm -rf "$unpacked" "$kernel.new"
 	mkdir -p "$unpacked/lib" "$kernel.new/usr/lib"
@@ -211,7 +211,7 @@ make_root()
 	include=python3,make,check,libcap2-bin,iproute2,procps,kmod,util-linux
 	root=$cache/root-$release-$(echo $include | tr , -).cpio
 	[ ! -e "$root" ] || return 0
-	say "creating a root of Debian $release with $include"
+	progress "creating a root of Debian $release with $include"
 	directory=$work/root
 	debootstrap --variant=minbase --include=$include "$release" "$directory" "$mirror" \
 		>"$work/debootstrap.log" || {
@@ -340,7 +340,7 @@ cache=$(cd "$cache" && pwd)
 logs=$(cd "$logs" && pwd)
 install_missing
 find_mirror
-say "building"
+progress "building"
 copy_source
 (build) >"$work/build.log" 2>&1 || {
 	tail -n 40 "$work/build.log" >&2
@@ -352,10 +352,10 @@ make_root
 failed=0
 for suite in $(echo "$suites" | tr , ' '); do
 	begin=$(date +%s)
-	refresh "$suite" || say "the lists of $suite cannot be refreshed: using the old lists"
+	refresh "$suite" || progress "the lists of $suite cannot be refreshed: using the old lists"
 	fetch_kernel "$suite"
 	rm -f "$logs/$version".*
-	say "booting Linux $version of $suite"
+	progress "booting Linux $version of $suite"
 	plain=
 	lockdown=
 	for job in $(echo "$jobs" | tr , ' '); do
@@ -363,7 +363,7 @@ for suite in $(echo "$suites" | tr , ' '); do
 	done
 	[ -z "$plain" ] || boot plain "${plain# }"
 	[ -z "$lockdown" ] || boot lockdown lockdown lockdown=confidentiality
-	say "$(($(date +%s) - begin)) s for Linux $version"
+	progress "$(($(date +%s) - begin)) s for Linux $version"
 	sum_up || failed=1
 done
 exit $failed

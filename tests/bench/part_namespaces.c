@@ -211,7 +211,7 @@ static void measure(struct bench *bench, unsigned int count, bool notifier, doub
 
 	bench_log("   %u namespaces, %s", count, notifier ? "notifier" : "polling");
 	if (!tree_start(&tree, count)) {
-		report_impossible(bench->report, 4, "namespaces", "they can't be made");
+		report_impossible(bench->report, 4, "namespaces", "no namespace can be created");
 		return;
 	}
 	error = watching_start(&watching, tree.root, &way);

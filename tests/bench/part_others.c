@@ -160,7 +160,7 @@ static void measure(struct bench *bench, const struct watch *watch, const struct
 	pid_t pid = 0;
 
 	if (!actor_start(&actor, PLACE_OWN, 1) || watching_start(&watching, actor.root, &way) < 0)
-		bench_fail("%s can't be watched", watch->who);
+		bench_fail("%s: the actor cannot be watched", watch->who);
 	*done = 0;
 	if (load->act) {
 		pid = bench_fork();
