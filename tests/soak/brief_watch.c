@@ -101,6 +101,7 @@ void soak_watch_briefly(struct soak *soak, pid_t root, uint32_t *random)
 	struct plan plan = choose(soak, root, random);
 	struct brief_watch watch = {.initial = 0};
 	struct portwatch *watcher;
+	char reason[400] = "";
 	int error;
 
 	if (plan.pid <= 0)
@@ -109,6 +110,8 @@ void soak_watch_briefly(struct soak *soak, pid_t root, uint32_t *random)
 	if (error == 0) {
 		set_options(watcher, &plan, &watch, random);
 		error = portwatch_start(watcher);
+		if (error < 0)
+			portwatch_get_error(watcher, reason, sizeof(reason));
 		if (error == 0)
 			run_watch(soak, watcher, &plan, &watch, (int)soak_random(random, 50));
 		if (soak_random(random, 2))
@@ -117,7 +120,8 @@ void soak_watch_briefly(struct soak *soak, pid_t root, uint32_t *random)
 		atomic_fetch_add(&soak->brief_watches, 1);
 	}
 	if (error < 0 && (plan.lives || error != -ESRCH))
-		soak_fail(soak, "a watcher of the %s process %d: %s",
-		          plan.lives ? "long-lived" : "short-lived", plan.pid, strerror(-error));
+		soak_fail(soak, "a watcher of the %s process %d: %s: %s",
+		          plan.lives ? "long-lived" : "short-lived", plan.pid, strerror(-error),
+		          reason);
 	soak_sleep(soak, (int)soak_random(random, 100));
 }
