@@ -84,11 +84,11 @@ void mailbox_refuse(int error)
 {
 	eventfd_t value;
 
-	mailbox_serve(NULL, error);
-	if (mailbox_is_idle())
-		return;
-	/* Blocks until the next request, or until the last watcher has stopped. */
+	/* Blocks until there is a request, or the last watcher has stopped. The requests are
+	 * answered afterwards, because nothing would wake the next monitor for one that has been
+	 * read here. */
 	eventfd_read(mailbox.wake, &value);
+	mailbox_serve(NULL, error);
 }
 
 static void wake(void)

@@ -49,7 +49,8 @@ int mailbox_fd(void);
 /* Serves the waiting requests. */
 void mailbox_serve(struct subscription_table *subscriptions, int error);
 
-/* Answers the waiting requests with an error, and waits for more. */
+/* Waits for requests, and answers all that wait with an error. Also returns when the last watcher
+ * has stopped. */
 void mailbox_refuse(int error);
 
 /* Whether no watcher needs the monitor. */
