@@ -325,7 +325,7 @@ END_TEST
 
 START_TEST(a_member_may_live_in_a_namespace_of_its_own)
 {
-	struct fixture server = fixture_start(0), child = fixture_start(SANDBOX_NETNS);
+	struct fixture server = fixture_start(0), child = fixture_start(SANDBOX_NETNS), later;
 	struct fixture_socket socket;
 	struct watched watched;
 
@@ -338,8 +338,15 @@ START_TEST(a_member_may_live_in_a_namespace_of_its_own)
 	socket = fixture_listen(&child, "127.0.0.1", 0);
 	expect(&watched, OPEN, child.pid, socket.port);
 	ck_assert_uint_eq(count_members(&watched), 3);
+	/* A member that comes later has a namespace of its own, too. */
+	later = fixture_start(SANDBOX_NETNS);
+	fixture_listen(&later, "127.0.0.1", 9000);
+	expect(&watched, OPEN, later.pid, 9000);
+	ck_assert_uint_eq(count_workers(), 3);
+	fixture_end(&later);
+	expect(&watched, CLOSE, later.pid, 9000);
 	fixture_end(&child);
-	expect(&watched, CLOSE, watched.event.pid, socket.port);
+	expect(&watched, CLOSE, child.pid, socket.port);
 	fixture_end(&server);
 	end(&watched);
 	leave();

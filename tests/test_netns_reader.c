@@ -67,7 +67,7 @@ int __wrap_reader_open(struct reader **reader, enum portwatch_reader kind,
 		return -failure->error;
 	fake->open = true;
 	/* No process has such a PID. */
-	fake->pid = kind == SETNS || kind == NSENTER ? 0x7fff0000 + (pid_t)opened : 0;
+	fake->pid = kind == SETNS || kind == NSENTER ? 0x7f0000 + (pid_t)opened : 0;
 	*reader = (struct reader *)fake;
 	return 0;
 }
