@@ -89,11 +89,11 @@ class Live(Case):
             self.assertTrue(self.read(), (words, self.output))
         self.output = b''
 
-    def wait_for_redrawn(self, words):
-        """Redraws the screen until it has the words. Without a redraw, only the changed part of the words would
-        be printed."""
+    def wait_for_redrawn(self, *words):
+        """Redraws the screen until it has all words. Without a redraw, only the changed part of the words would be
+        printed; the first table may be that of a watcher that has not started yet."""
         self.output = b''
-        while words not in self.output:
+        while not all(word in self.output for word in words):
             self.press(b'\x0c')  # redraws the screen
             self.assertTrue(self.read(), (words, self.output))
 
@@ -119,7 +119,8 @@ class Live(Case):
     def test_the_table_follows_the_ports(self):
         server, ports = self.serve('127.0.0.1')
         self.show(server.pid)
-        self.wait_for_words(ALTERNATE_SCREEN, b'1 port is open', b'ADDRESS', b'127.0.0.1:%d' % ports[0])
+        self.wait_for_words(ALTERNATE_SCREEN)
+        self.wait_for_redrawn(b'1 port is open', b'ADDRESS', b'127.0.0.1:%d' % ports[0])
         self.assertNotEqual(termios.tcgetattr(self.terminal), self.before)
         port = int(self.command(server, 'open 127.0.0.1'))
         self.wait_for_words(b'2', str(port).encode()[-1:])
@@ -172,7 +173,7 @@ class Live(Case):
         server, _ = self.serve('127.0.0.1', '127.0.0.2')
         title = b'1 port is open; 1 more is hidden, --addresses=loopback shows it; q quits'
         self.show(server.pid)
-        self.wait_for_words(title)
+        self.wait_for_redrawn(title)
         port = int(self.command(server, 'open 127.0.0.3'))
         self.wait_for_redrawn(b'2 more are hidden, --addresses=loopback shows them')
         self.command(server, f'close {port}')
@@ -180,14 +181,15 @@ class Live(Case):
         self.press(b'q')
         self.assertEqual(self.finish(), 0)
         self.show('-A', 'loopback', server.pid)
-        self.wait_for_words(b'2 ports are open; q quits', b'127.0.0.2')
+        self.wait_for_redrawn(b'2 ports are open; q quits', b'127.0.0.2')
 
     def test_scrolling(self):
         server, ports = self.serve(*['127.0.0.1'] * 30)
         ports = sorted(ports)
         addresses = [b'127.0.0.1:%d' % port for port in ports]
         self.show(server.pid, rows=12)
-        self.wait_for_words(b'30 ports are open, 1 to 10 are shown', *addresses[:10])
+        self.wait_for_redrawn(b'30 ports are open, 1 to 10 are shown', *addresses[:10])
+        self.output = b''
         for keys, first in ((b'j', 2), (b'k', 1), (b'\x1bOB', 2), (b'\x1bOA', 1), (b' ', 11), (b'G', 21),
                             (b'j', 21), (b'k', 20), (b'b', 10), (b'g', 1), (b'k', 1)):
             self.press(keys + b'\x0c')  # redraws the screen
