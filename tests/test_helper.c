@@ -144,6 +144,16 @@ START_TEST(the_helper_has_its_own_limits)
 }
 END_TEST
 
+/* Called after the fixture has started. */
+static void skip_without_nsenter(void)
+{
+	reading_aim(&reading, fixture.pid);
+	if (!reading.target.nsenter)
+		test_skip("nsenter is not installed");
+	if (!caps_effective(CAP_SYS_ADMIN))
+		test_skip("nsenter may not enter the namespace");
+}
+
 /* A shell and its child need some more. */
 START_TEST(nsenter_has_its_own_limits)
 {
@@ -151,11 +161,7 @@ START_TEST(nsenter_has_its_own_limits)
 	char path[64];
 
 	fixture = fixture_start(SANDBOX_NETNS);
-	reading_aim(&reading, fixture.pid);
-	if (!reading.target.nsenter)
-		test_skip("nsenter is not installed");
-	if (!caps_effective(CAP_SYS_ADMIN))
-		test_skip("nsenter may not enter the namespace");
+	skip_without_nsenter();
 	ck_assert_int_eq(reading_open(&reading, PORTWATCH_READER_NSENTER, PORTWATCH_TABLE_AUTO), 0);
 	reading_table(&reading);
 	assert_limits("Max core file size", "0");
@@ -567,6 +573,8 @@ START_TEST(other_requests_are_answered)
 
 	fixture = fixture_start(SANDBOX_NETNS);
 	fixture_listen(&fixture, "127.0.0.1", 0);
+	if (readers[_i] == PORTWATCH_READER_NSENTER)
+		skip_without_nsenter();
 	reading_start(&reading, fixture.pid, readers[_i], tables[_i]);
 	for (int i = 0; i < requests; i++) {
 		ck_assert(request_changes());
