@@ -42,7 +42,7 @@ static inline char *decimal_write(char *buffer, uint64_t number)
  * most of all when they have not run for a while. */
 static inline void decimal_write_path(char *buffer, uint64_t number, const char *text)
 {
-	strcpy(decimal_write(buffer, number), text);
+	memcpy(decimal_write(buffer, number), text, strlen(text) + 1);
 }
 
 #endif
