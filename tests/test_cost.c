@@ -37,9 +37,10 @@ static void watch_fast(struct collect *collect, pid_t pid, int notifier)
 
 /* How many helpers were replaced. The library gives up a helper that gets no CPU for two seconds,
  * as happens on a machine with hundreds of runnable processes. */
-static uint64_t replaced(const struct collect *collect, uint64_t reads)
+static unsigned long replaced(const struct collect *collect, unsigned long reads)
 {
-	uint64_t count = portwatch_get_stat(collect->watcher, PORTWATCH_STAT_RESTARTS);
+	unsigned long count =
+		(unsigned long)portwatch_get_stat(collect->watcher, PORTWATCH_STAT_RESTARTS);
 
 	ck_assert_uint_lt(count, reads / 50);
 	return count;
