@@ -227,6 +227,8 @@ START_TEST(a_process_is_identified)
 		waitpid(pid, &status, 0);
 	}
 	close(pidfd);
+	/* The library's own descriptors take the lowest number. */
+	ck_assert_int_eq(portwatch_new_pidfd(&other, pidfd, callback, &events), -EBADF);
 	ck_assert_int_eq(portwatch_new_pidfd(&other, 999999, callback, &events), -EBADF);
 	pidfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(portwatch_new_pidfd(&other, pidfd, callback, &events), -EINVAL);

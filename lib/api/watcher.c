@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* watcher.c - the life cycle of the public object */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -103,6 +104,9 @@ static int resolve(int pidfd, pid_t *pid)
 	ssize_t size;
 	uint64_t number;
 
+	/* The descriptor of /proc below would take this number. */
+	if (fcntl(pidfd, F_GETFD) < 0)
+		return -errno;
 	snprintf(name, sizeof(name), "thread-self/fdinfo/%d", pidfd);
 	size = procfs_open(&procfs, "/proc");
 	if (size == 0)
