@@ -217,6 +217,9 @@ START_TEST(a_cycle_costs_what_its_reads_cost)
 	ck_assert(!fixed->again);
 	adapts->cost = 5;
 	ck_assert_uint_eq(netns_table_poll(&table), 5);
+	/* A helper must be forked. */
+	adapts->parked = true;
+	ck_assert_uint_gt(netns_table_poll(&table), 100 * 5);
 	netns_free(adapts);
 	ck_assert_uint_eq(table.adapting, 0);
 	ck_assert_uint_eq(netns_table_poll(&table), 0);

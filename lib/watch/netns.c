@@ -880,6 +880,8 @@ uint64_t netns_table_poll(struct netns_table *table)
 		renew_place(ns);
 		reschedule(ns);
 		cost += ns->cost ? ns->cost : ASSUMED_COST;
+		if (ns->parked)
+			cost += HELPER_COST;
 	}
 	return cost;
 }
