@@ -116,6 +116,24 @@ START_TEST(a_place_moves_to_the_watcher_that_is_served_sooner)
 }
 END_TEST
 
+/* The place is the last of 2,001. */
+START_TEST(a_place_moves_out_of_a_long_queue)
+{
+	add_many(URGENCY_USUAL);
+	turns_add(&turns, &crowded, &few[0], URGENCY_USUAL);
+	ck_assert(turn_is_sooner(&turns, &quiet, &crowded));
+	ck_assert(!turn_is_sooner(&turns, &crowded, &quiet));
+	turns_add(&turns, &quiet, &few[0], URGENCY_USUAL);
+	ck_assert_ptr_eq(few[0].turn, &quiet);
+	ck_assert_ptr_eq(take(1), &many[0]);
+	ck_assert_ptr_eq(take(1), &few[0]);
+	/* Places that were taken do not count. */
+	for (int i = 1; i < MANY; i++)
+		ck_assert_ptr_eq(take(1), &many[i]);
+	ck_assert(!turn_is_sooner(&turns, &quiet, &crowded));
+}
+END_TEST
+
 START_TEST(a_place_moves_away_from_reads_without_an_answer)
 {
 	turns.reads_max = 1;
@@ -217,6 +235,7 @@ static Suite *make(void)
 	tcase_add_test(all, reported_listeners_come_first_and_the_others_each_fourth_time);
 	tcase_add_test(all, a_turn_without_budget_pauses_alone);
 	tcase_add_test(all, a_place_moves_to_the_watcher_that_is_served_sooner);
+	tcase_add_test(all, a_place_moves_out_of_a_long_queue);
 	tcase_add_test(all, a_place_moves_away_from_reads_without_an_answer);
 	tcase_add_test(all, a_watcher_that_starts_does_not_rest);
 	tcase_add_test(all, reads_without_an_answer_leave_helpers_to_the_others);

@@ -179,8 +179,7 @@ static bool wants_closes(void *data, const struct netns *ns)
 	return false;
 }
 
-/* Several watchers may need a namespace. Of the first few, the one that may be served first pays.
- */
+/* Several watchers may need a namespace. Of the first few, the one that is served first pays. */
 #define PAYERS_MAX 32
 
 static struct turn *turn_of(void *data, const struct netns *ns)
@@ -195,7 +194,7 @@ static struct turn *turn_of(void *data, const struct netns *ns)
 
 		if (left-- == 0)
 			break;
-		if (!best || turn_due(turns, turn) < turn_due(turns, best))
+		if (!best || turn_is_sooner(turns, turn, best))
 			best = turn;
 	}
 	return best;

@@ -18,6 +18,7 @@
 void turns_init(struct turns *turns)
 {
 	list_init(&turns->list);
+	turns->now = 0;
 	turns->reads_max = UINT_MAX;
 }
 
@@ -49,14 +50,6 @@ static struct list *find_queue(struct turn *turn)
 	return NULL;
 }
 
-static bool has_work(const struct turn *turn)
-{
-	for (int i = 0; i < URGENCIES; i++)
-		if (!list_empty(&turn->queues[i]))
-			return true;
-	return false;
-}
-
 void turn_place_remove(struct turn_place *place)
 {
 	struct turn *turn = place->turn;
@@ -67,8 +60,10 @@ void turn_place_remove(struct turn_place *place)
 		return;
 	if (place->taken)
 		turn->reads--;
+	else
+		turn->waiting--;
 	place->taken = false;
-	if (!has_work(turn))
+	if (turn->waiting == 0)
 		list_remove(&turn->link);
 }
 
@@ -94,11 +89,29 @@ uint64_t turn_due(const struct turns *turns, const struct turn *turn)
 	return turn->unlimited ? 0 : turn->earliest;
 }
 
+/* Whether a turn with `waiting` places in its queues serves a new place before the other turn. */
+static bool precedes(const struct turns *turns, const struct turn *turn, unsigned int waiting,
+                     const struct turn *other)
+{
+	uint64_t due = turn_due(turns, turn), due_of_other = turn_due(turns, other);
+
+	/* What was due in the past is due now. */
+	due = due > turns->now ? due : turns->now;
+	due_of_other = due_of_other > turns->now ? due_of_other : turns->now;
+	return due != due_of_other ? due < due_of_other : waiting < other->waiting;
+}
+
+bool turn_is_sooner(const struct turns *turns, const struct turn *turn, const struct turn *other)
+{
+	return precedes(turns, turn, turn->waiting, other);
+}
+
 void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
                enum urgency urgency)
 {
 	if (turn_place_waits(place)) {
-		bool sooner = turn_due(turns, turn) < turn_due(turns, place->turn);
+		/* The place itself counts among those that wait in its present turn. */
+		bool sooner = precedes(turns, turn, turn->waiting + 1, place->turn);
 
 		if (urgency >= place->urgency && !sooner)
 			return;
@@ -110,6 +123,7 @@ void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
 	turn_place_remove(place);
 	place->turn = turn;
 	place->urgency = urgency;
+	turn->waiting++;
 	list_append(&turn->queues[urgency], &place->link);
 	if (list_empty(&turn->link))
 		list_append(&turns->list, &turn->link);
@@ -125,6 +139,7 @@ struct turn_place *turns_take(struct turns *turns, uint64_t now)
 {
 	struct turn *turn;
 
+	turns->now = now;
 	list_each (turn, &turns->list, struct turn, link) {
 		struct list *queue = is_open(turns, turn, now) ? find_queue(turn) : NULL;
 		struct turn_place *place;
@@ -135,7 +150,8 @@ struct turn_place *turns_take(struct turns *turns, uint64_t now)
 		place->taken = true;
 		list_move(&turn->taken, &place->link);
 		turn->reads++;
-		if (has_work(turn))
+		turn->waiting--;
+		if (turn->waiting > 0)
 			list_move(&turns->list, &turn->link);
 		else
 			list_remove(&turn->link);

@@ -25,6 +25,7 @@ enum urgency {
 /* The turns that have work, in the order in which they are served next. */
 struct turns {
 	struct list list;
+	uint64_t now; /* CLOCK_MONOTONIC at the last turns_take() */
 	/* The limit of pending reads of one watcher. The limit is lower than the limit of helpers,
 	 * so that a tree whose helpers do not answer leaves some helpers to other trees. */
 	unsigned int reads_max;
@@ -34,13 +35,14 @@ struct turns {
 struct turn {
 	struct list link; /* in turns->list, while a queue is not empty */
 	struct list queues[URGENCIES];
-	struct list taken;   /* places whose read has begun and not ended */
-	unsigned int reads;  /* the length of this list */
-	unsigned int served; /* number of places taken so far */
-	uint64_t used;       /* of the budget, in ns */
-	uint64_t counted;    /* CLOCK_MONOTONIC: the budget was filled up to this time */
-	uint64_t earliest;   /* CLOCK_MONOTONIC: the turn is not served earlier */
-	bool unlimited;      /* the watcher is starting: no budget applies */
+	struct list taken;    /* places whose read has begun and not ended */
+	unsigned int reads;   /* the length of this list */
+	unsigned int waiting; /* the number of places in all queues */
+	unsigned int served;  /* number of places taken so far */
+	uint64_t used;        /* of the budget, in ns */
+	uint64_t counted;     /* CLOCK_MONOTONIC: the budget was filled up to this time */
+	uint64_t earliest;    /* CLOCK_MONOTONIC: the turn is not served earlier */
+	bool unlimited;       /* the watcher is starting: no budget applies */
 };
 
 /* A member of each object that can be queued. */
@@ -62,11 +64,14 @@ static inline bool turn_place_waits(const struct turn_place *place)
 {
 	return place->turn && !place->taken;
 }
-/* When a turn may be served; UINT64_MAX: not before one of its reads has ended. */
+/* Returns when a turn may be served; UINT64_MAX: not before one of its reads has ended. */
 uint64_t turn_due(const struct turns *turns, const struct turn *turn);
+/* Returns whether a new place of `turn` is served before a new place of `other`: the turn may be
+ * served sooner, or as soon and fewer places wait in its queues. */
+bool turn_is_sooner(const struct turns *turns, const struct turn *turn, const struct turn *other);
 /* Appends a place to a queue. A place that already waits moves if it is more urgent now, or if this
- * turn may be served sooner: a watcher that has used its budget up delays no other watcher of the
- * same namespace. */
+ * turn serves it sooner: a watcher without budget, or with thousands of namespaces, delays no other
+ * watcher of the same namespace. */
 void turns_add(struct turns *turns, struct turn *turn, struct turn_place *place,
                enum urgency urgency);
 /* Takes the next place from the next turn that may be served at `now`, or returns NULL. The place
