@@ -9,6 +9,7 @@
 #include "support/check_main.h"
 #include "support/collect.h"
 #include "support/fixture.h"
+#include "support/process_list.h"
 #include "support/skip.h"
 #include "util/fd.h"
 
@@ -77,21 +78,6 @@ static const struct portwatch_event *find(const struct kept *kept, enum portwatc
 	return NULL;
 }
 
-static uint64_t start_time(pid_t pid)
-{
-	struct process_stat stat;
-	struct procfs procfs;
-	int directory;
-
-	ck_assert_int_eq(procfs_open(&procfs, "/proc"), 0);
-	directory = procfs_open_process(&procfs, pid);
-	ck_assert_int_ge(directory, 0);
-	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
-	fd_close(directory);
-	procfs_close(&procfs);
-	return stat.start_time;
-}
-
 START_TEST(kept_events_outlive_their_watcher)
 {
 	struct fixture server = fixture_start(0);
@@ -142,7 +128,7 @@ START_TEST(events_say_more_of_their_owner)
 	collect_wait(&kept.collect, OPEN, NULL, socket.port);
 	end_watch(&kept);
 	event = find(&kept, OPEN, socket.port);
-	ck_assert_uint_eq(portwatch_event_get_start_time(event), start_time(server.pid));
+	ck_assert_uint_eq(portwatch_event_get_start_time(event), process_start_time(server.pid));
 	ck_assert_uint_eq(portwatch_event_get_uid(event), geteuid());
 	/* A text that was returned stays the same. */
 	text = portwatch_event_get_command_line(event);

@@ -138,16 +138,6 @@ END_TEST
 
 /* --- namespaces */
 
-static void expect_netns(int descriptor, uint64_t inode)
-{
-	struct stat status;
-
-	ck_assert_int_gt(descriptor, 2);
-	ck_assert_int_eq(fstat(descriptor, &status), 0);
-	ck_assert_uint_eq(status.st_ino, inode);
-	ck_assert_int_eq(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-}
-
 static int open_first(const struct portwatch_namespace *ns, void *data)
 {
 	int *descriptor = data;
@@ -170,12 +160,12 @@ START_TEST(namespaces_are_opened)
 	collect_watch(&collect, server.pid);
 	/* The listing ends with the first of two namespaces. */
 	ck_assert_int_eq(portwatch_each_namespace(collect.watcher, open_first, &descriptor), 1);
-	expect_netns(descriptor, inode);
+	sandbox_expect_netns(descriptor, inode);
 	close(descriptor);
 	ck_assert_int_eq(portwatch_each_port(collect.watcher, note_port, &listed), 1);
 	port = listed.ports[0];
 	descriptor = portwatch_event_open_netns(port);
-	expect_netns(descriptor, inode);
+	sandbox_expect_netns(descriptor, inode);
 	/* The caller owns the descriptor: a forked child has a copy of it. */
 	status = fork();
 	if (status == 0)

@@ -7,6 +7,7 @@
 #include "proc/procfs.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
+#include "support/process_list.h"
 #include "support/puppet.h"
 #include "support/sandbox.h"
 #include "support/wrap.h"
@@ -100,17 +101,6 @@ static void wake(struct outbox *outbox, void *data)
 	outbox->woken = false;
 }
 
-static uint64_t start_time(pid_t pid)
-{
-	int directory = procfs_open_own(pid);
-	struct process_stat stat;
-
-	ck_assert_int_ge(directory, 0);
-	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
-	fd_close(directory);
-	return stat.start_time;
-}
-
 static bool is_decided(void *data)
 {
 	const struct watched *watched = data;
@@ -154,7 +144,7 @@ static int try_watch(struct watched *watched, pid_t pid, uint64_t time, bool not
 
 static void watch(struct watched *watched, pid_t pid, bool notifier)
 {
-	ck_assert_int_eq(try_watch(watched, pid, start_time(pid), notifier), 0);
+	ck_assert_int_eq(try_watch(watched, pid, process_start_time(pid), notifier), 0);
 }
 
 static void end(struct watched *watched)
@@ -255,13 +245,13 @@ START_TEST(one_that_cannot_be_made_is_tried_again)
 
 	wrap_fail(failures[_i].call, WRAP_ANYWHERE, 1, 1, failures[_i].error);
 	enter();
-	ck_assert_int_eq(try_watch(&watched, getpid(), start_time(getpid()), false),
+	ck_assert_int_eq(try_watch(&watched, getpid(), process_start_time(getpid()), false),
 	                 -failures[_i].error);
 	ck_assert_uint_eq(wrap_struck(), 1);
-	/* A request that follows at once may be answered together with the first one. */
+	/* The monitor may answer the next request together with the first one. */
 	do {
 		end(&watched);
-		result = try_watch(&watched, getpid(), start_time(getpid()), false);
+		result = try_watch(&watched, getpid(), process_start_time(getpid()), false);
 	} while (result == -failures[_i].error);
 	ck_assert_int_eq(result, 0);
 	ck_assert_uint_eq(wrap_struck(), 1);
@@ -273,7 +263,7 @@ END_TEST
 START_TEST(a_process_that_is_gone_cannot_be_watched)
 {
 	struct fixture server = fixture_start(0);
-	uint64_t time = start_time(server.pid);
+	uint64_t time = process_start_time(server.pid);
 	struct watched watched;
 
 	enter();

@@ -17,23 +17,13 @@
 #include "support/check_main.h"
 #include "support/deny.h"
 #include "support/fixture.h"
+#include "support/process_list.h"
 #include "support/puppet.h"
 #include "support/skip.h"
 #include "util/fd.h"
 
 /* The length at which the library cuts a command line. */
 #define CUT 4096
-
-static uint64_t start_time(pid_t pid)
-{
-	int directory = procfs_open_own(pid);
-	struct process_stat stat;
-
-	ck_assert_int_ge(directory, 0);
-	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
-	fd_close(directory);
-	return stat.start_time;
-}
 
 /* Makes an event as the monitor would: its owner is a living process. */
 static struct portwatch_event *event_of(pid_t pid)
@@ -42,7 +32,7 @@ static struct portwatch_event *event_of(pid_t pid)
 		.kind = PORTWATCH_EVENT_OPEN,
 		.listener = {.family = AF_INET, .port = 80},
 		.pid = pid,
-		.start_time = start_time(pid),
+		.start_time = process_start_time(pid),
 	};
 	struct portwatch_event *event = event_new();
 
@@ -321,7 +311,7 @@ START_TEST(the_properties_of_an_unknown_owner_are_unknown)
 	/* The process with the PID may be another one. */
 	event->start_time = 0;
 	expect_nothing(event);
-	event->start_time = start_time(getpid()) + 1;
+	event->start_time = process_start_time(getpid()) + 1;
 	expect_nothing(event);
 	event->start_time--;
 	event->pid = 0;
@@ -330,7 +320,7 @@ START_TEST(the_properties_of_an_unknown_owner_are_unknown)
 	ck_assert_uint_eq(portwatch_event_get_uid(event), geteuid());
 	portwatch_event_unref(event);
 	/* An event that waits in the queue has no place for an answer. */
-	queued.start_time = start_time(getpid());
+	queued.start_time = process_start_time(getpid());
 	expect_nothing(&queued);
 }
 END_TEST
@@ -378,16 +368,6 @@ END_TEST
 
 /* --- its network namespace */
 
-static void expect_netns(int descriptor, uint64_t inode)
-{
-	struct stat status;
-
-	ck_assert_int_gt(descriptor, 2);
-	ck_assert_int_eq(fstat(descriptor, &status), 0);
-	ck_assert_uint_eq(status.st_ino, inode);
-	ck_assert_int_eq(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-}
-
 static struct portwatch_event *event_in(const struct fixture *owner, struct fixture_socket socket)
 {
 	struct portwatch_event *event = event_of(owner->pid);
@@ -408,11 +388,11 @@ START_TEST(the_namespace_of_the_owner)
 	/* The socket is not needed. */
 	fixture_close(&owner, socket);
 	descriptor = portwatch_event_open_netns(event);
-	expect_netns(descriptor, event->netns);
+	sandbox_expect_netns(descriptor, event->netns);
 	/* The descriptor is not one of the library's. */
 	ck_assert_uint_eq(fd_room(), room);
 	fd_close_all();
-	expect_netns(descriptor, event->netns);
+	sandbox_expect_netns(descriptor, event->netns);
 	close(descriptor);
 	portwatch_event_unref(event);
 	fixture_end(&owner);
@@ -437,7 +417,7 @@ START_TEST(the_namespace_is_that_of_the_socket)
 		test_skip("may not copy a descriptor of another process (pidfd_getfd): %s",
 		          strerror(-descriptor));
 	}
-	expect_netns(descriptor, event->netns);
+	sandbox_expect_netns(descriptor, event->netns);
 	close(descriptor);
 	fixture_close(&owner, socket);
 	ck_assert_int_eq(portwatch_event_open_netns(event), -ENOENT);

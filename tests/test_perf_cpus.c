@@ -198,7 +198,7 @@ static void teardown(void)
 	close(epoll);
 }
 
-/* Returns the number of events that are in the epoll set: an event leaves the set when nothing
+/* Returns the number of events in the epoll set. An event leaves the set when nothing
  * keeps the event any more. */
 static unsigned int count_events(void)
 {

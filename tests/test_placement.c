@@ -14,6 +14,7 @@
 #include "proc/process_scan.h"
 #include "support/check_main.h"
 #include "support/fixture.h"
+#include "support/process_list.h"
 #include "support/puppet.h"
 #include "support/sandbox.h"
 #include "support/skip.h"
@@ -128,23 +129,12 @@ static void teardown(void)
 	puppets_teardown();
 }
 
-static uint64_t start_time(pid_t pid)
-{
-	int process = procfs_open_process(&context.procfs, pid);
-	struct process_stat stat;
-
-	ck_assert_int_ge(process, 0);
-	ck_assert_int_eq(procfs_read_stat(process, &stat), 0);
-	fd_close(process);
-	return stat.start_time;
-}
-
 /* Subscribes to the tree of a process, and finds the namespaces of its members. */
 static struct subscription *watch_with(pid_t pid, unsigned int interval)
 {
 	struct subscription_setup setup = {
 		.pid = pid,
-		.start_time = start_time(pid),
+		.start_time = process_start_time(pid),
 		.options = {.addresses = PORTWATCH_ADDRESSES_ALL,
 	                    .interval = interval,
 	                    .members = 1000,
@@ -218,7 +208,7 @@ static void unshare_puppet(int puppet)
 		test_skip("no network namespace: %s", strerror(-error));
 }
 
-/* --- which namespaces are read */
+/* --- the namespaces that are read */
 
 START_TEST(each_namespace_with_a_member_is_read)
 {
@@ -422,7 +412,7 @@ END_TEST
 static void expect_process(const struct reader_target *target, pid_t pid)
 {
 	ck_assert_int_eq(target->pid, pid);
-	ck_assert_uint_eq(target->start_time, start_time(pid));
+	ck_assert_uint_eq(target->start_time, process_start_time(pid));
 	ck_assert_int_eq(target->descriptor, 0);
 	ck_assert_ptr_eq(target->procfs, &context.procfs);
 }
@@ -456,7 +446,7 @@ START_TEST(by_an_ancestor)
 	puppet_start(0);
 	parent = puppet_fork(0, 1);
 	unshare_puppet(1);
-	wait_tick(start_time(parent));
+	wait_tick(process_start_time(parent));
 	child = puppet_fork(1, 2);
 	ns = view_of(watch(child), child)->ns;
 	ck_assert_int_eq(placement_enter(&it, ns, &target), 0);
@@ -513,8 +503,8 @@ static void hold(struct view *view, pid_t pid, const struct listener *listener)
 	view_completed(view);
 	socket = view_find(view, listener);
 	ck_assert_ptr_nonnull(socket);
-	holder_answer_begin(&answer, &view->subscription->owners.holders, pid, start_time(pid),
-	                    false);
+	holder_answer_begin(&answer, &view->subscription->owners.holders, pid,
+	                    process_start_time(pid), false);
 	holder_answer_holds(&answer, &socket->holders);
 	ck_assert_int_eq(holder_answer_end(&answer, true), 0);
 	socket_hold(socket);

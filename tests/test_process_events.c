@@ -389,7 +389,7 @@ static bool narrow(struct actor *outsider)
 /* If other processes fork so much that the kernel drops records, the connector correctly reports a
  * loss and the trees are read. The case is then tried again. */
 #define ATTEMPTS 5
-/* The PIDs for one attempt and for the other tests that run meanwhile. */
+/* The most PIDs that one attempt, and the other tests during the attempt, may take. */
 #define ROOM 2000
 
 /* Runs the test with an outsider that is older than the followed processes, until an attempt was

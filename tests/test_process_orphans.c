@@ -13,6 +13,7 @@
 #include "proc/process_tree.h"
 #include "support/check_main.h"
 #include "support/fake_proc.h"
+#include "support/process_list.h"
 #include "support/skip.h"
 #include "util/clock.h"
 
@@ -461,17 +462,6 @@ static void start_orphan(int out, int life)
 	waitpid(middle, NULL, 0);
 }
 
-static uint64_t start_time(pid_t pid)
-{
-	int directory = procfs_open_process(&real, pid);
-	struct process_stat stat;
-
-	ck_assert_int_ge(directory, 0);
-	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
-	close(directory);
-	return stat.start_time;
-}
-
 START_TEST(real_orphan)
 {
 	int ends[2], go[2], life[2];
@@ -496,8 +486,8 @@ START_TEST(real_orphan)
 		_exit(0);
 	}
 	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	ck_assert_int_eq(process_tree_new(&tree, table, root, start_time(root), false, SIZE_MAX),
-	                 0);
+	ck_assert_int_eq(
+		process_tree_new(&tree, table, root, process_start_time(root), false, SIZE_MAX), 0);
 	ck_assert_int_eq(process_table_refresh(table), 0);
 	ck_assert_int_eq(write(go[1], &byte, 1), 1);
 	ck_assert_int_eq(read(ends[0], &orphan, sizeof(orphan)), sizeof(orphan));

@@ -268,7 +268,7 @@ START_TEST(the_namespace_is_compared)
 }
 END_TEST
 
-/* The child behind nsenter cannot say where it is, so its process is looked at. */
+/* The script behind nsenter cannot report its namespace, so the library reads it from /proc. */
 START_TEST(the_namespace_of_the_process_is_compared)
 {
 	it->link.process = procfs_open_own(getpid());

@@ -20,6 +20,7 @@
 #include "api/watcher.h"
 #include "proc/procfs.h"
 #include "support/check_main.h"
+#include "support/process_list.h"
 #include "support/puppet.h"
 #include "util/fd.h"
 #include "util/lock.h"
@@ -186,17 +187,6 @@ static bool has_events(void *data)
 	return __atomic_load_n(&events, __ATOMIC_SEQ_CST) >= *(int *)data;
 }
 
-static uint64_t start_time(pid_t pid)
-{
-	int directory = procfs_open_own(pid);
-	struct process_stat stat;
-
-	ck_assert_int_ge(directory, 0);
-	ck_assert_int_eq(procfs_read_stat(directory, &stat), 0);
-	fd_close(directory);
-	return stat.start_time;
-}
-
 /* --- new */
 
 START_TEST(a_process_is_identified)
@@ -209,13 +199,13 @@ START_TEST(a_process_is_identified)
 		_exit(pause());
 	ck_assert_int_eq(portwatch_new(&other, pid, callback, &events), 0);
 	ck_assert_int_eq(portwatch_get_pid(other), pid);
-	ck_assert_uint_eq(other->start_time, start_time(pid));
+	ck_assert_uint_eq(other->start_time, process_start_time(pid));
 	portwatch_free(other);
 	other = NULL;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ck_assert_int_eq(portwatch_new_pidfd(&other, pidfd, callback, &events), 0);
 	ck_assert_int_eq(portwatch_get_pid(other), pid);
-	ck_assert_uint_eq(other->start_time, start_time(pid));
+	ck_assert_uint_eq(other->start_time, process_start_time(pid));
 	portwatch_free(other);
 	other = NULL;
 	kill(pid, SIGKILL);
@@ -257,7 +247,7 @@ START_TEST(a_start_passes_the_options_on)
 	ck_assert_int_eq(portwatch_set_scope(it, PORTWATCH_SCOPE_NETNS), 0);
 	ck_assert_int_eq(portwatch_start(it), 0);
 	ck_assert_int_eq(started.pid, getpid());
-	ck_assert_uint_eq(started.start_time, start_time(getpid()));
+	ck_assert_uint_eq(started.start_time, process_start_time(getpid()));
 	ck_assert_uint_eq(started.options.interval, 123);
 	ck_assert_int_eq(started.options.scope, PORTWATCH_SCOPE_NETNS);
 	ck_assert_ptr_eq(started.outbox, it->outbox);

@@ -500,7 +500,7 @@ static bool is_near_the_end(const struct process_events *events, pid_t last)
 }
 
 /* Checks the last assigned PID. Returns the mark of a filter that is made now. */
-static pid_t look(struct process_events *events, pid_t last)
+static pid_t check_last_pid(struct process_events *events, pid_t last)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 	pid_t mark = events->filter.mark;
@@ -525,7 +525,7 @@ static pid_t look(struct process_events *events, pid_t last)
 	return is_near_the_end(events, last) ? 0 : mark;
 }
 
-static void tell_followed(struct process_events *events)
+static void report_followed(struct process_events *events)
 {
 	pid_t fresh[FRESH_MAX];
 	unsigned int count = events->fresh_count;
@@ -554,14 +554,14 @@ void process_events_apply(struct process_events *events, pid_t last)
 	 * would drop. */
 	if (events->socket < 0 || !events->empty)
 		return;
-	mark = last > 0 ? look(events, last) : 0;
+	mark = last > 0 ? check_last_pid(events, last) : 0;
 	if (events->unapplied || (mark == 0) != (events->filter.mark == 0)) {
 		events->filter.mark = mark;
 		if (attach_filter(events) < 0)
 			return; /* no memory: tried again later */
 		events->unapplied = false;
 		events->others = 0;
-		tell_followed(events);
+		report_followed(events);
 		pay(events, begin, rest);
 	}
 	if (events->missed)

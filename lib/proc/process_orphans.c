@@ -509,13 +509,13 @@ static void begin_marked(struct process_tree *tree, pid_t ppid, pid_t session, p
 		tree->owns_group = owns_group(tree, session, group);
 }
 
-/* Called before a member becomes the first one that is known to lead a session or group.
+/* Called when the first member is found that leads a session or group, before the member is noted.
  *
- * Only then may an orphan be found. To note and to mark processes takes longer than everything else
- * at the start of a watcher, and most trees have no such member. Processes are marked only in the
- * first scan of the tree: an orphan of that time cannot enter a session that a member creates
- * later, or the group of a member. The children of the member are listed after the marking, so a
- * process that loses its parent during the scan is not marked. */
+ * Without such a member no orphan can be found, so most trees need no marks, which take longer than
+ * everything else at the start of a watcher. Processes are marked only in the first scan of the
+ * tree: an older process cannot enter a session that a member creates later, and enters the group
+ * of a member only by its own setpgid(2). The children of the member are listed after the marking,
+ * so a process that loses its parent during the scan is not marked. */
 static void begin_kinships(struct process_tree *tree, const struct entry *leader)
 {
 	const struct entry *root = table_find(tree->table, tree->root);

@@ -181,9 +181,9 @@ static int replace(struct process_table *table, struct entry *entry,
 	return add_child(table, parent, pid, stat, directory);
 }
 
-/* Whether a process whose start time is not known yet is the one that a fork record has named. */
-static int is_as_told(struct process_table *table, const struct entry *entry,
-                      const struct process_stat *stat)
+/* Whether a process whose start time is not known yet is the one of the fork record. */
+static int matches_record(struct process_table *table, const struct entry *entry,
+                          const struct process_stat *stat)
 {
 	const struct entry *parent = table_find(table, entry->process.ppid);
 	int lives;
@@ -217,7 +217,7 @@ static int examine(struct process_table *table, struct entry *entry)
 	CLEANUP_CLOSE int directory = -1;
 	struct process_stat stat;
 	int result = process_read(table, entry->process.pid, &directory, &stat);
-	int told;
+	int matches;
 
 	if (result == PROCESS_GONE || (result == PROCESS_CLOSED && entry->exited)) {
 		member_exited(table, entry);
@@ -225,10 +225,10 @@ static int examine(struct process_table *table, struct entry *entry)
 	}
 	if (result != PROCESS_ALIVE)
 		return result < 0 ? result : 0;
-	told = is_as_told(table, entry, &stat);
-	if (told < 0)
-		return told;
-	if (!told || entry->exited || !entry_is(entry, &stat))
+	matches = matches_record(table, entry, &stat);
+	if (matches < 0)
+		return matches;
+	if (!matches || entry->exited || !entry_is(entry, &stat))
 		return replace(table, entry, &stat, directory);
 	return examine_living(table, entry, &stat, directory);
 }

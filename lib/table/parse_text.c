@@ -9,8 +9,8 @@
  * slot, local and remote address and port, state, tx_queue:rx_queue, timer:when, retransmits, uid,
  * timeout, inode, references, and others. All up to the references must have their exact form. The
  * references are of no use here, but without them a row cut within its inode, or lacking a column,
- * would pass for one with another inode. What follows them differs from kernel to kernel and isn't
- * looked at. */
+ * would pass for one with another inode. The columns after them differ from kernel to kernel and
+ * are ignored. */
 #include <string.h>
 #include <sys/socket.h>
 

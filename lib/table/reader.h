@@ -93,8 +93,8 @@ int reader_reports_closed(const struct reader *reader);
  * must be read. Called after each reader_process(), also without a request. */
 bool reader_take_closed(struct reader *reader);
 
-/* The last complete table. Valid until the next request. Sealed, unless it has more rows than
- * READER_SEALED: then the caller takes it, and seals it in slices. */
+/* Returns the last complete table, which is valid until the next request. A table with more than
+ * READER_SEALED rows is not sealed: the caller takes it, and seals it in slices. */
 #define READER_SEALED 2048
 const struct snapshot *reader_snapshot(const struct reader *reader);
 /* Moves this table to the caller, which clears it. */

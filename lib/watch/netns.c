@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* netns.c - the workers of network namespaces: when each of them is read */
+/* netns.c - the workers of network namespaces: when each of them is read, and what a read changes
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@
 /* ... and the cost of forking a helper for a namespace that has none. */
 #define HELPER_COST NSEC_PER_MSEC
 
-/* The rows of a large table that are handled between two looks at the clock. */
+/* The rows of a large table that are handled before the clock is read again. */
 #define ROWS 512
 
 /* The evaluation of a large table, in slices. The reader may be given up meanwhile, and no further

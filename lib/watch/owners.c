@@ -331,7 +331,7 @@ static void take_name(struct owners *owners, const struct process_stat *stat)
 	holders_touch(&owners->holders, holder);
 }
 
-/* The descriptor is kept until the search has ended: the owner is looked at again before an event
+/* The descriptor is kept until the search has ended: the owner is read again before an event
  * names it, and most often is the process that was asked last. */
 static int read_stat(struct owners *owners, pid_t pid, struct process_stat *stat)
 {

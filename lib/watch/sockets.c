@@ -151,12 +151,12 @@ static bool read_name(const struct subscription *subscription, pid_t pid, uint64
 	return true;
 }
 
-/* A process that was found alive so short a time ago still is, as far as an event can tell: the
- * event takes longer to reach the host. */
+/* A process that was alive this short a time ago counts as alive: it takes an event longer to reach
+ * the host. */
 #define FRESH (100 * NSEC_PER_USEC)
 
-/* Whether the process lives; reads its name. A process with many ports is looked at once for those
- * that are reported together. */
+/* Whether the process lives; reads its name. For ports that are reported together the process is
+ * read once. */
 static bool is_alive(const struct subscription *subscription, struct holder *holder)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);

@@ -112,7 +112,7 @@ static double measure_idle(const struct tasks *helpers, double duration)
 	return (load_cpu(helpers) - before) / seconds(clock_now(CLOCK_MONOTONIC) - start) * 100;
 }
 
-/* The private memory of a plain child of this process, for comparison with a helper. */
+/* Returns the private memory of a forked child that does nothing, to compare a helper with. */
 static double measure_bare_fork(void)
 {
 	pid_t pid = bench_fork();

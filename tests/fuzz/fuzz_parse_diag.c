@@ -40,8 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct nlmsghdr header = {0};
 
-	/* The expected sequence is the one in the input, because most inputs would fail this check
-	 * otherwise. */
+	/* The parser checks the sequence first, so each input is parsed with its own. */
 	if (size >= sizeof(header))
 		memcpy(&header, bytes, sizeof(header));
 	check(AF_INET, header.nlmsg_seq, bytes, size);

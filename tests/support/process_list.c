@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process_list.c - the children, descriptors and threads of the calling process, to find leaks */
+/* process_list.c - what /proc lists of the calling process, to find leaks, and of other processes
+ */
 #include <dirent.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -8,7 +9,9 @@
 #include <unistd.h>
 
 #include "patience.h"
+#include "proc/procfs.h"
 #include "process_list.h"
+#include "util/fd.h"
 
 /* Calls visit for each child of each of our threads. */
 static void each_child(void (*visit)(pid_t pid, void *data), void *data)
@@ -100,6 +103,17 @@ size_t process_descriptors(void)
 	if (directory)
 		closedir(directory);
 	return found - 3;
+}
+
+uint64_t process_start_time(pid_t pid)
+{
+	int directory = procfs_open_own(pid);
+	struct process_stat stat = {0};
+
+	if (directory >= 0 && procfs_read_stat(directory, &stat) < 0)
+		stat.start_time = 0;
+	fd_close(directory);
+	return stat.start_time;
 }
 
 static void show(pid_t pid, void *data)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* process_list.h - the children, descriptors and threads of the calling process, to find leaks */
+/* process_list.h - what /proc lists of the calling process, to find leaks, and of other processes
+ */
 #ifndef PROCESS_LIST_H
 #define PROCESS_LIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Return the numbers of child processes and descriptors, and the resident memory in kilobytes. */
@@ -22,6 +24,9 @@ size_t process_wait_at_most(size_t limit);
 /* Waits until there are `expected` threads, for at most ten seconds, and returns their number: a
  * thread that was joined is listed for a moment longer. 0: returns the current number at once. */
 size_t process_threads(size_t expected);
+
+/* Returns the start time of a process, in clock ticks since boot; 0: there is no such process. */
+uint64_t process_start_time(pid_t pid);
 
 /* Prints the descriptors and the children (/proc/PID/stat) to standard error. */
 void process_show(void);

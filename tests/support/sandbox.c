@@ -189,3 +189,13 @@ ino_t sandbox_netns(pid_t pid)
 		snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	return stat(path, &status) == 0 ? status.st_ino : 0;
 }
+
+void sandbox_expect_netns(int descriptor, uint64_t inode)
+{
+	struct stat status;
+
+	ck_assert_int_gt(descriptor, 2);
+	ck_assert_int_eq(fstat(descriptor, &status), 0);
+	ck_assert_uint_eq(status.st_ino, inode);
+	ck_assert_int_eq(fcntl(descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}

@@ -4,6 +4,7 @@
 #define SANDBOX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum sandbox_flags {
@@ -44,5 +45,8 @@ void sandbox_run_as_nobody(void (*body)(void *data), void *data);
 
 /* Returns the inode number of the network namespace of a process, or of the calling thread (0). */
 ino_t sandbox_netns(pid_t pid);
+
+/* Asserts that a descriptor is CLOEXEC and that of the network namespace with this inode number. */
+void sandbox_expect_netns(int descriptor, uint64_t inode);
 
 #endif
